@@ -1,0 +1,57 @@
+# The suite in an NVIDIA CUDA container. Needs on the host: driver 580 or newer and a card of compute capability
+# 7.5 or newer (or no card at all: everything runs on the CPU too).
+#
+#   docker build -t weckd:0.1.0 .
+#   mkdir -p out && docker run --rm --user $(id -u):$(id -g) -v "$PWD/out:/work" weckd:0.1.0
+#
+# Add `--gpus all` where there is a card. /work holds results/ and .snakemake; the code lies in /opt/weckd.
+# The base flavour is enough: torch's wheels bring cuBLAS, cuDNN and NCCL.
+ARG BASE_IMAGE=nvidia/cuda:13.0.1-base-ubuntu24.04@sha256:f8ef28f579ea42a44b415d2c5d46f788e6a9b395c6c83f2929416e1fc192c143
+
+FROM ${BASE_IMAGE} AS python
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+# Versions follow the base image's own release, which its digest fixes.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 python3-venv ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+
+FROM python AS dependencies
+WORKDIR /build
+COPY requirements-uv.lock requirements.lock ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m venv /opt/uv \
+    && /opt/uv/bin/pip install --disable-pip-version-check --require-hashes --requirement requirements-uv.lock
+RUN --mount=type=cache,target=/root/.cache/uv \
+    python3 -m venv --without-pip /opt/venv \
+    && /opt/uv/bin/uv pip install --python /opt/venv/bin/python --link-mode copy --compile-bytecode \
+        --require-hashes --requirement requirements.lock
+
+FROM python AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="weckd" \
+      org.opencontainers.image.description="Reproducibility suite for WeCKD (arXiv 2510.14668)" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=dependencies /opt/venv /opt/venv
+# USER and HOME let any numeric --user work; CUBLAS_WORKSPACE_CONFIG makes cuBLAS deterministic.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/weckd \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    USER=weckd \
+    HOME=/tmp \
+    CUBLAS_WORKSPACE_CONFIG=:4096:8
+COPY docker/weckd /opt/venv/bin/weckd
+COPY LICENSE Snakefile /opt/weckd/
+COPY config /opt/weckd/config
+COPY profiles /opt/weckd/profiles
+COPY rules /opt/weckd/rules
+COPY weckd /opt/weckd/weckd
+RUN install -d -o 10001 -g 10001 /work
+USER 10001:10001
+WORKDIR /work
+ENTRYPOINT ["snakemake", "--snakefile", "/opt/weckd/Snakefile"]
+CMD ["--cores", "all"]

@@ -1,0 +1,54 @@
+# `make` sets up and runs the demo suite; `make test` sets up and passes the tests; `make help` lists the rest.
+.DEFAULT_GOAL := demo
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo setup test lint types unit demo-check lock clean help
+
+demo: setup ## run the demo suite and print its main table
+	snakemake --cores all
+
+setup: $(INSTALLED) ## create .venv from requirements.lock
+
+$(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: lint types unit ## lint, types and tests
+
+lint: setup
+	ruff check
+	ruff format --check
+	snakefmt --check --compact-diff Snakefile rules
+	hadolint Dockerfile
+	snakemake --lint
+
+types: setup
+	mypy
+
+unit: setup
+	pytest --numprocesses 2 --dist worksteal
+
+demo-check: setup ## check what must hold in a finished demo run
+	pytest -m demo
+
+lock: ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
+	echo uv | uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements-uv.lock
+
+clean: ## remove the environment, caches and all results that a run made
+	rm -rf $(VENV) .snakemake .mypy_cache .ruff_cache .pytest_cache
+	find results -mindepth 1 -maxdepth 1 ! -name reference ! -name README.md -exec rm -rf {} +
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24

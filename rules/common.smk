@@ -1,0 +1,94 @@
+# Names and helpers that the rules share. Nothing heavy is imported here: this file is read at every start.
+
+import json
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from weckd.errors import UserError
+from weckd.listing import run_summary
+from weckd.locks import take_run_lock
+from weckd.source import source_digest
+from weckd.suite_file import read_suite_files, resolve_suite
+
+TABLES = ["gains", "accuracy", "splits", "budgets", "checks"]
+FIGURES = ["forest", "chain"]
+
+SUITE_FILES = [Path(file) for file in workflow.configfiles]
+
+
+def changed_values():
+    """Return the command line's changes to the suite files, as KEY=JSON."""
+    plain = read_suite_files(SUITE_FILES)
+    changed = {key: value for key, value in config.items() if value != plain.get(key)}
+    return [f"{key}={json.dumps(value)}" for key, value in changed.items()]
+
+
+CHANGES = changed_values()
+
+try:
+    SUITE = resolve_suite(SUITE_FILES, dict(change.split("=", 1) for change in CHANGES))
+except UserError as problem:
+    raise WorkflowError(str(problem)) from None
+
+RUN = f"results/{SUITE.run}"
+STORE = "results/fits"
+PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px"
+
+
+wildcard_constraints:
+    dataset=r"[a-z0-9_-]+",
+    seed=r"\d+",
+    batch=r"seeds\d+-\d+",
+
+
+def batch_name(seeds):
+    """Return the name of a batch of seeds."""
+    return f"seeds{seeds[0]}-{seeds[-1]}"
+
+
+BATCHES = [
+    SUITE.seeds[first : first + SUITE.seeds_per_job]
+    for first in range(0, len(SUITE.seeds), SUITE.seeds_per_job)
+]
+SEEDS_OF_BATCH = {batch_name(seeds): list(seeds) for seeds in BATCHES}
+BATCH_OF_SEED = {str(seed): batch_name(seeds) for seeds in BATCHES for seed in seeds}
+
+
+def batch_seeds(wildcards):
+    """Return the seeds of a training job."""
+    return SEEDS_OF_BATCH[wildcards.batch]
+
+
+def batch_splits(wildcards):
+    """Return the split files of a training job."""
+    folder = f"{RUN}/splits/{wildcards.dataset}"
+    return [f"{folder}/seed{seed}.csv" for seed in SEEDS_OF_BATCH[wildcards.batch]]
+
+
+def batch_manifest(wildcards):
+    """Return the manifest that names a cell's fits."""
+    return f"{RUN}/manifests/{wildcards.dataset}/{BATCH_OF_SEED[wildcards.seed]}.json"
+
+
+def data_root_option(wildcards):
+    """Return the option that tells where real images lie; phantoms need none."""
+    needed = not SUITE.facts[wildcards.dataset].phantom and SUITE.data_root
+    return ["--data-root", SUITE.data_root] if needed else []
+
+
+RUN_LOCK = []
+
+
+def lock_run():
+    """Refuse a second live run in this folder; the lock lives as long as this process."""
+    try:
+        RUN_LOCK.append(take_run_lock(Path("results/.lock")))
+    except UserError as problem:
+        raise WorkflowError(str(problem)) from None
+
+
+def tell_results():
+    """Print the main table and where the rest lies, where this run has made it."""
+    if Path(RUN, "tables", "gains.md").exists():
+        print(run_summary(Path(RUN)), flush=True)

@@ -1,0 +1,45 @@
+# From splits to stored fits and one predictions file a cell.
+
+
+rule train:
+    """Train one data set for a batch of seeds. The fits go to the store, which no rule declares."""
+    input:
+        suite=rules.suite.output,
+        images=rules.prepare.output.images,
+        index=rules.prepare.output.index,
+        facts=rules.prepare.output.facts,
+        splits=batch_splits,
+    output:
+        f"{RUN}/manifests/{{dataset}}/{{batch}}.json",
+    log:
+        f"{RUN}/logs/train/{{dataset}}/{{batch}}.log",
+    params:
+        seeds=batch_seeds,
+        prepared=subpath(input.images, parent=True),
+        splits=subpath(input.splits[0], parent=True),
+        store=STORE,
+        source=source_digest(["training/*.py", "methods/*.py", "seeds.py", "locks.py"]),
+    threads: 1
+    resources:
+        mem_mb=4000,
+    # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
+    shell:
+        "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
+        " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
+        " --manifest {output:q} 2> >(exec tee {log:q} >&2)"
+
+
+rule gather:
+    input:
+        manifest=batch_manifest,
+        split=f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv",
+    output:
+        f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+    log:
+        f"{RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
+    params:
+        store=STORE,
+        source=source_digest(["training/gather.py", "training/store.py"]),
+    shell:
+        "weckd gather --seed {wildcards.seed} --manifest {input.manifest:q} --split {input.split:q}"
+        " --store {params.store:q} --out {output:q} 2> {log:q}"

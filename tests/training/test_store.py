@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from weckd.training.store import find_fit, fit_folder, store_fit
+
+IDENTITY = "ab" * 32
+LOGITS = {"validation": np.zeros((2, 3), np.float32), "test": np.arange(12, dtype=np.float32).reshape(4, 3)}
+WEIGHTS = {"w": np.array([1.5, -2.0], np.float32), "n": np.array(7)}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store_fit(tmp_path, "set", IDENTITY, {"status": "finished"}, LOGITS, WEIGHTS)
+    return tmp_path
+
+
+def test_round_trip(store):
+    fit = find_fit(store, "set", IDENTITY, with_weights=True)
+    assert np.array_equal(fit.logits("test"), LOGITS["test"])
+    assert fit.logits("test").dtype == np.float32
+    assert {key: value.tolist() for key, value in fit.weights().items()} == {"w": [1.5, -2.0], "n": 7}
+    assert not fit.diverged
+    assert fit.record["identity"] == IDENTITY
+    assert [path.name for path in (store / "set").iterdir()] == [IDENTITY[:20]]  # nothing temporary left
+
+
+def test_absent_fit(store):
+    assert find_fit(store, "set", "cd" * 32, with_weights=False) is None
+    assert find_fit(store, "other", IDENTITY, with_weights=False) is None
+
+
+def test_fit_without_weights_serves_predictions_only(tmp_path):
+    store_fit(tmp_path, "set", IDENTITY, {"status": "finished"}, LOGITS, None)
+    assert find_fit(tmp_path, "set", IDENTITY, with_weights=False) is not None
+    assert find_fit(tmp_path, "set", IDENTITY, with_weights=True) is None
+
+
+def test_diverged_fit_has_no_weights_and_is_still_a_result(tmp_path):
+    nothing = {split: np.full_like(values, np.nan) for split, values in LOGITS.items()}
+    store_fit(tmp_path, "set", IDENTITY, {"status": "diverged"}, nothing, None)
+    fit = find_fit(tmp_path, "set", IDENTITY, with_weights=True)
+    assert fit.diverged
+    assert np.isnan(fit.logits("test")).all()
+
+
+@pytest.mark.parametrize("name", ["test.npy", "weights.safetensors", "record.json"])
+def test_damaged_fit_is_set_aside(store, name):
+    file = fit_folder(store, "set", IDENTITY) / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    assert find_fit(store, "set", IDENTITY, with_weights=False) is None
+    assert not fit_folder(store, "set", IDENTITY).exists()
+    aside = [path for path in (store / "set").iterdir() if path.name.startswith(f"damaged-{IDENTITY[:20]}")]
+    assert len(aside) == 1
+    assert (aside[0] / "test.npy").exists()  # kept for whoever wants to know what happened
+
+
+def test_a_fit_is_replaced_by_the_same_fit(store):
+    store_fit(store, "set", IDENTITY, {"status": "finished"}, LOGITS, None)
+    assert find_fit(store, "set", IDENTITY, with_weights=True) is None
+    assert find_fit(store, "set", IDENTITY, with_weights=False) is not None

@@ -1,0 +1,228 @@
+"""The command line: one thin sub-command for each rule of the workflow, and lists of what there is."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from weckd import __version__
+from weckd.errors import UserError
+from weckd.locks import die_with_parent
+
+# Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, or 1 after a message about a user's mistake."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except UserError as problem:
+        print(f"weckd: {problem}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of a list closed it, as `| head` does
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="weckd",
+        description="Reproducibility suite for WeCKD: chains of distilled models, their controls, and "
+        "significance-tested gain tables. Each rule of the workflow is one sub-command.",
+    )
+    parser.add_argument("--version", action="version", version=f"weckd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _listing_commands(commands)
+    _data_commands(commands)
+    _training_commands(commands)
+    _analysis_commands(commands)
+    return parser
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _listing_commands(commands: _Commands) -> None:
+    parser = commands.add_parser("datasets", help="list the data sets, or tell all about one")
+    parser.add_argument("name", nargs="?", help="key of one data set")
+    parser.set_defaults(run=_datasets)
+
+    parser = commands.add_parser("methods", help="list the methods with their fits and steps")
+    parser.add_argument("--suite", type=Path, help="suite.json whose steps to print (default: in units of S)")
+    parser.set_defaults(run=_methods)
+
+    parser = commands.add_parser(
+        "show", help="print the main table of a finished run and where the rest lies"
+    )
+    parser.add_argument("folder", type=Path, help="folder of the run, such as results/demo")
+    parser.set_defaults(run=_show)
+
+
+def _data_commands(commands: _Commands) -> None:
+    parser = commands.add_parser("suite", help="check suite files and write the suite.json of a run")
+    parser.add_argument("files", nargs="+", type=Path, help="suite files; later ones win, key by key")
+    parser.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
+    )
+    parser.add_argument("--out", type=Path, help="file to write (default: results/<run>/suite.json)")
+    parser.set_defaults(run=_suite)
+
+    parser = commands.add_parser("prepare", help="decode or draw a data set into one array")
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--image-size", type=int, required=True, help="pixels a side")
+    parser.add_argument("--data-root", type=Path, help="folder that holds a folder for each real data set")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_prepare)
+
+    parser = commands.add_parser("group", help="find the images that must stay together in a split")
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--threshold", type=float, required=True, help="correlation of thumbnails")
+    parser.add_argument("--out", type=Path, required=True, help="groups.csv to write")
+    parser.set_defaults(run=_group)
+
+    parser = commands.add_parser("split", help="split a data set for every seed of a suite")
+    _suite_and_dataset(parser)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--groups", type=Path, required=True, help="file that `group` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for seed<k>.csv")
+    parser.set_defaults(run=_split)
+
+
+def _training_commands(commands: _Commands) -> None:
+    parser = commands.add_parser("train", help="train what the store of fits lacks, for a batch of seeds")
+    _suite_and_dataset(parser)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--splits", type=Path, required=True, help="folder that `split` wrote")
+    parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.set_defaults(run=_train)
+
+    parser = commands.add_parser("gather", help="write one cell's predictions from the store of fits")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="file that `train` wrote")
+    parser.add_argument("--split", type=Path, required=True, help="the cell's split file")
+    parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
+    parser.add_argument("--out", type=Path, required=True, help="parquet file to write")
+    parser.set_defaults(run=_gather)
+
+
+def _analysis_commands(commands: _Commands) -> None:
+    parser = commands.add_parser("tables", help="test the gains and write all tables, from predictions alone")
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
+    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--splits", type=Path, required=True)
+    parser.add_argument("--manifests", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_tables)
+
+    parser = commands.add_parser("figures", help="draw the figures, from predictions alone")
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
+    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_figures)
+
+
+def _suite_and_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
+    parser.add_argument("--dataset", required=True)
+
+
+def _datasets(options: argparse.Namespace) -> None:
+    from weckd.listing import dataset_page, dataset_table
+
+    print(dataset_page(options.name) if options.name else dataset_table())
+
+
+def _methods(options: argparse.Namespace) -> None:
+    from weckd.config import load_suite
+    from weckd.listing import method_table
+
+    print(method_table(load_suite(options.suite) if options.suite else None))
+
+
+def _show(options: argparse.Namespace) -> None:
+    from weckd.listing import run_summary
+
+    print(run_summary(options.folder))
+
+
+def _suite(options: argparse.Namespace) -> None:
+    from weckd.config import suite_json
+    from weckd.files import write_text
+    from weckd.suite_file import resolve_suite
+
+    changes = {}
+    for change in options.config:
+        key, separator, value = change.partition("=")
+        if not separator:
+            raise UserError(f"--config {change}: must be KEY=VALUE")
+        changes[key] = value
+    suite = resolve_suite(options.files, changes)
+    write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from weckd.data.catalogue import find_dataset
+    from weckd.data.prepare import prepare
+
+    prepare(find_dataset(options.dataset), options.data_root, options.image_size, options.out)
+
+
+def _group(options: argparse.Namespace) -> None:
+    from weckd.data.groups import write_groups
+
+    write_groups(options.dataset, options.prepared, options.threshold, options.out)
+
+
+def _split(options: argparse.Namespace) -> None:
+    from weckd.config import load_suite
+    from weckd.data.splits import write_splits
+
+    suite = load_suite(options.suite)
+    classes = suite.facts[options.dataset].classes
+    write_splits(
+        options.dataset, classes, suite.split, suite.seeds, options.prepared, options.groups, options.out
+    )
+
+
+def _train(options: argparse.Namespace) -> None:
+    die_with_parent()
+    from weckd.config import load_suite
+    from weckd.training.job import train_batch
+
+    train_batch(
+        load_suite(options.suite),
+        options.dataset,
+        options.seeds,
+        options.prepared,
+        options.splits,
+        options.store,
+        options.manifest,
+    )
+
+
+def _gather(options: argparse.Namespace) -> None:
+    from weckd.training.gather import gather_predictions
+
+    gather_predictions(options.manifest, options.seed, options.split, options.store, options.out)
+
+
+def _tables(options: argparse.Namespace) -> None:
+    from weckd.analysis.budgets import write_budgets
+    from weckd.analysis.report_tables import write_tables
+    from weckd.config import load_suite
+
+    suite = load_suite(options.suite)
+    write_tables(suite, options.predictions, options.splits, options.out)
+    write_budgets(suite, options.manifests, options.out)
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from weckd.analysis.figures import write_figures
+    from weckd.config import load_suite
+
+    write_figures(load_suite(options.suite), options.predictions, options.out)

@@ -1,0 +1,159 @@
+"""The settings of one run as frozen dataclasses; `config/README.md` says what each key means and why."""
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from weckd.errors import UserError
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What the analysis needs to know of a data set, so that it reads files only."""
+
+    key: str
+    title: str
+    modality: str
+    phantom: bool
+    derived_from: tuple[str, ...]
+    classes: tuple[str, ...]  # kept classes, in the order of y
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Sizes of the split's parts (see method.md's words) and the seed of the test part."""
+
+    seed: int
+    test: float = 0.20  # share of the images
+    validation: float = 0.15  # share of what is not test
+    stage: float = 0.10  # share of the training part, each stage
+    stages: int = 3
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """A timm model name and where its initial weights come from."""
+
+    name: str
+    init: Literal["random", "imagenet"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The optimiser's settings, the same for every fit."""
+
+    steps: int  # optimiser steps a stage (S)
+    converged_factor: int  # `full-converged` trains this many times S
+    batch_size: int
+    learning_rate: float  # peak of the one-cycle schedule
+    weight_decay: float
+    warmup: float  # share of the steps before the peak
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """Half-widths of the uniform draws; 0 switches a part off."""
+
+    flip: bool  # left-right, with probability one half
+    rotation: float  # degrees
+    shift: float  # share of the image's side
+    zoom: float  # share
+    brightness: float  # share of the full range
+    contrast: float  # share
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    """The reference reading's weights and temperatures (our choice, not the paper's)."""
+
+    alpha: float
+    beta: float
+    temperature_max: float
+    temperature_min: float
+    temperature_constant: float
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of tests, fixed before the run."""
+
+    name: str
+    kind: Literal["superiority", "non-inferiority", "trend"]
+    method: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnalysisPlan:
+    """What is tested and how; its hash stands in every analysis output."""
+
+    alpha: float
+    margin_pp: float  # non-inferiority margin, percentage points
+    minimum_seeds: int  # fewer: descriptive only
+    metrics: tuple[str, ...]  # the first is primary
+    families: tuple[Family, ...]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One run: a suite file with the command line's changes, checked and complete."""
+
+    name: str
+    run: str  # folder below results/: the name, or the name and a hash where the run is narrowed
+    datasets: tuple[str, ...]
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    seeds_per_job: int
+    image_size: int  # pixels a side
+    data_root: str | None
+    exclude_classes: dict[str, tuple[str, ...]]
+    groups_threshold: float  # correlation of thumbnails above which two images are near-duplicates
+    split: SplitSettings
+    backbone: BackboneSettings
+    training: TrainingSettings
+    augmentation: AugmentationSettings
+    distillation: DistillationSettings
+    analysis: AnalysisPlan
+    facts: dict[str, DatasetFacts]
+    plan_hash: str
+
+
+def load_suite(path: Path) -> Suite:
+    """Read a `suite.json` that `suite_json` made.
+
+    Raises:
+        UserError: the file is not there or not such a file.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        suite = build(Suite, values)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{path}: not a readable suite.json ({problem}); make it with `weckd suite`"
+        ) from problem
+    assert isinstance(suite, Suite)  # noqa: S101 - tells the type checker what build was asked for
+    return suite
+
+
+def suite_json(suite: Suite) -> str:
+    """Return the suite as indented JSON with sorted keys."""
+    return json.dumps(dataclasses.asdict(suite), indent=2, sort_keys=True) + "\n"
+
+
+def build(kind: Any, value: Any) -> Any:
+    """Build a (nested) dataclass from plain JSON values, following its type hints."""
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return tuple(build(arguments[0], item) for item in value)
+    if origin is dict:
+        return {key: build(arguments[1], item) for key, item in value.items()}
+    if origin is types.UnionType:
+        return value
+    return float(value) if kind is float else value

@@ -1,0 +1,65 @@
+"""Locks that die with the process that holds them, and processes that die with their parent."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from weckd.errors import UserError
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def take_run_lock(path: Path) -> IO[str]:
+    """Take the lock of a working folder and return the open file that holds it; keep it until the end.
+
+    Raises:
+        UserError: another live run holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        stream.seek(0)
+        holder = stream.read().strip() or "unknown"
+        stream.close()
+        raise UserError(
+            f"{path}: another run (process {holder}) is working in this folder; wait for it, stop it, or use "
+            "another folder with --directory"
+        ) from problem
+    stream.truncate(0)
+    stream.write(str(os.getpid()))
+    stream.flush()
+    return stream
+
+
+@contextmanager
+def held_lock(path: Path) -> Iterator[None]:
+    """Hold a lock for a block, waiting for whoever has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process that holds {path}", file=sys.stderr, flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux; elsewhere nothing happens).
+
+    A workflow engine that is killed would else leave training jobs behind that go on writing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the parent ended before the request was made
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,56 @@
+"""Attention transfer (Zagoruyko and Komodakis 2017), the suite's reading of the paper's spatial attention."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SMALLEST_MAP = 4
+"""Pixels a side below which a map is not compared: a 1x1 map, normalised, is a constant."""
+
+
+def attention_stages(map_sizes: Sequence[tuple[int, int]], count: int = 2) -> list[int]:
+    """Return the indices of the `count` deepest stages whose maps are at least 4x4, shallow to deep.
+
+    Args:
+        map_sizes: (height, width) of each feature stage, shallow to deep.
+        count: how many stages to compare.
+    """
+    usable = [index for index, size in enumerate(map_sizes) if min(size) >= SMALLEST_MAP]
+    return usable[-count:]
+
+
+def attention_energy(features: Tensor) -> Tensor:
+    """Return the mean over channels of the squared activation: (B, C, H, W) -> (B, H, W)."""
+    return features.square().mean(dim=1)
+
+
+def attention_transfer(student_features: Sequence[Tensor], teacher_features: Sequence[Tensor]) -> Tensor:
+    """Return the sum over stages of the batch mean of || Q_s - Q_t ||^2, summed over positions.
+
+    Q is a stage's attention energy, flattened and L2-normalised per image. Where the two maps differ in
+    size, the larger is average-pooled to the smaller. Gradients flow to the student alone.
+
+    Args:
+        student_features: maps (B, C_l, H_l, W_l), one a stage; channels may differ from the teacher's.
+        teacher_features: the teacher's maps, same order.
+
+    Raises:
+        ValueError: the two have no stage, or not the same number of stages.
+    """
+    if not student_features or len(student_features) != len(teacher_features):
+        raise ValueError(
+            f"attention transfer compares equal numbers of stages, at least one: "
+            f"{len(student_features)} of the student, {len(teacher_features)} of the teacher"
+        )
+    distances = []
+    for student, teacher in zip(student_features, teacher_features, strict=True):
+        energies = [attention_energy(student), attention_energy(teacher.detach())]
+        size = (min(e.shape[1] for e in energies), min(e.shape[2] for e in energies))
+        maps = [
+            F.normalize((e if e.shape[1:] == size else F.adaptive_avg_pool2d(e, size)).flatten(1), dim=1)
+            for e in energies
+        ]
+        distances.append((maps[0] - maps[1]).square().sum(dim=1).mean())
+    return torch.stack(distances).sum()

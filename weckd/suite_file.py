@@ -1,0 +1,164 @@
+"""From suite files and command-line values to one checked `Suite`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from weckd.config import Suite, build
+from weckd.data.catalogue import find_dataset
+from weckd.errors import UserError
+from weckd.files import digest
+from weckd.methods.catalogue import find_method
+
+SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
+# Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.
+NEUTRAL_KEYS = ("seeds_per_job", "data_root")
+
+
+def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
+    """Return the suite that `files` (later ones win, key by key) and command-line `changes` describe.
+
+    Values in `changes` may be strings, as a shell passes them. A run whose results could differ from the
+    files' own gets a folder of its own, `<suite>+<hash>`.
+
+    Raises:
+        UserError: a file cannot be read, a key is unknown or has a wrong value, or a data set, class or
+            method is not known.
+    """
+    base = read_suite_files(files)
+    source = ", ".join(str(file) for file in files)
+    schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
+    plain = _checked(base, schema, source)
+    values = _checked(
+        _merged(base, _normalised(changes, schema, schema["$defs"])),
+        schema,
+        f"{source} with command-line values",
+    )
+    narrowed = _identity(values) != _identity(plain)
+    run = f"{values['suite']}+{digest(_identity(values))[:8]}" if narrowed else str(values["suite"])
+    return _suite(values, run)
+
+
+def read_suite_files(files: Sequence[Path]) -> dict[str, Any]:
+    """Return the files' values, unchecked; later files win, key by key.
+
+    Raises:
+        UserError: a file cannot be read or holds no keys and values.
+    """
+    base: dict[str, Any] = {}
+    for file in files:
+        base = _merged(base, _read_mapping(file))
+    return base
+
+
+def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in NEUTRAL_KEYS}
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise UserError(
+            f"{file}: cannot be read ({problem.strerror}); name a suite file from config/"
+        ) from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise UserError(f"{file}: not valid YAML: {problem}") from problem
+    if not isinstance(value, dict):
+        raise UserError(f"{file}: must hold keys and values; see config/README.md")
+    return value
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge mappings key by key, except class lists, which a change replaces."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _normalised(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+    """Turn a shell's strings into what the schema asks for: '[1,2]' and '1' become lists, '3' a number."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+    kind = schema.get("type")
+    if isinstance(value, str) and kind in ("array", "object", "integer", "number", "boolean"):
+        value = _parsed(value)
+    if kind == "array":
+        items = value if isinstance(value, list | tuple) else [value]
+        return [_normalised(item, schema.get("items", {}), definitions) for item in items]
+    if isinstance(value, Mapping):
+        properties = schema.get("properties", {})
+        other = schema.get("additionalProperties") or {}
+        return {
+            key: _normalised(item, properties.get(key, other), definitions) for key, item in value.items()
+        }
+    return value
+
+
+def _parsed(text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        raise UserError(f"command-line value {text!r}: not valid YAML: {problem}") from problem
+    return text if value is None else value
+
+
+def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return the values with defaults filled in, or raise a UserError that names every wrong key."""
+    complete = {"data_root": None, "exclude_classes": {}, **values}
+    problems = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(complete), key=lambda e: [str(p) for p in e.path]
+    )
+    if problems:
+        known = ", ".join(sorted(schema["properties"]))
+        lines = [
+            f"  {'.'.join(str(part) for part in problem.path) or 'top level'}: {problem.message}"
+            for problem in problems
+        ]
+        raise UserError(f"{source}: not a valid suite\n" + "\n".join(lines) + f"\nKnown keys: {known}")
+    return complete
+
+
+def _suite(values: Mapping[str, Any], run: str) -> Suite:
+    facts = {key: _facts(key, values["exclude_classes"].get(key, ())) for key in values["datasets"]}
+    for method in values["methods"]:
+        find_method(method)
+    analysis = values["analysis"]
+    for family in analysis["families"]:
+        for method in (family["method"], *family["references"]):
+            find_method(method)
+    plan = {key: values[key] for key in ("datasets", "methods", "seeds", "analysis")}
+    suite = build(
+        Suite,
+        {
+            **{key: value for key, value in values.items() if key not in ("suite", "groups")},
+            "name": values["suite"],
+            "run": run,
+            "groups_threshold": values["groups"]["threshold"],
+            "facts": facts,
+            "plan_hash": digest(plan)[:12],
+        },
+    )
+    assert isinstance(suite, Suite)  # noqa: S101 - tells the type checker what _build was asked for
+    return suite
+
+
+def _facts(key: str, excluded: Sequence[str]) -> dict[str, Any]:
+    dataset = find_dataset(key)
+    classes = [entry.key for entry in dataset.classes]
+    for name in excluded:
+        if name not in classes:
+            raise UserError(f"exclude_classes.{key}: no class {name!r}; known: {', '.join(classes)}")
+    return {
+        "key": key,
+        "title": dataset.title,
+        "modality": dataset.modality,
+        "phantom": dataset.phantom,
+        "derived_from": dataset.derived_from,
+        "classes": [name for name in classes if name not in excluded],
+    }

@@ -1,0 +1,44 @@
+"""Where a job trains, set up so that the same device kind gives the same bytes."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+THREADS = 1
+"""CPU threads of a training job: two jobs use two cores, and another count changes the ninth digit."""
+
+_INSTRUCTION_SETS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+
+
+def prepare_device() -> torch.device:
+    """Choose the first CUDA device, else the CPU, and make torch deterministic on it."""
+    # cuBLAS is deterministic only with a fixed workspace, and reads this when it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_kind(device: torch.device) -> str:
+    """Return what decides the bytes of a result on this device: card, or CPU instruction sets in use."""
+    if device.type == "cuda":
+        return f"cuda {torch.version.cuda} {torch.cuda.get_device_name(device)}"
+    caps = [
+        f"{name}={os.environ[name]}"
+        for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
+        if name in os.environ
+    ]
+    parts = [platform.machine(), torch.backends.cpu.get_cpu_capability(), *_instruction_sets(), *caps]
+    return " ".join(["cpu", *parts])
+
+
+def _instruction_sets() -> list[str]:
+    """Return the vector extensions that oneDNN chooses its kernels by, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return []
+    flags = next((line.split() for line in info.read_text().splitlines() if line.startswith("flags")), [])
+    return [name for name in _INSTRUCTION_SETS if name in flags]

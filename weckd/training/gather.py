@@ -1,0 +1,91 @@
+"""From a manifest and the store of fits to one cell's predictions; needs no torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weckd.data.splits import read_split
+from weckd.errors import UserError
+from weckd.files import whole_file
+from weckd.training.store import EVALUATED, StoredFit, find_fit
+
+
+def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path, out: Path) -> None:
+    """Write the long predictions of one cell: a row a method, stage, split and image.
+
+    Columns: dataset, seed, method, stage (1 ..), split (validation, test), image_id, group_id, y,
+    p_0 .. p_{C-1} (float32; NaN where a fit diverged).
+
+    Raises:
+        UserError: the manifest lacks the seed, or the store a fit that it names.
+    """
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    if str(seed) not in content["seeds"]:
+        raise UserError(f"{manifest}: holds no seed {seed}; delete it to have it made again")
+    dataset, cell = content["dataset"], content["seeds"][str(seed)]
+    split = read_split(split_file)
+    fits = {identity: _stored(store, dataset, identity, manifest) for identity in cell["fits"]}
+    images = {part: split[split["part"] == part] for part in EVALUATED}
+    frames = []
+    for method, stages in cell["methods"].items():
+        for stage, members in enumerate(stages, start=1):
+            for part, rows in images.items():
+                mean = np.mean([_probabilities(m, fits, part, len(rows)) for m in members], axis=0)
+                frames.append(_frame(dataset, seed, method, stage, part, rows, mean.astype(np.float32)))
+    with whole_file(out) as temporary:
+        pd.concat(frames, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Return probabilities (n, C) of logits (n, C), in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _stored(store: Path, dataset: str, identity: str, manifest: Path) -> StoredFit:
+    fit = find_fit(store, dataset, identity, with_weights=False)
+    if fit is None:
+        raise UserError(
+            f"{store}: fit {identity[:20]} of {dataset} is missing or damaged; "
+            f"delete {manifest} and run again to train it"
+        )
+    return fit
+
+
+def _probabilities(
+    member: dict[str, Any], fits: dict[str, StoredFit], part: str, count: int
+) -> NDArray[np.float64]:
+    if "class_shares" in member:
+        return np.tile(np.asarray(member["class_shares"], dtype=np.float64), (count, 1))
+    return softmax(fits[member["fit"]].logits(part))
+
+
+def _frame(
+    dataset: str,
+    seed: int,
+    method: str,
+    stage: int,
+    part: str,
+    rows: pd.DataFrame,
+    probabilities: NDArray[np.float32],
+) -> pd.DataFrame:
+    columns = {f"p_{c}": probabilities[:, c] for c in range(probabilities.shape[1])}
+    return pd.DataFrame(
+        {
+            "dataset": dataset,
+            "seed": seed,
+            "method": method,
+            "stage": stage,
+            "split": part,
+            "image_id": rows["image_id"].to_numpy(),
+            "group_id": rows["group_id"].to_numpy(),
+            "y": rows["y"].to_numpy(),
+            **columns,
+        }
+    )

@@ -1,0 +1,112 @@
+"""The store of finished fits: one folder a fit, named by the hash of all that determines it.
+
+Needs no torch, so that gathering predictions is light. A folder appears whole (written beside, then renamed)
+and is checked against its own digests when read; one that does not agree is set aside and trained again.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from weckd.files import file_digest, write_json
+
+RECORD = "record.json"
+WEIGHTS = "weights.safetensors"
+EVALUATED = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class StoredFit:
+    """A finished fit on disk; `weights` is None where they were not kept."""
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the fit, or one it stands on, ended in a loss that is not finite."""
+        return bool(self.record["status"] != "finished")
+
+    def logits(self, split: str) -> NDArray[np.float32]:
+        """Return logits (images of the split in split-file order, C)."""
+        logits: NDArray[np.float32] = np.load(self.folder / f"{split}.npy", allow_pickle=False)
+        return logits
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Return the state of the network after its last step."""
+        return load_file(self.folder / WEIGHTS)
+
+
+def fit_folder(store: Path, dataset: str, identity: str) -> Path:
+    """Return where a fit lies; 20 hex digits keep paths short and collisions out of reach."""
+    return store / dataset / identity[:20]
+
+
+def find_fit(store: Path, dataset: str, identity: str, with_weights: bool) -> StoredFit | None:
+    """Return the stored fit, or None where it is absent, damaged, or lacks weights that are needed."""
+    folder = fit_folder(store, dataset, identity)
+    if not (folder / RECORD).exists():
+        return None
+    fit = _checked_fit(folder, identity)
+    if fit is None:
+        _set_aside(folder)
+        return None
+    if with_weights and not fit.diverged and WEIGHTS not in fit.record["files"]:
+        return None
+    return fit
+
+
+def store_fit(
+    store: Path,
+    dataset: str,
+    identity: str,
+    record: Mapping[str, Any],
+    logits: Mapping[str, NDArray[np.float32]],
+    weights: Mapping[str, NDArray[Any]] | None,
+) -> StoredFit:
+    """Write a finished fit; `record` must hold its "status" ("finished" or "diverged").
+
+    An earlier folder of the same fit (stored without weights, say) is replaced.
+    """
+    folder = fit_folder(store, dataset, identity)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for split, values in logits.items():
+            np.save(temporary / f"{split}.npy", values, allow_pickle=False)
+        if weights is not None:
+            save_file(dict(weights), temporary / WEIGHTS)
+        files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
+        write_json(temporary / RECORD, {**record, "identity": identity, "files": files})
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return StoredFit(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
+
+
+def _checked_fit(folder: Path, identity: str) -> StoredFit | None:
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        good = record["identity"] == identity and all(
+            file_digest(folder / name) == expected for name, expected in record["files"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    return StoredFit(folder, record) if good else None
+
+
+def _set_aside(folder: Path) -> None:
+    target = folder.with_name(f"damaged-{folder.name}-{os.getpid()}")
+    folder.replace(target)
