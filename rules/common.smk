@@ -17,17 +17,10 @@ FIGURES = ["forest", "chain"]
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
 
 
-def changed_values():
-    """Return the command line's changes to the suite files, as KEY=JSON."""
-    plain = read_suite_files(SUITE_FILES)
-    changed = {key: value for key, value in config.items() if value != plain.get(key)}
-    return [f"{key}={json.dumps(value)}" for key, value in changed.items()]
-
-
-CHANGES = changed_values()
-
 try:
-    SUITE = resolve_suite(SUITE_FILES, dict(change.split("=", 1) for change in CHANGES))
+    IN_FILES = read_suite_files(SUITE_FILES)
+    CHANGES = {key: value for key, value in config.items() if value != IN_FILES.get(key)}
+    SUITE = resolve_suite(SUITE_FILES, CHANGES)
 except UserError as problem:
     raise WorkflowError(str(problem)) from None
 
@@ -69,6 +62,12 @@ def batch_splits(wildcards):
 def batch_manifest(wildcards):
     """Return the manifest that names a cell's fits."""
     return f"{RUN}/manifests/{wildcards.dataset}/{BATCH_OF_SEED[wildcards.seed]}.json"
+
+
+def changes_option():
+    """Return the option that passes the command line's changes on."""
+    changes = [f"{key}={json.dumps(value)}" for key, value in CHANGES.items()]
+    return ["--config", *changes] if changes else []
 
 
 def data_root_option(wildcards):

@@ -8,7 +8,7 @@ rule suite:
         f"{RUN}/logs/suite.log",
     params:
         files=[str(file) for file in SUITE_FILES],
-        changes=["--config", *CHANGES] if CHANGES else [],
+        changes=changes_option(),
         content=SUITE.plan_hash,
         source=source_digest(["config.py", "suite_file.py", "suite_schema.yaml", "data/catalogue.*"]),
     shell:

@@ -16,7 +16,7 @@ rule train:
     params:
         seeds=batch_seeds,
         prepared=subpath(input.images, parent=True),
-        splits=subpath(input.splits[0], parent=True),
+        splits=f"{RUN}/splits/{{dataset}}",
         store=STORE,
         source=source_digest(["training/*.py", "methods/*.py", "seeds.py", "locks.py"]),
     threads: 1

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from weckd import __version__
 from weckd.errors import UserError
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _listing_commands(commands: _Commands) -> None:
@@ -153,15 +154,9 @@ def _show(options: argparse.Namespace) -> None:
 def _suite(options: argparse.Namespace) -> None:
     from weckd.config import suite_json
     from weckd.files import write_text
-    from weckd.suite_file import resolve_suite
+    from weckd.suite_file import parse_changes, resolve_suite
 
-    changes = {}
-    for change in options.config:
-        key, separator, value = change.partition("=")
-        if not separator:
-            raise UserError(f"--config {change}: must be KEY=VALUE")
-        changes[key] = value
-    suite = resolve_suite(options.files, changes)
+    suite = resolve_suite(options.files, parse_changes(options.config))
     write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
 
 

@@ -42,6 +42,21 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     return _suite(values, run)
 
 
+def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+    """Return command-line changes KEY=VALUE as a mapping; values are YAML, of which JSON is a part.
+
+    Raises:
+        UserError: a change is not of that form.
+    """
+    parsed: dict[str, Any] = {}
+    for change in changes:
+        key, separator, text = change.partition("=")
+        if not separator:
+            raise UserError(f"--config {change}: must be KEY=VALUE")
+        parsed[key] = _parsed(text)
+    return parsed
+
+
 def read_suite_files(files: Sequence[Path]) -> dict[str, Any]:
     """Return the files' values, unchecked; later files win, key by key.
 

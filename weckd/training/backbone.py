@@ -43,7 +43,7 @@ def build_backbone(name: str, classes: int) -> nn.Module:
 def normalisation(network: nn.Module) -> Normalisation:
     """Return the mean and standard deviation that the network's weights were made for."""
     settings = network.pretrained_cfg
-    return Normalisation(tuple(settings["mean"]), tuple(settings["std"]))  # type: ignore[index,arg-type]
+    return Normalisation(tuple(settings["mean"]), tuple(settings["std"]))  # type: ignore[index]
 
 
 def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int) -> State:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from timm.optim import param_groups_weight_decay
+from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined] # exported without __all__
 from torch import Tensor, nn
 
 from weckd.config import AugmentationSettings, TrainingSettings

@@ -31,8 +31,8 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
     fits = {identity: _stored(store, dataset, identity, manifest) for identity in cell["fits"]}
     images = {part: split[split["part"] == part] for part in EVALUATED}
     frames = []
-    for method, stages in cell["methods"].items():
-        for stage, members in enumerate(stages, start=1):
+    for method, composition in cell["methods"].items():
+        for stage, members in enumerate(composition["stages"], start=1):
             for part, rows in images.items():
                 mean = np.mean([_probabilities(m, fits, part, len(rows)) for m in members], axis=0)
                 frames.append(_frame(dataset, seed, method, stage, part, rows, mean.astype(np.float32)))

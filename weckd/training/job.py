@@ -15,7 +15,7 @@ from weckd.errors import UserError
 from weckd.files import write_json
 from weckd.locks import held_lock
 from weckd.methods.catalogue import parent_fits, suite_methods
-from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Member
+from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Member, Method
 from weckd.training.backbone import (
     State,
     attention_indices,
@@ -72,11 +72,9 @@ def train_batch(
             stored = _train_cell(suite, fits, identities, data, networks, store, cell, progress)
         cells[str(seed)] = {
             "cell": cell,
+            "images_of_part": {part: len(rows) for part, rows in data.parts.items()},
             "fits": {identities[fit]: _summary(fit, stored[fit]) for fit in fits},
-            "methods": {
-                method.name: [[_member(m, identities, split) for m in members] for members in method.stages]
-                for method in methods
-            },
+            "methods": {method.name: _composition(method, identities, split) for method in methods},
         }
     write_json(manifest, {"dataset": dataset, "threads": THREADS, "seeds": cells})
 
@@ -162,6 +160,13 @@ def _summary(fit: Fit, stored: StoredFit) -> dict[str, Any]:
     """Return what a manifest says of a fit: nothing that differs between two runs."""
     record = stored.record
     return {**fit.ingredients(), **{key: record[key] for key in ("status", "steps_run", "images", "labels")}}
+
+
+def _composition(method: Method, identities: dict[Fit, str], split: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "fits": [identities[fit] for fit in method.fits()],
+        "stages": [[_member(m, identities, split) for m in members] for members in method.stages],
+    }
 
 
 def _member(member: Member, identities: dict[Fit, str], split: pd.DataFrame) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""What the workflow plans, for each configuration, and what it refuses, without running a job."""
+
+import json
+import re
+
+import pytest
+from conftest import REPOSITORY, snakemake
+
+
+def planned(folder, *arguments, configfile):
+    process = snakemake(folder, "-n", "--quiet", "rules", *arguments, configfile=configfile)
+    text = (
+        snakemake(folder, "-n", *arguments, configfile=configfile).stdout if process.returncode == 0 else ""
+    )
+    return {
+        name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.M)
+    }, process.stdout
+
+
+def test_demo_is_the_default_and_plans_every_cell(tmp_path):
+    jobs, _ = planned(tmp_path, configfile=None)
+    assert jobs == {
+        **{"all": 1, "suite": 1, "prepare": 6, "group": 6, "split": 6},
+        **{"train": 6, "gather": 30, "tables": 1, "figures": 1, "total": 58},
+    }
+
+
+def test_real_small_plans_one_job_a_cell(tmp_path):
+    jobs, _ = planned(
+        tmp_path, "--config", "data_root=somewhere", configfile=REPOSITORY / "config" / "real-small.yaml"
+    )
+    assert {name: jobs[name] for name in ("prepare", "train", "gather")} == {
+        "prepare": 3,
+        "train": 15,
+        "gather": 15,
+    }
+
+
+def test_command_line_narrows_a_run_into_a_folder_of_its_own(tmp_path):
+    changes = ["--config", "seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"]
+    jobs, _ = planned(tmp_path, *changes, configfile=None)
+    assert jobs["train"] == 1
+    assert jobs["gather"] == 2
+    text = snakemake(tmp_path, "-n", "-p", *changes, configfile=None).stdout
+    assert re.search(r"results/demo\+[0-9a-f]{8}/predictions/phantom_ear_chile/seed2\.parquet", text)
+    assert "results/demo/" not in text
+    assert "--store results/fits" in text
+
+
+def test_batches_of_seeds_do_not_make_another_run(tmp_path):
+    text = snakemake(tmp_path, "-n", "--config", "seeds_per_job=2", configfile=None).stdout
+    assert "results/demo/manifests/phantom_ear_chile/seeds3-4.json" in text
+    assert "results/demo/manifests/phantom_ear_chile/seeds5-5.json" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("dataset=[ear_chile]", "'dataset' was unexpected"),
+        ("datasets=[ear_chille]", "ear_chile"),
+        ("methods=[weckd,singel]", "no method 'singel'; did you mean 'single'?"),
+        ("seeds=[1,1]", "seeds: [1, 1] has non-unique elements"),
+        ("seeds=none", "seeds.0: 'none' is not of type 'integer'"),
+        ("image_size=big", "image_size: 'big' is not of type 'integer'"),
+    ],
+)
+def test_mistakes_are_refused_by_name(tmp_path, change, message):
+    process = snakemake(tmp_path, "-n", "--config", change, configfile=None)
+    assert process.returncode != 0
+    assert message in process.stdout
+    assert "Traceback" not in process.stdout
+
+
+def test_suite_json_is_the_same_through_snakemake_and_the_command_line(finished, tmp_path):
+    from weckd.config import suite_json
+    from weckd.suite_file import resolve_suite
+
+    folder, _ = finished
+    suite = resolve_suite([REPOSITORY / "tests" / "workflow" / "tiny.yaml"], {})
+    assert (folder / "results" / "tiny" / "suite.json").read_text() == suite_json(suite)
+    assert json.loads(suite_json(suite))["run"] == "tiny"

@@ -1,0 +1,172 @@
+"""The workflow end to end on a reduced suite: bytes, kills, locks, what is made again and what is not."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import environment, result_bytes, snakemake, snakemake_command
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """Return a copy of the finished run, time stamps included, that a test may change."""
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+def start(folder, *arguments):
+    return subprocess.Popen(
+        snakemake_command(folder, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+
+
+def wait_for_a_fit(process, folder):
+    """Wait until some fits, but not all, are stored."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if len(list(folder.glob("results/fits/*/*/record.json"))) >= 3:
+            return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    pytest.fail("no fit was stored")
+
+
+def trainers(folder):
+    """Return the processes that train in this folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                inside = (entry / "cwd").readlink() == folder
+            except OSError:
+                continue
+            if inside and b"train" in command and any(part.endswith(b"weckd") for part in command):
+                found.append(int(entry.name))
+    return found
+
+
+def test_predictions_are_complete_and_long(finished):
+    folder, output = finished
+    frame = pd.read_parquet(folder / "results/tiny/predictions/phantom_ear_ohio/seed1.parquet")
+    assert list(frame.columns) == [
+        *("dataset", "seed", "method", "stage", "split", "image_id", "group_id", "y", "p_0", "p_1", "p_2")
+    ]
+    assert frame.groupby("method")["stage"].max().to_dict() == {
+        **{"weckd": 3, "single": 1, "pooled": 1, "full-converged": 1, "permuted": 1, "majority": 1}
+    }
+    assert set(frame["split"]) == {"validation", "test"}
+    assert (frame.filter(like="p_").sum(axis=1) - 1).abs().max() < 1e-6
+    single = frame[frame["method"] == "single"].drop(columns="method").reset_index(drop=True)
+    m1 = (
+        frame[(frame["method"] == "weckd") & (frame["stage"] == 1)]
+        .drop(columns="method")
+        .reset_index(drop=True)
+    )
+    pd.testing.assert_frame_equal(single, m1)  # M1 of the chain is the single baseline, trained once
+    assert "tables       results/tiny/tables" in output  # the summary a person sees at the end
+
+
+def test_every_fit_was_trained_once(finished):
+    folder, _ = finished
+    records = list((folder / "results" / "fits").glob("*/*/record.json"))
+    assert len(records) == 2 * 2 * 6  # data sets, seeds; M1, M2, M3, pooled, full-converged, permuted
+
+
+def test_one_core_gives_the_bytes_of_two(finished, tmp_path):
+    folder, _ = finished
+    process = snakemake(tmp_path, "--cores", "1")
+    assert process.returncode == 0, process.stdout
+    assert result_bytes(tmp_path / "results/tiny") == result_bytes(folder / "results/tiny")
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["the workflow alone", "its process group"])
+def test_killed_and_resumed_gives_the_bytes_of_an_undisturbed_run(finished, tmp_path, whole_group):
+    folder, _ = finished
+    process = start(tmp_path, "--cores", "2")
+    wait_for_a_fit(process, tmp_path)
+    if whole_group:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while trainers(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert trainers(tmp_path) == []  # nothing lives on and writes
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/fits/*/*/record.json")}
+    assert not (tmp_path / "results/tiny/tables/gains.csv").exists()
+    again = snakemake(tmp_path, "--cores", "2")
+    assert again.returncode == 0, again.stdout
+    assert result_bytes(tmp_path / "results/tiny") == result_bytes(folder / "results/tiny")
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}  # finished fits were not trained again
+
+
+def test_a_second_live_run_in_the_same_folder_is_refused(tmp_path):
+    first = start(tmp_path, "--cores", "1")
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "results/.lock").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = snakemake(tmp_path, "--cores", "1")
+    assert second.returncode != 0
+    assert f"another run (process {first.pid}) is working in this folder" in second.stdout
+    assert first.poll() is None
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+
+
+def test_a_second_call_has_nothing_to_do(finished):
+    folder, _ = finished
+    process = snakemake(folder, "--cores", "2")
+    assert process.returncode == 0
+    assert "Nothing to be done" in process.stdout
+
+
+def test_a_deleted_cell_comes_back_from_stored_fits(finished, copy):
+    folder, _ = finished
+    (copy / "results/tiny/predictions/phantom_ear_ohio/seed2.parquet").unlink()
+    process = snakemake(copy, "--cores", "2")
+    assert process.returncode == 0, process.stdout
+    assert "rule gather" in process.stdout
+    assert "rule train" not in process.stdout
+    assert process.stdout.count("localrule gather") + process.stdout.count("rule gather:") == 1
+    assert result_bytes(copy / "results/tiny") == result_bytes(folder / "results/tiny")
+
+
+def test_a_new_method_trains_only_what_is_new(copy):
+    before = {path: path.stat().st_mtime_ns for path in copy.glob("results/fits/*/*/record.json")}
+    changes = ["methods=[weckd,single,sequential]", "datasets=[phantom_ear_ohio]", "seeds=[1]"]
+    process = snakemake(copy, "--cores", "1", "--config", *changes)
+    assert process.returncode == 0, process.stdout
+    after = {path: path.stat().st_mtime_ns for path in copy.glob("results/fits/*/*/record.json")}
+    assert len(after) == len(before) + 2  # M2 and M3 of the sequential control; M1 was there
+    assert all(after[path] == stamp for path, stamp in before.items())
+    narrowed = [path.name for path in (copy / "results").iterdir() if path.name.startswith("tiny+")]
+    assert len(narrowed) == 1
+    gains = pd.read_csv(copy / "results" / narrowed[0] / "tables" / "gains.csv")
+    assert set(gains["suite"]) == {narrowed[0]} or set(gains["suite"]) == {"tiny"}
+
+
+def test_a_damaged_fit_is_trained_again(finished, copy):
+    folder, _ = finished
+    victim = next((copy / "results/fits/phantom_brain_mri").glob("*/test.npy"))
+    victim.write_bytes(b"not what it was")
+    manifest = copy / "results/tiny/manifests/phantom_brain_mri/seeds1-2.json"
+    manifest.unlink()
+    process = snakemake(copy, "--cores", "2")
+    assert process.returncode == 0, process.stdout
+    assert result_bytes(copy / "results/tiny") == result_bytes(folder / "results/tiny")
+    assert len(list((copy / "results/fits/phantom_brain_mri").glob("damaged-*"))) == 1

@@ -1,0 +1,1 @@
+"""From a catalogue entry to one array, groups of images that belong together, and splits."""
