@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from weckd.analysis.captions import closing, phantom_sentence
+from weckd.analysis.captions import closing, joined, phantom_sentence
 from weckd.analysis.table_files import MISSING, Table, write_table_files
 from weckd.config import Suite
 
@@ -78,11 +78,12 @@ def _table(suite: Suite, frame: pd.DataFrame) -> Table:
         )
         rows[-1].append(MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}")
     headers = ["method", "fits", "steps", "steps run", "images seen", "labels", "diverged fits"]
-    caption = (
-        f"{phantom_sentence(suite)}Suite {suite.run}. Per data set and seed: trained networks, optimiser steps "
+    caption = joined(
+        phantom_sentence(suite),
+        f"Suite {suite.run}. Per data set and seed: trained networks, optimiser steps "
         f"declared and run, images seen in batches of {suite.training.batch_size}, and different labelled "
         "images learnt from; a range over data sets where they differ. Fits that methods share are counted in "
-        f"each. Validation labels are used by no method. {closing(suite)}"
+        f"each. Validation labels are used by no method. {closing(suite)}",
     )
     return Table("Budgets", caption, "budgets", pd.DataFrame(rows, columns=headers))
 

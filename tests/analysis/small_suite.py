@@ -1,0 +1,214 @@
+"""A small suite with known gaps, for the tests; `python tests/analysis/small_suite.py` rewrites the golden tables.
+
+Three data sets, five seeds: `toy_three` (phantom, three classes), `toy_two` (two classes, no phantom) and
+`toy_copy` (phantom, derived from toy_three). Gaps: toy_copy has no file of seed 3, `pooled` diverged on toy_two
+with seed 2, `one-step` predicts exactly what `weckd` does.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weckd.config import (
+    AnalysisPlan,
+    AugmentationSettings,
+    BackboneSettings,
+    DatasetFacts,
+    DistillationSettings,
+    Family,
+    SplitSettings,
+    Suite,
+    TrainingSettings,
+)
+from weckd.seeds import generator
+
+GOLDEN = Path(__file__).parent / "golden"
+SEEDS = (1, 2, 3, 4, 5)
+CLASSES = {"toy_three": ("a", "b", "c"), "toy_two": ("no", "yes"), "toy_copy": ("a", "b", "c")}
+# Chance of a right answer, stage by stage; None: labels drawn at random.
+SKILL: dict[str, tuple[float | None, ...]] = {
+    "weckd": (0.5, 0.65, 0.75),
+    "single": (0.5,),
+    "pooled": (0.8,),
+    "one-step": (0.5, 0.75),
+    "full-converged": (0.9,),
+    "permuted": (None,),
+    "majority": (None,),
+}
+FAMILIES = (
+    Family("chain over single", "superiority", "weckd", ("single",)),
+    Family("chain over controls", "superiority", "weckd", ("pooled", "sequential", "one-step")),
+    Family("chain against all labels", "non-inferiority", "weckd", ("full-converged",)),
+    Family("along the chain", "trend", "weckd", ()),
+)
+
+
+def toy_suite(**changes: Any) -> Suite:
+    """Return the small suite, with fields changed."""
+    facts = {
+        key: DatasetFacts(
+            key,
+            key.replace("_", " "),
+            "otoscopy",
+            phantom=key != "toy_two",
+            derived_from=("toy_three",) if key == "toy_copy" else (),
+            classes=classes,
+        )
+        for key, classes in CLASSES.items()
+    }
+    suite = Suite(
+        name="toy",
+        run="toy",
+        datasets=tuple(CLASSES),
+        methods=tuple(SKILL),
+        seeds=SEEDS,
+        seeds_per_job=5,
+        image_size=32,
+        data_root=None,
+        exclude_classes={},
+        groups_threshold=0.97,
+        split=SplitSettings(2025),
+        backbone=BackboneSettings("test_resnet", "random"),
+        training=TrainingSettings(24, 8, 16, 4e-3, 0.05, 0.3),
+        augmentation=AugmentationSettings(True, 0.0, 0.0, 0.0, 0.0, 0.0),
+        distillation=DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0),
+        analysis=AnalysisPlan(0.05, 2.0, 5, ("accuracy", "balanced_accuracy"), FAMILIES),
+        facts=facts,
+        plan_hash="0123456789ab",
+    )
+    return dataclasses.replace(suite, **changes)
+
+
+def with_plan(suite: Suite, **changes: Any) -> Suite:
+    """Return the suite with fields of its analysis plan changed."""
+    return dataclasses.replace(suite, analysis=dataclasses.replace(suite.analysis, **changes))
+
+
+def cell_frame(
+    dataset: str,
+    seed: int,
+    labels: Mapping[tuple[str, int], NDArray[np.int64]],
+    y: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    n_classes: int,
+) -> pd.DataFrame:
+    """Return one cell's test predictions, probability 0.9 on each predicted label."""
+    frames = []
+    for (method, stage), predicted in labels.items():
+        frame = pd.DataFrame(
+            {
+                "dataset": dataset,
+                "seed": seed,
+                "method": method,
+                "stage": stage,
+                "split": "test",
+                "image_id": [f"image{i:04d}" for i in range(len(y))],
+                "group_id": [f"group{g:04d}" for g in groups],
+                "y": y,
+            }
+        )
+        for c in range(n_classes):
+            share = np.where(predicted == c, 0.9, 0.1 / (n_classes - 1))
+            frame[f"p_{c}"] = share.astype(np.float32)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def write_cell(folder: Path, frame: pd.DataFrame) -> Path:
+    """Write a cell where the analysis looks for it."""
+    file = folder / str(frame["dataset"].iloc[0]) / f"seed{frame['seed'].iloc[0]}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(file, index=False)
+    return file
+
+
+def write_scores(
+    folder: Path,
+    dataset: str,
+    scores: Mapping[tuple[str, int], NDArray[np.int64]],
+    y: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    n_classes: int,
+) -> None:
+    """Write seeds 1..k so that each (method, stage) is right exactly where its scores (k, n) are 1."""
+    k = len(next(iter(scores.values())))
+    for seed in range(1, k + 1):
+        labels = {
+            cell: np.where(right[seed - 1] == 1, y, (y + 1) % n_classes) for cell, right in scores.items()
+        }
+        write_cell(folder, cell_frame(dataset, seed, labels, y, groups, n_classes))
+
+
+def toy_frame(dataset: str, seed: int) -> pd.DataFrame:
+    """Return one whole cell of the small suite: 24 images in 15 groups of one to three."""
+    n_classes = len(CLASSES[dataset])
+    y = np.array([i % n_classes if i < 18 else 0 for i in range(24)])
+    groups = np.array([i // 3 if i < 9 else 3 + (i - 9) // 2 if i < 15 else i - 9 for i in range(24)])
+    labels = {}
+    for method, skills in SKILL.items():
+        for stage, skill in enumerate(skills, start=1):
+            name = "weckd" if method == "one-step" else method
+            draw = generator("toy", dataset, seed, name, stage)
+            if method == "majority":
+                labels[(method, stage)] = np.zeros_like(y)
+            elif skill is None:
+                labels[(method, stage)] = draw.integers(0, n_classes, len(y))
+            else:
+                labels[(method, stage)] = np.where(draw.random(len(y)) < skill, y, (y + 1) % n_classes)
+    labels[("one-step", 2)] = labels[("weckd", 3)]
+    return cell_frame(dataset, seed, labels, y, groups, n_classes)
+
+
+def write_toy_predictions(folder: Path) -> None:
+    """Write the predictions with their gaps."""
+    for dataset in CLASSES:
+        for seed in SEEDS:
+            frame = toy_frame(dataset, seed)
+            if (dataset, seed) == ("toy_copy", 3):
+                continue
+            if (dataset, seed) == ("toy_two", 2):
+                frame.loc[frame["method"] == "pooled", ["p_0", "p_1"]] = np.nan
+            write_cell(folder, frame)
+
+
+def write_toy_splits(folder: Path) -> None:
+    """Write splits of 120 images in pairs; seed 1 has one pair less in D3; toy_copy lacks seed 3."""
+    for dataset, classes in CLASSES.items():
+        for seed in SEEDS:
+            if (dataset, seed) == ("toy_copy", 3):
+                continue
+            third = 8 if seed == 1 else 10
+            sizes = {"test": 24, "validation": 14, "D1": 8, "D2": 8, "D3": third, "rest": 66 - third}
+            frame = pd.DataFrame(
+                {
+                    "image_id": [f"image{i:04d}" for i in range(120)],
+                    "group_id": [f"group{i // 2:04d}" for i in range(120)],
+                    "class": [classes[i // 2 % len(classes)] for i in range(120)],
+                    "y": [i // 2 % len(classes) for i in range(120)],
+                    "part": [part for part, size in sizes.items() for _ in range(size)],
+                }
+            )
+            file = folder / dataset / f"seed{seed}.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            frame.to_csv(file, index=False)
+
+
+def _rewrite_golden() -> None:
+    import tempfile
+
+    from weckd.analysis.report_tables import write_tables
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_toy_predictions(folder / "predictions")
+        write_toy_splits(folder / "splits")
+        write_tables(toy_suite(), folder / "predictions", folder / "splits", GOLDEN)
+
+
+if __name__ == "__main__":
+    _rewrite_golden()

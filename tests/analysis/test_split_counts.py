@@ -1,0 +1,59 @@
+import pandas as pd
+import pytest
+from small_suite import toy_suite, write_toy_splits
+
+from weckd.analysis.split_counts import count_splits, splits_frame
+from weckd.errors import UserError
+
+
+def test_split_counts_by_hand(toy_folder):
+    counts = {
+        count.part: count
+        for count in count_splits(toy_suite(), toy_folder / "splits")
+        if (count.dataset, count.seed) == ("toy_three", 1)
+    }
+    numbers = {part: (count.n_images, count.n_groups, count.share_of) for part, count in counts.items()}
+    assert numbers == {
+        "all": (120, 60, "all"),
+        "test": (24, 12, "all"),
+        "validation": (14, 7, "not test"),
+        "training": (82, 41, "not test"),
+        "D1": (8, 4, "training"),
+        "D2": (8, 4, "training"),
+        "D3": (8, 4, "training"),
+        "labels used": (24, 12, "training"),
+        "rest": (58, 29, "training"),
+    }
+    shares = {"test": 24 / 120, "validation": 14 / 96, "D1": 8 / 82, "labels used": 24 / 82}
+    assert {part: counts[part].share for part in shares} == pytest.approx(shares)
+    # D1 holds pairs 19 to 22, classes b c a b.
+    assert (counts["D1"].smallest_class, counts["D1"].smallest_class_n) == ("a", 2)
+
+
+def test_a_missing_split_is_named(toy_folder):
+    frame = splits_frame(toy_suite(), count_splits(toy_suite(), toy_folder / "splits"))
+    gap = frame[frame["missing"] != ""]
+    assert gap["missing"].tolist() == ["toy_copy seed 3 split"]
+    assert gap["n_images"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("part", "D4", "part D4 is not one of test, validation, D1, D2, D3, rest; delete the file"),
+        ("class", "maybe", "class maybe is not one of no, yes; delete the file and run the suite again"),
+        (None, None, "column part is missing; delete the file and run the suite again"),
+    ],
+)
+def test_wrong_splits_are_refused(tmp_path, column, value, message):
+    write_toy_splits(tmp_path)
+    file = tmp_path / "toy_two" / "seed1.csv"
+    frame = pd.read_csv(file)
+    if column is None:
+        frame = frame.drop(columns="part")
+    else:
+        frame.loc[0, column] = value
+    frame.to_csv(file, index=False)
+    with pytest.raises(UserError) as caught:
+        count_splits(toy_suite(datasets=("toy_two",)), tmp_path)
+    assert str(caught.value).startswith(f"{file}: {message}")

@@ -1,0 +1,155 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_suite import (
+    GOLDEN,
+    toy_frame,
+    toy_suite,
+    with_plan,
+)
+
+from weckd.analysis.accuracy import accuracy_frame, evaluate_accuracies
+from weckd.analysis.contrasts import Term, slope
+from weckd.analysis.predictions import load_predictions
+from weckd.analysis.report_tables import write_tables
+from weckd.analysis.table_files import Table, csv_text, gain_text, latex, markdown, mean_text, p_text
+
+FILES = [
+    f"{name}.{kind}" for name in ("gains", "accuracy", "checks", "splits") for kind in ("csv", "md", "tex")
+]
+
+
+@pytest.fixture(scope="module")
+def tables(toy_folder):
+    write_tables(toy_suite(), toy_folder / "predictions", toy_folder / "splits", toy_folder / "tables")
+    return toy_folder / "tables"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_golden_tables(tables, name):
+    assert (tables / name).read_text(encoding="utf-8") == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_no_other_files_are_written(tables):
+    assert sorted(path.name for path in tables.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.endswith("csv")])
+def test_every_caption_carries_the_phantom_sentence_and_the_plan(tables, name):
+    text = (tables / name).read_text(encoding="utf-8")
+    captions = text.count("### ") or text.count(r"\caption{")
+    assert captions >= 1
+    assert text.count("Phantom images drawn by this suite: says nothing about the paper's data.") == captions
+    assert text.count("Plan 0123456789ab.") == captions
+
+
+def test_real_images_carry_no_phantom_sentence(toy_folder, tmp_path):
+    suite = toy_suite(datasets=("toy_two",))
+    write_tables(suite, toy_folder / "predictions", toy_folder / "splits", tmp_path)
+    for name in FILES:
+        assert "Phantom" not in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_few_seeds_are_said_in_the_caption_and_print_no_interval(toy_folder, tmp_path):
+    write_tables(toy_suite(seeds=(1, 2)), toy_folder / "predictions", toy_folder / "splits", tmp_path)
+    text = (tmp_path / "gains.md").read_text(encoding="utf-8")
+    assert text.count("Fewer than 5 seeds: description only, no interval and no p.") == 2
+    line = next(line for line in text.splitlines() if line.startswith("| chain over single "))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    frames = [toy_frame(key, seed) for key in ("toy_three", "toy_two") for seed in (1, 2)]
+    right = [frame.filter(regex=r"^p_\d").to_numpy().argmax(axis=1) == frame["y"] for frame in frames]
+    last = [(frame["method"] == "weckd") & (frame["stage"] == 3) for frame in frames]
+    first = [frame["method"] == "single" for frame in frames]
+    accuracy = [
+        np.mean([r[rows].mean() for r, rows in zip(right, part, strict=True)]) for part in (last, first)
+    ]
+    assert cells[3] == f"{100 * (accuracy[0] - accuracy[1]):+.1f}"
+    assert cells[4:] == ["-", "-", "-", "-", "descriptive only (k < 5)"]
+    assert "±" not in "".join((tmp_path / "accuracy.md").read_text(encoding="utf-8").split("\n\n")[2])
+
+
+def test_a_run_without_the_plans_methods_says_so(toy_folder, tmp_path):
+    write_tables(
+        with_plan(toy_suite(), families=()), toy_folder / "predictions", toy_folder / "splits", tmp_path
+    )
+    text = (tmp_path / "gains.md").read_text(encoding="utf-8")
+    assert "| none of the plan's families has its methods in this run |" in text
+    assert set(pd.read_csv(tmp_path / "gains.csv")["family"]) == {"exploratory"}
+
+
+def test_accuracy_rows(toy_folder):
+    suite = toy_suite()
+    loaded = load_predictions(suite, toy_folder / "predictions")
+    frame = accuracy_frame(suite, loaded, evaluate_accuracies(suite, loaded))
+    assert len(frame) == 2 * 10 * 4  # metrics, stages of all methods, data sets and their mean
+    stages = frame[
+        (frame["method"] == "weckd") & (frame["dataset"] == "macro") & (frame["metric"] == "accuracy")
+    ]
+    assert stages["stage"].tolist() == [1, 2, 3]
+    assert stages["final"].tolist() == [False, False, True]
+    majority = frame[(frame["method"] == "majority") & (frame["dataset"] == "toy_three")].set_index("metric")
+    assert majority["mean_pct"].tolist() == pytest.approx([50, 100 / 3])  # 12 of 24; one of three classes
+    assert majority.loc["balanced_accuracy", "half_width_pp"] == 0
+    assert majority["majority_pct"].tolist() == [50, 50]
+    assert majority["chance_pct"].tolist() == pytest.approx([100 / 3] * 2)
+    assert majority["smallest_class"].tolist() == ["b", "b"]
+    assert majority["smallest_class_n"].tolist() == [6, 6]
+    gap = frame[(frame["method"] == "pooled") & (frame["dataset"] == "toy_two")]
+    assert set(gap["missing"]) == {"toy_two seed 2 pooled diverged"}
+    assert gap["mean_pct"].isna().all()
+
+
+def test_slope_weights():
+    assert slope("weckd", 3) == (Term(-0.5, "weckd", 1), Term(0.5, "weckd", 3))
+    assert [term.weight for term in slope("weckd", 4)] == pytest.approx([-0.3, -0.1, 0.1, 0.3])
+
+
+def test_numbers_as_text():
+    assert [p_text(p) for p in (0.0004, 0.001, 0.0344, 0.9996, 1.0, float("nan"))] == [
+        "<.001",
+        ".001",
+        ".034",
+        "1.000",
+        "1.000",
+        "-",
+    ]
+    assert gain_text(4.24, -1.04, 9.5) == "+4.2 [-1.0, +9.5]"
+    assert gain_text(-0.04, float("nan"), float("nan")) == "+0.0"
+    assert gain_text(float("nan"), float("nan"), float("nan")) == "missing"
+    assert [mean_text(88.1, 2.06), mean_text(88.1, float("nan"))] == ["88.1 ± 2.1", "88.1"]
+
+
+def test_text_formats():
+    table = Table(
+        "Title",
+        "**Bold.** 95 % of a_b",
+        "name",
+        pd.DataFrame({"a_b": ["88.10", "<.001"], "p": ["-1.0", "x-1"]}),
+    )
+    assert markdown(table) == (
+        "### Title\n\n**Bold.** 95 % of a_b\n\n"
+        "| a_b   | p    |\n"
+        "|:------|:-----|\n"
+        "| 88.10 | -1.0 |\n"
+        "| <.001 | x-1  |\n"
+    )
+    assert latex(table) == (
+        "\\begin{table*}[tbp]\n\\centering\n\\caption{Title. Bold. 95 \\% of a\\_b}\n\\label{tab:name}\n"
+        "\\begin{tabular}{lr}\n\\toprule\na\\_b & p \\\\\n\\midrule\n"
+        "88.10 & $-$1.0 \\\\\n\\textless{}.001 & x-1 \\\\\n"
+        "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
+    )
+    frame = pd.DataFrame({"x": [1 / 3, float("nan"), 5.0], "n": [1, pd.NA, 3], "s": ["a,b", "", "c"]})
+    assert csv_text(frame) == 'x,n,s\n0.333333333333,1,"a,b"\n,,\n5,3,c\n'
+
+
+def test_importing_the_analysis_is_light():
+    code = (
+        "import sys, weckd.analysis, weckd.analysis.gains; "
+        "print([name for name in ('torch', 'matplotlib', 'statsmodels', 'scipy.stats') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout == "[]\n"

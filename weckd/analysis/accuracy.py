@@ -1,0 +1,131 @@
+"""Accuracy of every method's stages: means over seeds with their two-way intervals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from weckd.analysis.contrasts import MACRO, Result, evaluate_all, independent, own, sizes
+from weckd.analysis.gains import few_seeds, is_phantom
+from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
+from weckd.analysis.reader_study import half_width
+from weckd.config import Suite
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One method's stage on one data set (or their mean) and one metric."""
+
+    dataset: str
+    method: str
+    stage: int
+    final: bool  # the method's last stage, which is its result
+    metric: str
+    result: Result
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a test set gives away: fractions."""
+
+    majority: float  # share of the most frequent test class
+    chance: float  # 1 / C
+    smallest_class: str
+    smallest_n: int  # test images of the smallest class
+
+
+def evaluate_accuracies(suite: Suite, predictions: SuitePredictions) -> tuple[Accuracy, ...]:
+    """Return every method's stages on every data set, their mean, and every metric."""
+    return tuple(
+        Accuracy(dataset, method, stage, stage == predictions.stages[method], metric, result)
+        for metric in suite.analysis.metrics
+        for method in suite.methods
+        for stage in range(1, predictions.stages[method] + 1)
+        for dataset, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items()
+    )
+
+
+def floors(suite: Suite, predictions: SuitePredictions) -> dict[str, Floor]:
+    """Return the floor of every data set whose test set is known, and the mean of the independent ones."""
+    known = {
+        key: _floor(data, suite.facts[key].classes)
+        for key, data in predictions.datasets.items()
+        if data.n_images
+    }
+    counted = [known[key] for key in independent(suite) if key in known]
+    if not counted or len(counted) < len(independent(suite)):
+        return known
+    smallest = min(counted, key=lambda floor: floor.smallest_n)
+    mean = Floor(
+        majority=float(np.mean([floor.majority for floor in counted])),
+        chance=float(np.mean([floor.chance for floor in counted])),
+        smallest_class=smallest.smallest_class,
+        smallest_n=smallest.smallest_n,
+    )
+    return {**known, MACRO: mean}
+
+
+def accuracy_frame(
+    suite: Suite, predictions: SuitePredictions, accuracies: Iterable[Accuracy]
+) -> pd.DataFrame:
+    """Return the long frame of `accuracy.csv`: percent and percentage points, NaN where not defined."""
+    known_floors, known_sizes = floors(suite, predictions), sizes(suite, predictions.datasets)
+    return pd.DataFrame(
+        [
+            _row(suite, accuracy, known_floors.get(accuracy.dataset), known_sizes[accuracy.dataset])
+            for accuracy in accuracies
+        ]
+    )
+
+
+def interval_half_width(suite: Suite, accuracy: Accuracy) -> float:
+    """Return the half-width of the two-way interval as a fraction; NaN where there is none."""
+    study = accuracy.result.study
+    if study is None or few_seeds(suite):
+        return float("nan")
+    return half_width(study, 1 - suite.analysis.alpha)
+
+
+def _floor(data: DatasetPredictions, classes: tuple[str, ...]) -> Floor:
+    counts = np.bincount(data.y, minlength=data.n_classes)
+    return Floor(
+        majority=float(counts.max() / counts.sum()),
+        chance=1 / data.n_classes,
+        smallest_class=classes[int(counts.argmin())],
+        smallest_n=int(counts.min()),
+    )
+
+
+def _row(
+    suite: Suite, accuracy: Accuracy, floor: Floor | None, size: tuple[int, int] | None
+) -> dict[str, object]:
+    study = accuracy.result.study
+    nothing = float("nan")
+    mean = nothing if study is None else 100 * study.estimate
+    half = 100 * interval_half_width(suite, accuracy)
+    return {
+        "suite": suite.run,
+        "phantom": is_phantom(suite, accuracy.dataset),
+        "dataset": accuracy.dataset,
+        "method": accuracy.method,
+        "stage": accuracy.stage,
+        "final": accuracy.final,
+        "metric": accuracy.metric,
+        "k": len(suite.seeds),
+        "n_images": size[0] if size else pd.NA,
+        "n_groups": size[1] if size else pd.NA,
+        "mean_pct": mean,
+        "half_width_pp": half,
+        "ci_low": mean - half,
+        "ci_high": mean + half,
+        "se": nothing if study is None else 100 * study.se,
+        "df": nothing if study is None else study.df,
+        "seed_share": nothing if study is None else study.seed_share,
+        "majority_pct": 100 * floor.majority if floor else nothing,
+        "chance_pct": 100 * floor.chance if floor else nothing,
+        "smallest_class": floor.smallest_class if floor else "",
+        "smallest_class_n": floor.smallest_n if floor else pd.NA,
+        "missing": "; ".join(accuracy.result.missing),
+        "plan_hash": suite.plan_hash,
+    }

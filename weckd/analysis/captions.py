@@ -1,0 +1,79 @@
+"""Sentences that every table and figure of a run must carry."""
+
+from collections.abc import Iterable
+
+from weckd.analysis.contrasts import independent
+from weckd.analysis.gains import TEST, few_seeds
+from weckd.config import Suite
+
+PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
+SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
+DERIVED_MARK = "†"
+
+
+def has_phantom(suite: Suite) -> bool:
+    """Say whether any data set of the suite is a phantom."""
+    return any(suite.facts[key].phantom for key in suite.datasets)
+
+
+def joined(*sentences: str) -> str:
+    """Return the sentences that are not empty, as one paragraph."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def phantom_sentence(suite: Suite) -> str:
+    """Return the sentence, in bold, that no reader may miss; nothing where no data set is a phantom."""
+    return f"**{PHANTOM}**" if has_phantom(suite) else ""
+
+
+def design_sentence(suite: Suite) -> str:
+    """Return the suite, its seeds, test and level."""
+    few = (
+        f" Fewer than {suite.analysis.minimum_seeds} seeds: description only, no interval and no p."
+        if few_seeds(suite)
+        else ""
+    )
+    return (
+        f"Suite {suite.run}, k = {len(suite.seeds)} seeds (readers), groups of images as cases; "
+        f"{TEST}; alpha = {suite.analysis.alpha:g}.{few}"
+    )
+
+
+def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:
+    """Return what the macro mean stands on; `size` is its images and groups."""
+    count = len(independent(suite))
+    counted = f"n = {size[0]} test images in {size[1]} groups" if size else "n not known"
+    return f"macro: unweighted mean of the J = {count} independent data sets ({counted})."
+
+
+def derived_sentence(suite: Suite) -> str:
+    """Return which data sets are marked as derived, if any."""
+    derived = [
+        f"{key} (from {', '.join(suite.facts[key].derived_from)})"
+        for key in suite.datasets
+        if suite.facts[key].derived_from
+    ]
+    return f"{DERIVED_MARK} derived, not in the macro mean: {'; '.join(derived)}." if derived else ""
+
+
+def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
+    """Return the names of all that is missing, and the plan's hash."""
+    names = list(dict.fromkeys(missing))
+    return (f"MISSING: {'; '.join(names)}. " if names else "") + f"Plan {suite.plan_hash}."
+
+
+def dataset_text(suite: Suite, key: str) -> str:
+    """Return a data set's key, marked where it is derived."""
+    return key + (f" {DERIVED_MARK}" if suite.facts[key].derived_from else "")
+
+
+def title(suite: Suite, text: str) -> str:
+    """Return a figure's title, below the phantom sentence where there are phantoms."""
+    return f"{PHANTOM.upper()}\n{text}" if has_phantom(suite) else text
+
+
+def run_note(suite: Suite) -> str:
+    """Return the line that stands under every figure."""
+    derived = any(suite.facts[key].derived_from for key in suite.datasets)
+    mark = f"; {DERIVED_MARK} derived, not in the macro mean" if derived else ""
+    return f"k = {len(suite.seeds)} seeds; plan {suite.plan_hash}{mark}"

@@ -1,0 +1,29 @@
+"""Writes all figures of a run from its saved predictions."""
+
+from pathlib import Path
+
+from weckd.analysis.chain_plot import chain_figure
+from weckd.analysis.forest import forest_figure
+from weckd.analysis.gains import evaluate_gains
+from weckd.analysis.predictions import load_predictions
+from weckd.analysis.style import save, styled
+from weckd.config import Suite
+
+
+def write_figures(suite: Suite, predictions: Path, out: Path) -> None:
+    """Write `forest` and `chain` as .svg and .png into the folder `out`.
+
+    Args:
+        suite: the run; its plan says which gains are drawn.
+        predictions: folder with `<dataset>/seed<k>.parquet`.
+        out: folder for the figures.
+
+    Raises:
+        UserError: a file is unreadable or inconsistent; what is missing is drawn as missing instead.
+    """
+    loaded = load_predictions(suite, predictions)
+    with styled():
+        forest = forest_figure(suite, evaluate_gains(suite, loaded))
+        chain = chain_figure(suite, loaded)
+    save(forest, out, "forest")
+    save(chain, out, "chain")

@@ -1,0 +1,95 @@
+"""Forest plot of a method's gains over each reference of the plan."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from weckd.analysis.captions import dataset_text, run_note, title
+from weckd.analysis.comparisons import Comparison
+from weckd.analysis.contrasts import MACRO, independent
+from weckd.analysis.gains import Gain, few_seeds, interval
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.style import ACCENT, GREY, INK, PALE
+from weckd.config import Suite
+
+COLUMNS = 4
+
+
+def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
+    """Return one panel a reference: per data set seeds (dots), mean and interval; macro mean as a diamond."""
+    primary = suite.analysis.metrics[0]
+    shown = [
+        gain
+        for gain in gains
+        if gain.comparison.family is not None and gain.comparison.kind != "trend" and gain.metric == primary
+    ]
+    panels = tuple(dict.fromkeys(gain.comparison for gain in shown))
+    columns = min(COLUMNS, max(1, len(panels)))
+    rows = math.ceil(max(1, len(panels)) / columns)
+    row_height = 0.26 * (len(suite.datasets) + 1) + 0.8
+    figure = Figure(figsize=(1.9 + 2.3 * max(columns, 2), rows * row_height + 1.3), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axis, comparison in zip(axes, panels, strict=False):
+        _panel(suite, axis, comparison, [gain for gain in shown if gain.comparison == comparison])
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    for position, axis in enumerate(axes[: len(panels)]):
+        if position + columns >= len(panels):
+            axis.tick_params(labelbottom=True)
+            axis.set_xlabel("percentage points")
+    figure.suptitle(title(suite, f"Gains in {METRICS[primary]}, suite {suite.run}"), weight="bold")
+    figure.supxlabel(_notes(suite, bool(panels)), fontsize=8)
+    return figure
+
+
+def _panel(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain]) -> None:
+    names = [*suite.datasets, MACRO]
+    if comparison.kind == "non-inferiority":
+        margin = suite.analysis.margin_pp
+        axis.axvspan(-margin, margin, color=PALE, linewidth=0, zorder=0)
+        axis.axvline(-margin, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
+    axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    for gain in gains:
+        y = names.index(gain.dataset)
+        if gain.study is None:
+            axis.text(0.5, y, "missing", transform=axis.get_yaxis_transform(), ha="center", va="center")
+            continue
+        low, high = interval(suite, gain)
+        mean = 100 * gain.study.estimate
+        if gain.dataset == MACRO:
+            ends = (mean, mean) if math.isnan(low) else (100 * low, 100 * high)
+            axis.fill(
+                [ends[0], mean, ends[1], mean], [y, y - 0.3, y, y + 0.3], color=ACCENT, linewidth=0, zorder=4
+            )
+            axis.plot([mean], [y], "D", color=ACCENT, markersize=3, zorder=4)
+            continue
+        seeds = [100 * value for value in gain.study.per_seed]
+        axis.plot(seeds, [y + 0.22] * len(seeds), ".", color=GREY, markersize=4, zorder=2)
+        if not math.isnan(low):
+            axis.plot([100 * low, 100 * high], [y, y], color=INK, linewidth=1.3, zorder=3)
+        axis.plot([mean], [y], "s", color=INK, markersize=3.5, zorder=3)
+    axis.axhline(len(names) - 1.5, color=PALE, linewidth=0.8)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    labels = [dataset_text(suite, key) for key in suite.datasets]
+    axis.set_yticks(range(len(names)), [*labels, f"{MACRO} of {len(independent(suite))}"])
+    axis.tick_params(axis="x", length=2)
+    axis.tick_params(axis="y", length=0)
+    axis.set_title(f"{comparison.method} {comparison.text}", loc="left")
+
+
+def _notes(suite: Suite, any_panel: bool) -> str:
+    alpha, margin = suite.analysis.alpha, suite.analysis.margin_pp
+    if not any_panel:
+        marks = "none of the plan's families has its methods in this run"
+    elif few_seeds(suite):
+        marks = (
+            "square: mean; dots: seeds; diamond: macro mean; too few seeds for intervals: description only"
+        )
+    else:
+        marks = (
+            f"square: mean; dots: seeds; bar: {100 * (1 - alpha):g} % two-way interval; "
+            f"diamond: macro mean and its interval; shaded: margin of {margin:g} points"
+        )
+    return f"{marks}\n{run_note(suite)}"

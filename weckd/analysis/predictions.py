@@ -1,0 +1,240 @@
+"""Saved test predictions of a suite: read, checked, and with every missing part named."""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from weckd.config import Suite
+from weckd.errors import UserError
+
+KEYS = ("dataset", "seed", "method", "stage", "split", "image_id", "group_id", "y")
+SUM_TOLERANCE = 1e-3  # float32 probabilities of up to a few dozen classes
+REMEDY = "delete the file and run the suite again"
+
+Cell = tuple[int, str, int]
+"""Seed, method and stage."""
+
+
+@dataclass(frozen=True)
+class DatasetPredictions:
+    """Test predictions of one data set: n images in G groups, C classes, k seeds."""
+
+    dataset: str
+    seeds: tuple[int, ...]
+    n_classes: int
+    y: NDArray[np.int64]  # (n,), 0..C-1
+    groups: NDArray[np.int64]  # (n,), 0..G-1
+    probabilities: Mapping[tuple[str, int], NDArray[np.float32]]  # (method, stage) -> (k, n, C)
+    absent: Mapping[Cell, str]  # cells that cannot be scored (NaN in probabilities) -> why
+    absent_seeds: tuple[int, ...]  # seeds whose file is not there
+
+    @property
+    def n_images(self) -> int:
+        """Number of test images."""
+        return len(self.y)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups among the test images."""
+        return int(self.groups.max()) + 1 if len(self.groups) else 0
+
+    def missing(self, method: str, stage: int) -> tuple[str, ...]:
+        """Return what keeps a method's stage from being scored, by name; empty when it is whole."""
+        seeds_by_reason: dict[str, list[int]] = {}
+        for position, seed in enumerate(self.seeds):
+            reason = self._reason(position, seed, method, stage)
+            if reason is not None:
+                seeds_by_reason.setdefault(reason, []).append(seed)
+        return tuple(
+            f"{self.dataset} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}{reason}"
+            for reason, seeds in seeds_by_reason.items()
+        )
+
+    def _reason(self, position: int, seed: int, method: str, stage: int) -> str | None:
+        if seed in self.absent_seeds:
+            return ""
+        stages = [known for name, known in self.probabilities if name == method]
+        if not any((seed, method, known) not in self.absent for known in stages):
+            diverged = any(self.absent.get((seed, method, known)) == "diverged" for known in stages)
+            return f" {method} diverged" if diverged else f" {method}"
+        if (method, stage) not in self.probabilities:
+            return f" {method} stage {stage}"
+        why = self.absent.get((seed, method, stage))
+        if why is None:
+            return None
+        return f" {method} stage {stage}{' diverged' if why == 'diverged' else ''}"
+
+
+@dataclass(frozen=True)
+class SuitePredictions:
+    """The predictions of all data sets of a suite, in the suite's order."""
+
+    datasets: Mapping[str, DatasetPredictions]
+    stages: Mapping[str, int]  # method -> its last stage in any file (1 where no file has the method)
+
+
+def load_predictions(suite: Suite, folder: Path) -> SuitePredictions:
+    """Read `folder/<dataset>/seed<k>.parquet` for every cell of the suite.
+
+    What is missing (a file, a method, a stage, a diverged fit) is kept and named, never dropped.
+
+    Raises:
+        UserError: a file is unreadable or inconsistent (columns, path, duplicated rows, probabilities,
+            unknown method), or the test images, groups or labels differ between seeds or methods.
+    """
+    datasets = {key: _load_dataset(suite, folder, key) for key in suite.datasets}
+    stages = {
+        method: max(
+            (stage for data in datasets.values() for name, stage in data.probabilities if name == method),
+            default=1,
+        )
+        for method in suite.methods
+    }
+    return SuitePredictions(datasets, stages)
+
+
+@dataclass(frozen=True)
+class _TestSet:
+    source: str
+    image_ids: NDArray[np.object_]
+    group_ids: NDArray[np.object_]
+    y: NDArray[np.int64]
+
+
+def _load_dataset(suite: Suite, folder: Path, key: str) -> DatasetPredictions:
+    classes = suite.facts[key].classes
+    test_set: _TestSet | None = None
+    found: dict[Cell, NDArray[np.float32]] = {}
+    absent_seeds = []
+    for seed in suite.seeds:
+        file = folder / key / f"seed{seed}.parquet"
+        if not file.exists():
+            absent_seeds.append(seed)
+            continue
+        frame = _read(file, suite, key, seed)
+        columns = [f"p_{position}" for position in range(len(classes))]
+        values = frame[columns].to_numpy(dtype=np.float32)
+        image_ids, group_ids = (frame[name].to_numpy(dtype=object) for name in ("image_id", "group_id"))
+        y = frame["y"].to_numpy(dtype=np.int64)
+        for cell, rows in frame.groupby(["method", "stage"], observed=True).indices.items():
+            method, stage = typing.cast(tuple[str, int], cell)
+            where = f"{file}: method {method}, stage {stage}, seed {seed}"
+            candidate = _TestSet(where, image_ids[rows], group_ids[rows], y[rows])
+            if test_set is None:
+                test_set = candidate
+                _check_classes(candidate, classes)
+            _check_same(candidate, test_set)
+            found[(seed, str(method), int(stage))] = values[rows]
+    return _assemble(suite, key, test_set, found, tuple(absent_seeds))
+
+
+def _assemble(
+    suite: Suite,
+    key: str,
+    test_set: _TestSet | None,
+    found: Mapping[Cell, NDArray[np.float32]],
+    absent_seeds: tuple[int, ...],
+) -> DatasetPredictions:
+    n = 0 if test_set is None else len(test_set.y)
+    shape = (n, len(suite.facts[key].classes))
+    probabilities = {}
+    absent: dict[Cell, str] = {}
+    for method, stage in sorted({(method, stage) for _, method, stage in found}):
+        values = np.full((len(suite.seeds), *shape), np.nan, dtype=np.float32)
+        for position, seed in enumerate(suite.seeds):
+            cell = (seed, method, stage)
+            if cell in found:
+                values[position] = found[cell]
+            if cell not in found:
+                absent[cell] = "absent"
+            elif np.isnan(found[cell]).any():
+                absent[cell] = "diverged"
+        probabilities[(method, stage)] = values
+    empty = np.zeros(0, dtype=np.int64)
+    return DatasetPredictions(
+        dataset=key,
+        seeds=suite.seeds,
+        n_classes=shape[1],
+        y=empty if test_set is None else test_set.y,
+        groups=empty if test_set is None else np.unique(test_set.group_ids, return_inverse=True)[1],
+        probabilities=probabilities,
+        absent=absent,
+        absent_seeds=absent_seeds,
+    )
+
+
+def _read(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFrame:
+    """Return the test rows of one file, checked, sorted by method, stage and image."""
+    try:
+        frame = pd.read_parquet(file)
+    except (OSError, ValueError) as problem:
+        raise UserError(f"{file}: not a readable parquet file ({problem}); {REMEDY}") from problem
+    columns = [*KEYS, *(f"p_{position}" for position in range(len(suite.facts[key].classes)))]
+    if list(frame.columns) != columns:
+        raise UserError(
+            f"{file}: columns must be {', '.join(columns)}; found {', '.join(frame.columns)}; {REMEDY}"
+        )
+    for column, expected in (("dataset", key), ("seed", seed)):
+        wrong = frame.loc[frame[column] != expected, column]
+        if len(wrong):
+            raise UserError(
+                f"{file}: column {column} must be {expected} as in the path; found {wrong.iloc[0]}; {REMEDY}"
+            )
+    unknown = sorted(set(frame["method"]) - set(suite.methods))
+    if unknown:
+        raise UserError(
+            f"{file}: method {unknown[0]} is not in the suite; its methods: {', '.join(suite.methods)}; "
+            f"{REMEDY}"
+        )
+    rows = ["method", "stage", "split", "image_id"]
+    duplicated = frame.loc[frame.duplicated(rows), rows]
+    if len(duplicated):
+        method, stage, split, image = duplicated.iloc[0]
+        raise UserError(
+            f"{file}: method {method}, stage {stage}, seed {seed}: {split} image {image} stands twice; "
+            f"{REMEDY}"
+        )
+    _check_probabilities(file, frame, columns[len(KEYS) :])
+    test = frame[frame["split"] == "test"]
+    return test.sort_values(["method", "stage", "image_id"], kind="stable", ignore_index=True)
+
+
+def _check_probabilities(file: Path, frame: pd.DataFrame, columns: list[str]) -> None:
+    values = frame[columns].to_numpy(dtype=np.float64)
+    wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)  # False where NaN
+    if wrong.any():
+        row = frame.iloc[int(np.flatnonzero(wrong)[0])]
+        raise UserError(
+            f"{file}: method {row['method']}, stage {row['stage']}, seed {row['seed']}: probabilities of "
+            f"image {row['image_id']} are not a distribution; {REMEDY}"
+        )
+
+
+def _check_classes(found: _TestSet, classes: tuple[str, ...]) -> None:
+    outside = found.y[(found.y < 0) | (found.y >= len(classes))]
+    if len(outside):
+        raise UserError(f"{found.source}: y = {outside[0]} is outside 0..{len(classes) - 1}; {REMEDY}")
+    for position, name in enumerate(classes):
+        if not (found.y == position).any():
+            raise UserError(
+                f"{found.source}: no test image of class {name}; leave it out with exclude_classes and "
+                "split again"
+            )
+
+
+def _check_same(found: _TestSet, expected: _TestSet) -> None:
+    for what, one, other in (
+        ("images", found.image_ids, expected.image_ids),
+        ("groups", found.group_ids, expected.group_ids),
+        ("labels", found.y, expected.y),
+    ):
+        if not np.array_equal(one, other):
+            raise UserError(
+                f"{found.source}: test {what} differ from those of {expected.source}; "
+                "all methods and seeds of a data set must share one test set; delete both files and run again"
+            )
