@@ -1,6 +1,7 @@
 """The catalogue of data sets: `catalogue.yaml`, checked and as dataclasses."""
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,16 +60,17 @@ def load_catalogue(file: Path = CATALOGUE_FILE) -> dict[str, Dataset]:
     """Return all data sets by key, in the file's order.
 
     Raises:
-        UserError: an entry is not as the schema asks; the message names the entry and the key.
+        UserError: the file is no YAML, or an entry is not as the schema asks; the message names the entry and
+            the key.
     """
-    entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+    entries = _read(file)
     schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
-    problems = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(entries), key=lambda e: [str(p) for p in e.path]
-    )
+    found = jsonschema.Draft202012Validator(schema).iter_errors(entries)
+    problems = [_told(problem) for problem in sorted(found, key=lambda p: [str(part) for part in p.path])]
+    problems = problems or list(_contradictions(entries))
     if problems:
-        lines = [f"  {'.'.join(str(p) for p in problem.path)}: {problem.message}" for problem in problems]
-        raise UserError(f"{file}: not a valid catalogue\n" + "\n".join(lines))
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        raise UserError(f"{file}: not a valid catalogue{lines}")
     return {key: _dataset(key, entry) for key, entry in entries.items()}
 
 
@@ -81,9 +83,51 @@ def find_dataset(key: str) -> Dataset:
     catalogue = load_catalogue()
     if key not in catalogue:
         close = difflib.get_close_matches(key, catalogue, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         raise UserError(f"no data set {key!r}{hint} Known data sets: {', '.join(catalogue)}")
     return catalogue[key]
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: a copied entry must not replace its original."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key_node.value!r} stands twice", key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read(file: Path) -> Any:
+    loader = _UniqueKeyLoader(file.read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as problem:
+        raise UserError(f"{file}: not valid YAML: {problem}") from problem
+    finally:
+        loader.dispose()
+
+
+def _told(problem: jsonschema.ValidationError) -> str:
+    place = ".".join(str(part) for part in problem.path) or "top level"
+    hint = "; write yes and no in quotes" if isinstance(problem.instance, bool) else ""
+    return f"{place}: {problem.message}{hint}"
+
+
+def _contradictions(entries: dict[str, Any]) -> Iterator[str]:
+    """Yield what a schema cannot say: keys that stand twice or point to nothing."""
+    for key, entry in entries.items():
+        for field in ("key", "folder"):
+            values = [item[field] for item in entry["classes"] if field in item]
+            for value in dict.fromkeys(value for value in values if values.count(value) > 1):
+                yield f"{key}.classes: {field} {value!r} stands twice"
+        for other in entry.get("derived_from", ()):
+            if other not in entries:
+                yield f"{key}.derived_from: no data set {other!r} in the catalogue"
 
 
 def _dataset(key: str, entry: dict[str, Any]) -> Dataset:

@@ -1,14 +1,16 @@
 """Splits: a test part that all seeds share, and per seed validation, the stages' subsets and the rest.
 
 Sizes and words are those of `weckd.config.SplitSettings`. Everything is drawn by group and stratified by class; a
-group with images of several classes counts for its most frequent one (the first of equals).
+group with images of several classes counts for its most frequent one (the first of equals). Shares are shares of a
+class's images; a part misses its share by no more than half a group, unless the groups that it, or a part drawn
+later, needs at least are too large or too few. A group of twice a part's share or more is left to a later part, in
+the end to the rest.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from weckd.config import SplitSettings
@@ -76,20 +78,20 @@ def draw_split(
     stages = [f"D{number}" for number in range(1, settings.stages + 1)]
     reserve = OTHER_GROUPS * (len(stages) + 1)  # the stages and the rest
     part_of: dict[str, str] = {}
-    everything = _groups(frame)
+    everything = _groups(frame, classes)
     for class_key in classes:
         own = [group for group in everything if group.class_key == class_key]
         _refuse_few_groups(dataset, class_key, len(own), TEST_GROUPS + OTHER_GROUPS + reserve)
         own = _shuffled(own, "split", dataset, settings.seed, class_key)
-        test = _take(own, settings.test, TEST_GROUPS, reserve + OTHER_GROUPS)
+        test = _take(own, settings.test * _images(own), TEST_GROUPS, reserve + OTHER_GROUPS)
         rest = _shuffled(_without(own, test), "subsets", dataset, seed, class_key)
-        validation = _take(rest, settings.validation, OTHER_GROUPS, reserve)
+        validation = _take(rest, settings.validation * _images(rest), OTHER_GROUPS, reserve)
         rest = _without(rest, validation)
         chosen = {"test": test, "validation": validation}
         target = settings.stage * _images(rest)
         for number, stage in enumerate(stages):
             left = len(stages) - number  # later stages and the rest
-            chosen[stage] = _take(rest, target / max(_images(rest), 1), OTHER_GROUPS, left * OTHER_GROUPS)
+            chosen[stage] = _take(rest, target, OTHER_GROUPS, left * OTHER_GROUPS)
             rest = _without(rest, chosen[stage])
         chosen["rest"] = rest
         part_of |= {group.group_id: part for part, taken in chosen.items() for group in taken}
@@ -101,37 +103,44 @@ def read_split(path: Path) -> pd.DataFrame:
     """Read and check a split file.
 
     Raises:
-        UserError: it is not one: a column is missing, an image stands twice, a part is unknown, or a group
-            crosses parts.
+        UserError: it is not one: a column is missing, an image stands twice, a part is unknown, a group crosses
+            parts, or classes and y do not match. The message names the first offender.
     """
     try:
-        split = pd.read_csv(path, dtype={"y": int}, keep_default_na=False)
+        split = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as problem:
         raise UserError(
             f"{path}: not a readable split file ({problem}); make it with `weckd split`"
         ) from problem
     if tuple(split.columns) != COLUMNS:
         raise UserError(f"{path}: columns must be {','.join(COLUMNS)}; make it with `weckd split`")
-    split = split.astype({"image_id": str, "group_id": str, "class": str, "part": str})
-    twice = split["image_id"].duplicated()
-    if twice.any():
-        raise UserError(f"{path}: image {split.loc[twice, 'image_id'].iloc[0]} stands twice")
-    unknown = ~split["part"].str.fullmatch(r"test|validation|D\d+|rest")
-    if unknown.any():
-        raise UserError(f"{path}: unknown part {split.loc[unknown, 'part'].iloc[0]!r}")
-    crossing = split.groupby("group_id", sort=False)["part"].nunique() > 1
-    if crossing.any():
-        raise UserError(f"{path}: group {crossing.idxmax()} crosses parts; a group must stay together")
-    return split
+    _refuse_any(path, split, split["image_id"].duplicated(), "image {image_id} stands twice")
+    wrong_y = ~split["y"].str.fullmatch(r"[0-9]+")
+    _refuse_any(path, split, wrong_y, "image {image_id} has y {y!r}, which is no class's number")
+    unknown = ~split["part"].str.fullmatch(r"test|validation|D[1-9][0-9]*|rest")
+    _refuse_any(path, split, unknown, "image {image_id} is in an unknown part {part!r}")
+    crossing = split.groupby("group_id")["part"].transform("nunique") > 1
+    _refuse_any(path, split, crossing, "group {group_id} crosses parts; a group must stay together")
+    two_numbers = split.groupby("class")["y"].transform("nunique") > 1
+    _refuse_any(path, split, two_numbers, "class {class} has more than one y")
+    two_classes = split.groupby("y")["class"].transform("nunique") > 1
+    _refuse_any(path, split, two_classes, "y {y} stands for more than one class")
+    return split.astype({"y": int})
 
 
-def _groups(frame: pd.DataFrame) -> list[_Group]:
+def _refuse_any(path: Path, split: pd.DataFrame, wrong: "pd.Series[bool]", message: str) -> None:
+    if wrong.any():
+        row = {str(column): str(value) for column, value in split[wrong].iloc[0].items()}
+        raise UserError(f"{path}: {message.format_map(row)}; make it again with `weckd split`")
+
+
+def _groups(frame: pd.DataFrame, classes: Sequence[str]) -> list[_Group]:
     """Return the groups in the order of their first image's name, so that the index's order plays no part."""
-    found = []
-    for group_id, images in frame.groupby("group_id", sort=False):
-        counts = np.bincount(images["y"])
-        majority = images.loc[images["y"] == int(counts.argmax()), "class"].iloc[0]
-        found.append(_Group(str(group_id), str(majority), len(images), str(images["image_id"].min())))
+    counts = frame.groupby(["group_id", "y"]).size().unstack(fill_value=0)
+    images = counts.sum(axis="columns").to_dict()
+    majority = counts.idxmax(axis="columns").to_dict()  # columns are y in order: the first of equals
+    first = frame.groupby("group_id")["image_id"].min().to_dict()
+    found = [_Group(str(key), classes[majority[key]], images[key], str(first[key])) for key in images]
     return sorted(found, key=lambda group: group.first_image)
 
 
@@ -140,23 +149,19 @@ def _shuffled(groups: Sequence[_Group], *axes: str | int) -> list[_Group]:
     return [ordered[position] for position in generator(*axes).permutation(len(ordered))]
 
 
-def _take(groups: Sequence[_Group], share: float, minimum: int, reserve: int) -> list[_Group]:
-    """Take groups in order until about `share` of their images is reached.
+def _take(groups: Sequence[_Group], target: float, minimum: int, reserve: int) -> list[_Group]:
+    """Take each group, in order, that brings the number of images nearer to the target.
 
-    At least `minimum` groups are taken and at least `reserve` left; a group that would lead further from the
-    target than leaving it out is passed over.
+    At least `minimum` groups are taken, if need be the smallest of those passed over; at least `reserve` are left.
     """
-    target = share * _images(groups)
     taken: list[_Group] = []
     count = 0
     for group in groups:
-        if len(taken) >= len(groups) - reserve:
-            break
-        nearer = abs(count + group.images - target) < abs(count - target)
-        if len(taken) < minimum or nearer:
+        if len(taken) < len(groups) - reserve and count + group.images / 2 < target:
             taken.append(group)
             count += group.images
-    return taken
+    passed_over = sorted(_without(groups, taken), key=lambda group: group.images)
+    return taken + passed_over[: max(0, minimum - len(taken))]
 
 
 def _without(groups: Sequence[_Group], taken: Sequence[_Group]) -> list[_Group]:

@@ -23,6 +23,8 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
     Raises:
         UserError: the manifest lacks the seed, or the store a fit that it names.
     """
+    if not manifest.exists():
+        raise UserError(f"{manifest}: no such manifest; make it with `weckd train`")
     content = json.loads(manifest.read_text(encoding="utf-8"))
     if str(seed) not in content["seeds"]:
         raise UserError(f"{manifest}: holds no seed {seed}; delete it to have it made again")

@@ -62,7 +62,11 @@ def draw(key: str, image_size: int) -> Phantom:
     images = small if image_size == SMALL else np.stack([_at_size(key, p, image_size) for p in pictures])
     groups = [f"s{picture.scene:03d}" for picture in pictures]
     return _assembled(
-        images, small, [p.class_key for p in pictures], groups if plan.patients else [""] * len(groups), groups
+        images,
+        small,
+        [p.class_key for p in pictures],
+        groups if plan.patients else [""] * len(groups),
+        groups,
     )
 
 
@@ -163,7 +167,9 @@ def _at_size(key: str, picture: Picture, size: int) -> NDArray[np.uint8]:
 
 def _derived(image_size: int) -> Phantom:
     """Draw the set that is made of another's images: three flips or rotations each of 40 originals a class."""
-    sources = {key: (draw(key, image_size), draw(key, SMALL)) for key in sorted({o[0] for o in _ORIGIN.values()})}
+    sources = {
+        key: (draw(key, image_size), draw(key, SMALL)) for key in sorted({o[0] for o in _ORIGIN.values()})
+    }
     images, small, classes, groups = [], [], [], []
     for class_key, (source_key, source_class) in _ORIGIN.items():
         source, thumbnail = sources[source_key]

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from weckd.data.phantoms.canvas import Canvas, blank, ellipse, texture
+from weckd.data.phantoms.canvas import Canvas, Plane, blank, ellipse, texture
 from weckd.data.phantoms.frame import Frame
 
 
-def _grey(canvas: Canvas, level: float, mask: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", opacity: float = 1.0) -> None:
+def _grey(canvas: Canvas, level: float, mask: Plane, opacity: float = 1.0) -> None:
     canvas.paint((level, level, level), mask, opacity)
 
 
@@ -97,7 +97,11 @@ def _pituitary(
 ) -> None:
     """Paint a small bright mass near the midline of the skull's base, between the dark basal cisterns."""
     place = _place(
-        centre, along, across, float(generator.uniform(-0.30, -0.12)) * inner[1], float(generator.uniform(-0.06, 0.06))
+        centre,
+        along,
+        across,
+        float(generator.uniform(-0.30, -0.12)) * inner[1],
+        float(generator.uniform(-0.06, 0.06)),
     )
     _grey(canvas, 0.10, ellipse(canvas, place, (0.30, 0.20), softness=0.12), 0.8)
     radius = float(generator.uniform(0.09, 0.16)) * (1 - 0.15 * abs(frame.slice))

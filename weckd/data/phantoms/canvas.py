@@ -1,11 +1,12 @@
 """Drawing in unit coordinates: x to the right and y down, both from -1 to 1, on twice as many pixels as asked."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]  # (n, n)
+Plane = NDArray[np.floating[Any]]  # (n, n)
 Colour = tuple[float, float, float]  # red, green, blue in [0, 1]
 
 OVERSAMPLING = 2
@@ -42,12 +43,14 @@ def finish(canvas: Canvas, noise: float, generator: np.random.Generator) -> NDAr
     count = len(canvas.rgb) // OVERSAMPLING
     small = canvas.rgb.reshape(count, OVERSAMPLING, count, OVERSAMPLING, 3).mean(axis=(1, 3))
     small = small + noise * generator.standard_normal(small.shape)
-    return np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
+    image: NDArray[np.uint8] = np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
+    return image
 
 
 def inside(distance: Plane, softness: float) -> Plane:
     """Return a mask that falls from 1 to 0 over `softness` about a signed distance of zero."""
-    return np.clip(0.5 - distance / softness, 0, 1)
+    mask: Plane = np.clip(0.5 - distance / softness, 0, 1)
+    return mask
 
 
 def ellipse(
@@ -85,7 +88,9 @@ def texture(canvas: Canvas, generator: np.random.Generator, frequency: float, wa
     for _ in range(waves):
         angle, phase = generator.uniform(0, 2 * np.pi, size=2)
         rate = np.pi * frequency * generator.uniform(0.5, 1.5)
-        field += np.cos(rate * (np.cos(angle) * canvas.x + np.sin(angle) * canvas.y) + phase).astype(np.float32)
+        field += np.cos(rate * (np.cos(angle) * canvas.x + np.sin(angle) * canvas.y) + phase).astype(
+            np.float32
+        )
     return field * np.float32(np.sqrt(2 / waves))
 
 

@@ -24,13 +24,14 @@ class _Ear:
         )
         self.drum_radii = (float(generator.uniform(0.52, 0.68)), float(generator.uniform(0.52, 0.70)))
         self.angle = float(generator.uniform(-0.6, 0.6))
-        self.light = generator.uniform(0.82, 1.08, size=3)
+        self.light = generator.uniform(0.90, 1.06, size=3)
         self.lamp = (float(generator.uniform(-0.5, 0.5)), float(generator.uniform(-0.5, 0.5)))
-        self.skin = varied(CANAL, generator, 0.07)
+        self.skin = varied(CANAL, generator, 0.05)
         self.grain = texture(self.canvas, generator, 3.0)
         self.fine = texture(self.canvas, generator, 7.0)
         self.vessels = [
-            (float(a), float(b), float(c)) for a, b, c in generator.uniform(-1, 1, size=(int(generator.integers(2, 6)), 3))
+            (float(a), float(b), float(c))
+            for a, b, c in generator.uniform(-1, 1, size=(int(generator.integers(2, 6)), 3))
         ]
 
     def at(self, along: float, across: float) -> tuple[float, float]:
@@ -105,11 +106,15 @@ def _perforation(ear: _Ear) -> None:
     ear.paint_drum((0.70, 0.52, 0.45))
     ear.paint_hammer(0.7)
     along, across = float(ear.generator.uniform(-0.05, 0.5)), float(ear.generator.uniform(-0.45, 0.45))
-    radius = float(ear.generator.uniform(0.16, 0.34))
+    radius = float(ear.generator.uniform(0.20, 0.36))
     radii = (radius, radius * float(ear.generator.uniform(0.7, 1.2)))
     outline = 0.16 * texture(ear.canvas, ear.generator, 4.0)
     hole = ellipse(ear.canvas, ear.at(along, across), radii, softness=0.06, edge=outline)
-    ear.canvas.paint((0.80, 0.62, 0.50), ellipse(ear.canvas, ear.at(along, across), (radii[0] * 1.3, radii[1] * 1.3), edge=outline), 0.6)
+    ear.canvas.paint(
+        (0.80, 0.62, 0.50),
+        ellipse(ear.canvas, ear.at(along, across), (radii[0] * 1.3, radii[1] * 1.3), edge=outline),
+        0.6,
+    )
     ear.canvas.paint(varied((0.20, 0.07, 0.06), ear.generator, 0.05), hole)
 
 
@@ -148,7 +153,7 @@ def _plaques(ear: _Ear) -> None:
     for _ in range(int(ear.generator.integers(1, 4))):
         angle = float(ear.generator.uniform(0, 2 * np.pi))
         place = ear.at(0.58 * np.sin(angle), 0.58 * np.cos(angle))
-        radii = (float(ear.generator.uniform(0.16, 0.30)), float(ear.generator.uniform(0.08, 0.15)))
+        radii = (float(ear.generator.uniform(0.20, 0.34)), float(ear.generator.uniform(0.10, 0.18)))
         outline = 0.22 * texture(ear.canvas, ear.generator, 5.0)
         plaque = ellipse(ear.canvas, place, radii, -ear.side * angle + np.pi / 2, 0.05, outline)
         ear.canvas.paint(varied((0.96, 0.94, 0.88), ear.generator, 0.03), plaque * ear.drum_mask(), 0.9)
@@ -181,12 +186,16 @@ def _tube(ear: _Ear) -> None:
     place = ear.at(float(ear.generator.uniform(0.05, 0.6)), float(ear.generator.uniform(-0.5, 0.6)))
     palette: list[Colour] = [(0.30, 0.62, 0.55), (0.25, 0.40, 0.72), (0.88, 0.90, 0.92)]
     colour = varied(palette[int(ear.generator.integers(3))], ear.generator, 0.05)
-    size = float(ear.generator.uniform(0.16, 0.24))
+    size = float(ear.generator.uniform(0.19, 0.26))
     squeeze = float(ear.generator.uniform(0.7, 1.0))
     turn = float(ear.generator.uniform(0, 3))
-    ear.canvas.paint((0.35, 0.22, 0.18), ellipse(ear.canvas, place, (size * 1.15, size * 1.15 * squeeze), turn), 0.6)
+    ear.canvas.paint(
+        (0.35, 0.22, 0.18), ellipse(ear.canvas, place, (size * 1.15, size * 1.15 * squeeze), turn), 0.6
+    )
     ear.canvas.paint(colour, ellipse(ear.canvas, place, (size, size * squeeze), turn))
-    ear.canvas.paint((0.10, 0.06, 0.06), ellipse(ear.canvas, place, (size * 0.45, size * 0.45 * squeeze), turn))
+    ear.canvas.paint(
+        (0.10, 0.06, 0.06), ellipse(ear.canvas, place, (size * 0.45, size * 0.45 * squeeze), turn)
+    )
 
 
 def _acute(ear: _Ear) -> None:
@@ -194,7 +203,9 @@ def _acute(ear: _Ear) -> None:
     ear.paint_canal()
     red = float(ear.generator.uniform(0.55, 1.0))
     ear.paint_drum((0.72 + 0.06 * red, 0.52 - 0.26 * red, 0.46 - 0.24 * red), 1.08)
-    bulge = ellipse(ear.canvas, ear.at(-0.15, float(ear.generator.uniform(-0.4, 0.4))), (0.38, 0.34), softness=0.5)
+    bulge = ellipse(
+        ear.canvas, ear.at(-0.15, float(ear.generator.uniform(-0.4, 0.4))), (0.38, 0.34), softness=0.5
+    )
     ear.canvas.paint((0.92, 0.62, 0.50), bulge, 0.45)
     ear.paint_hammer(float(ear.generator.uniform(0.0, 0.35)))
 

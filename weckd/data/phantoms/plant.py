@@ -34,7 +34,11 @@ class Picture:
 
 
 def plan_pictures(
-    key: str, counts: dict[str, int], drawing: Drawing, frames: Callable[[np.random.Generator, Frame], Frame], alike: bool
+    key: str,
+    counts: dict[str, int],
+    drawing: Drawing,
+    frames: Callable[[np.random.Generator, Frame], Frame],
+    alike: bool,
 ) -> tuple[Picture, ...]:
     """Return the pictures of a data set, class by class, group by group.
 
@@ -58,7 +62,9 @@ def plan_pictures(
         planned = 0
         while planned < count:
             size = int(generator("phantom", key, "size", scene).choice(GROUP_SIZES, p=GROUP_SHARES))
-            group, rows = _far_group(key, class_key, scene, min(size, count - planned), drawing, frames, alike, seen)
+            group, rows = _far_group(
+                key, class_key, scene, min(size, count - planned), drawing, frames, alike, seen
+            )
             pictures += group
             seen = np.vstack([seen, rows])
             planned += len(group)

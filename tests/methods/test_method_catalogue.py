@@ -48,7 +48,7 @@ EXPECTED = {
     "permuted": ((Fit(TRAINING, 3 * S, permute_labels=True),),),
     "majority": ((ClassFrequencies(TRAINING),),),
 }
-STEPS = {name: 3 * S for name in EXPECTED} | {"single": S, "full-converged": 10 * S, "majority": 0}
+STEPS = dict.fromkeys(EXPECTED, 3 * S) | {"single": S, "full-converged": 10 * S, "majority": 0}
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -1,0 +1,174 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from weckd.data.catalogue import ClassEntry, SourceFolder, find_dataset, load_catalogue
+from weckd.errors import UserError
+
+# Classes as in the literature on the six data sets; y follows this order in every file.
+PHANTOM_CLASSES = {
+    "phantom_ear_chile": "chronic_otitis_media earwax_plug myringosclerosis normal",
+    "phantom_ear_ohio": "effusion normal tube",
+    "phantom_ear_turkiye": (
+        "acute_otitis_media chronic_suppurative_otitis_media earwax normal otitis_externa"
+    ),
+    "phantom_ear_kaggle": (
+        "acute_otitis_media cerumen_impaction chronic_otitis_media myringosclerosis normal"
+    ),
+    "phantom_blood_cells": (
+        "basophil eosinophil erythroblast immature_granulocyte lymphocyte monocyte neutrophil platelet"
+    ),
+    "phantom_brain_mri": "meningioma glioma pituitary",
+}
+ENTRY = {
+    "title": "My ear images",
+    "modality": "otoscopy",
+    "licence": "CC BY 4.0",
+    "source": "https://doi.org/10.0/0",
+    "layout": "class-folders",
+    "folders": [{"path": "", "official_split": ""}],
+    "groups": "near-duplicates",
+    "classes": [
+        {"key": "normal", "folder": "Normal", "title": "normal", "count": 120},
+        {"key": "effusion", "folder": "Effusion", "title": "effusion"},
+    ],
+}
+
+
+def load(tmp_path, entries):
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(entries if isinstance(entries, str) else yaml.safe_dump(entries), encoding="utf-8")
+    return load_catalogue(file)
+
+
+def refusal(tmp_path, entries):
+    with pytest.raises(UserError) as refused:
+        load(tmp_path, entries)
+    return str(refused.value).removeprefix(f"{tmp_path / 'catalogue.yaml'}: ")
+
+
+def test_the_catalogue_holds_three_real_sets_and_six_phantoms():
+    assert list(load_catalogue()) == ["ear_chile", "wbc_zheng", "brain_yesno", *PHANTOM_CLASSES]
+
+
+@pytest.mark.parametrize(("key", "classes"), PHANTOM_CLASSES.items())
+def test_phantoms_have_the_classes_of_what_they_stand_for(key, classes):
+    dataset = find_dataset(key)
+    assert dataset.phantom
+    assert " ".join(entry.key for entry in dataset.classes) == classes
+    assert dataset.title.startswith("Phantom of ")
+    assert dataset.groups == ("given" if key == "phantom_brain_mri" else "near-duplicates")
+
+
+def test_only_the_derived_phantom_is_derived():
+    derived = {key: dataset.derived_from for key, dataset in load_catalogue().items() if dataset.derived_from}
+    assert derived == {"phantom_ear_kaggle": ("phantom_ear_chile", "phantom_ear_turkiye")}
+
+
+def test_the_chilean_set_has_official_splits():
+    dataset = find_dataset("ear_chile")
+    assert dataset.folders == (SourceFolder("Training-validation", "train"), SourceFolder("Testing", "test"))
+    assert dataset.classes[1] == ClassEntry("earwax_plug", "earwax plug", "Earwax plug", 220)
+    assert (dataset.modality, dataset.licence, dataset.phantom) == ("otoscopy", "CC0", False)
+    assert dataset.source == "https://doi.org/10.6084/m9.figshare.11886630"
+
+
+def test_counts_of_the_real_sets():
+    counts = {
+        key: {entry.key: entry.count for entry in find_dataset(key).classes}
+        for key in ("wbc_zheng", "brain_yesno")
+    }
+    assert counts["wbc_zheng"] == {
+        "basophil": 1,
+        "eosinophil": 22,
+        "lymphocyte": 53,
+        "monocyte": 48,
+        "neutrophil": 176,
+    }
+    assert counts["brain_yesno"] == {"no": 98, "yes": 155}
+
+
+def test_an_entry_is_all_that_a_new_set_needs(tmp_path):
+    dataset = load(tmp_path, {"my_ears": ENTRY})["my_ears"]
+    assert dataset.key == "my_ears"
+    assert dataset.classes == (
+        ClassEntry("normal", "normal", "Normal", 120),
+        ClassEntry("effusion", "effusion", "Effusion", None),
+    )
+
+
+def test_the_readme_shows_a_valid_entry(tmp_path):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+    entries = [text for text in shown if "class-folders" in text]
+    assert len(entries) == 1
+    assert list(load(tmp_path, entries[0])) == ["my_ears"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("ear_chle", r"^no data set 'ear_chle'; did you mean 'ear_chile'\? Known data sets: ear_chile, wbc_"),
+        ("q", r"^no data set 'q'\. Known data sets: .*, phantom_blood_cells, phantom_brain_mri$"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_known_ones(key, message):
+    with pytest.raises(UserError, match=message):
+        find_dataset(key)
+
+
+def changed(**changes):
+    return {"my_ears": {**ENTRY, **changes}}
+
+
+NO = {"key": False, "folder": "no", "title": "no"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (changed(modality="sonography"), "my_ears.modality: 'sonography' is not one of ['otoscopy',"),
+        (changed(clases=[]), "my_ears: Additional properties are not allowed ('clases' was unexpected)"),
+        (
+            changed(classes=[ENTRY["classes"][0], NO]),
+            "my_ears.classes.1.key: False is not of type 'string'; wr",
+        ),
+        (
+            changed(classes=[{"key": "a", "title": "a"}] * 2),
+            "my_ears.classes.0: 'folder' is a required property",
+        ),
+        (changed(classes=ENTRY["classes"][:1]), "my_ears.classes: "),
+        (changed(groups="given"), "my_ears.groups: 'near-duplicates' was expected"),
+        (changed(layout="phantom"), "my_ears.title: 'My ear images' does not match '^Phantom of '"),
+        (changed(classes=[ENTRY["classes"][0]] * 2), "my_ears.classes: key 'normal' stands twice"),
+        (
+            changed(derived_from=["ear_chile"]),
+            "my_ears.derived_from: no data set 'ear_chile' in the catalogue",
+        ),
+        ({"My ears": ENTRY}, "top level: 'My ears' does not match"),
+        ([], "top level: [] is not of type 'object'"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_entry_and_key(tmp_path, entries, message):
+    told = refusal(tmp_path, entries)
+    assert told.startswith("not a valid catalogue\n  ")
+    assert f"\n  {message}" in told
+
+
+def test_a_real_set_needs_folders_licence_and_source(tmp_path):
+    bare = {key: value for key, value in ENTRY.items() if key not in ("folders", "licence", "source")}
+    told = refusal(tmp_path, {"my_ears": bare})
+    for key in ("folders", "licence", "source"):
+        assert f"my_ears: '{key}' is a required property" in told
+
+
+def test_a_copied_entry_cannot_replace_its_original(tmp_path):
+    text = yaml.safe_dump({"my_ears": ENTRY})
+    told = refusal(tmp_path, text + text)
+    assert told.startswith("not valid YAML: key 'my_ears' stands twice")
+
+
+def test_text_that_is_no_yaml_is_refused(tmp_path):
+    assert refusal(tmp_path, "a: [1").startswith("not valid YAML: ")

@@ -1,0 +1,418 @@
+import hashlib
+import json
+import warnings
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from weckd.config import SplitSettings
+from weckd.data import prepare as prepare_module
+from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder, find_dataset
+from weckd.data.decode import decode_image
+from weckd.data.groups import assign_groups
+from weckd.data.prepare import prepare
+from weckd.data.splits import draw_split
+from weckd.errors import UserError
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+needs_real_images = pytest.mark.skipif(
+    not REAL.is_dir(), reason="needs the real images in ../shared/data, beside the checkout"
+)
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def dataset(**changes):
+    values = {
+        "key": "mine",
+        "title": "My images",
+        "modality": "otoscopy",
+        "layout": "class-folders",
+        "groups": "near-duplicates",
+        "classes": (ClassEntry("normal", "normal", "Normal"), ClassEntry("tube", "tube", "A tube")),
+        "folders": (SourceFolder("", ""),),
+        "source": "https://doi.org/10.0/0",
+    }
+    return Dataset(**{**values, **changes})
+
+
+def save(file, colour=RED, size=(8, 6)):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(file, format="PNG")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return data_root/mine with two classes of images."""
+    for name, colour in (("Normal/o2.png", RED), ("Normal/o10.png", GREEN), ("A tube/x.png", BLUE)):
+        save(tmp_path / "root" / "mine" / name, colour)
+    return tmp_path / "root" / "mine"
+
+
+def prepared(folder, out, chosen=None, size=4):
+    prepare(chosen or dataset(), folder.parent, size, out)
+    index = pd.read_csv(out / "index.csv", dtype=str, keep_default_na=False)
+    return np.load(out / "images.npy"), np.load(out / "thumbnails.npy"), index
+
+
+def refusal(folder, chosen=None):
+    out = folder.parent.parent / "out"
+    with pytest.raises(UserError) as refused:
+        prepare(chosen or dataset(), folder.parent, 4, out)
+    assert not out.exists() or not list(out.iterdir())
+    return str(refused.value)
+
+
+def test_arrays_index_and_facts(folder, tmp_path):
+    images, thumbnails, index = prepared(folder, tmp_path / "out")
+    assert (images.dtype, images.shape) == (np.uint8, (3, 4, 4, 3))
+    assert (thumbnails.dtype, thumbnails.shape) == (np.uint8, (3, 32, 32))
+    assert images[:, 0, 0].tolist() == [list(RED), list(GREEN), list(BLUE)]
+    # Luma of ITU-R 601: 0.299 R + 0.587 G + 0.114 B.
+    assert thumbnails[:, 0, 0].tolist() == [76, 150, 29]
+    assert index.to_csv(index=False) == (
+        "image_id,class,given_group,official_split\n"
+        "Normal/o2.png,normal,,\nNormal/o10.png,normal,,\nA tube/x.png,tube,,\n"
+    )
+    facts = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    text = (tmp_path / "out" / "index.csv").read_bytes()
+    assert facts == {
+        "key": "mine",
+        "title": "My images",
+        "modality": "otoscopy",
+        "phantom": False,
+        "derived_from": [],
+        "classes": ["normal", "tube"],
+        "image_size": 4,
+        "n_images": 3,
+        "fingerprint": hashlib.sha256(images.tobytes() + text).hexdigest(),
+    }
+
+
+def test_preparing_again_gives_the_same_bytes(folder, tmp_path):
+    contents = []
+    for out in (tmp_path / "one", tmp_path / "two", tmp_path / "two"):
+        prepared(folder, out)
+        contents.append({file.name: file.read_bytes() for file in out.iterdir()})
+    assert contents[0] == contents[1] == contents[2]
+    assert set(contents[0]) == {"images.npy", "thumbnails.npy", "index.csv", "dataset.json"}
+
+
+def test_arrays_are_as_numpy_writes_them(folder, tmp_path):
+    images, _, _ = prepared(folder, tmp_path / "out")
+    np.save(tmp_path / "plain.npy", images)
+    assert (tmp_path / "out" / "images.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
+
+
+def test_thumbnails_do_not_depend_on_the_image_size(folder, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "Normal" / "noise.png")
+    small, large = (prepared(folder, tmp_path / str(size), size=size)[1] for size in (4, 40))
+    assert np.array_equal(small, large)
+
+
+def test_the_whole_image_is_squashed(folder, tmp_path):
+    wide = np.zeros((10, 40, 3), dtype=np.uint8)
+    wide[:, :20] = 255  # left half white
+    Image.fromarray(wide).save(folder / "Normal" / "wide.png")
+    images, thumbnails, index = prepared(folder, tmp_path / "out", size=8)
+    row = index.index[index["image_id"] == "Normal/wide.png"][0]
+    assert (images[row, :, 0] == 255).all()
+    assert (images[row, :, -1] == 0).all()
+    assert (thumbnails[row, :, :16] == 255).all()
+    assert (thumbnails[row, :, 16:] == 0).all()
+
+
+def test_files_stand_in_natural_order(folder, tmp_path):
+    for name in ("o1.png", "o02.png", "O3.png", "o².png", "10.png", "9.png"):
+        save(folder / "Normal" / name)
+    _, _, index = prepared(folder, tmp_path / "out")
+    names = [image_id.removeprefix("Normal/") for image_id in index["image_id"][:-1]]
+    assert names == ["O3.png", "o1.png", "o02.png", "o2.png", "o10.png", "o².png", "9.png", "10.png"]
+
+
+def test_official_splits_stand_train_first_within_a_class(tmp_path):
+    chosen = dataset(folders=(SourceFolder("Training", "train"), SourceFolder("Testing", "test")))
+    for part in ("Testing", "Training"):
+        for name in ("Normal", "A tube"):
+            save(tmp_path / "root" / "mine" / part / name / "1.png")
+    _, _, index = prepared(tmp_path / "root" / "mine", tmp_path / "train first", chosen)
+    assert index["image_id"].tolist() == [
+        "Training/Normal/1.png",
+        "Testing/Normal/1.png",
+        "Training/A tube/1.png",
+        "Testing/A tube/1.png",
+    ]
+    assert index["official_split"].tolist() == ["train", "test", "train", "test"]
+    save(tmp_path / "root" / "mine" / "Validation" / "Normal" / "1.png")
+    assert refusal(tmp_path / "root" / "mine", chosen).endswith(
+        "Validation: not a folder of mine, which has Testing, Training; remove it, or add it to the catalogue"
+    )
+
+
+def test_what_operating_systems_leave_is_passed_over(folder, tmp_path):
+    for name in ("Normal/Thumbs.db", "Normal/._o2.png", ".DS_Store", "__MACOSX/x", ".cache/x"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    (folder / "LICENSE").write_text("text beside the class folders")
+    assert len(prepared(folder, tmp_path / "out")[2]) == 3
+
+
+def test_progress_is_told_in_lines(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prepare_module, "_PROGRESS_SECONDS", 0.0)
+    prepared(folder, tmp_path / "out")
+    assert capsys.readouterr().err.splitlines() == [
+        "[mine] 1/3 images decoded",
+        "[mine] 2/3 images decoded",
+        "[mine] 3/3 images decoded",
+    ]
+
+
+def test_no_data_root_is_refused(tmp_path):
+    with pytest.raises(UserError) as refused:
+        prepare(dataset(), None, 4, tmp_path / "out")
+    assert str(refused.value) == (
+        "mine: needs its images in a local folder; name the folder that holds mine/ "
+        "with --config data_root=PATH (or --data-root)"
+    )
+
+
+def test_missing_and_unknown_folders_are_refused(folder):
+    root = folder.parent
+    assert refusal(root / "none" / "mine") == (
+        f"{root}/none/mine: no such folder; put My images there (https://doi.org/10.0/0) or mend data_root"
+    )
+    nested = dataset(folders=(SourceFolder("Training", "train"),))
+    (folder / "Training").mkdir()
+    for name in ("Normal", "A tube"):
+        (folder / name).rename(folder / "Training" / name)
+    (folder / "Training" / "Effusion").mkdir()
+    assert refusal(folder, nested) == (
+        f"{folder}/Training/Effusion: not a folder of mine, which has A tube, Normal; "
+        "remove it, or add it to the catalogue"
+    )
+    (folder / "Training" / "Effusion").rmdir()
+    (folder / "Training").rename(folder / ".away")
+    assert refusal(folder, nested) == f"{folder}/Training: no such folder; mine keeps class folders there"
+
+
+def test_missing_empty_and_nested_class_folders_are_refused(folder):
+    save(folder / "Normal" / "sub" / "o3.png")
+    assert refusal(folder) == (
+        f"{folder}/Normal/sub: not a file; the images of class normal must lie directly in Normal"
+    )
+    (folder / "Normal" / "sub" / "o3.png").unlink()
+    (folder / "Normal" / "sub").rmdir()
+    (folder / "A tube" / "x.png").unlink()
+    assert refusal(folder) == f"{folder}/A tube: holds no image; put those of class tube there"
+    (folder / "A tube").rmdir()
+    assert refusal(folder) == f"{folder}/A tube: no such folder; class tube of mine belongs there"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_count_that_differs_is_refused(folder, count):
+    chosen = dataset(
+        classes=(ClassEntry("normal", "normal", "Normal", count), ClassEntry("tube", "tube", "A tube", 1))
+    )
+    assert refusal(folder, chosen) == (
+        f"{folder}: class normal has 2 images, the catalogue says {count}; "
+        "complete the download, or remove files that do not belong there"
+    )
+
+
+def test_files_that_are_no_images_are_refused(folder):
+    file = folder / "Normal" / "o3.png"
+    file.write_bytes(b"")
+    assert refusal(folder) == f"{file}: the file is empty; replace it by an intact copy"
+    file.write_text("hello")
+    assert refusal(folder) == f"{file}: not an image; remove it from the class folder"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF"])
+def test_truncated_images_are_refused_after_others_were_decoded(folder, kind):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    file = folder / "A tube" / "z.img"
+    Image.fromarray(noise).save(file, format=kind)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    told = refusal(folder)  # which checks that nothing was written
+    assert told.startswith(f"{file}: ")
+    assert told.endswith(
+        ("; replace the file by an intact copy", ": not an image; remove it from the class folder")
+    )
+
+
+def pixel(file):
+    image = decode_image(file)
+    assert image.mode == "RGB"
+    return image.getpixel((0, 0))
+
+
+def test_the_content_decides_not_the_extension(tmp_path):
+    save(tmp_path / "a.jpg", BLUE)  # a PNG
+    assert pixel(tmp_path / "a.jpg") == BLUE
+
+
+def test_modes_become_the_colours_that_a_person_sees(tmp_path):
+    file = tmp_path / "a.png"
+    Image.new("L", (4, 4), 77).save(file)
+    assert pixel(file) == (77, 77, 77)
+    Image.new("1", (4, 4), 1).save(file)
+    assert pixel(file) == (255, 255, 255)
+    Image.new("RGB", (4, 4), GREEN).quantize(2).save(file)
+    assert Image.open(file).mode == "P"
+    assert pixel(file) == GREEN
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "a.tif")
+    assert pixel(tmp_path / "a.tif") == RED
+
+
+def test_transparent_pixels_stand_on_black(tmp_path):
+    file = tmp_path / "a.png"
+    Image.new("RGBA", (4, 4), (200, 100, 50, 0)).save(file)
+    assert pixel(file) == (0, 0, 0)
+    Image.new("RGBA", (4, 4), (200, 100, 50, 255)).save(file)
+    assert pixel(file) == (200, 100, 50)
+    Image.new("RGBA", (4, 4), (200, 100, 50, 51)).save(file)  # one fifth
+    assert pixel(file) == (40, 20, 10)
+    Image.new("LA", (4, 4), (200, 51)).save(file)
+    assert pixel(file) == (40, 40, 40)
+    Image.new("L", (4, 4), 9).save(file, transparency=9)
+    assert pixel(file) == (0, 0, 0)
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, *RED])
+    palette.save(file, transparency=1)
+    with warnings.catch_warnings(action="error"):
+        assert pixel(file) == (0, 0, 0)
+
+
+def test_sixteen_bits_are_stretched_to_their_own_range(tmp_path):
+    values = np.array([[1000, 1500], [2000, 3000]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    seen = np.asarray(decode_image(tmp_path / "a.png"))
+    assert seen[:, :, 0].tolist() == [[0, 64], [128, 255]]  # 255 * (0, 1/4, 1/2, 1)
+    assert (seen == seen[:, :, :1]).all()
+    Image.fromarray(np.full((2, 2), 500, dtype=np.uint16)).save(tmp_path / "a.png")
+    assert pixel(tmp_path / "a.png") == (0, 0, 0)
+
+
+def test_exif_rotation_is_applied(tmp_path):
+    image = Image.new("RGB", (4, 2), RED)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    image.putpixel((0, 0), BLUE)
+    image.save(tmp_path / "a.png", exif=exif)
+    seen = decode_image(tmp_path / "a.png")
+    assert seen.size == (2, 4)
+    assert seen.getpixel((1, 0)) == BLUE
+
+
+def phantom(**changes):
+    values = {
+        "images": np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3),
+        "thumbnails": np.arange(2 * 32 * 32).reshape(2, 32, 32).astype(np.uint8),
+        "image_ids": ["normal/0", "tube/0"],
+        "classes": ["normal", "tube"],
+        "given_groups": ["", ""],
+        "planted_groups": ["p1", "p2"],
+    }
+    return SimpleNamespace(**{**values, **changes})
+
+
+def test_a_phantom_is_written_as_drawn(tmp_path, monkeypatch):
+    drawn = phantom(given_groups=["p7", "p8"])
+    monkeypatch.setattr(prepare_module, "draw", lambda key, size: {("phantom_mine", 4): drawn}[key, size])
+    chosen = dataset(key="phantom_mine", layout="phantom", groups="given", derived_from=("a",), folders=())
+    prepare(chosen, None, 4, tmp_path)
+    assert np.array_equal(np.load(tmp_path / "images.npy"), drawn.images)
+    assert np.array_equal(np.load(tmp_path / "thumbnails.npy"), drawn.thumbnails)
+    assert (tmp_path / "index.csv").read_text() == (
+        "image_id,class,given_group,official_split\nnormal/0,normal,p7,\ntube/0,tube,p8,\n"
+    )
+    facts = json.loads((tmp_path / "dataset.json").read_text())
+    assert (facts["phantom"], facts["derived_from"], facts["n_images"]) == (True, ["a"], 2)
+
+
+@pytest.mark.parametrize(("says", "given"), [("given", ["p1", ""]), ("near-duplicates", ["", "p1"])])
+def test_a_phantom_must_have_the_groups_that_the_catalogue_says(tmp_path, monkeypatch, says, given):
+    monkeypatch.setattr(prepare_module, "draw", lambda *_: phantom(given_groups=given))
+    chosen = dataset(layout="phantom", groups=says, folders=())
+    with pytest.raises(ValueError, match=f"mine: the catalogue says groups: {says}, the phantom differs"):
+        prepare(chosen, None, 4, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def chile(tmp_path_factory):
+    out = tmp_path_factory.mktemp("chile")
+    images, thumbnails, index = prepared(REAL / "ear_chile", out, find_dataset("ear_chile"), size=64)
+    return SimpleNamespace(images=images, thumbnails=thumbnails, index=index)
+
+
+@needs_real_images
+def test_the_chilean_set_as_prepared(chile):
+    assert chile.images.shape == (880, 64, 64, 3)
+    assert chile.index.groupby(["class", "official_split"]).size().tolist() == [40, 180] * 4
+    assert chile.index["image_id"][[0, 1, 9, 180, 879]].tolist() == [
+        "Training-validation/Chronic otitis media/o1.jpg",
+        "Training-validation/Chronic otitis media/o2.jpg",
+        "Training-validation/Chronic otitis media/o10.jpg",
+        "Testing/Chronic otitis media/o1.jpg",
+        "Testing/Normal/n40.jpg",
+    ]
+
+
+@needs_real_images
+def test_the_chilean_set_repeats_images_within_and_across_its_official_splits(chile):
+    pixels = [
+        hashlib.sha256(decode_image(REAL / "ear_chile" / image).tobytes()).digest()
+        for image in chile.index["image_id"]
+    ]
+    assert len(set(pixels)) == 811
+    official = chile.index["official_split"]
+    training = {pixel for pixel, part in zip(pixels, official, strict=True) if part == "train"}
+    assert sum(part == "test" and p in training for p, part in zip(pixels, official, strict=True)) == 68
+    # Identical pixels share a group, and so one part of every split.
+    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
+    assert pd.Series(groups["group_id"].to_numpy()).groupby(pixels).nunique().max() == 1
+
+
+@needs_real_images
+def test_near_duplicate_clusters_of_the_chilean_set(chile):
+    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
+    assert groups["group_id"].nunique() == 396  # published measurement: about 390
+    assert groups.groupby("group_id").size().max() == 16
+    classes = tuple(entry.key for entry in find_dataset("ear_chile").classes)
+    split = draw_split(chile.index, groups, "ear_chile", classes, SplitSettings(seed=2025), seed=1)
+    assert (split.groupby("group_id")["part"].nunique() == 1).all()
+    assert split[split["part"] == "test"].groupby("class").size().tolist() == [44] * 4  # 20 % of 220
+
+
+@needs_real_images
+def test_the_stress_set_is_decoded_whole(tmp_path):
+    images, thumbnails, index = prepared(REAL / "brain_yesno", tmp_path, find_dataset("brain_yesno"), size=32)
+    assert Counter(index["class"]) == {"no": 98, "yes": 155}
+    modes = Counter()
+    for image_id in index["image_id"]:
+        with Image.open(REAL / "brain_yesno" / image_id) as image:
+            modes[image.mode] += 1
+    assert set(modes) >= {"L", "RGB", "RGBA", "P"}
+    assert images.shape == (253, 32, 32, 3)
+    assert len({image.tobytes() for image in images}) == 228  # 25 exact duplicates
+    assert images.std(axis=(1, 2, 3)).min() > 10  # no image became blank
+    assert thumbnails.std(axis=(1, 2)).min() > 10
+
+
+@needs_real_images
+def test_white_blood_cells_are_split_once_the_single_basophil_is_left_out(tmp_path):
+    images, thumbnails, index = prepared(REAL / "wbc_zheng", tmp_path, find_dataset("wbc_zheng"), size=64)
+    assert (len(images), len({image.tobytes() for image in images})) == (300, 299)
+    groups = assign_groups(index, thumbnails, 0.97)
+    classes = tuple(entry.key for entry in find_dataset("wbc_zheng").classes)
+    with pytest.raises(
+        UserError, match=r"class basophil has 1 groups.*exclude_classes: \{wbc_zheng: \[basop"
+    ):
+        draw_split(index, groups, "wbc_zheng", classes, SplitSettings(seed=2025), 1)
+    split = draw_split(index, groups, "wbc_zheng", classes[1:], SplitSettings(seed=2025), 1)
+    assert len(split) == 299

@@ -1,0 +1,292 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from weckd.config import SplitSettings
+from weckd.data.splits import draw_split, read_split, write_splits
+from weckd.errors import UserError
+from weckd.files import write_text
+
+SETTINGS = SplitSettings(seed=2025)
+SEEDS = range(1, 21)
+HEADER = "image_id,group_id,class,y,part\n"
+TINY = """\
+a/00-0.png,a00,a,0,validation
+a/01-0.png,a01,a,0,D2
+a/02-0.png,a02,a,0,rest
+a/03-0.png,a03,a,0,D3
+a/04-0.png,a04,a,0,test
+a/05-0.png,a05,a,0,test
+a/06-0.png,a06,a,0,D1
+a/07-0.png,a07,a,0,test
+a/08-0.png,a08,a,0,rest
+b/00-0.png,b00,b,1,test
+b/01-0.png,b01,b,1,D1
+b/02-0.png,b02,b,1,test
+b/03-0.png,b03,b,1,D3
+b/04-0.png,b04,b,1,rest
+b/05-0.png,b05,b,1,validation
+b/06-0.png,b06,b,1,D2
+b/07-0.png,b07,b,1,test
+b/08-0.png,b08,b,1,rest
+"""
+
+
+def collection(sizes):
+    """Return index and groups of a data set: {class: sizes of its groups}, the groups of all classes interleaved."""
+    rows = [
+        (f"{class_key}/{number:02d}-{image}.png", class_key, f"{class_key}{number:02d}")
+        for class_key, class_sizes in sizes.items()
+        for number, size in enumerate(class_sizes)
+        for image in range(size)
+    ]
+    frame = pd.DataFrame(rows, columns=["image_id", "class", "group_id"])
+    frame = frame.sample(frac=1, random_state=7).reset_index(drop=True)
+    return frame[["image_id", "class"]], frame[["image_id", "group_id"]]
+
+
+def uneven(seed=5):
+    """Return three classes of 1 to 9 images a group: 60, 30 and 12 groups."""
+    sizes = np.random.default_rng(seed)
+    return {key: sizes.integers(1, 10, count).tolist() for key, count in (("a", 60), ("b", 30), ("c", 12))}
+
+
+def parts(index, groups, classes="abc", settings=SETTINGS, seed=1):
+    return draw_split(index, groups, "mine", tuple(classes), settings, seed)
+
+
+def membership(split):
+    return dict(zip(split["image_id"], split["part"], strict=True))
+
+
+def test_a_tiny_split_as_it_is_written():
+    # Classes of nine single images: 20 % for the test part are 1.8, but three are needed at least; of the six left,
+    # 15 % for validation are 0.9, so one; of the five left, 10 % a stage are 0.5, so one each; two remain.
+    index, groups = collection({"a": [1] * 9, "b": [1] * 9})
+    split = parts(index, groups, "ab").sort_values("image_id")
+    assert split.to_csv(index=False, lineterminator="\n") == HEADER + TINY
+    counts = split.groupby(["class", "part"]).size().unstack().loc["a"].to_dict()
+    assert counts == {"D1": 1, "D2": 1, "D3": 1, "rest": 2, "test": 3, "validation": 1}
+
+
+def test_the_smallest_class_that_can_be_split():
+    index, groups = collection({"a": [1] * 8, "b": [2] * 8})
+    counts = parts(index, groups, "ab").groupby(["class", "part"])["group_id"].nunique()
+    for class_key in "ab":
+        assert counts[class_key].to_dict() == {
+            "D1": 1,
+            "D2": 1,
+            "D3": 1,
+            "rest": 1,
+            "test": 3,
+            "validation": 1,
+        }
+
+
+def test_counts_of_single_images():
+    # 100 images: 20 test, 12 of 80 validation, 68 train; 6.8 a stage is 7; 68 - 21 = 47 remain.
+    index, groups = collection({"a": [1] * 100, "b": [1] * 100})
+    counts = parts(index, groups, "ab").groupby(["class", "part"]).size()
+    for class_key in "ab":
+        expected = {"D1": 7, "D2": 7, "D3": 7, "rest": 47, "test": 20, "validation": 12}
+        assert counts[class_key].to_dict() == expected
+
+
+def test_the_test_part_is_the_same_for_all_seeds_and_the_others_are_not():
+    index, groups = collection(uneven())
+    splits = [parts(index, groups, seed=seed) for seed in SEEDS]
+    tests = {tuple(split.loc[split["part"] == "test", "image_id"]) for split in splits}
+    assert len(tests) == 1
+    for part in ("validation", "D1", "D2", "D3"):
+        drawn = {tuple(split.loc[split["part"] == part, "image_id"]) for split in splits}
+        assert len(drawn) == len(SEEDS)
+
+
+def test_another_split_seed_draws_another_test_part():
+    index, groups = collection(uneven())
+    drawn = [
+        membership(parts(index, groups, settings=SplitSettings(seed=split_seed)))
+        for split_seed in (2025, 2026)
+    ]
+    tests = [{image for image, part in split.items() if part == "test"} for split in drawn]
+    assert tests[0] != tests[1]
+
+
+def test_another_data_set_has_its_own_streams():
+    index, groups = collection(uneven())
+    other = draw_split(index, groups, "yours", tuple("abc"), SETTINGS, 1)
+    assert membership(other) != membership(parts(index, groups))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_group_crosses_and_no_image_is_lost(seed):
+    index, groups = collection(uneven(seed))
+    split = parts(index, groups, seed=seed)
+    assert split["image_id"].tolist() == index["image_id"].tolist()
+    assert (split.groupby("group_id")["part"].nunique() == 1).all()
+    assert split["y"].tolist() == split["class"].map({"a": 0, "b": 1, "c": 2}).tolist()
+    assert set(split["part"]) == {"test", "validation", "D1", "D2", "D3", "rest"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_class_has_its_share_of_every_part(seed):
+    sizes = uneven(seed)
+    index, groups = collection(sizes)
+    split = parts(index, groups, seed=seed)
+    images = split.groupby(["class", "part"]).size()
+    held = split.groupby(["class", "part"])["group_id"].nunique()
+    for class_key in "ab":  # c has too few groups to come near the shares
+        largest = max(sizes[class_key])
+        total = sum(sizes[class_key])
+        own = images[class_key]
+        assert abs(own["test"] - 0.20 * total) <= largest / 2
+        assert abs(own["validation"] - 0.15 * (total - own["test"])) <= largest / 2
+        training = total - own["test"] - own["validation"]
+        for stage in ("D1", "D2", "D3"):
+            assert abs(own[stage] - 0.10 * training) <= largest / 2
+    for class_key in "abc":
+        assert held[class_key]["test"] >= 3
+        assert all(held[class_key][part] >= 1 for part in ("validation", "D1", "D2", "D3", "rest"))
+
+
+def test_a_giant_group_goes_to_the_rest():
+    index, groups = collection({"a": [100, *[1] * 20], "b": [1] * 20})
+    for seed in SEEDS:
+        split = parts(index, groups, "ab", seed=seed)
+        assert set(split.loc[split["group_id"] == "a00", "part"]) == {"rest"}
+        counts = split[split["class"] == "a"].groupby("part").size().to_dict()
+        # 20 groups of one image: five groups must be left by the test part, four by validation, and so on.
+        assert counts == {"test": 16, "validation": 1, "D1": 1, "D2": 1, "D3": 1, "rest": 100}
+
+
+def test_a_part_that_must_pass_its_share_takes_the_smallest_groups():
+    # 41 images, 8.2 for the test part: two groups of 5 pass it and no more are taken, but the third must be: a 1.
+    index, groups = collection({"a": [5] * 8 + [1], "b": [1] * 9})
+    split = parts(index, groups, "ab")
+    test = split[(split["class"] == "a") & (split["part"] == "test")]
+    assert sorted(test.groupby("group_id").size()) == [1, 5, 5]
+
+
+def test_the_order_of_the_index_changes_no_membership():
+    index, groups = collection(uneven())
+    expected = membership(parts(index, groups))
+    for order in range(3):
+        shuffled = index.sample(frac=1, random_state=order)
+        split = parts(shuffled, groups.sample(frac=1, random_state=order + 10))
+        assert split["image_id"].tolist() == shuffled["image_id"].tolist()
+        assert membership(split) == expected
+
+
+def test_names_of_groups_change_no_membership():
+    # Another order of the index numbers clusters anew.
+    index, groups = collection(uneven())
+    renamed = groups.assign(group_id=[f"g{int(i[1:]) * 7 % 61:04d}{i[0]}" for i in groups["group_id"]])
+    assert membership(parts(index, renamed)) == membership(parts(index, groups))
+
+
+def test_leaving_a_class_out_changes_no_other():
+    index, groups = collection(uneven())
+    whole = membership(parts(index, groups))
+    without = parts(index, groups, "ac")
+    assert set(without["class"]) == {"a", "c"}
+    assert without.loc[without["class"] == "c", "y"].unique().tolist() == [1]
+    assert membership(without) == {image: part for image, part in whole.items() if image[0] != "b"}
+
+
+def test_a_group_of_several_classes_counts_for_the_most_frequent_one():
+    index, groups = collection({"a": [2] * 8, "b": [2] * 7})
+    mixed = pd.DataFrame({"image_id": ["m1", "m2", "m3"], "class": ["b", "b", "a"], "group_id": "mixed"})
+    with_three = (
+        pd.concat([index, mixed[["image_id", "class"]]]),
+        pd.concat([groups, mixed[["image_id", "group_id"]]]),
+    )
+    split = parts(*with_three, "ab")  # b has its eighth group
+    assert split.loc[split["group_id"] == "mixed", "part"].nunique() == 1
+    with_tie = with_three[0].iloc[[*range(len(index)), -2, -1]], with_three[1]
+    with pytest.raises(UserError, match="class b has 7 groups"):  # one image each: the first class has it
+        parts(*with_tie, "ab")
+
+
+def test_any_number_of_stages():
+    settings = SplitSettings(seed=2025, stage=0.2, stages=2)
+    index, groups = collection({"a": [1] * 100, "b": [1] * 7})
+    counts = parts(index, groups, "ab", settings).groupby(["class", "part"]).size()
+    assert counts["a"].to_dict() == {"D1": 14, "D2": 14, "rest": 40, "test": 20, "validation": 12}
+    assert counts["b"].to_dict() == {"D1": 1, "D2": 1, "rest": 1, "test": 3, "validation": 1}
+    index, groups = collection({"a": [1] * 10, "b": [1] * 9})
+    with pytest.raises(UserError, match="class b has 9 groups, a split needs 10 "):
+        parts(index, groups, "ab", SplitSettings(seed=2025, stages=5))
+
+
+def test_a_class_with_too_few_groups_is_refused_by_name():
+    index, groups = collection({"a": [1] * 8, "b": [9] * 7})
+    with pytest.raises(UserError) as refused:
+        parts(index, groups, "ab")
+    assert str(refused.value) == (
+        "mine: class b has 7 groups, a split needs 8 (three in test, one in each other part); "
+        "leave it out with exclude_classes: {mine: [b]}"
+    )
+
+
+def test_an_image_without_group_is_refused():
+    index, groups = collection({"a": [1] * 8, "b": [1] * 8})
+    with pytest.raises(UserError, match=r"^mine: image a/00-0\.png has no group; make the groups again$"):
+        parts(index, groups[groups["image_id"] != "a/00-0.png"], "ab")
+
+
+def test_files_of_all_seeds(tmp_path):
+    index, groups = collection(uneven())
+    write_text(tmp_path / "prepared" / "index.csv", index.to_csv(index=False))
+    write_text(tmp_path / "groups.csv", groups.to_csv(index=False))
+
+    def write(seeds, out):
+        write_splits("mine", ("a", "b"), SETTINGS, seeds, tmp_path / "prepared", tmp_path / "groups.csv", out)
+        return {file.name: file.read_bytes() for file in sorted(out.iterdir())}
+
+    one, two = write([1], tmp_path / "one"), write([1, 2], tmp_path / "two")
+    assert list(two) == ["seed1.csv", "seed2.csv"]
+    assert one["seed1.csv"] == two["seed1.csv"]  # another seed changes nothing
+    assert one["seed1.csv"] != two["seed2.csv"]
+    pd.testing.assert_frame_equal(
+        read_split(tmp_path / "one" / "seed1.csv"), parts(index, groups, "ab"), check_dtype=False
+    )
+
+
+def test_names_are_read_as_they_stand(tmp_path):
+    file = tmp_path / "seed1.csv"
+    write_text(file, HEADER + "1.0,007,no,0,test\nNA,1e3,NaN,1,D1\n")
+    split = read_split(file)
+    assert split.to_numpy().tolist() == [["1.0", "007", "no", 0, "test"], ["NA", "1e3", "NaN", 1, "D1"]]
+    assert split["y"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("i,g,a,0,test\ni,g,a,0,test\n", "image i stands twice"),
+        ("i,g,a,-1,test\n", "image i has y '-1', which is no class's number"),
+        ("i,g,a,,test\n", "image i has y '', which is no class's number"),
+        ("i,g,a,0,train\n", "image i is in an unknown part 'train'"),
+        ("i,g,a,0,D0\n", "image i is in an unknown part 'D0'"),
+        ("h,f,a,0,rest\ni,g,a,0,D1\nj,g,a,0,D2\n", "group g crosses parts; a group must stay together"),
+        ("i,g,a,0,test\nj,h,a,1,test\n", "class a has more than one y"),
+        ("i,g,a,0,test\nj,h,b,0,test\n", "y 0 stands for more than one class"),
+    ],
+)
+def test_a_wrong_split_file_is_refused(tmp_path, rows, message):
+    file = tmp_path / "seed1.csv"
+    write_text(file, HEADER + rows)
+    with pytest.raises(UserError) as refused:
+        read_split(file)
+    assert str(refused.value) == f"{file}: {message}; make it again with `weckd split`"
+
+
+def test_a_file_that_is_no_split_is_refused(tmp_path):
+    file = tmp_path / "seed1.csv"
+    with pytest.raises(UserError, match="not a readable split file"):
+        read_split(file)
+    write_text(file, "image_id,part\n")
+    with pytest.raises(
+        UserError, match="columns must be image_id,group_id,class,y,part; make it with `weckd"
+    ):
+        read_split(file)

@@ -1,0 +1,130 @@
+"""Suite files and command-line changes: normalised once, checked by name, narrowed into folders of their own."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from weckd.config import Family, load_suite, suite_json
+from weckd.errors import UserError
+from weckd.suite_file import parse_changes, resolve_suite
+
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+DEMO = [CONFIG / "demo.yaml"]
+
+
+def test_demo_is_what_it_says():
+    suite = resolve_suite(DEMO, {})
+    assert (suite.run, suite.seeds, suite.seeds_per_job, suite.image_size) == ("demo", (1, 2, 3, 4, 5), 5, 32)
+    assert len(suite.datasets) == 6
+    assert all(suite.facts[key].phantom for key in suite.datasets)
+    assert suite.facts["phantom_ear_kaggle"].derived_from == ("phantom_ear_chile", "phantom_ear_turkiye")
+    assert len(suite.methods) == 13
+    assert suite.analysis.families[1] == Family(
+        "chain over controls",
+        "superiority",
+        "weckd",
+        ("pooled", "sequential", "single-long", "ensemble", "one-step"),
+    )
+    assert len(suite.plan_hash) == 12
+
+
+def test_real_small_leaves_a_class_out_by_name():
+    suite = resolve_suite([CONFIG / "real-small.yaml"], {"data_root": "somewhere"})
+    assert suite.run == "real-small"
+    assert suite.data_root == "somewhere"
+    assert suite.facts["wbc_zheng"].classes == ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
+    assert suite.backbone.name == "tf_efficientnet_lite0"
+    assert (suite.training.steps, suite.training.converged_factor, suite.training.batch_size) == (80, 5, 16)
+
+
+def test_suite_json_round_trip(tmp_path):
+    suite = resolve_suite(DEMO, {})
+    (tmp_path / "suite.json").write_text(suite_json(suite))
+    assert load_suite(tmp_path / "suite.json") == suite
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": "[1,2]", "datasets": "[phantom_ear_chile]"},  # as a shell passes them
+        {"seeds": ["1", "2"], "datasets": ["phantom_ear_chile"]},  # as the workflow engine passes them
+        {"seeds": [1, 2], "datasets": "phantom_ear_chile"},
+        parse_changes(["seeds=[1, 2]", "datasets=[phantom_ear_chile]"]),
+    ],
+)
+def test_values_are_normalised_once(changes):
+    suite = resolve_suite(DEMO, changes)
+    assert suite.seeds == (1, 2)
+    assert suite.datasets == ("phantom_ear_chile",)
+    assert suite.run == resolve_suite(DEMO, {"seeds": [1, 2], "datasets": ["phantom_ear_chile"]}).run
+    assert suite.run.startswith("demo+")
+
+
+def test_one_seed_and_nested_values():
+    suite = resolve_suite(DEMO, {"seeds": 3, "training": {"steps": "4"}})
+    assert suite.seeds == (3,)
+    assert suite.training.steps == 4
+    assert suite.training.batch_size == 16  # the rest of the section stays
+
+
+def test_only_what_changes_results_narrows_a_run():
+    assert resolve_suite(DEMO, {"seeds_per_job": 1, "data_root": "x"}).run == "demo"
+    assert resolve_suite(DEMO, {"seeds": [1, 2, 3, 4, 5]}).run == "demo"  # as in the file
+    runs = {
+        resolve_suite(DEMO, change).run
+        for change in ({}, {"seeds": [1]}, {"image_size": 48}, {"methods": ["weckd"]})
+    }
+    assert len(runs) == 4
+
+
+def test_plan_hash_follows_the_plan_only():
+    plain = resolve_suite(DEMO, {}).plan_hash
+    assert resolve_suite(DEMO, {"training": {"steps": 5}}).plan_hash == plain
+    assert resolve_suite(DEMO, {"seeds": [1, 2]}).plan_hash != plain
+    assert resolve_suite(DEMO, {"analysis": {"margin_pp": 3}}).plan_hash != plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, r"top level: Additional properties .*'sedes' was unexpected.*\nKnown keys: .*seeds"),
+        ({"training": {"step": 3}}, r"training: Additional properties .*'step' was unexpected"),
+        ({"seeds": []}, r"seeds: \[\] should be non-empty"),
+        ({"seeds": ["a"]}, r"seeds\.0: 'a' is not of type 'integer'"),
+        ({"split": {"test": 1.5}}, r"split\.test: 1\.5 is greater than or equal to the maximum of 1"),
+        ({"datasets": ["phantom_teeth"]}, r"no data set 'phantom_teeth'.* Known data sets: ear_chile"),
+        ({"methods": ["weckt"]}, r"no method 'weckt'; did you mean 'weckd'\? Known methods: weckd, single"),
+        (
+            {"exclude_classes": {"phantom_ear_ohio": ["tubes"]}},
+            r"exclude_classes\.phantom_ear_ohio: no class 'tubes'; known: ",
+        ),
+        ({"seeds": "[1"}, r"command-line value '\[1': not valid YAML"),
+    ],
+)
+def test_mistakes_are_named(changes, message):
+    with pytest.raises(UserError, match=f"(?s){message}"):
+        resolve_suite(DEMO, changes)
+
+
+def test_unreadable_files_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.yaml: cannot be read \(No such file or directory\)"):
+        resolve_suite([tmp_path / "nowhere.yaml"], {})
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(UserError, match=r"list\.yaml: must hold keys and values"):
+        resolve_suite([tmp_path / "list.yaml"], {})
+    (tmp_path / "broken.yaml").write_text("a: [\n")
+    with pytest.raises(UserError, match=r"broken\.yaml: not valid YAML"):
+        resolve_suite([tmp_path / "broken.yaml"], {})
+    with pytest.raises(
+        UserError, match=r"suite\.json: not a readable suite\.json .*make it with `weckd suite`"
+    ):
+        load_suite(tmp_path / "suite.json")
+
+
+def test_later_files_win_key_by_key(tmp_path):
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump({"suite": "mine", "training": {"steps": 7}}))
+    suite = resolve_suite([*DEMO, tmp_path / "more.yaml"], {})
+    assert suite.run == "mine"
+    assert suite.training.steps == 7
+    assert suite.training.learning_rate == 0.004
