@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup test lint types unit demo-check lock clean help
+.PHONY: demo setup test lint types unit demo-check readme lock clean help
 
 demo: setup ## run the demo suite and print its main table
 	snakemake --cores all
@@ -39,6 +39,9 @@ unit: setup
 
 demo-check: setup ## check what must hold in a finished demo run
 	pytest -m demo
+
+readme: setup ## put the finished demo run's table and figure into the README
+	python docs/insert.py
 
 lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -71,7 +71,7 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
     (file,) = (tmp_path / "results").glob("demo+*/suite.json")
     assert json.loads(file.read_text())["seeds"] == [4]
     assert main(["methods", "--suite", str(file)]) == 0
-    assert "M1: D1; init; 24" in capsys.readouterr().out
+    assert "M1: D1; init; 16" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -127,4 +127,4 @@ def test_later_files_win_key_by_key(tmp_path):
     suite = resolve_suite([*DEMO, tmp_path / "more.yaml"], {})
     assert suite.run == "mine"
     assert suite.training.steps == 7
-    assert suite.training.learning_rate == 0.004
+    assert suite.training.learning_rate == 0.008

@@ -52,6 +52,7 @@ class TrainingSettings:
     learning_rate: float  # peak of the one-cycle schedule
     weight_decay: float
     warmup: float  # share of the steps before the peak
+    batchnorm_momentum: float  # weight of a new batch in BatchNorm's running statistics
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def toy_suite(**changes: Any) -> Suite:
         groups_threshold=0.97,
         split=SplitSettings(2025),
         backbone=BackboneSettings("test_resnet", "random"),
-        training=TrainingSettings(24, 8, 16, 4e-3, 0.05, 0.3),
+        training=TrainingSettings(24, 8, 16, 4e-3, 0.05, 0.3, 0.1),
         augmentation=AugmentationSettings(True, 0.0, 0.0, 0.0, 0.0, 0.0),
         distillation=DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0),
         analysis=AnalysisPlan(0.05, 2.0, 5, ("accuracy", "balanced_accuracy"), FAMILIES),

@@ -13,6 +13,7 @@ from weckd.training.backbone import (
     initial_state,
     logits_and_features,
     normalisation,
+    set_batchnorm_momentum,
 )
 
 RANDOM = BackboneSettings("test_resnet", "random")
@@ -51,6 +52,17 @@ def test_normalisation_is_the_backbones_own():
     assert normalisation(network).mean == (0.5, 0.5, 0.5)
     assert normalisation(network).std == (0.5, 0.5, 0.5)
     assert normalisation(timm.create_model("resnet18", num_classes=2)).mean == (0.485, 0.456, 0.406)
+
+
+def test_batchnorm_momentum_weighs_the_new_batch():
+    network = build_backbone("test_resnet", 2)
+    set_batchnorm_momentum(network, 0.25)
+    images = torch.randn(8, 3, 32, 32)
+    network.train()
+    first = network.conv1[1]
+    network(images)
+    expected = 0.25 * network.conv1[0](images).mean(dim=(0, 2, 3))  # the running mean starts at zero
+    assert torch.allclose(first.running_mean, expected, atol=1e-5)
 
 
 def test_attention_stages_by_image_size():

@@ -15,7 +15,13 @@ from weckd.training.fit_loop import CellData, Networks, run_fit
 
 BACKBONE = BackboneSettings("test_resnet", "random")
 TRAINING = TrainingSettings(
-    steps=6, converged_factor=2, batch_size=8, learning_rate=4e-3, weight_decay=0.05, warmup=0.3
+    steps=6,
+    converged_factor=2,
+    batch_size=8,
+    learning_rate=4e-3,
+    weight_decay=0.05,
+    warmup=0.3,
+    batchnorm_momentum=0.1,
 )
 AUGMENTATION = AugmentationSettings(
     flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1

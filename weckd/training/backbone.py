@@ -40,6 +40,13 @@ def build_backbone(name: str, classes: int) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
+def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
+    """Set the weight of a new batch in the running statistics of every BatchNorm layer."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = momentum
+
+
 def normalisation(network: nn.Module) -> Normalisation:
     """Return the mean and standard deviation that the network's weights were made for."""
     settings = network.pretrained_cfg

@@ -23,6 +23,7 @@ from weckd.training.backbone import (
     initial_state,
     initial_weights_digest,
     normalisation,
+    set_batchnorm_momentum,
 )
 from weckd.training.device import THREADS, device_kind, prepare_device
 from weckd.training.fit_loop import CellData, FitResult, Networks, run_fit
@@ -132,6 +133,7 @@ def _networks(suite: Suite, dataset: str, device: torch.device) -> Networks:
     classes = len(suite.facts[dataset].classes)
     student, teacher = (build_backbone(suite.backbone.name, classes).to(device) for _ in range(2))
     teacher.requires_grad_(False)
+    set_batchnorm_momentum(student, suite.training.batchnorm_momentum)
     attention = attention_indices(student, suite.image_size) if suite.distillation.beta > 0 else []
     return Networks(student, teacher, normalisation(student), attention)
 

@@ -1,0 +1,57 @@
+"""What must hold in a finished demo run, whatever the chain does. Run by `make demo-check`, after `make`."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = ROOT / "results" / "demo"
+
+pytestmark = pytest.mark.demo
+
+
+@pytest.fixture(scope="module")
+def macro():
+    """Return macro balanced accuracy, in percent, by method (its last stage)."""
+    accuracy = pd.read_csv(RUN / "tables" / "accuracy.csv")
+    rows = accuracy[(accuracy["dataset"] == "macro") & (accuracy["metric"] == "balanced_accuracy")]
+    return rows.sort_values("stage").groupby("method")["mean_pct"].last()
+
+
+def insert_module():
+    specification = importlib.util.spec_from_file_location("insert", ROOT / "docs" / "insert.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_every_cell_is_there():
+    assert len(list(RUN.glob("predictions/*/seed*.parquet"))) == 30
+    assert "missing" not in (RUN / "tables" / "gains.md").read_text()
+
+
+def test_phantoms_are_hard_enough_and_not_too_hard(macro):
+    assert 45 <= macro["single"] <= 75
+    assert macro["full-converged"] >= 90
+    assert macro["full-converged"] - macro["single-long"] >= 15
+
+
+def test_checks_pass():
+    checks = pd.read_csv(RUN / "tables" / "checks.csv")
+    assert {"permuted", "weckd", "pooled", "full"} <= set(checks["subject"])
+    assert checks["passed"].tolist() == ["yes"] * len(checks)
+
+
+def test_every_table_says_phantom():
+    for file in [*RUN.glob("tables/*.md"), *RUN.glob("tables/*.tex"), *RUN.glob("figures/*.svg")]:
+        assert "phantom" in file.read_text(encoding="utf-8").lower(), file
+
+
+def test_readme_shows_this_run():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    insert = insert_module()
+    if f"<!-- {insert.device(RUN)} -->" not in readme:
+        pytest.skip("the README's table was made on another device kind; across kinds agreement is by intervals")
+    assert insert.inserted(readme) == readme
