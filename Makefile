@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# One thread a process: two processes use two cores, and another count can change the last digit.
+export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo setup test lint types unit demo-check readme lock clean help
@@ -35,7 +37,7 @@ types: setup
 	mypy
 
 unit: setup
-	pytest --numprocesses 2 --dist worksteal
+	pytest --numprocesses 2 --dist loadgroup
 
 demo-check: setup ## check what must hold in a finished demo run
 	pytest -m demo

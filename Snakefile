@@ -22,8 +22,22 @@ include: "rules/common.smk"
 
 rule all:
     input:
-        expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]),
-        expand(f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]),
+        expand(
+            f"{RUN}/manifests/{{dataset}}/{{batch}}.json",
+            dataset=SUITE.datasets,
+            batch=SEEDS_OF_BATCH,
+        ),
+        expand(
+            f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+            dataset=SUITE.datasets,
+            seed=SUITE.seeds,
+        ),
+        expand(
+            f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
+        ),
+        expand(
+            f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]
+        ),
 
 
 include: "rules/data.smk"

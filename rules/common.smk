@@ -19,7 +19,9 @@ SUITE_FILES = [Path(file) for file in workflow.configfiles]
 
 try:
     IN_FILES = read_suite_files(SUITE_FILES)
-    CHANGES = {key: value for key, value in config.items() if value != IN_FILES.get(key)}
+    CHANGES = {
+        key: value for key, value in config.items() if value != IN_FILES.get(key)
+    }
     SUITE = resolve_suite(SUITE_FILES, CHANGES)
 except UserError as problem:
     raise WorkflowError(str(problem)) from None

@@ -10,7 +10,9 @@ rule suite:
         files=[str(file) for file in SUITE_FILES],
         changes=changes_option(),
         content=SUITE.plan_hash,
-        source=source_digest(["config.py", "suite_file.py", "suite_schema.yaml", "data/catalogue.*"]),
+        source=source_digest(
+            ["config.py", "suite_file.py", "suite_schema.yaml", "data/catalogue.*"]
+        ),
     shell:
         "weckd suite {params.files:q} {params.changes:q} --out {output:q} 2> {log:q}"
 
@@ -28,7 +30,12 @@ rule prepare:
         root=data_root_option,
         folder=subpath(output.images, parent=True),
         source=source_digest(
-            ["data/catalogue.*", "data/decode.py", "data/prepare.py", "data/phantoms/*.py"]
+            [
+                "data/catalogue.*",
+                "data/decode.py",
+                "data/prepare.py",
+                "data/phantoms/*.py",
+            ]
         ),
     shell:
         "weckd prepare --dataset {wildcards.dataset:q} --image-size {params.size} {params.root:q}"
@@ -58,7 +65,11 @@ rule split:
         index=rules.prepare.output.index,
         groups=rules.group.output,
     output:
-        expand(f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv", seed=SUITE.seeds, allow_missing=True),
+        expand(
+            f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv",
+            seed=SUITE.seeds,
+            allow_missing=True,
+        ),
     log:
         f"{RUN}/logs/split/{{dataset}}.log",
     params:

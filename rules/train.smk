@@ -13,15 +13,15 @@ rule train:
         f"{RUN}/manifests/{{dataset}}/{{batch}}.json",
     log:
         f"{RUN}/logs/train/{{dataset}}/{{batch}}.log",
+    threads: 1
+    resources:
+        mem_mb=4000,
     params:
         seeds=batch_seeds,
         prepared=subpath(input.images, parent=True),
         splits=f"{RUN}/splits/{{dataset}}",
         store=STORE,
         source=source_digest(["training/*.py", "methods/*.py", "seeds.py", "locks.py"]),
-    threads: 1
-    resources:
-        mem_mb=4000,
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
     shell:
         "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"

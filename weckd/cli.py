@@ -1,6 +1,7 @@
 """The command line: one thin sub-command for each rule of the workflow, and lists of what there is."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from weckd.locks import die_with_parent
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, or 1 after a message about a user's mistake."""
+    # One thread a process, set before NumPy starts: two jobs use two cores, and bytes do not depend on the count.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

@@ -8,11 +8,13 @@ import pytest
 
 from weckd.data.catalogue import load_catalogue
 from weckd.data.groups import assign_groups, near_duplicate_groups
-from weckd.data.phantoms import class_counts, draw
+from weckd.data.phantoms import PLANS, class_counts, draw
 from weckd.data.phantoms.frame import Frame
 from weckd.data.phantoms.otoscopy import draw_ear
-from weckd.data.phantoms.plant import render
+from weckd.data.phantoms.plant import plan_pictures, render
 from weckd.errors import UserError
+
+pytestmark = pytest.mark.xdist_group("phantoms")
 
 KEYS = [key for key, dataset in load_catalogue().items() if dataset.phantom]
 COUNTS = {
@@ -59,6 +61,34 @@ def test_grouping_finds_exactly_what_was_planted(phantoms, key):
     assert all(len(names) == 1 for names in classes_of.values())
 
 
+def best_correlations(thumbnails):
+    """Return (N, N) correlations at their largest over the eight flips and rotations: a second implementation."""
+    centred = thumbnails - thumbnails.mean(axis=(1, 2), keepdims=True)
+    unit = centred / np.sqrt((centred**2).sum(axis=(1, 2), keepdims=True))
+    turned = [
+        np.rot90(flipped, quarter, axes=(1, 2))
+        for flipped in (unit, unit.transpose(0, 2, 1))
+        for quarter in range(4)
+    ]
+    flat = unit.reshape(len(unit), -1)
+    return np.max([flat @ variant.reshape(len(unit), -1).T for variant in turned], axis=0)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_threshold_stands_well_between_near_duplicates_and_others(phantoms, key):
+    correlations = best_correlations(phantoms[key].thumbnails.astype(float))
+    groups = np.array(phantoms[key].planted_groups)
+    assert correlations[groups[:, None] != groups].max() < 0.965
+    if key == "phantom_brain_mri":  # its groups are patients, some of whose slices are near-duplicates
+        pairs = np.triu(groups[:, None] == groups, k=1) & (correlations > 0.975)
+        assert pairs.sum() >= 20
+        return
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        for position, row in enumerate(rows[1:], start=1):
+            assert correlations[row, rows[:position]].max() > 0.975
+
+
 def test_patients_are_given_in_the_mri_set_only(phantoms):
     assert {key for key, phantom in phantoms.items() if any(phantom.given_groups)} == {"phantom_brain_mri"}
     mri = phantoms["phantom_brain_mri"]
@@ -87,6 +117,37 @@ def test_a_drawing_repeats_byte_for_byte():
     arguments = ("phantom_ear_chile", "normal", 3, 0, Frame(shift=(0.1, 0)), draw_ear)
     assert render(*arguments, 32).tobytes() == render(*arguments, 32).tobytes()
     assert render(*arguments, 32).tobytes() != render("phantom_ear_ohio", *arguments[1:], 32).tobytes()
+
+
+@pytest.mark.parametrize("key", PLANS)
+def test_a_plan_repeats_byte_for_byte_and_depends_on_its_key(key):
+    plan = PLANS[key]
+    counts = dict.fromkeys(plan.weights, 3)
+
+    def bytes_of(name):
+        pictures = plan_pictures(name, counts, plan.drawing, plan.frames, alike=not plan.patients)
+        return [picture.small.tobytes() for picture in pictures]
+
+    first = bytes_of(key)
+    assert len(first) == 3 * len(counts)
+    assert bytes_of(key) == first
+    assert not set(bytes_of("another")) & set(first)
+
+
+@pytest.mark.parametrize("size", [16, 48])
+@pytest.mark.parametrize("key", PLANS)
+def test_sizes_that_are_no_multiple_of_the_thumbnails(key, size):
+    drawing = PLANS[key].drawing
+    for class_key in PLANS[key].weights:
+        image = render(key, class_key, 0, 0, Frame(), drawing, size)
+        assert image.shape == (size, size, 3) and image.dtype == np.uint8
+        # The same scene: at 8 px a side the picture is the one drawn at 32 px, but for sensor noise.
+        reference = render(key, class_key, 0, 0, Frame(), drawing, 32)
+        coarse, expected = (
+            picture.reshape(8, len(picture) // 8, 8, len(picture) // 8, 3).mean(axis=(1, 3))
+            for picture in (image, reference)
+        )
+        assert np.abs(coarse - expected).mean() < 3
 
 
 def test_other_sizes_show_the_same_scenes(phantoms):

@@ -53,5 +53,7 @@ def test_readme_shows_this_run():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     insert = insert_module()
     if f"<!-- {insert.device(RUN)} -->" not in readme:
-        pytest.skip("the README's table was made on another device kind; across kinds agreement is by intervals")
+        pytest.skip(
+            "the README's table was made on another device kind; across kinds agreement is by intervals"
+        )
     assert insert.inserted(readme) == readme

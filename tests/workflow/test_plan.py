@@ -6,15 +6,12 @@ import re
 import pytest
 from conftest import REPOSITORY, snakemake
 
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
 
 def planned(folder, *arguments, configfile):
-    process = snakemake(folder, "-n", "--quiet", "rules", *arguments, configfile=configfile)
-    text = (
-        snakemake(folder, "-n", *arguments, configfile=configfile).stdout if process.returncode == 0 else ""
-    )
-    return {
-        name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.M)
-    }, process.stdout
+    text = snakemake(folder, "-n", *arguments, configfile=configfile).stdout
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.M)}, text
 
 
 def test_demo_is_the_default_and_plans_every_cell(tmp_path):
@@ -38,10 +35,9 @@ def test_real_small_plans_one_job_a_cell(tmp_path):
 
 def test_command_line_narrows_a_run_into_a_folder_of_its_own(tmp_path):
     changes = ["--config", "seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"]
-    jobs, _ = planned(tmp_path, *changes, configfile=None)
+    jobs, text = planned(tmp_path, "-p", *changes, configfile=None)
     assert jobs["train"] == 1
     assert jobs["gather"] == 2
-    text = snakemake(tmp_path, "-n", "-p", *changes, configfile=None).stdout
     assert re.search(r"results/demo\+[0-9a-f]{8}/predictions/phantom_ear_chile/seed2\.parquet", text)
     assert "results/demo/" not in text
     assert "--store results/fits" in text

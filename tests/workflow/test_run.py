@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import environment, result_bytes, snakemake, snakemake_command
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_predictions_are_complete_and_long(finished):
         **{"weckd": 3, "single": 1, "pooled": 1, "full-converged": 1, "permuted": 1, "majority": 1}
     }
     assert set(frame["split"]) == {"validation", "test"}
-    assert (frame.filter(like="p_").sum(axis=1) - 1).abs().max() < 1e-6
+    assert (frame.filter(regex="^p_").sum(axis=1) - 1).abs().max() < 1e-6
     single = frame[frame["method"] == "single"].drop(columns="method").reset_index(drop=True)
     m1 = (
         frame[(frame["method"] == "weckd") & (frame["stage"] == 1)]
@@ -140,9 +140,8 @@ def test_a_deleted_cell_comes_back_from_stored_fits(finished, copy):
     (copy / "results/tiny/predictions/phantom_ear_ohio/seed2.parquet").unlink()
     process = snakemake(copy, "--cores", "2")
     assert process.returncode == 0, process.stdout
-    assert "rule gather" in process.stdout
-    assert "rule train" not in process.stdout
-    assert process.stdout.count("localrule gather") + process.stdout.count("rule gather:") == 1
+    assert process.stdout.count("localrule gather:") == 1
+    assert "localrule train:" not in process.stdout
     assert result_bytes(copy / "results/tiny") == result_bytes(folder / "results/tiny")
 
 
@@ -157,7 +156,7 @@ def test_a_new_method_trains_only_what_is_new(copy):
     narrowed = [path.name for path in (copy / "results").iterdir() if path.name.startswith("tiny+")]
     assert len(narrowed) == 1
     gains = pd.read_csv(copy / "results" / narrowed[0] / "tables" / "gains.csv")
-    assert set(gains["suite"]) == {narrowed[0]} or set(gains["suite"]) == {"tiny"}
+    assert set(gains["suite"]) == {narrowed[0]}
 
 
 def test_a_damaged_fit_is_trained_again(finished, copy):

@@ -1,5 +1,6 @@
 """Drawing in unit coordinates: x to the right and y down, both from -1 to 1, on twice as many pixels as asked."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ class Canvas:
 
     def paint(self, colour: Colour, mask: Plane, opacity: float = 1.0) -> None:
         """Blend a colour in where the mask (0 .. 1) says."""
-        weight = (opacity * mask)[..., None]
+        weight = (float(opacity) * mask)[..., None]
         self.rgb += weight * (np.asarray(colour, dtype=np.float32) - self.rgb)
 
     def shade(self, factor: Plane) -> None:
@@ -62,9 +63,11 @@ def ellipse(
     edge: Plane | None = None,
 ) -> Plane:
     """Return the mask of an ellipse; `edge` (n, n) moves its outline out by a share of the radius."""
-    dx, dy = canvas.x - centre[0], canvas.y - centre[1]
-    u = (np.cos(angle) * dx + np.sin(angle) * dy) / radii[0]
-    v = (-np.sin(angle) * dx + np.cos(angle) * dy) / radii[1]
+    dx, dy = canvas.x - float(centre[0]), canvas.y - float(centre[1])
+    # Plain floats: a NumPy scalar would make the arrays float64, at twice the time.
+    cosine, sine = math.cos(angle), math.sin(angle)
+    u = (cosine * dx + sine * dy) / float(radii[0])
+    v = (cosine * dy - sine * dx) / float(radii[1])
     distance = np.sqrt(u * u + v * v) - 1
     if edge is not None:
         distance = distance - edge
@@ -75,23 +78,26 @@ def stroke(
     canvas: Canvas, start: tuple[float, float], end: tuple[float, float], width: float, softness: float = 0.04
 ) -> Plane:
     """Return the mask of a straight stroke with round ends."""
+    start, end = (float(start[0]), float(start[1])), (float(end[0]), float(end[1]))
     dx, dy = end[0] - start[0], end[1] - start[1]
     along = ((canvas.x - start[0]) * dx + (canvas.y - start[1]) * dy) / (dx * dx + dy * dy)
     along = np.clip(along, 0, 1)
-    distance = np.hypot(canvas.x - start[0] - along * dx, canvas.y - start[1] - along * dy)
+    across, over = canvas.x - start[0] - along * dx, canvas.y - start[1] - along * dy
+    distance = np.sqrt(across * across + over * over)
     return inside(distance - width, softness)
 
 
 def texture(canvas: Canvas, generator: np.random.Generator, frequency: float, waves: int = 6) -> Plane:
     """Return a smooth random field of mean 0 and about unit spread; `frequency` in waves across the image."""
+    columns, rows = canvas.x[0], canvas.y[:, 0]
     field = np.zeros_like(canvas.x)
     for _ in range(waves):
-        angle, phase = generator.uniform(0, 2 * np.pi, size=2)
+        angle, phase = generator.uniform(0, 2 * np.pi, size=2).tolist()
         rate = np.pi * frequency * generator.uniform(0.5, 1.5)
-        field += np.cos(rate * (np.cos(angle) * canvas.x + np.sin(angle) * canvas.y) + phase).astype(
-            np.float32
-        )
-    return field * np.float32(np.sqrt(2 / waves))
+        along, down = rate * math.cos(angle) * columns + phase, rate * math.sin(angle) * rows
+        # cos(a + b) = cos a cos b - sin a sin b: cosines of the two axes, not of every pixel.
+        field += np.outer(np.cos(down), np.cos(along)) - np.outer(np.sin(down), np.sin(along))
+    return field * np.float32(math.sqrt(2 / waves))
 
 
 def varied(colour: Colour, generator: np.random.Generator, spread: float) -> Colour:

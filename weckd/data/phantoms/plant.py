@@ -56,17 +56,24 @@ def plan_pictures(
         RuntimeError: no scene could be found that is far from the others.
     """
     pictures: list[Picture] = []
-    seen = np.empty((0, SMALL * SMALL), dtype=np.float32)
+    seen = np.empty((sum(counts.values()), SMALL * SMALL), dtype=np.float32)
     scene = 0
     for class_key, count in counts.items():
         planned = 0
         while planned < count:
             size = int(generator("phantom", key, "size", scene).choice(GROUP_SIZES, p=GROUP_SHARES))
             group, rows = _far_group(
-                key, class_key, scene, min(size, count - planned), drawing, frames, alike, seen
+                key,
+                class_key,
+                scene,
+                min(size, count - planned),
+                drawing,
+                frames,
+                alike,
+                seen[: len(pictures)],
             )
+            seen[len(pictures) : len(pictures) + len(rows)] = rows
             pictures += group
-            seen = np.vstack([seen, rows])
             planned += len(group)
             scene += 1
     return tuple(pictures)
@@ -150,6 +157,7 @@ def _best_correlations(rows: NDArray[np.float32], others: NDArray[np.float32]) -
     """Return each row's largest correlation (R,) with any other over the eight flips and rotations."""
     squares = rows.reshape(-1, SMALL, SMALL)
     turns = [np.rot90(squares, quarter, axes=(1, 2)) for quarter in range(4)]
-    variants = [variant.reshape(rows.shape) for turn in turns for variant in (turn, turn[:, :, ::-1])]
-    best: NDArray[np.float32] = np.max([variant @ others.T for variant in variants], axis=(0, 2))
+    variants = np.concatenate([v.reshape(rows.shape) for turn in turns for v in (turn, turn[:, :, ::-1])])
+    # One product of all variants reads the others once.
+    best: NDArray[np.float32] = (variants @ others.T).max(axis=1).reshape(8, len(rows)).max(axis=0)
     return best
