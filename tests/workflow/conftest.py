@@ -16,7 +16,7 @@ def snakemake_command(folder, *arguments, configfile=TINY):
     files = ["--configfile", str(configfile)] if configfile else []
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
-        *("--directory", str(folder), *files, *arguments),
+        *("--directory", str(folder), "--quiet", "host", *files, *arguments),
     ]
 
 
