@@ -23,7 +23,7 @@ def inserted(document: str) -> str:
         file = ROOT / block["file"]
         if not file.exists():
             sys.exit(f"{file}: not there; make the run first: make")
-        text = file.read_text(encoding="utf-8").replace("\n### ", "\n#### ")
+        text = re.sub(r"^### ", "#### ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
         return f"{block[1]}<!-- {device(file.parents[1])} -->\n\n{text.strip()}\n\n{block[3]}"
 
     return BLOCK.sub(content, document)
