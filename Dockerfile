@@ -19,12 +19,12 @@ RUN apt-get update \
 FROM python AS dependencies
 WORKDIR /build
 COPY requirements-uv.lock requirements.lock ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/cache/pip \
     python3 -m venv /opt/uv \
-    && /opt/uv/bin/pip install --disable-pip-version-check --require-hashes --requirement requirements-uv.lock
-RUN --mount=type=cache,target=/root/.cache/uv \
+    && /opt/uv/bin/pip install --cache-dir /cache/pip --disable-pip-version-check --require-hashes --requirement requirements-uv.lock
+RUN --mount=type=cache,target=/cache/uv \
     python3 -m venv --without-pip /opt/venv \
-    && /opt/uv/bin/uv pip install --python /opt/venv/bin/python --link-mode copy --compile-bytecode \
+    && /opt/uv/bin/uv pip install --cache-dir /cache/uv --python /opt/venv/bin/python --link-mode copy --compile-bytecode \
         --require-hashes --requirement requirements.lock
 
 FROM python AS runtime

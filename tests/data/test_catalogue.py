@@ -172,3 +172,13 @@ def test_a_copied_entry_cannot_replace_its_original(tmp_path):
 
 def test_text_that_is_no_yaml_is_refused(tmp_path):
     assert refusal(tmp_path, "a: [1").startswith("not valid YAML: ")
+
+
+def test_the_entry_that_the_readme_shows_is_all_that_is_needed(tmp_path):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(block)
+    dataset = load_catalogue(file)["my_ears"]
+    assert [entry.key for entry in dataset.classes] == ["normal", "effusion"]
+    assert not dataset.phantom

@@ -57,9 +57,20 @@ def derived_sentence(suite: Suite) -> str:
 
 
 def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
-    """Return the names of all that is missing, and the plan's hash."""
+    """Return the names of all that is missing or left out, and the plan's hash."""
     names = list(dict.fromkeys(missing))
-    return (f"MISSING: {'; '.join(names)}. " if names else "") + f"Plan {suite.plan_hash}."
+    missed = f"MISSING: {'; '.join(names)}. " if names else ""
+    return f"{missed}{excluded_sentence(suite)}Plan {suite.plan_hash}."
+
+
+def excluded_sentence(suite: Suite) -> str:
+    """Return which classes the suite leaves out, by name, if any."""
+    excluded = [
+        f"{key}: {', '.join(suite.exclude_classes[key])}"
+        for key in suite.datasets
+        if suite.exclude_classes.get(key)
+    ]
+    return f"Classes left out: {'; '.join(excluded)}. " if excluded else ""
 
 
 def dataset_text(suite: Suite, key: str) -> str:
