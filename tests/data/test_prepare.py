@@ -1,8 +1,5 @@
 import hashlib
 import json
-import warnings
-from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,19 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from weckd.config import SplitSettings
 from weckd.data import prepare as prepare_module
-from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder, find_dataset
-from weckd.data.decode import decode_image
-from weckd.data.groups import assign_groups
+from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
 from weckd.data.prepare import prepare
-from weckd.data.splits import draw_split
 from weckd.errors import UserError
 
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-needs_real_images = pytest.mark.skipif(
-    not REAL.is_dir(), reason="needs the real images in ../shared/data, beside the checkout"
-)
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
@@ -245,70 +234,6 @@ def test_truncated_images_are_refused_after_others_were_decoded(folder, kind):
     )
 
 
-def pixel(file):
-    image = decode_image(file)
-    assert image.mode == "RGB"
-    return image.getpixel((0, 0))
-
-
-def test_the_content_decides_not_the_extension(tmp_path):
-    save(tmp_path / "a.jpg", BLUE)  # a PNG
-    assert pixel(tmp_path / "a.jpg") == BLUE
-
-
-def test_modes_become_the_colours_that_a_person_sees(tmp_path):
-    file = tmp_path / "a.png"
-    Image.new("L", (4, 4), 77).save(file)
-    assert pixel(file) == (77, 77, 77)
-    Image.new("1", (4, 4), 1).save(file)
-    assert pixel(file) == (255, 255, 255)
-    Image.new("RGB", (4, 4), GREEN).quantize(2).save(file)
-    assert Image.open(file).mode == "P"
-    assert pixel(file) == GREEN
-    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "a.tif")
-    assert pixel(tmp_path / "a.tif") == RED
-
-
-def test_transparent_pixels_stand_on_black(tmp_path):
-    file = tmp_path / "a.png"
-    Image.new("RGBA", (4, 4), (200, 100, 50, 0)).save(file)
-    assert pixel(file) == (0, 0, 0)
-    Image.new("RGBA", (4, 4), (200, 100, 50, 255)).save(file)
-    assert pixel(file) == (200, 100, 50)
-    Image.new("RGBA", (4, 4), (200, 100, 50, 51)).save(file)  # one fifth
-    assert pixel(file) == (40, 20, 10)
-    Image.new("LA", (4, 4), (200, 51)).save(file)
-    assert pixel(file) == (40, 40, 40)
-    Image.new("L", (4, 4), 9).save(file, transparency=9)
-    assert pixel(file) == (0, 0, 0)
-    palette = Image.new("P", (4, 4), 1)
-    palette.putpalette([0, 0, 0, *RED])
-    palette.save(file, transparency=1)
-    with warnings.catch_warnings(action="error"):
-        assert pixel(file) == (0, 0, 0)
-
-
-def test_sixteen_bits_are_stretched_to_their_own_range(tmp_path):
-    values = np.array([[1000, 1500], [2000, 3000]], dtype=np.uint16)
-    Image.fromarray(values).save(tmp_path / "a.png")
-    seen = np.asarray(decode_image(tmp_path / "a.png"))
-    assert seen[:, :, 0].tolist() == [[0, 64], [128, 255]]  # 255 * (0, 1/4, 1/2, 1)
-    assert (seen == seen[:, :, :1]).all()
-    Image.fromarray(np.full((2, 2), 500, dtype=np.uint16)).save(tmp_path / "a.png")
-    assert pixel(tmp_path / "a.png") == (0, 0, 0)
-
-
-def test_exif_rotation_is_applied(tmp_path):
-    image = Image.new("RGB", (4, 2), RED)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
-    image.putpixel((0, 0), BLUE)
-    image.save(tmp_path / "a.png", exif=exif)
-    seen = decode_image(tmp_path / "a.png")
-    assert seen.size == (2, 4)
-    assert seen.getpixel((1, 0)) == BLUE
-
-
 def phantom(**changes):
     values = {
         "images": np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3),
@@ -341,78 +266,3 @@ def test_a_phantom_must_have_the_groups_that_the_catalogue_says(tmp_path, monkey
     chosen = dataset(layout="phantom", groups=says, folders=())
     with pytest.raises(ValueError, match=f"mine: the catalogue says groups: {says}, the phantom differs"):
         prepare(chosen, None, 4, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def chile(tmp_path_factory):
-    out = tmp_path_factory.mktemp("chile")
-    images, thumbnails, index = prepared(REAL / "ear_chile", out, find_dataset("ear_chile"), size=64)
-    return SimpleNamespace(images=images, thumbnails=thumbnails, index=index)
-
-
-@needs_real_images
-def test_the_chilean_set_as_prepared(chile):
-    assert chile.images.shape == (880, 64, 64, 3)
-    assert chile.index.groupby(["class", "official_split"]).size().tolist() == [40, 180] * 4
-    assert chile.index["image_id"][[0, 1, 9, 180, 879]].tolist() == [
-        "Training-validation/Chronic otitis media/o1.jpg",
-        "Training-validation/Chronic otitis media/o2.jpg",
-        "Training-validation/Chronic otitis media/o10.jpg",
-        "Testing/Chronic otitis media/o1.jpg",
-        "Testing/Normal/n40.jpg",
-    ]
-
-
-@needs_real_images
-def test_the_chilean_set_repeats_images_within_and_across_its_official_splits(chile):
-    pixels = [
-        hashlib.sha256(decode_image(REAL / "ear_chile" / image).tobytes()).digest()
-        for image in chile.index["image_id"]
-    ]
-    assert len(set(pixels)) == 811
-    official = chile.index["official_split"]
-    training = {pixel for pixel, part in zip(pixels, official, strict=True) if part == "train"}
-    assert sum(part == "test" and p in training for p, part in zip(pixels, official, strict=True)) == 68
-    # Identical pixels share a group, and so one part of every split.
-    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
-    assert pd.Series(groups["group_id"].to_numpy()).groupby(pixels).nunique().max() == 1
-
-
-@needs_real_images
-def test_near_duplicate_clusters_of_the_chilean_set(chile):
-    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
-    assert groups["group_id"].nunique() == 396  # published measurement: about 390
-    assert groups.groupby("group_id").size().max() == 16
-    classes = tuple(entry.key for entry in find_dataset("ear_chile").classes)
-    split = draw_split(chile.index, groups, "ear_chile", classes, SplitSettings(seed=2025), seed=1)
-    assert (split.groupby("group_id")["part"].nunique() == 1).all()
-    assert split[split["part"] == "test"].groupby("class").size().tolist() == [44] * 4  # 20 % of 220
-
-
-@needs_real_images
-def test_the_stress_set_is_decoded_whole(tmp_path):
-    images, thumbnails, index = prepared(REAL / "brain_yesno", tmp_path, find_dataset("brain_yesno"), size=32)
-    assert Counter(index["class"]) == {"no": 98, "yes": 155}
-    modes = Counter()
-    for image_id in index["image_id"]:
-        with Image.open(REAL / "brain_yesno" / image_id) as image:
-            modes[image.mode] += 1
-    assert set(modes) >= {"L", "RGB", "RGBA", "P"}
-    assert images.shape == (253, 32, 32, 3)
-    assert len({image.tobytes() for image in images}) == 228  # 25 exact duplicates
-    assert images.std(axis=(1, 2, 3)).min() > 10  # no image became blank
-    assert thumbnails.std(axis=(1, 2)).min() > 10
-
-
-@needs_real_images
-def test_white_blood_cells_are_split_once_the_single_basophil_is_left_out(tmp_path):
-    images, thumbnails, index = prepared(REAL / "wbc_zheng", tmp_path, find_dataset("wbc_zheng"), size=64)
-    assert (len(images), len({image.tobytes() for image in images})) == (300, 299)
-    groups = assign_groups(index, thumbnails, 0.97)
-    classes = tuple(entry.key for entry in find_dataset("wbc_zheng").classes)
-    with pytest.raises(
-        UserError, match=r"class basophil has 1 groups.*exclude_classes: \{wbc_zheng: \[basop"
-    ):
-        draw_split(index, groups, "wbc_zheng", classes, SplitSettings(seed=2025), 1)
-    split = draw_split(index, groups, "wbc_zheng", classes[1:], SplitSettings(seed=2025), 1)
-    assert len(split) == 299

@@ -1,0 +1,106 @@
+"""The real images beside the checkout, as prepared, grouped and split."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from weckd.config import SplitSettings
+from weckd.data.catalogue import find_dataset
+from weckd.data.decode import decode_image
+from weckd.data.groups import assign_groups
+from weckd.data.prepare import prepare
+from weckd.data.splits import draw_split
+from weckd.errors import UserError
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+needs_real_images = pytest.mark.skipif(
+    not REAL.is_dir(), reason="needs the real images in ../shared/data, beside the checkout"
+)
+
+
+def prepared(key, out, size):
+    """Prepare a real set and return its images, thumbnails and index."""
+    prepare(find_dataset(key), REAL, size, out)
+    index = pd.read_csv(out / "index.csv", dtype=str, keep_default_na=False)
+    return np.load(out / "images.npy"), np.load(out / "thumbnails.npy"), index
+
+
+@pytest.fixture(scope="module")
+def chile(tmp_path_factory):
+    out = tmp_path_factory.mktemp("chile")
+    images, thumbnails, index = prepared("ear_chile", out, 64)
+    return SimpleNamespace(images=images, thumbnails=thumbnails, index=index)
+
+
+@needs_real_images
+def test_the_chilean_set_as_prepared(chile):
+    assert chile.images.shape == (880, 64, 64, 3)
+    assert chile.index.groupby(["class", "official_split"]).size().tolist() == [40, 180] * 4
+    assert chile.index["image_id"][[0, 1, 9, 180, 879]].tolist() == [
+        "Training-validation/Chronic otitis media/o1.jpg",
+        "Training-validation/Chronic otitis media/o2.jpg",
+        "Training-validation/Chronic otitis media/o10.jpg",
+        "Testing/Chronic otitis media/o1.jpg",
+        "Testing/Normal/n40.jpg",
+    ]
+
+
+@needs_real_images
+def test_the_chilean_set_repeats_images_within_and_across_its_official_splits(chile):
+    pixels = [
+        hashlib.sha256(decode_image(REAL / "ear_chile" / image).tobytes()).digest()
+        for image in chile.index["image_id"]
+    ]
+    assert len(set(pixels)) == 811
+    official = chile.index["official_split"]
+    training = {pixel for pixel, part in zip(pixels, official, strict=True) if part == "train"}
+    assert sum(part == "test" and p in training for p, part in zip(pixels, official, strict=True)) == 68
+    # Identical pixels share a group, and so one part of every split.
+    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
+    assert pd.Series(groups["group_id"].to_numpy()).groupby(pixels).nunique().max() == 1
+
+
+@needs_real_images
+def test_near_duplicate_clusters_of_the_chilean_set(chile):
+    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
+    assert groups["group_id"].nunique() == 396  # published measurement: about 390
+    assert groups.groupby("group_id").size().max() == 16
+    classes = tuple(entry.key for entry in find_dataset("ear_chile").classes)
+    split = draw_split(chile.index, groups, "ear_chile", classes, SplitSettings(seed=2025), seed=1)
+    assert (split.groupby("group_id")["part"].nunique() == 1).all()
+    assert split[split["part"] == "test"].groupby("class").size().tolist() == [44] * 4  # 20 % of 220
+
+
+@needs_real_images
+def test_the_stress_set_is_decoded_whole(tmp_path):
+    images, thumbnails, index = prepared("brain_yesno", tmp_path, 32)
+    assert Counter(index["class"]) == {"no": 98, "yes": 155}
+    modes = Counter()
+    for image_id in index["image_id"]:
+        with Image.open(REAL / "brain_yesno" / image_id) as image:
+            modes[image.mode] += 1
+    assert set(modes) >= {"L", "RGB", "RGBA", "P"}
+    assert images.shape == (253, 32, 32, 3)
+    assert len({image.tobytes() for image in images}) == 228  # 25 exact duplicates
+    assert images.std(axis=(1, 2, 3)).min() > 10  # no image became blank
+    assert thumbnails.std(axis=(1, 2)).min() > 10
+
+
+@needs_real_images
+def test_white_blood_cells_are_split_once_the_single_basophil_is_left_out(tmp_path):
+    images, thumbnails, index = prepared("wbc_zheng", tmp_path, 64)
+    assert (len(images), len({image.tobytes() for image in images})) == (300, 299)
+    groups = assign_groups(index, thumbnails, 0.97)
+    classes = tuple(entry.key for entry in find_dataset("wbc_zheng").classes)
+    with pytest.raises(
+        UserError, match=r"class basophil has 1 groups.*exclude_classes: \{wbc_zheng: \[basop"
+    ):
+        draw_split(index, groups, "wbc_zheng", classes, SplitSettings(seed=2025), 1)
+    split = draw_split(index, groups, "wbc_zheng", classes[1:], SplitSettings(seed=2025), 1)
+    assert len(split) == 299
