@@ -1,0 +1,78 @@
+"""The hash of a fit follows all that determines it, and nothing else."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from weckd.methods.catalogue import suite_methods
+from weckd.source import PACKAGE
+from weckd.suite_file import resolve_suite
+from weckd.training.identity import SOURCES, cell_ingredients, fit_identity
+
+DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
+KEY = "phantom_ear_ohio"
+# What these do is find, store, order and report fits; none of it changes a fit's result.
+ORCHESTRATION = {"__init__", "gather", "identity", "job", "progress", "store"}
+
+
+def ingredients(tmp_path, suite=None, *, seed=1, fingerprint="f", split="s", device="cpu", weights=None):
+    file = tmp_path / "split.csv"
+    file.write_text(split)
+    return cell_ingredients(suite or resolve_suite(DEMO, {}), KEY, seed, fingerprint, file, device, weights)
+
+
+def test_each_ingredient_changes_the_identity(tmp_path):
+    suite = resolve_suite(DEMO, {})
+    fit = suite_methods(suite)[0].fits()[1]
+    changed = [
+        ingredients(tmp_path),
+        ingredients(tmp_path, seed=2),
+        ingredients(tmp_path, fingerprint="g"),
+        ingredients(tmp_path, split="t"),
+        ingredients(tmp_path, device="cuda"),
+        ingredients(tmp_path, weights="w"),
+        *(
+            ingredients(tmp_path, replace(suite, training=replace(suite.training, **{key: value})))
+            for key, value in (
+                ("batch_size", 8),
+                ("learning_rate", 0.1),
+                ("weight_decay", 0.1),
+                ("warmup", 0.5),
+            )
+        ),
+        ingredients(tmp_path, replace(suite, augmentation=replace(suite.augmentation, rotation=5.0))),
+        ingredients(tmp_path, replace(suite, backbone=replace(suite.backbone, name="resnet18"))),
+    ]
+    assert len({fit_identity(fit, cell) for cell in changed}) == len(changed)
+
+
+def test_other_methods_seeds_and_budgets_change_nothing(tmp_path):
+    plain = ingredients(tmp_path)
+    for changes in (
+        {"methods": ["weckd"]},
+        {"seeds": [1, 2]},
+        {"seeds_per_job": 1},
+        {"datasets": [KEY]},
+        {"analysis": {"alpha": 0.01}},
+        {"training": {"steps": 99, "converged_factor": 3}},  # a fit's declaration holds its own steps
+    ):
+        assert ingredients(tmp_path, resolve_suite(DEMO, changes)) == plain
+    json.dumps(plain)
+
+
+def test_a_childs_identity_follows_its_parents(tmp_path):
+    cell = ingredients(tmp_path)
+    m1, m2, m3 = suite_methods(resolve_suite(DEMO, {}))[0].fits()
+    other = replace(m2, start=replace(m1, steps=m1.steps + 1))
+    assert fit_identity(m3, cell) != fit_identity(replace(m3, start=other), cell)
+    assert fit_identity(m3, cell) != fit_identity(replace(m3, teacher=other), cell)
+
+
+def test_every_module_that_computes_is_in_the_source_digest():
+    computing = {
+        f"training/{file.name}"
+        for file in (PACKAGE / "training").glob("*.py")
+        if file.stem not in ORCHESTRATION
+    }
+    losses = {"methods/attention.py", "methods/losses.py", "methods/temperature.py"}
+    assert set(SOURCES) == computing | losses | {"seeds.py"}

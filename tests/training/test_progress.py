@@ -1,0 +1,17 @@
+from weckd.training.progress import Progress, duration
+
+
+def test_a_line_every_few_seconds_with_the_time_left(capsys):
+    clock = [100.0]
+    progress = Progress("ears", 10, seconds=lambda: clock[0])
+    progress.skip(2)  # stored already
+    for _ in range(4):
+        clock[0] += 3.0
+        progress.step()
+    assert capsys.readouterr().err == (
+        "[ears] 2/8 steps, about 18 s left\n[ears] 4/8 steps, about 12 s left\n"
+    )
+
+
+def test_durations_read_well():
+    assert [duration(seconds) for seconds in (0.4, 89, 150, 9000)] == ["0 s", "89 s", "2 min", "2.5 h"]
