@@ -18,12 +18,14 @@ SCHEMA_FILE = Path(__file__).with_name("catalogue_schema.yaml")
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """A class: its key in all files, its folder in the source, and the number of images where it is known."""
+    """A class: its key in all files, where it stands in the source, and the number of images where it is known."""
 
     key: str
     title: str
-    folder: str | None = None
+    folder: str | None = None  # of class folders
+    label: int | None = None  # the class's number in the files of other layouts
     count: int | None = None
+    unverified: tuple[str, ...] = ()  # "folder" and "count", where they were not checked at the source
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,25 @@ class SourceFolder:
     """Where class folders lie below the data set's folder, and the official split that they stand for."""
 
     path: str
-    official_split: Literal["train", "test", ""]
+    official_split: Literal["train", "validation", "test", ""]
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """A file of a repository's record, or a pattern of names."""
+
+    name: str
+    md5: str | None = None
+    pixels: int | None = None  # side of its images, where a record holds several sizes
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where a data set is fetched from: a DOI of figshare or Zenodo, or a name on Kaggle."""
+
+    doi: str | None = None
+    kaggle: str | None = None
+    files: tuple[RecordFile, ...] = ()  # none: every archive of the record
 
 
 @dataclass(frozen=True)
@@ -41,18 +61,33 @@ class Dataset:
     key: str
     title: str
     modality: str
-    layout: Literal["class-folders", "phantom"]
+    layout: Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"]
     groups: Literal["near-duplicates", "given"]
     classes: tuple[ClassEntry, ...]
     folders: tuple[SourceFolder, ...] = ()
     licence: str = "MIT (drawn by this suite)"
     source: str = "drawn by this suite"
+    citation: str = ""
+    groups_note: str = ""
+    download: Download | None = None
     derived_from: tuple[str, ...] = ()
 
     @property
     def phantom(self) -> bool:
         """Whether the images are drawn by the suite."""
         return self.layout == "phantom"
+
+    def record_files(self, image_size: int) -> tuple[RecordFile, ...]:
+        """Return the files that images of `image_size` pixels a side are made from.
+
+        Of several sizes that is the smallest that need not be enlarged, or the largest there is.
+        """
+        files = self.download.files if self.download else ()
+        sized = sorted((file.pixels, file) for file in files if file.pixels is not None)
+        if not sized:
+            return files
+        large_enough = [file for pixels, file in sized if pixels >= image_size]
+        return (large_enough[0] if large_enough else sized[-1][1],)
 
 
 @cache
@@ -121,7 +156,7 @@ def _told(problem: jsonschema.ValidationError) -> str:
 def _contradictions(entries: dict[str, Any]) -> Iterator[str]:
     """Yield what a schema cannot say: keys that stand twice or point to nothing."""
     for key, entry in entries.items():
-        for field in ("key", "folder"):
+        for field in ("key", "folder", "label"):
             values = [item[field] for item in entry["classes"] if field in item]
             for value in dict.fromkeys(value for value in values if values.count(value) > 1):
                 yield f"{key}.classes: {field} {value!r} stands twice"
@@ -133,8 +168,17 @@ def _contradictions(entries: dict[str, Any]) -> Iterator[str]:
 def _dataset(key: str, entry: dict[str, Any]) -> Dataset:
     parts: dict[str, Any] = {
         **entry,
-        "classes": tuple(ClassEntry(**item) for item in entry["classes"]),
+        "classes": tuple(_class_entry(item) for item in entry["classes"]),
         "folders": tuple(SourceFolder(**item) for item in entry.get("folders", ())),
         "derived_from": tuple(entry.get("derived_from", ())),
+        "download": _download(entry.get("download")),
     }
     return Dataset(key=key, **parts)
+
+
+def _class_entry(item: dict[str, Any]) -> ClassEntry:
+    return ClassEntry(**{**item, "unverified": tuple(item.get("unverified", ()))})
+
+
+def _download(item: dict[str, Any] | None) -> Download | None:
+    return item and Download(**{**item, "files": tuple(RecordFile(**file) for file in item.get("files", ()))})
