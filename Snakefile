@@ -32,6 +32,7 @@ rule all:
             dataset=SUITE.datasets,
             seed=SUITE.seeds,
         ),
+        AUDIT,
         expand(
             f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
         ),

@@ -28,7 +28,11 @@ except UserError as problem:
 
 RUN = f"results/{SUITE.run}"
 STORE = "results/fits"
-PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px"
+DOWNLOADS = "data"
+SKIPPING = "-skip-bad" if SUITE.skip_bad else ""
+PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px{SKIPPING}"
+AUDIT = expand(f"{RUN}/audit/audit.{{kind}}", kind=["csv", "md", "tex"])
+RECORDED = Path(workflow.basedir, "datasets.lock")
 
 
 wildcard_constraints:
@@ -73,9 +77,24 @@ def changes_option():
 
 
 def data_root_option(wildcards):
-    """Return the option that tells where real images lie; phantoms need none."""
-    needed = not SUITE.facts[wildcards.dataset].phantom and SUITE.data_root
-    return ["--data-root", SUITE.data_root] if needed else []
+    """Return the option that tells where the user's own images lie."""
+    return ["--data-root", SUITE.data_root] if SUITE.data_root else []
+
+
+def catalogue_option(wildcards):
+    """Return the option that names the user's own data sets."""
+    return ["--catalogue", SUITE.catalogue] if SUITE.catalogue else []
+
+
+def source_file(wildcards):
+    """Return the file that tells where a real data set lies; phantoms have none."""
+    phantom = SUITE.facts[wildcards.dataset].phantom
+    return [] if phantom else [f"{DOWNLOADS}/{wildcards.dataset}/source-{SUITE.image_size}px.json"]
+
+
+def source_option(wildcards):
+    """Return the option that passes that file on."""
+    return [word for file in source_file(wildcards) for word in ("--source", file)]
 
 
 RUN_LOCK = []

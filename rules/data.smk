@@ -17,7 +17,29 @@ rule suite:
         "weckd suite {params.files:q} {params.changes:q} --out {output:q} 2> {log:q}"
 
 
+rule fetch:
+    """Find or download a real data set. Only this rule touches the network, and no rule declares its downloads."""
+    output:
+        f"{DOWNLOADS}/{{dataset}}/source-{SUITE.image_size}px.json",
+    log:
+        f"{RUN}/logs/fetch/{{dataset}}.log",
+    params:
+        size=SUITE.image_size,
+        root=data_root_option,
+        catalogue=catalogue_option,
+        downloads=DOWNLOADS,
+        recorded=str(RECORDED),
+        source=source_digest(
+            ["data/fetch/*.py", "data/layouts/locate.py", "data/catalogue.*"]
+        ),
+    shell:
+        "weckd fetch --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.root:q}"
+        " --downloads {params.downloads:q} --lock {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
+
+
 rule prepare:
+    input:
+        source_file,
     output:
         images=f"{PREPARED}/images.npy",
         thumbnails=f"{PREPARED}/thumbnails.npy",
@@ -25,21 +47,29 @@ rule prepare:
         facts=f"{PREPARED}/dataset.json",
     log:
         f"{PREPARED}/prepare.log",
+    threads: 4
     params:
         size=SUITE.image_size,
-        root=data_root_option,
+        catalogue=catalogue_option,
+        where=source_option,
+        skip="--skip-bad" if SUITE.skip_bad else "",
         folder=subpath(output.images, parent=True),
         source=source_digest(
             [
+                "data/array_file.py",
                 "data/catalogue.*",
+                "data/counts.py",
                 "data/decode.py",
-                "data/prepare.py",
+                "data/index.py",
+                "data/layouts/*.py",
+                "data/origin.py",
                 "data/phantoms/*.py",
+                "data/prepare.py",
             ]
         ),
     shell:
-        "weckd prepare --dataset {wildcards.dataset:q} --image-size {params.size} {params.root:q}"
-        " --out {params.folder:q} 2> >(tee {log:q} >&2)"
+        "weckd prepare --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.where:q}"
+        " {params.skip} --jobs {threads} --out {params.folder:q} 2> >(tee {log:q} >&2)"
 
 
 rule group:
@@ -47,23 +77,59 @@ rule group:
         thumbnails=rules.prepare.output.thumbnails,
         index=rules.prepare.output.index,
     output:
-        f"{RUN}/groups/{{dataset}}.csv",
+        groups=f"{RUN}/groups/{{dataset}}/groups.csv",
+        pairs=f"{RUN}/groups/{{dataset}}/pairs.csv",
+        clusters=f"{RUN}/groups/{{dataset}}/clusters.csv",
     log:
         f"{RUN}/logs/group/{{dataset}}.log",
     params:
         prepared=subpath(input.index, parent=True),
+        folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
-        source=source_digest(["data/groups.py"]),
+        source=source_digest(["data/groups.py", "data/duplicates.py", "data/index.py"]),
     shell:
         "weckd group --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
-        " --threshold {params.threshold} --out {output:q} 2> {log:q}"
+        " --threshold {params.threshold} --out {params.folder:q} 2> {log:q}"
+
+
+rule audit:
+    input:
+        prepared=expand(PREPARED + "/dataset.json", dataset=SUITE.datasets),
+        groups=expand(f"{RUN}/groups/{{dataset}}/groups.csv", dataset=SUITE.datasets),
+        recorded=[str(RECORDED)] if RECORDED.exists() else [],
+    output:
+        AUDIT,
+        report(
+            expand(f"{RUN}/audit/{{dataset}}.png", dataset=SUITE.datasets),
+            category="Audit",
+        ),
+    log:
+        f"{RUN}/logs/audit.log",
+    params:
+        prepared=expand(PREPARED, dataset=SUITE.datasets),
+        groups=expand(f"{RUN}/groups/{{dataset}}", dataset=SUITE.datasets),
+        threshold=SUITE.groups_threshold,
+        recorded=str(RECORDED),
+        folder=f"{RUN}/audit",
+        source=source_digest(
+            [
+                "audit/*.py",
+                "analysis/table_files.py",
+                "analysis/style.py",
+                "data/duplicates.py",
+                "data/recorded.py",
+            ]
+        ),
+    shell:
+        "weckd audit --prepared {params.prepared:q} --groups {params.groups:q} --threshold {params.threshold}"
+        " --lock {params.recorded:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule split:
     input:
         suite=rules.suite.output,
         index=rules.prepare.output.index,
-        groups=rules.group.output,
+        groups=rules.group.output.groups,
     output:
         expand(
             f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv",
@@ -75,7 +141,7 @@ rule split:
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),
-        source=source_digest(["data/splits.py", "seeds.py"]),
+        source=source_digest(["data/splits.py", "data/index.py", "seeds.py"]),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
         " --groups {input.groups:q} --out {params.folder:q} 2> {log:q}"

@@ -1,6 +1,14 @@
+import errno
+import os
+import resource
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
 
-from weckd.files import digest, whole_file, write_json
+from weckd.errors import UserError
+from weckd.files import digest, refuse_full_disk, whole_file, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -27,3 +35,100 @@ def test_equal_values_give_equal_bytes(tmp_path):
     assert digest({"a": 1}) != digest({"a": "1"})
     with pytest.raises(ValueError, match="not JSON compliant"):
         digest(float("nan"))
+
+
+def write_failing(target, problem):
+    with whole_file(target) as temporary:
+        temporary.write_text("half")
+        raise problem
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (
+            errno.ENOSPC,
+            "cannot be written (No space left on device); free some space, or choose another disk",
+        ),
+        (errno.EDQUOT, "cannot be written (Disk quota exceeded); free some space, or choose another disk"),
+        (errno.EROFS, "cannot be written (Read-only file system); choose a folder that can be written to"),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_told_with_the_remedy_and_the_old_file_stays(tmp_path, number, message):
+    target = tmp_path / "file.txt"
+    write_text(target, "old")
+    with pytest.raises(UserError) as refused:
+        write_failing(target, OSError(number, os.strerror(number)))
+    assert str(refused.value) == f"{target}: {message}"
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_somebody_elses_error_passes_through(tmp_path):
+    problem = PermissionError(errno.EACCES, "Permission denied", "/elsewhere/image.png")
+    with pytest.raises(PermissionError, match=r"elsewhere/image.png"):
+        write_failing(tmp_path / "file.txt", problem)
+
+
+def test_a_file_that_is_in_the_way_is_told(tmp_path):
+    (tmp_path / "folder").write_text("a file")
+    with pytest.raises(UserError) as refused:
+        write_text(tmp_path / "folder" / "file.txt", "new")
+    assert str(refused.value) == (
+        f"{tmp_path}/folder/file.txt: cannot be written (File exists); "
+        "a file is in the way; remove it, or choose another folder"
+    )
+
+
+def test_a_folder_of_somebody_else_is_told(tmp_path):
+    tmp_path.chmod(0o555)
+    program = (
+        "import os, sys; from pathlib import Path; from weckd.files import write_text\n"
+        "if os.geteuid() == 0: os.seteuid(65534)\n"
+        "try: write_text(Path(sys.argv[1]), 'new')\n"
+        "except Exception as problem: print(type(problem).__name__, problem)"
+    )
+    top = tmp_path.parent
+    while top != top.parent and top.stat().st_uid == os.geteuid():  # pytest's folders are private
+        top.chmod(top.stat().st_mode | 0o011)
+        top = top.parent
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "f.txt")], capture_output=True, text=True, check=True
+    ).stdout
+    assert told == (
+        f"UserError {tmp_path}/f.txt: cannot be written (Permission denied); "
+        "give yourself the right to write there, or choose another folder\n"
+    )
+
+
+def test_a_limit_of_file_sizes_is_told_where_a_real_write_meets_it(tmp_path):
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    program = (
+        "import sys; from pathlib import Path; from weckd.files import write_text\n"
+        "try: write_text(Path(sys.argv[1]), 'x' * 5000)\n"
+        "except Exception as problem: print(type(problem).__name__, problem)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "f.txt")],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=limited,
+    )
+    assert process.stdout == (
+        f"UserError {tmp_path}/f.txt: cannot be written (File too large); "
+        "raise the limit of file sizes, or choose another disk\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_disk_cannot_hold_is_refused_beforehand(tmp_path, monkeypatch):
+    monkeypatch.setattr("weckd.files.shutil.disk_usage", lambda place: SimpleNamespace(free=2_000_000))
+    refuse_full_disk(tmp_path / "not yet" / "there", 2_000_000)
+    with pytest.raises(UserError) as refused:
+        refuse_full_disk(tmp_path / "not yet", 2_600_000_000)
+    assert str(refused.value) == (
+        f"{tmp_path}/not yet: needs 2,600 MB, 2 MB are free; free some space, or choose another disk"
+    )

@@ -70,6 +70,7 @@ def test_one_seed_and_nested_values():
 
 def test_only_what_changes_results_narrows_a_run():
     assert resolve_suite(DEMO, {"seeds_per_job": 1, "data_root": "x"}).run == "demo"
+    assert resolve_suite(DEMO, {"skip_bad": "true"}).run.startswith("demo+")
     assert resolve_suite(DEMO, {"seeds": [1, 2, 3, 4, 5]}).run == "demo"  # as in the file
     runs = {
         resolve_suite(DEMO, change).run

@@ -52,6 +52,8 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _listing_commands(commands: _Commands) -> None:
     parser = commands.add_parser("datasets", help="list the data sets, or tell all about one")
     parser.add_argument("name", nargs="?", help="key of one data set")
+    parser.add_argument("--describe", type=Path, metavar="FOLDER", help="write the entry of class folders")
+    _own_catalogue(parser)
     parser.set_defaults(run=_datasets)
 
     parser = commands.add_parser("methods", help="list the methods with their fits and steps")
@@ -74,24 +76,50 @@ def _data_commands(commands: _Commands) -> None:
     parser.add_argument("--out", type=Path, help="file to write (default: results/<run>/suite.json)")
     parser.set_defaults(run=_suite)
 
+    parser = commands.add_parser("fetch", help="find or download a real data set, and verify it")
+    parser.add_argument("--dataset", required=True)
+    _own_catalogue(parser)
+    parser.add_argument("--image-size", type=int, required=True, help="pixels a side; chooses among files")
+    parser.add_argument("--data-root", type=Path, help="folder of your own copies, never written to")
+    parser.add_argument("--downloads", type=Path, default=Path("data"), help="folder for downloads (data)")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
+    parser.add_argument("--out", type=Path, required=True, help="source.json to write")
+    parser.set_defaults(run=_fetch)
+
     parser = commands.add_parser("prepare", help="decode or draw a data set into one array")
     parser.add_argument("--dataset", required=True)
+    _own_catalogue(parser)
     parser.add_argument("--image-size", type=int, required=True, help="pixels a side")
-    parser.add_argument("--data-root", type=Path, help="folder that holds a folder for each real data set")
+    parser.add_argument("--source", type=Path, help="a real set's folder, or the source.json of `fetch`")
+    parser.add_argument("--jobs", type=_positive, default=1, help="images decoded side by side (1)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.set_defaults(run=_prepare)
+
+    parser = commands.add_parser("lock", help="record the hashes of prepared data sets in datasets.lock")
+    parser.add_argument("prepared", nargs="+", type=Path, help="folders that `prepare` wrote")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="file to write")
+    parser.set_defaults(run=_lock)
 
     parser = commands.add_parser("group", help="find the images that must stay together in a split")
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
     parser.add_argument("--threshold", type=float, required=True, help="correlation of thumbnails")
-    parser.add_argument("--out", type=Path, required=True, help="groups.csv to write")
+    parser.add_argument("--out", type=Path, required=True, help="folder for groups.csv and pairs.csv")
     parser.set_defaults(run=_group)
+
+    parser = commands.add_parser("audit", help="tables and pictures of duplicates, leaks and conflicts")
+    parser.add_argument("--prepared", type=Path, nargs="+", required=True, help="folders of `prepare`")
+    parser.add_argument("--groups", type=Path, nargs="+", required=True, help="folders of `group`, likewise")
+    parser.add_argument("--threshold", type=float, required=True, help="that of `group`")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_audit)
 
     parser = commands.add_parser("split", help="split a data set for every seed of a suite")
     _suite_and_dataset(parser)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
-    parser.add_argument("--groups", type=Path, required=True, help="file that `group` wrote")
+    parser.add_argument("--groups", type=Path, required=True, help="groups.csv that `group` wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for seed<k>.csv")
     parser.set_defaults(run=_split)
 
@@ -131,15 +159,33 @@ def _analysis_commands(commands: _Commands) -> None:
     parser.set_defaults(run=_figures)
 
 
+def _own_catalogue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--catalogue", type=Path, metavar="FILE", help="data sets of your own")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
+
+
 def _suite_and_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
     parser.add_argument("--dataset", required=True)
 
 
 def _datasets(options: argparse.Namespace) -> None:
+    from weckd.data.describe import describe_folder
     from weckd.listing import dataset_page, dataset_table
 
-    print(dataset_page(options.name) if options.name else dataset_table())
+    if options.describe:
+        print(describe_folder(options.describe), end="")
+    else:
+        print(
+            dataset_page(options.name, options.catalogue)
+            if options.name
+            else dataset_table(options.catalogue)
+        )
 
 
 def _methods(options: argparse.Namespace) -> None:
@@ -164,17 +210,50 @@ def _suite(options: argparse.Namespace) -> None:
     write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
 
 
+def _fetch(options: argparse.Namespace) -> None:
+    from weckd.data.catalogue import find_dataset
+    from weckd.data.fetch import fetch
+    from weckd.data.recorded import recorded_archives
+
+    fetch(
+        find_dataset(options.dataset, options.catalogue),
+        options.image_size,
+        options.data_root,
+        options.downloads,
+        recorded_archives(options.lock, options.dataset),
+        options.out,
+    )
+
+
 def _prepare(options: argparse.Namespace) -> None:
     from weckd.data.catalogue import find_dataset
+    from weckd.data.origin import read_origin
     from weckd.data.prepare import prepare
 
-    prepare(find_dataset(options.dataset), options.data_root, options.image_size, options.out)
+    dataset = find_dataset(options.dataset, options.catalogue)
+    origin = None if dataset.phantom else read_origin(dataset, options.source, options.image_size)
+    prepare(dataset, origin, options.image_size, options.out, jobs=options.jobs, skip_bad=options.skip_bad)
+
+
+def _lock(options: argparse.Namespace) -> None:
+    from weckd.data.recorded import record
+
+    record(options.prepared, options.lock)
 
 
 def _group(options: argparse.Namespace) -> None:
     from weckd.data.groups import write_groups
 
     write_groups(options.dataset, options.prepared, options.threshold, options.out)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from weckd.audit import summary, write_audit
+    from weckd.data.recorded import as_recorded
+
+    recorded = as_recorded(options.lock, options.prepared)
+    write_audit(options.prepared, options.groups, options.threshold, recorded, options.out)
+    print(summary(options.out))
 
 
 def _split(options: argparse.Namespace) -> None:

@@ -110,7 +110,9 @@ class Suite:
     seeds: tuple[int, ...]
     seeds_per_job: int
     image_size: int  # pixels a side
-    data_root: str | None
+    data_root: str | None  # folder of the user's own copies, a folder or archive each data set
+    catalogue: str | None  # file of the user's own data sets
+    skip_bad: bool  # leave out images that cannot be read
     exclude_classes: dict[str, tuple[str, ...]]
     groups_threshold: float  # correlation of thumbnails above which two images are near-duplicates
     split: SplitSettings

@@ -1,30 +1,78 @@
 """Files that appear whole or not at all, and digests of what they hold."""
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from weckd.errors import UserError
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another disk",
+    errno.EDQUOT: "free some space, or choose another disk",
+    errno.EFBIG: "raise the limit of file sizes, or choose another disk",
+    errno.EACCES: "give yourself the right to write there, or choose another folder",
+    errno.EPERM: "give yourself the right to write there, or choose another folder",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.ENOTDIR: "a file is in the way; remove it, or choose another folder",
+    errno.EEXIST: "a file is in the way; remove it, or choose another folder",
+}
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
+
+    Raises:
+        UserError: the file cannot be written, as on a full disk or in a folder that belongs to somebody else.
+    """
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as problem:
+        # Errors of writing name no file, or one on the way to this one; all others are somebody else's.
+        own = problem.filename is None or Path(problem.filename) in (temporary, path, *path.parents)
+        own = own or Path(problem.filename).parent == path.parent
+        if own and problem.errno in _REMEDIES:
+            raise UserError(
+                f"{path}: cannot be written ({problem.strerror}); {_REMEDIES[problem.errno]}"
+            ) from problem
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def refuse_full_disk(folder: Path, needed: int) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    Args:
+        folder: where it would be written; it need not exist yet.
+        needed: bytes.
+
+    Raises:
+        UserError: fewer bytes are free.
+    """
+    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise UserError(
+            f"{folder}: needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; {_REMEDIES[errno.ENOSPC]}"
+        )
 
 
 def write_text(path: Path, text: str) -> None:

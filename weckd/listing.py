@@ -1,41 +1,91 @@
 """What the command line lists for a person: data sets, methods, and the results of a run."""
 
-from dataclasses import astuple, fields
 from pathlib import Path
 
 from tabulate import tabulate
 
 from weckd.config import DistillationSettings, Suite
-from weckd.data.catalogue import Dataset, find_dataset, load_catalogue
+from weckd.data.catalogue import Dataset, RecordFile, find_dataset, load_catalogue
 from weckd.errors import UserError
 from weckd.methods.catalogue import METHODS, Budget, suite_budget
 from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Method
 
 
-def dataset_table() -> str:
-    """Return a table of all data sets."""
+def dataset_table(own: Path | None = None) -> str:
+    """Return a table of all data sets, with those of a catalogue of the user's own."""
     rows = [
-        [d.key, d.title, d.modality, len(d.classes), d.licence, "phantom" if d.phantom else "real"]
-        for d in load_catalogue().values()
+        [d.key, d.title, d.modality, _total(d), len(d.classes), d.licence, _download_text(d)]
+        for d in load_catalogue(own).values()
     ]
-    return tabulate(rows, headers=["key", "title", "modality", "classes", "licence", "images"])
+    return tabulate(rows, headers=["key", "title", "modality", "images", "classes", "licence", "from"])
 
 
-def dataset_page(key: str) -> str:
-    """Return all that the catalogue says of one data set, a line a field."""
-    dataset: Dataset = find_dataset(key)
-    lines = []
-    for field in fields(dataset):
-        value = getattr(dataset, field.name)
-        if field.name == "classes":
-            lines += [
-                f"class          {', '.join(str(v) for v in astuple(entry) if v is not None)}"
-                for entry in value
-            ]
-        else:
-            shown = ", ".join(str(item) for item in value) if isinstance(value, tuple) else value
-            lines.append(f"{field.name:<14} {'-' if shown in ('', None) else shown}")
-    return "\n".join(lines)
+def dataset_page(key: str, own: Path | None = None) -> str:
+    """Return all that the catalogue says of one data set, and how to get it."""
+    dataset = find_dataset(key, own)
+    places = [f"{f.path} ({f.official_split})" if f.official_split else f.path for f in dataset.folders]
+    facts = {
+        "key": dataset.key,
+        "title": dataset.title,
+        "citation": dataset.citation,
+        "modality": dataset.modality,
+        "licence": dataset.licence,
+        "source": dataset.source,
+        "images": _total(dataset),
+        "layout": dataset.layout,
+        "folders": ", ".join(places),
+        "files": ", ".join(_file_text(file) for file in dataset.download.files) if dataset.download else "",
+        "groups": ": ".join(filter(None, (dataset.groups, dataset.groups_note))),
+        "derived from": ", ".join(dataset.derived_from),
+    }
+    lines = [f"{name:<14} {value}" for name, value in facts.items() if value]
+    classes = [
+        [entry.key, entry.title, entry.folder or entry.label, entry.count, ", ".join(entry.unverified)]
+        for entry in dataset.classes
+    ]
+    headers = [
+        "class",
+        "title",
+        "label" if dataset.classes[0].label is not None else "folder",
+        "images",
+        "unverified",
+    ]
+    shown = [n for n in range(len(headers)) if any(row[n] not in (None, "") for row in classes)]
+    table = tabulate([[row[n] for n in shown] for row in classes], headers=[headers[n] for n in shown])
+    return "\n".join([*lines, "", table, "", _how_to_get(dataset)])
+
+
+def _total(dataset: Dataset) -> str:
+    counts = [entry.count for entry in dataset.classes]
+    if dataset.phantom:
+        return "drawn"
+    return "" if None in counts else f"{sum(filter(None, counts)):,}"
+
+
+def _download_text(dataset: Dataset) -> str:
+    if dataset.download is None:
+        return "drawn by this suite" if dataset.phantom else "your own folder"
+    return f"doi:{dataset.download.doi}" if dataset.download.doi else f"Kaggle {dataset.download.kaggle}"
+
+
+def _file_text(file: RecordFile) -> str:
+    return f"{file.name} (md5 {file.md5})" if file.md5 else file.name
+
+
+def _how_to_get(dataset: Dataset) -> str:
+    key = dataset.key
+    if dataset.phantom:
+        return "Nothing to get: the suite draws it. It says nothing about the real images."
+    own = f"Your own copy, in data_root/{key}/ (or an archive, data_root/{key}.zip): --config data_root=PATH"
+    if dataset.download is None:
+        return own
+    credentials = (
+        "; needs Kaggle credentials (KAGGLE_USERNAME and KAGGLE_KEY)" if dataset.download.kaggle else ""
+    )
+    return (
+        f"Fetched by the workflow into data/{key}/, or by hand with\n"
+        f"  weckd fetch --dataset {key} --image-size 224 --out data/{key}/source-224px.json{credentials}\n{own}"
+    )
 
 
 def method_table(suite: Suite | None) -> str:

@@ -15,7 +15,7 @@ from weckd.methods.catalogue import find_method
 
 SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
 # Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.
-NEUTRAL_KEYS = ("seeds_per_job", "data_root")
+NEUTRAL_KEYS = ("seeds_per_job", "data_root", "catalogue")
 
 
 def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
@@ -125,7 +125,7 @@ def _parsed(text: str) -> Any:
 
 def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return the values with defaults filled in, or raise a UserError that names every wrong key."""
-    complete = {"data_root": None, "exclude_classes": {}, **values}
+    complete = {"data_root": None, "catalogue": None, "skip_bad": False, "exclude_classes": {}, **values}
     problems = sorted(
         jsonschema.Draft202012Validator(schema).iter_errors(complete), key=lambda e: [str(p) for p in e.path]
     )
@@ -140,7 +140,8 @@ def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) 
 
 
 def _suite(values: Mapping[str, Any], run: str) -> Suite:
-    facts = {key: _facts(key, values["exclude_classes"].get(key, ())) for key in values["datasets"]}
+    own = Path(values["catalogue"]) if values["catalogue"] else None
+    facts = {key: _facts(key, own, values["exclude_classes"].get(key, ())) for key in values["datasets"]}
     for method in values["methods"]:
         find_method(method)
     analysis = values["analysis"]
@@ -163,8 +164,8 @@ def _suite(values: Mapping[str, Any], run: str) -> Suite:
     return suite
 
 
-def _facts(key: str, excluded: Sequence[str]) -> dict[str, Any]:
-    dataset = find_dataset(key)
+def _facts(key: str, own: Path | None, excluded: Sequence[str]) -> dict[str, Any]:
+    dataset = find_dataset(key, own)
     classes = [entry.key for entry in dataset.classes]
     for name in excluded:
         if name not in classes:

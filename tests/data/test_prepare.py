@@ -9,6 +9,8 @@ from PIL import Image
 
 from weckd.data import prepare as prepare_module
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
+from weckd.data.index import left_out, read_index
+from weckd.data.origin import Origin
 from weckd.data.prepare import prepare
 from weckd.errors import UserError
 
@@ -42,8 +44,8 @@ def folder(tmp_path):
     return tmp_path / "root" / "mine"
 
 
-def prepared(folder, out, chosen=None, size=4):
-    prepare(chosen or dataset(), folder.parent, size, out)
+def prepared(folder, out, chosen=None, size=4, **options):
+    prepare(chosen or dataset(), Origin(folder, {}), size, out, **options)
     index = pd.read_csv(out / "index.csv", dtype=str, keep_default_na=False)
     return np.load(out / "images.npy"), np.load(out / "thumbnails.npy"), index
 
@@ -51,7 +53,7 @@ def prepared(folder, out, chosen=None, size=4):
 def refusal(folder, chosen=None):
     out = folder.parent.parent / "out"
     with pytest.raises(UserError) as refused:
-        prepare(chosen or dataset(), folder.parent, 4, out)
+        prepare(chosen or dataset(), Origin(folder, {}), 4, out)
     assert not out.exists() or not list(out.iterdir())
     return str(refused.value)
 
@@ -63,10 +65,14 @@ def test_arrays_index_and_facts(folder, tmp_path):
     assert images[:, 0, 0].tolist() == [list(RED), list(GREEN), list(BLUE)]
     # Luma of ITU-R 601: 0.299 R + 0.587 G + 0.114 B.
     assert thumbnails[:, 0, 0].tolist() == [76, 150, 29]
-    assert index.to_csv(index=False) == (
-        "image_id,class,given_group,official_split\n"
-        "Normal/o2.png,normal,,\nNormal/o10.png,normal,,\nA tube/x.png,tube,,\n"
+    assert index.drop(columns=["file_sha256", "pixel_sha256"]).to_csv(index=False) == (
+        "image_id,class,given_group,official_split,width,height,problem\n"
+        "Normal/o2.png,normal,,,8,6,\nNormal/o10.png,normal,,,8,6,\nA tube/x.png,tube,,,8,6,\n"
     )
+    files = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in index["image_id"]]
+    assert index["file_sha256"].tolist() == files
+    pixels = [hashlib.sha256(b"8x6:" + bytes(colour) * 48).hexdigest() for colour in (RED, GREEN, BLUE)]
+    assert index["pixel_sha256"].tolist() == pixels
     facts = json.loads((tmp_path / "out" / "dataset.json").read_text())
     text = (tmp_path / "out" / "index.csv").read_bytes()
     assert facts == {
@@ -78,8 +84,21 @@ def test_arrays_index_and_facts(folder, tmp_path):
         "classes": ["normal", "tube"],
         "image_size": 4,
         "n_images": 3,
+        "n_left_out": 0,
+        "archives": {},
         "fingerprint": hashlib.sha256(images.tobytes() + text).hexdigest(),
     }
+
+
+@pytest.mark.parametrize("jobs", [2, 5])
+def test_jobs_change_no_byte(folder, tmp_path, jobs):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 30, 30, 3), dtype=np.uint8)
+    for number, image in enumerate(noise):
+        Image.fromarray(image).save(folder / "Normal" / f"n{number}.png")
+    prepared(folder, tmp_path / "one")
+    prepared(folder, tmp_path / "many", jobs=jobs)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "many" / file.name).read_bytes()
 
 
 def test_preparing_again_gives_the_same_bytes(folder, tmp_path):
@@ -161,19 +180,9 @@ def test_progress_is_told_in_lines(folder, tmp_path, monkeypatch, capsys):
     ]
 
 
-def test_no_data_root_is_refused(tmp_path):
-    with pytest.raises(UserError) as refused:
-        prepare(dataset(), None, 4, tmp_path / "out")
-    assert str(refused.value) == (
-        "mine: needs its images in a local folder; name the folder that holds mine/ "
-        "with --config data_root=PATH (or --data-root)"
-    )
-
-
 def test_missing_and_unknown_folders_are_refused(folder):
-    root = folder.parent
-    assert refusal(root / "none" / "mine") == (
-        f"{root}/none/mine: no such folder; put My images there (https://doi.org/10.0/0) or mend data_root"
+    assert refusal(folder.parent / "none") == (
+        f"{folder.parent}/none: no such folder; My images belongs there (https://doi.org/10.0/0)"
     )
     nested = dataset(folders=(SourceFolder("Training", "train"),))
     (folder / "Training").mkdir()
@@ -199,18 +208,83 @@ def test_missing_empty_and_nested_class_folders_are_refused(folder):
     (folder / "A tube" / "x.png").unlink()
     assert refusal(folder) == f"{folder}/A tube: holds no image; put those of class tube there"
     (folder / "A tube").rmdir()
-    assert refusal(folder) == f"{folder}/A tube: no such folder; class tube of mine belongs there"
+    assert refusal(folder) == (
+        f"{folder}/A tube: no such folder; class tube of mine belongs there. mine holds Normal"
+    )
+    classes = (
+        ClassEntry("normal", "normal", "Normal"),
+        ClassEntry("tube", "t", "Tubes", unverified=("folder",)),
+    )
+    assert refusal(folder, dataset(classes=classes)) == (
+        f"{folder}/Tubes: no such folder; class tube of mine belongs there (its spelling was not checked at the "
+        "source). mine holds Normal"
+    )
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_count_that_differs_is_refused(folder, count):
     chosen = dataset(
-        classes=(ClassEntry("normal", "normal", "Normal", count), ClassEntry("tube", "tube", "A tube", 1))
+        classes=(
+            ClassEntry("normal", "normal", "Normal", count=count),
+            ClassEntry("tube", "tube", "A tube", count=1),
+        )
     )
     assert refusal(folder, chosen) == (
         f"{folder}: class normal has 2 images, the catalogue says {count}; "
         "complete the download, or remove files that do not belong there"
     )
+
+
+def test_a_count_that_was_never_verified_only_warns(folder, tmp_path, capsys):
+    entry = ClassEntry("normal", "normal", "Normal", count=7, unverified=("count",))
+    prepared(folder, tmp_path / "out", dataset(classes=(entry, ClassEntry("tube", "tube", "A tube"))))
+    assert capsys.readouterr().err == (
+        f"[mine] {folder}: class normal has 2 images, the catalogue says 7 (a count not checked at the source)\n"
+    )
+
+
+def test_bad_images_are_left_out_on_demand_and_listed(folder, tmp_path):
+    (folder / "Normal" / "o1.png").write_bytes(b"")
+    (folder / "A tube" / "y.png").write_text("hello")
+    images, thumbnails, index = prepared(folder, tmp_path / "out", skip_bad=True)
+    assert (len(images), len(thumbnails)) == (3, 3)
+    assert images[:, 0, 0].tolist() == [list(RED), list(GREEN), list(BLUE)]
+    assert index[["image_id", "class", "problem"]].to_csv(index=False) == (
+        "image_id,class,problem\nNormal/o1.png,normal,the file is empty\nNormal/o2.png,normal,\n"
+        "Normal/o10.png,normal,\nA tube/x.png,tube,\nA tube/y.png,tube,not an image\n"
+    )
+    facts = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert (facts["n_images"], facts["n_left_out"]) == (3, 2)
+    assert read_index(tmp_path / "out")["image_id"].tolist() == [
+        "Normal/o2.png",
+        "Normal/o10.png",
+        "A tube/x.png",
+    ]
+    assert left_out(tmp_path / "out")["image_id"].tolist() == ["Normal/o1.png", "A tube/y.png"]
+    np.save(tmp_path / "plain.npy", images)  # the header tells the number that was kept
+    assert (tmp_path / "out" / "images.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
+
+
+def test_a_refusal_leaves_what_was_made_before(folder, tmp_path):
+    prepared(folder, tmp_path / "out")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    (folder / "A tube" / "y.png").write_bytes(b"")
+    with pytest.raises(UserError, match="the file is empty"):
+        prepare(dataset(), Origin(folder, {}), 4, tmp_path / "out")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_decoded(folder, tmp_path, monkeypatch):
+    usage = SimpleNamespace(free=3 * (4 * 4 * 3 + 32 * 32) - 1)
+    monkeypatch.setattr("weckd.files.shutil.disk_usage", lambda place: usage)
+    out = tmp_path / "out"
+    with pytest.raises(UserError) as refused:
+        prepare(dataset(), Origin(folder, {}), 4, out)
+    assert str(refused.value) == (
+        f"{out}: needs 0 MB, 0 MB are free; free some space, or choose another disk"
+    )
+    usage.free += 1
+    prepare(dataset(), Origin(folder, {}), 4, out)
 
 
 def test_files_that_are_no_images_are_refused(folder):
@@ -230,7 +304,7 @@ def test_truncated_images_are_refused_after_others_were_decoded(folder, kind):
     told = refusal(folder)  # which checks that nothing was written
     assert told.startswith(f"{file}: ")
     assert told.endswith(
-        ("; replace the file by an intact copy", ": not an image; remove it from the class folder")
+        ("; replace it by an intact copy", ": not an image; remove it from the class folder")
     )
 
 
@@ -253,8 +327,10 @@ def test_a_phantom_is_written_as_drawn(tmp_path, monkeypatch):
     prepare(chosen, None, 4, tmp_path)
     assert np.array_equal(np.load(tmp_path / "images.npy"), drawn.images)
     assert np.array_equal(np.load(tmp_path / "thumbnails.npy"), drawn.thumbnails)
+    hashes = [hashlib.sha256(image.tobytes()).hexdigest() for image in drawn.images]
     assert (tmp_path / "index.csv").read_text() == (
-        "image_id,class,given_group,official_split\nnormal/0,normal,p7,\ntube/0,tube,p8,\n"
+        "image_id,class,given_group,official_split,width,height,file_sha256,pixel_sha256,problem\n"
+        f"normal/0,normal,p7,,4,4,{hashes[0]},{hashes[0]},\ntube/0,tube,p8,,4,4,{hashes[1]},{hashes[1]},\n"
     )
     facts = json.loads((tmp_path / "dataset.json").read_text())
     assert (facts["phantom"], facts["derived_from"], facts["n_images"]) == (True, ["a"], 2)

@@ -1,6 +1,5 @@
 """The real images beside the checkout, as prepared, grouped and split."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +11,9 @@ from PIL import Image
 
 from weckd.config import SplitSettings
 from weckd.data.catalogue import find_dataset
-from weckd.data.decode import decode_image
 from weckd.data.groups import assign_groups
+from weckd.data.index import read_index
+from weckd.data.origin import Origin
 from weckd.data.prepare import prepare
 from weckd.data.splits import draw_split
 from weckd.errors import UserError
@@ -26,9 +26,8 @@ needs_real_images = pytest.mark.skipif(
 
 def prepared(key, out, size):
     """Prepare a real set and return its images, thumbnails and index."""
-    prepare(find_dataset(key), REAL, size, out)
-    index = pd.read_csv(out / "index.csv", dtype=str, keep_default_na=False)
-    return np.load(out / "images.npy"), np.load(out / "thumbnails.npy"), index
+    prepare(find_dataset(key), Origin(REAL / key, {}), size, out, jobs=2)
+    return np.load(out / "images.npy"), np.load(out / "thumbnails.npy"), read_index(out)
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +52,7 @@ def test_the_chilean_set_as_prepared(chile):
 
 @needs_real_images
 def test_the_chilean_set_repeats_images_within_and_across_its_official_splits(chile):
-    pixels = [
-        hashlib.sha256(decode_image(REAL / "ear_chile" / image).tobytes()).digest()
-        for image in chile.index["image_id"]
-    ]
+    pixels = chile.index["pixel_sha256"].tolist()
     assert len(set(pixels)) == 811
     official = chile.index["official_split"]
     training = {pixel for pixel, part in zip(pixels, official, strict=True) if part == "train"}

@@ -91,36 +91,43 @@ class Dataset:
 
 
 @cache
-def load_catalogue(file: Path = CATALOGUE_FILE) -> dict[str, Dataset]:
-    """Return all data sets by key, in the file's order.
+def load_catalogue(own: Path | None = None) -> dict[str, Dataset]:
+    """Return all data sets by key: the package's, then those of a file of the user's own, each in its file's order.
 
     Raises:
-        UserError: the file is no YAML, or an entry is not as the schema asks; the message names the entry and
-            the key.
+        UserError: a file is no YAML, an entry is not as the schema asks, or a key stands in both; the message
+            names the entry and the key.
     """
-    entries = _read(file)
-    schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
-    found = jsonschema.Draft202012Validator(schema).iter_errors(entries)
-    problems = [_told(problem) for problem in sorted(found, key=lambda p: [str(part) for part in p.path])]
-    problems = problems or list(_contradictions(entries))
-    if problems:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        raise UserError(f"{file}: not a valid catalogue{lines}")
+    entries = _checked(CATALOGUE_FILE, {})
+    if own is not None:
+        entries = entries | _checked(own, entries)
     return {key: _dataset(key, entry) for key, entry in entries.items()}
 
 
-def find_dataset(key: str) -> Dataset:
-    """Return the data set with this key.
+def find_dataset(key: str, own: Path | None = None) -> Dataset:
+    """Return the data set with this key, from the package's catalogue or the user's own.
 
     Raises:
         UserError: there is none; the message lists the known ones.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(own)
     if key not in catalogue:
         close = difflib.get_close_matches(key, catalogue, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise UserError(f"no data set {key!r}{hint} Known data sets: {', '.join(catalogue)}")
     return catalogue[key]
+
+
+def _checked(file: Path, known: dict[str, Any]) -> dict[str, Any]:
+    entries = _read(file)
+    schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
+    found = jsonschema.Draft202012Validator(schema).iter_errors(entries)
+    problems = [_told(problem) for problem in sorted(found, key=lambda p: [str(part) for part in p.path])]
+    problems = problems or list(_contradictions(entries, known))
+    if problems:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        raise UserError(f"{file}: not a valid catalogue{lines}")
+    return dict(entries)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -138,7 +145,11 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _read(file: Path) -> Any:
-    loader = _UniqueKeyLoader(file.read_text(encoding="utf-8"))
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"{file}: cannot be read ({problem}); name a catalogue file") from problem
+    loader = _UniqueKeyLoader(text)
     try:
         return loader.get_single_data()
     except yaml.YAMLError as problem:
@@ -153,15 +164,17 @@ def _told(problem: jsonschema.ValidationError) -> str:
     return f"{place}: {problem.message}{hint}"
 
 
-def _contradictions(entries: dict[str, Any]) -> Iterator[str]:
+def _contradictions(entries: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
     """Yield what a schema cannot say: keys that stand twice or point to nothing."""
     for key, entry in entries.items():
+        if key in known:
+            yield f"{key}: the package's catalogue has a data set of this key; choose another"
         for field in ("key", "folder", "label"):
             values = [item[field] for item in entry["classes"] if field in item]
             for value in dict.fromkeys(value for value in values if values.count(value) > 1):
                 yield f"{key}.classes: {field} {value!r} stands twice"
         for other in entry.get("derived_from", ()):
-            if other not in entries:
+            if other not in entries and other not in known:
                 yield f"{key}.derived_from: no data set {other!r} in the catalogue"
 
 
@@ -181,4 +194,6 @@ def _class_entry(item: dict[str, Any]) -> ClassEntry:
 
 
 def _download(item: dict[str, Any] | None) -> Download | None:
-    return item and Download(**{**item, "files": tuple(RecordFile(**file) for file in item.get("files", ()))})
+    if item is None:
+        return None
+    return Download(**{**item, "files": tuple(RecordFile(**file) for file in item.get("files", ()))})

@@ -22,7 +22,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Record:
-    """One row of the index."""
+    """One row of the index, in the order of COLUMNS."""
 
     image_id: str
     class_key: str
@@ -33,20 +33,6 @@ class Record:
     file_sha256: str = ""
     pixel_sha256: str = ""
     problem: str = ""
-
-    def row(self) -> tuple[str | int, ...]:
-        """Return the values in the order of COLUMNS."""
-        return (
-            self.image_id,
-            self.class_key,
-            self.given_group,
-            self.official_split,
-            self.width,
-            self.height,
-            self.file_sha256,
-            self.pixel_sha256,
-            self.problem,
-        )
 
 
 def read_index(prepared: Path) -> pd.DataFrame:
@@ -78,7 +64,5 @@ def _read(prepared: Path) -> pd.DataFrame:
             f"{file}: not a readable index ({problem}); make it with `weckd prepare`"
         ) from problem
     if tuple(index.columns) != COLUMNS:
-        raise UserError(
-            f"{file}: columns must be {','.join(COLUMNS)}; make it again with `weckd prepare`"
-        )
+        raise UserError(f"{file}: columns must be {','.join(COLUMNS)}; make it again with `weckd prepare`")
     return index

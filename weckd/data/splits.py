@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from weckd.config import SplitSettings
+from weckd.data.index import read_index
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.seeds import generator
@@ -41,7 +42,7 @@ def write_splits(
     out: Path,
 ) -> None:
     """Split a prepared data set for every seed and write `seed<k>.csv` into the folder `out`."""
-    index = pd.read_csv(prepared / "index.csv", dtype=str, keep_default_na=False)
+    index = read_index(prepared)
     group_of = pd.read_csv(groups, dtype=str, keep_default_na=False)
     for seed in seeds:
         split = draw_split(index, group_of, dataset, classes, settings, seed)

@@ -44,7 +44,8 @@ def _holds(dataset: Dataset, place: Path, image_size: int) -> bool:
         return all(any((place / f.path / name).is_dir() for name in names) for f in dataset.folders)
     if dataset.layout == "medmnist-npz":
         return any((place / file.name).is_file() for file in dataset.record_files(image_size))
-    return any(True for _ in place.glob("[0-9]*.mat"))
+    # The slices of a set may lie in several folders, one an archive: their common folder holds them.
+    return any(True for _ in place.rglob("[0-9]*.mat"))
 
 
 def _folders(place: Path) -> Iterator[Path]:

@@ -1,0 +1,182 @@
+import hashlib
+import json
+
+import pytest
+from imitation import names
+
+from weckd.data.catalogue import Download
+
+PAGE = "https://www.kaggle.com/datasets/someone/ears"
+GIVE = "set KAGGLE_USERNAME and KAGGLE_KEY, or put kaggle.json into ~/.kaggle"
+
+
+@pytest.fixture
+def ears(dataset):
+    return dataset(source=PAGE, download=Download(kaggle="someone/ears"))
+
+
+@pytest.fixture
+def published(repositories, zipped):
+    repositories.kaggle["someone/ears"] = zipped("Normal/1.png", "A tube/1.png")
+    return repositories
+
+
+@pytest.fixture
+def credentials(monkeypatch):
+    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+    monkeypatch.setenv("KAGGLE_KEY", "secret-key")
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_printed(capfd):
+    """Whatever happens, neither keys nor signed addresses are printed."""
+    yield
+    assert "secret" not in "".join(capfd.readouterr())
+
+
+def refusal(workplace, reason, remedy, **kwargs):
+    root = workplace.root if kwargs.get("data_root", True) else workplace.downloads
+    own = (
+        ""
+        if kwargs.get("data_root", True)
+        else ", or name the folder that holds mine/ with --config data_root=PATH"
+    )
+    return (
+        f"mine: My images cannot be downloaded from kaggle:someone/ears ({reason}); {remedy}, or download its archive "
+        f"from {PAGE} by hand and save it as {root}/mine.zip{own}"
+    )
+
+
+@pytest.mark.usefixtures("credentials")
+def test_an_archive_is_downloaded_and_unpacked(published, workplace, ears, capfd):
+    content = published.kaggle["someone/ears"]
+    found = workplace.fetched(ears)
+    assert found == {
+        "dataset": "mine",
+        "folder": str(workplace.own / "files"),
+        "origin": "kaggle:someone/ears",
+        "archives": {"mine.zip": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
+    }
+    assert names(workplace.own / "archives") == ["mine.zip"]
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "secret" not in printed.err
+    assert printed.err.startswith("[mine] downloading mine.zip from kaggle:someone/ears\n")
+    published.asked.clear()
+    assert workplace.fetched(ears) == found
+    assert published.asked == []
+
+
+def test_credentials_in_a_file_are_found(published, workplace, ears, tmp_path):
+    (tmp_path / "home" / ".kaggle").mkdir(parents=True)
+    content = json.dumps({"username": "someone", "key": "secret-key"})
+    (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text(content)
+    assert workplace.fetched(ears)["origin"] == "kaggle:someone/ears"
+
+
+def test_a_token_is_found(published, workplace, ears, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "secret-token")
+    published.authorization = "Bearer secret-token"
+    assert workplace.fetched(ears)["origin"] == "kaggle:someone/ears"
+
+
+@pytest.mark.parametrize("data_root", [True, False])
+def test_without_credentials_every_way_to_go_on_is_told(published, workplace, ears, data_root):
+    kwargs = {} if data_root else {"data_root": None}
+    message = workplace.refused(ears, **kwargs)
+    assert message == refusal(workplace, "it needs Kaggle credentials", GIVE, **kwargs)
+    assert published.asked == []
+
+
+def test_an_archive_put_where_the_message_says_is_used(published, workplace, ears):
+    workplace.refused(ears, data_root=None)
+    (workplace.downloads / "mine.zip").write_bytes(published.kaggle["someone/ears"])
+    assert workplace.fetched(ears, data_root=None)["origin"] == "local archive"
+
+
+@pytest.mark.parametrize("content", ["{'secret", '{"username": "secret"}'])
+def test_credentials_that_cannot_be_read_are_told(published, workplace, ears, tmp_path, content):
+    (tmp_path / "home" / ".kaggle").mkdir(parents=True)
+    (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text(content)
+    assert workplace.refused(ears) == refusal(workplace, "kaggle.json cannot be read", GIVE)
+
+
+def test_credentials_that_kaggle_refuses_are_told(published, workplace, ears, monkeypatch):
+    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+    monkeypatch.setenv("KAGGLE_KEY", "another-secret")
+    assert workplace.refused(ears) == refusal(workplace, "Kaggle refuses the credentials with 401", GIVE)
+    assert len(published.asked) == 1
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_set_that_is_gone_is_told(published, workplace, ears):
+    published.kaggle.clear()
+    reason = "api.kaggle.com answered 404 Not Found"
+    assert workplace.refused(ears) == refusal(workplace, reason, "run again later")
+    assert len(published.asked) == 1
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_transfer_that_fails_twice_is_made_a_third_time(published, workplace, ears):
+    published.broken["someone/ears"] = 1
+    published.wrong_bytes["someone/ears"] = 2
+    workplace.fetched(ears)
+    assert published.asked_for("/someone/ears") == 3
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("trick", "reason", "remedy"),
+    [
+        ("broken", "the connection broke off", "run again"),
+        ("wrong_bytes", "the archive came with another checksum than stated", "run again later"),
+    ],
+)
+def test_a_transfer_that_always_fails_is_told_and_leaves_no_file(
+    published, workplace, ears, trick, reason, remedy
+):
+    getattr(published, trick)["someone/ears"] = 3
+    assert workplace.refused(ears) == refusal(workplace, reason, remedy)
+    assert published.asked_for("/someone/ears") == 3
+    assert names(workplace.own / "archives") == []
+
+
+@pytest.mark.usefixtures("credentials")
+def test_without_a_network_it_is_told(published, workplace, ears):
+    published.offline.add("api.kaggle.com")
+    reason, remedy = "no connection to api.kaggle.com", "connect this machine to the network and run again"
+    assert workplace.refused(ears) == refusal(workplace, reason, remedy)
+    assert len(published.asked) == 3
+
+
+@pytest.mark.usefixtures("credentials")
+def test_what_a_kill_left_behind_is_removed(published, workplace, ears):
+    (workplace.own / "archives").mkdir(parents=True)
+    (workplace.own / "archives" / ".mine.zip.abc.zip").write_bytes(b"half")
+    workplace.fetched(ears)
+    assert names(workplace.own / "archives") == ["mine.zip"]
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_full_disk_is_told_before_the_download(published, workplace, ears, monkeypatch):
+    usage = type("Usage", (), {"free": 0})
+    monkeypatch.setattr("weckd.files.shutil.disk_usage", lambda _: usage)
+    assert workplace.refused(ears) == (
+        f"{workplace.own}/archives: needs 0 MB, 0 MB are free; free some space, or choose another disk"
+    )
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_silent_server_is_not_waited_for_without_an_end(published, workplace, ears, monkeypatch):
+    from requests.adapters import HTTPAdapter
+
+    timeouts = []
+    imitated = HTTPAdapter.send
+
+    def send(adapter, request, *args, **kwargs):
+        timeouts.append(kwargs["timeout"])
+        return imitated(adapter, request, *args, **kwargs)
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    workplace.fetched(ears)
+    assert timeouts == [30.0, 30.0, 30.0]

@@ -1,0 +1,229 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from imitation import md5, names
+
+from weckd.data.catalogue import ClassEntry, Download, RecordFile, find_dataset
+from weckd.data.fetch import fetch
+
+ZEROS = "0" * 64
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def facts(content):
+    return {"bytes": len(content), "sha256": sha256(content)}
+
+
+def save(path, content=b"x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def all_files(folder):
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def blood(dataset, npz):
+    """A data set whose record holds two sizes as npz files."""
+    files = (RecordFile("b.npz", md5(b"28 pixels"), 28), RecordFile("b_64.npz", md5(npz), 64))
+    return dataset(
+        layout="medmnist-npz",
+        classes=(ClassEntry("normal", "normal", label=0),),
+        folders=(),
+        download=Download(doi="10.5281/zenodo.77", files=files),
+    )
+
+
+@pytest.fixture
+def tumours(dataset):
+    """A data set of MATLAB files whose record is named by a pattern."""
+    return dataset(
+        layout="matlab-v73",
+        classes=(ClassEntry("normal", "normal", label=1),),
+        folders=(),
+        download=Download(doi="10.6084/m9.figshare.88", files=(RecordFile("slices*.zip"),)),
+    )
+
+
+def test_a_folder_of_the_user_is_used_as_it_is(workplace, png):
+    for name in ("Normal", "A tube"):
+        save(workplace.root / "mine" / name / "1.png", png)
+    before = all_files(workplace.root)
+    assert workplace.fetched() == {
+        "dataset": "mine",
+        "folder": str(workplace.root / "mine"),
+        "origin": "local folder",
+        "archives": {},
+    }
+    assert all_files(workplace.root) == before
+    assert not workplace.downloads.exists()
+
+
+def test_folders_around_the_layout_are_looked_through(workplace, png):
+    save(workplace.root / "mine" / "download" / "v2" / "Normal" / "1.png", png)
+    assert workplace.fetched()["folder"] == str(workplace.root / "mine" / "download" / "v2")
+
+
+def test_paths_are_written_absolute(dataset, monkeypatch, tmp_path, zipped):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "root" / "mine.zip", zipped("Normal/1.png"))
+    fetch(dataset(), 64, Path("root"), Path("data"), {}, Path("out.json"))
+    assert json.loads(Path("out.json").read_text())["folder"] == str(tmp_path / "data" / "mine" / "files")
+
+
+def test_phantoms_are_not_fetched(tmp_path):
+    with pytest.raises(ValueError, match="phantom_ear_chile: phantoms are drawn, not fetched"):
+        fetch(find_dataset("phantom_ear_chile"), 64, None, tmp_path, {}, tmp_path / "out.json")
+
+
+def test_archives_in_the_users_folder_are_unpacked_among_the_downloads(workplace, zipped, capsys):
+    one, two = zipped("set/Normal/1.png"), zipped("set/A tube/1.png")
+    save(workplace.root / "mine" / "one.zip", one)
+    save(workplace.root / "mine" / "two.zip", two)
+    before = all_files(workplace.root)
+    assert workplace.fetched() == {
+        "dataset": "mine",
+        "folder": str(workplace.own / "files" / "set"),
+        "origin": "local archive",
+        "archives": {"one.zip": facts(one), "two.zip": facts(two)},
+    }
+    assert all_files(workplace.root) == before
+    assert capsys.readouterr() == ("", "[mine] unpacking one.zip, two.zip\n")
+
+
+def test_the_same_archives_are_unpacked_once(workplace, zipped, capsys):
+    archive = save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    first = workplace.fetched()
+    before = all_files(workplace.own / "files")
+    assert workplace.fetched() == first
+    assert all_files(workplace.own / "files") == before
+    assert capsys.readouterr().err.count("unpacking") == 1
+    save(archive, zipped("Normal/2.png"))
+    assert workplace.fetched()["archives"] == {"mine.zip": facts(archive.read_bytes())}
+    assert names(workplace.own / "files" / "Normal") == ["2.png"]
+    archive.unlink()
+    assert workplace.fetched()["archives"] == {"mine.zip": facts(zipped("Normal/2.png"))}  # still unpacked
+
+
+def test_what_was_not_unpacked_to_its_end_is_unpacked_again(workplace, zipped):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    workplace.fetched()
+    (workplace.own / "files.json").unlink()
+    save(workplace.own / "files" / "Normal" / "half.png")
+    workplace.fetched()
+    assert names(workplace.own / "files" / "Normal") == ["1.png"]
+
+
+def test_archives_among_the_downloads_are_found_too(workplace, zipped):
+    save(workplace.downloads / "mine.zip", zipped("Normal/1.png"))
+    assert workplace.fetched(data_root=None)["origin"] == "local archive"
+    save(workplace.own / "archive.zip", zipped("Normal/2.png"))
+    assert list(workplace.fetched(data_root=None)["archives"]) == ["archive.zip"]
+
+
+def test_two_archives_beside_the_folder_are_refused(workplace, zipped):
+    one, two = (save(workplace.root / name, zipped("Normal/1.png")) for name in ("mine.zip", "mine.tgz"))
+    assert workplace.refused() == f"{one} and {two}: only one of them can be mine; remove the other"
+
+
+def test_an_archive_of_something_else_is_refused(workplace, zipped):
+    save(workplace.root / "mine.zip", zipped("Cats/1.png"))
+    assert workplace.refused() == (
+        f"{workplace.own}/files: unpacked from mine.zip, does not hold its class folders (Normal, A tube); take the "
+        "archive of https://doi.org/10.5281/zenodo.77, or mend the entry in the catalogue"
+    )
+
+
+def test_the_file_of_the_image_size_is_used_in_place(workplace, blood, npz):
+    save(workplace.root / "mine" / "b_64.npz", npz)
+    save(workplace.root / "mine" / "b.npz", b"28 pixels")
+    for size, name, content in ((64, "b_64.npz", npz), (28, "b.npz", b"28 pixels")):
+        assert workplace.fetched(blood, image_size=size) == {
+            "dataset": "mine",
+            "folder": str(workplace.root / "mine"),
+            "origin": "local folder",
+            "archives": {name: facts(content)},
+        }
+    assert not workplace.downloads.exists()
+
+
+def test_a_file_with_another_checksum_than_the_catalogues_is_refused(workplace, blood, npz):
+    file = save(workplace.root / "mine" / "b_64.npz", npz + b"x")
+    assert workplace.refused(blood) == (
+        f"{file}: its MD5 is {md5(npz + b'x')[:12]}…, the catalogue says {md5(npz)[:12]}…; replace it by an intact "
+        "copy"
+    )
+
+
+def test_an_archive_that_is_not_the_recorded_one_is_refused(workplace, zipped):
+    archive = save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    found = sha256(archive.read_bytes())
+    assert workplace.refused(recorded={"mine.zip": ZEROS}) == (
+        f"{archive}: its SHA-256 is {found[:12]}…, datasets.lock records 000000000000…; replace it by the file that "
+        "is recorded, or remove its entry from datasets.lock if another version is meant"
+    )
+    assert not (workplace.own / "files").exists()
+    assert workplace.fetched(recorded={"mine.zip": found.upper()})["archives"]["mine.zip"]["sha256"] == found
+
+
+def test_a_recorded_file_in_place_is_compared(workplace, blood, npz):
+    file = save(workplace.root / "mine" / "b_64.npz", npz)
+    assert workplace.fetched(blood, {"b_64.npz": sha256(npz), "b.npz": ZEROS})["origin"] == "local folder"
+    (workplace.root.parent / "out" / "source.json").unlink()
+    assert workplace.refused(blood, {"b_64.npz": ZEROS}).startswith(
+        f"{file}: its SHA-256 is {sha256(npz)[:12]}…, "
+    )
+
+
+def test_a_recorded_archive_that_is_missing_is_told(workplace, tumours, zipped):
+    archive = save(workplace.root / "mine" / "slices_1.zip", zipped(**{"1.mat": b"1"}))
+    save(workplace.root / "mine" / "notes.zip", b"not of the record")
+    recorded = {"slices_1.zip": sha256(archive.read_bytes()), "slices_2.zip": ZEROS, "other.zip": ZEROS}
+    assert workplace.refused(tumours, recorded) == (
+        f"{workplace.root}/mine/slices_2.zip: missing, datasets.lock records it; put it there, or remove its entry "
+        "from datasets.lock if another version is meant"
+    )
+    assert list(workplace.fetched(tumours)["archives"]) == ["slices_1.zip"]
+
+
+def test_an_unpacked_copy_that_is_not_the_recorded_one_is_refused(workplace, dataset, zipped):
+    chosen = dataset(download=None)
+    archive = save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    workplace.fetched(chosen)
+    archive.unlink()
+    assert workplace.fetched(chosen)["origin"] == "local archive"
+    (workplace.root.parent / "out" / "source.json").unlink()
+    assert workplace.refused(chosen, {"mine.zip": ZEROS}).startswith(
+        f"{workplace.own}/mine.zip: its SHA-256 is "
+    )
+
+
+def test_a_set_that_nobody_offers_must_be_the_users(workplace, dataset):
+    chosen = dataset(download=None)
+    put = "put My images there (https://doi.org/10.5281/zenodo.77)"
+    assert workplace.refused(chosen, data_root=None) == (
+        "mine: needs its images in a local folder; name the folder that holds mine/ with --config data_root=PATH "
+        "(or --data-root)"
+    )
+    assert workplace.refused(chosen) == (f"{workplace.root}/mine: no such folder; {put} or mend data_root")
+    save(workplace.root / "mine" / "Norml" / "1.png")
+    assert workplace.refused(chosen) == (
+        f"{workplace.root}/mine: holds neither its class folders (Normal, A tube) nor an archive; {put}"
+    )
+    assert not workplace.downloads.exists()
+
+
+def test_downloads_that_cannot_be_written_are_told(workplace, zipped):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    save(workplace.downloads, b"a file in the way")
+    assert workplace.refused() == (
+        f"{workplace.own}: cannot be written (Not a directory); give yourself the right to write there, or choose "
+        "another folder"
+    )

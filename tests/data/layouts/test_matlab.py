@@ -1,0 +1,139 @@
+"""MATLAB v7.3 files as the brain tumour set has them: `cjdata`, arrays by columns, the patient as UTF-16 codes."""
+
+import h5py
+import numpy as np
+import pytest
+
+from weckd.data.catalogue import ClassEntry, Dataset
+from weckd.data.index import left_out, read_index
+from weckd.data.origin import Origin
+from weckd.data.prepare import prepare
+from weckd.errors import UserError
+
+DATASET = Dataset(
+    key="heads",
+    title="Heads",
+    modality="MRI",
+    layout="matlab-v73",
+    groups="given",
+    classes=(ClassEntry("meningioma", "meningioma", label=1), ClassEntry("glioma", "glioma", label=2)),
+    source="https://doi.org/10.0/0",
+)
+
+
+def save(file, image, label=1, patient="100360", without=""):
+    """Write a slice as MATLAB does: a 512-byte header of its own before the HDF5 data, scalars as 1x1 doubles."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    entries = {
+        "image": np.asarray(image, dtype=np.int16).T,
+        "label": np.array([[float(label)]]),
+        "PID": np.array([[ord(letter)] for letter in patient], dtype=np.uint16),
+        "tumorBorder": np.zeros((1, 8)),
+    }
+    with h5py.File(file, "w", userblock_size=512) as opened:
+        for name, values in entries.items():
+            if name != without:
+                opened[f"cjdata/{name}"] = values
+    content = bytearray(file.read_bytes())
+    content[:32] = b"MATLAB 7.3 MAT-file, Platform: P"
+    file.write_bytes(content)
+
+
+def picture(low=0, high=1000):
+    """Return (8, 4) values from low to high that rise downwards."""
+    return np.linspace(low, high, 8)[:, np.newaxis] * np.ones(4)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of five slices of three patients, in two folders as two archives would leave them."""
+    save(tmp_path / "s" / "a" / "2.mat", picture(), 1, "100360")
+    save(tmp_path / "s" / "a" / "10.mat", picture(-50, 12000), 2, "MR040241B")
+    save(tmp_path / "s" / "b" / "11.mat", picture(), 2, "MR040241B")
+    save(tmp_path / "s" / "b" / "12.mat", picture(), 1, "MR040241B")
+    save(tmp_path / "s" / "b" / "13.mat", picture(), 1, "7")
+    (tmp_path / "s" / "cvind.mat").write_bytes(b"indices of the folds, not a slice")
+    return tmp_path / "s"
+
+
+def refusal(folder, **options):
+    out = folder.parent / "out"
+    with pytest.raises(UserError) as refused:
+        prepare(DATASET, Origin(folder, {}), 8, out, **options)
+    assert not list(out.glob("*"))
+    return str(refused.value)
+
+
+def test_slices_patients_and_classes(folder, tmp_path):
+    prepare(DATASET, Origin(folder, {}), 8, tmp_path / "out", jobs=2)
+    index = read_index(tmp_path / "out")
+    assert index["image_id"].tolist() == ["a/2.mat", "a/10.mat", "b/11.mat", "b/12.mat", "b/13.mat"]
+    assert index["class"].tolist() == ["meningioma", "glioma", "glioma", "meningioma", "meningioma"]
+    # One patient has slices of two classes: allowed, and reported by the audit.
+    assert index["given_group"].tolist() == ["100360", "MR040241B", "MR040241B", "MR040241B", "7"]
+    assert index[["width", "height"]].iloc[0].tolist() == ["4", "8"]
+
+
+def test_values_of_any_range_are_stretched_and_stand_upright(folder, tmp_path):
+    prepare(DATASET, Origin(folder, {}), 8, tmp_path / "out")
+    images = np.load(tmp_path / "out" / "images.npy")
+    expected = np.rint(np.linspace(0, 255, 8))  # dark above, bright below
+    for image in images[:2]:
+        assert np.abs(image[:, 4, 0].astype(int) - expected).max() <= 1
+    assert (images == images[..., :1]).all()
+
+
+def test_a_label_outside_the_classes_is_refused(folder):
+    save(folder / "b" / "14.mat", picture(), 3)
+    assert refusal(folder, skip_bad=True) == (
+        f"{folder}/b/14.mat: label 3 is no class of heads (1 meningioma, 2 glioma); replace the file by an intact copy"
+    )
+
+
+def test_a_slice_without_a_patient_is_refused(folder):
+    save(folder / "b" / "14.mat", picture(), patient="")
+    assert refusal(folder) == (
+        f"{folder}/b/14.mat: names no patient (cjdata/PID is empty); replace the file by an intact copy"
+    )
+
+
+@pytest.mark.parametrize("key", ["image", "label", "PID"])
+def test_a_file_that_lacks_an_entry_is_refused(folder, key):
+    save(folder / "b" / "14.mat", picture(), without=key)
+    told = refusal(folder)
+    assert told.startswith(f"{folder}/b/14.mat: lacks an entry of cjdata (")
+    assert key in told
+
+
+def test_a_file_of_another_kind_is_refused_or_left_out(folder, tmp_path):
+    (folder / "b" / "14.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+    told = refusal(folder)
+    assert told.startswith(f"{folder}/b/14.mat: not a readable MATLAB v7.3 file (")
+    assert told.endswith("); replace the file by an intact copy")
+    prepare(DATASET, Origin(folder, {}), 8, tmp_path / "kept", skip_bad=True)
+    assert len(read_index(tmp_path / "kept")) == 5
+    assert left_out(tmp_path / "kept")["image_id"].tolist() == ["b/14.mat"]
+
+
+def test_an_image_of_the_wrong_shape_is_refused(folder):
+    save(folder / "b" / "14.mat", np.zeros((2, 3, 4)))
+    assert "cjdata/image has the shape (2, 3, 4), not (height, width)" in refusal(folder)
+
+
+def test_two_files_of_one_slice_are_refused(folder):
+    save(folder / "b" / "2.mat", picture())
+    assert refusal(folder) == (
+        f"{folder}/b/2.mat: stands for the same slice as {folder}/a/2.mat; remove one of them"
+    )
+
+
+def test_a_folder_without_slices_is_refused(tmp_path):
+    (tmp_path / "s").mkdir()
+    assert refusal(tmp_path / "s") == (
+        f"{tmp_path}/s: holds no .mat file whose name is a number; unpack those of https://doi.org/10.0/0 there"
+    )
+
+
+def test_a_class_without_slices_is_refused_before_anything_is_kept(tmp_path):
+    save(tmp_path / "s" / "1.mat", picture())
+    assert refusal(tmp_path / "s") == f"{tmp_path}/s: class glioma has no image; complete the download"

@@ -1,0 +1,176 @@
+"""MedMNIST's .npz, with arrays as MedMNIST writes them: uint8 images, uint8 labels of shape (N, 1)."""
+
+import hashlib
+import zipfile
+
+import numpy as np
+import pytest
+
+from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile
+from weckd.data.index import read_index
+from weckd.data.origin import Origin
+from weckd.data.prepare import prepare
+from weckd.errors import UserError
+
+FILE = "cells_28.npz"
+
+
+def dataset(**changes):
+    values = {
+        "key": "cells",
+        "title": "Cells",
+        "modality": "microscopy",
+        "layout": "medmnist-npz",
+        "groups": "near-duplicates",
+        "classes": (ClassEntry("round", "round", label=0), ClassEntry("long", "long", label=1)),
+        "source": "https://doi.org/10.0/0",
+        "download": Download(
+            doi="10.0/0", files=(RecordFile(FILE, pixels=28), RecordFile("cells.npz", pixels=64))
+        ),
+    }
+    return Dataset(**{**values, **changes})
+
+
+def arrays(side=28, channels=(3,)):
+    stream = np.random.default_rng(0)
+    made = {}
+    for split, labels in (("train", [0, 1, 1, 0]), ("val", [1, 0]), ("test", [0, 0, 1])):
+        made[f"{split}_images"] = stream.integers(
+            0, 256, (len(labels), side, side, *channels), dtype=np.uint8
+        )
+        made[f"{split}_labels"] = np.array(labels, dtype=np.uint8)[:, np.newaxis]
+    return made
+
+
+def prepared(tmp_path, content, save=np.savez_compressed, chosen=None):
+    folder = tmp_path / "source"
+    folder.mkdir(exist_ok=True)
+    save(folder / FILE, **content)
+    out = tmp_path / "out"
+    prepare(chosen or dataset(), Origin(folder, {}), 28, out, jobs=2)
+    return np.load(out / "images.npy"), read_index(out)
+
+
+def refusal(tmp_path, content, **options):
+    with pytest.raises(UserError) as refused:
+        prepared(tmp_path, content, **options)
+    assert not list((tmp_path / "out").glob("*")), "nothing was kept"
+    return str(refused.value).removeprefix(f"{tmp_path}/source/{FILE}: ")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_images_labels_and_official_splits(tmp_path, save):
+    content = arrays()
+    images, index = prepared(tmp_path, content, save)
+    assert np.array_equal(images, np.concatenate([content[f"{s}_images"] for s in ("train", "val", "test")]))
+    assert index["image_id"].tolist() == [
+        *("train/00000", "train/00001", "train/00002", "train/00003"),
+        *("val/00000", "val/00001", "test/00000", "test/00001", "test/00002"),
+    ]
+    assert index["class"].tolist() == [
+        "round",
+        "long",
+        "long",
+        "round",
+        "long",
+        "round",
+        "round",
+        "round",
+        "long",
+    ]
+    assert index["official_split"].tolist() == ["train"] * 4 + ["validation"] * 2 + ["test"] * 3
+    assert index["file_sha256"][0] == hashlib.sha256(content["train_images"][0].tobytes()).hexdigest()
+
+
+def test_grey_images_become_rgb(tmp_path):
+    content = arrays(channels=())
+    images, _ = prepared(tmp_path, content)
+    assert np.array_equal(images[:4, ..., 0], content["train_images"])
+    assert (images == images[..., :1]).all()
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError) as refused:
+        prepare(dataset(), Origin(tmp_path, {}), 40, tmp_path / "out")
+    assert str(refused.value) == (
+        f"{tmp_path}/cells.npz: no such file; put cells.npz of https://doi.org/10.0/0 there"
+    )
+
+
+def test_a_missing_array_is_refused(tmp_path):
+    content = arrays()
+    del content["val_labels"]
+    assert refusal(tmp_path, content) == "has no array val_labels; download it again"
+    content = arrays()
+    del content["val_images"]
+    assert refusal(tmp_path, content) == "has no array val_images; download it again"
+
+
+def test_a_label_outside_the_classes_is_refused(tmp_path):
+    content = arrays()
+    content["test_labels"][1] = 7
+    assert refusal(tmp_path, content) == (
+        "test_labels holds 7, which is no class of cells (0 round, 1 long); download it again"
+    )
+
+
+def test_arrays_of_another_kind_are_refused(tmp_path):
+    content = arrays()
+    content["val_images"] = content["val_images"].astype(float)
+    assert refusal(tmp_path, content) == (
+        "val_images is float64 (2, 28, 28, 3), not uint8 (2, height, width) or (2, height, width, 3); "
+        "download it again"
+    )
+    content["val_images"] = arrays()["val_images"][:1]
+    assert refusal(tmp_path, content).startswith("val_images is uint8 (1, 28, 28, 3), not uint8 (2, ")
+    content = arrays()
+    content["train_labels"] = np.eye(4, 2, dtype=np.uint8)
+    assert refusal(tmp_path, content) == (
+        "train_labels is uint8 (4, 2), not one integer an image; download it again"
+    )
+    content["train_labels"] = np.array(["0"] * 4)
+    assert refusal(tmp_path, content).startswith("train_labels is <U1 (4,), not one integer")
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    content = arrays()
+    content["train_labels"] = np.array([0, 1, 1, 0], dtype=object)
+    assert refusal(tmp_path, content).startswith("train_labels is object (4,), not one integer")
+
+
+def test_a_file_cut_short_or_changed_is_refused(tmp_path):
+    prepared(tmp_path, arrays())
+    file = tmp_path / "source" / FILE
+    whole = file.read_bytes()
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
+
+    def told():
+        with pytest.raises(UserError) as refused:
+            prepare(dataset(), Origin(file.parent, {}), 28, tmp_path / "out")
+        assert not list((tmp_path / "out").glob("*"))
+        return str(refused.value)
+
+    file.write_bytes(whole[: len(whole) // 2])
+    assert told() == f"{file}: not a readable .npz file (File is not a zip file); download it again"
+    with zipfile.ZipFile(file, "w") as archive:  # stored, so that one changed byte breaks only the checksum
+        for name, values in arrays().items():
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.save(stream, values)
+    changed = bytearray(file.read_bytes())
+    place = changed.index(arrays()["test_images"][2].tobytes())
+    changed[place + 100] ^= 1
+    file.write_bytes(changed)
+    assert told() == f"{file}: damaged (Bad CRC-32 for file 'test_images.npy'); download it again"
+
+
+def test_counts_are_checked_before_any_image_is_read(tmp_path):
+    chosen = dataset(
+        classes=(ClassEntry("round", "round", label=0, count=5), ClassEntry("long", "long", label=1, count=9))
+    )
+    content = arrays()
+    del content["train_images"]  # would be told if images were read
+    assert refusal(tmp_path, content, chosen=chosen) == (
+        f"{tmp_path}/source: class long has 4 images, the catalogue says 9; "
+        "complete the download, or remove files that do not belong there"
+    )

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+from PIL import Image
+
+from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
+from weckd.data.origin import Origin
+from weckd.data.prepare import prepare
+from weckd.data.recorded import as_recorded, record, recorded_archives
+from weckd.errors import UserError
+
+DATASET = Dataset(
+    key="mine",
+    title="Mine",
+    modality="otoscopy",
+    layout="class-folders",
+    groups="near-duplicates",
+    classes=(ClassEntry("a", "a", "a"), ClassEntry("b", "b", "b")),
+    folders=(SourceFolder("", ""),),
+)
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Return a folder, prepared from two images that one archive held."""
+    for name, colour in (("a", 10), ("b", 200)):
+        (tmp_path / "files" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (colour, 0, 0)).save(tmp_path / "files" / name / "1.png")
+    archives = {"mine.zip": {"bytes": 3, "sha256": "ab" * 32}}
+    prepare(DATASET, Origin(tmp_path / "files", archives), 16, tmp_path / "prepared")
+    return tmp_path / "prepared"
+
+
+def test_what_is_recorded_is_found_again(prepared, tmp_path):
+    lock = tmp_path / "datasets.lock"
+    assert as_recorded(lock, [prepared]) == {"mine": None}
+    assert recorded_archives(lock, "mine") == {}
+    record([prepared], lock)
+    assert as_recorded(lock, [prepared]) == {"mine": True}
+    assert recorded_archives(lock, "mine") == {"mine.zip": "ab" * 32}
+    assert recorded_archives(lock, "other") == {}
+    before = lock.read_bytes()
+    record([prepared], lock)
+    assert lock.read_bytes() == before
+
+
+def test_another_image_or_another_pixel_is_told(prepared, tmp_path):
+    lock = tmp_path / "datasets.lock"
+    record([prepared], lock)
+    facts = json.loads((prepared / "dataset.json").read_text())
+    (prepared / "dataset.json").write_text(json.dumps({**facts, "fingerprint": "0"}))
+    assert as_recorded(lock, [prepared]) == {"mine": False}
+    (prepared / "dataset.json").write_text(json.dumps(facts))
+    index = (prepared / "index.csv").read_text()
+    (prepared / "index.csv").write_text(index.replace("a/1.png", "a/2.png"))
+    assert as_recorded(lock, [prepared]) == {"mine": False}
+    # Another size has hashes of its own.
+    (prepared / "dataset.json").write_text(json.dumps({**facts, "image_size": 32}))
+    assert as_recorded(lock, [prepared]) == {"mine": None}
+    record([prepared], lock)
+    assert as_recorded(lock, [prepared]) == {"mine": True}
+
+
+def test_phantoms_are_not_recorded(prepared, tmp_path):
+    facts = json.loads((prepared / "dataset.json").read_text())
+    (prepared / "dataset.json").write_text(json.dumps({**facts, "phantom": True}))
+    record([prepared], tmp_path / "datasets.lock")
+    assert as_recorded(tmp_path / "datasets.lock", [prepared]) == {"mine": None}
+
+
+def test_a_damaged_record_is_refused(prepared, tmp_path):
+    lock = tmp_path / "datasets.lock"
+    lock.write_text("- a")
+    with pytest.raises(UserError, match=r"datasets.lock: must hold an entry for each data set"):
+        as_recorded(lock, [prepared])
+    lock.write_text("a: [")
+    with pytest.raises(UserError, match=r"datasets.lock: cannot be read"):
+        record([prepared], lock)
+    with pytest.raises(UserError, match=r"dataset.json: cannot be read .*; make it with `weckd prepare`"):
+        record([tmp_path], tmp_path / "none.lock")

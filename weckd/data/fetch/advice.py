@@ -1,0 +1,57 @@
+"""What a user can do where a data set cannot be had by itself."""
+
+from weckd.data.catalogue import Dataset
+from weckd.data.fetch.wanted import Wanted
+from weckd.errors import UserError
+
+
+def not_downloaded(wanted: Wanted, reason: str, remedy: str) -> UserError:
+    """Return the error of a failed download: what failed, why, and every way to go on."""
+    dataset = wanted.dataset
+    own = f", or name the folder that holds {dataset.key}/ with --config data_root=PATH"
+    return UserError(
+        f"{dataset.key}: {dataset.title} cannot be downloaded from {origin(dataset)} ({reason}); {remedy}, or "
+        f"{_by_hand(wanted)}{own if wanted.data_root is None else ''}"
+    )
+
+
+def not_there(wanted: Wanted) -> UserError:
+    """Return the error of a data set that nobody offers for download and that is not in data_root."""
+    dataset = wanted.dataset
+    if wanted.data_root is None:
+        return UserError(
+            f"{dataset.key}: needs its images in a local folder; name the folder that holds {dataset.key}/ "
+            "with --config data_root=PATH (or --data-root)"
+        )
+    folder = wanted.data_root / dataset.key
+    put = f"put {dataset.title} there ({dataset.source})"
+    if not folder.is_dir():
+        return UserError(f"{folder}: no such folder; {put} or mend data_root")
+    return UserError(f"{folder}: holds neither {expected(dataset)} nor an archive; {put}")
+
+
+def origin(dataset: Dataset) -> str:
+    """Return where the catalogue says that a data set is downloaded from; "" where it names nothing."""
+    if dataset.download is None:
+        return ""
+    return f"doi:{dataset.download.doi}" if dataset.download.doi else f"kaggle:{dataset.download.kaggle}"
+
+
+def expected(dataset: Dataset) -> str:
+    """Return what a folder of the data set holds."""
+    if dataset.layout == "medmnist-npz":
+        return "its npz file"
+    if dataset.layout == "matlab-v73":
+        return "its .mat files"
+    return f"its class folders ({', '.join(str(entry.folder) for entry in dataset.classes)})"
+
+
+def _by_hand(wanted: Wanted) -> str:
+    dataset = wanted.dataset
+    root = wanted.data_root or wanted.downloads
+    files = " and ".join(file.name for file in wanted.files)
+    if files:
+        return f"download {files} from {dataset.source} by hand and put it into {root / dataset.key}/"
+    if origin(dataset).startswith("kaggle:"):
+        return f"download its archive from {dataset.source} by hand and save it as {root / dataset.key}.zip"
+    return f"download its archives from {dataset.source} by hand and put them into {root / dataset.key}/"

@@ -1,0 +1,144 @@
+"""The files in a zip or tar archive, each checked before it is opened."""
+
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from weckd.data.layouts.locate import is_clutter
+from weckd.errors import UserError
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+"""Ends of the names of archives that can be unpacked."""
+_INTACT = "replace it by an intact copy, or remove it to have it downloaded again"
+_DISTRUST = "do not use it; replace it by the archive of the data set's own page"
+_ENCRYPTED = 0x1  # bit of a zip member's flags
+_BLOCK = 512  # bytes of a tar header
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive."""
+
+    path: PurePosixPath
+    open: Callable[[], IO[bytes]]
+
+
+def is_archive(name: str) -> bool:
+    """Tell by its name whether a file is an archive that can be unpacked."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def members(archive: Path) -> Iterator[Member]:
+    """Yield the files, but for what operating systems leave; the content decides whether it is a zip or a tar.
+
+    Raises:
+        UserError: the archive is none, damaged or encrypted, or a member is a link, a device or leads out of the
+            folder that it is unpacked to.
+    """
+    with reading(archive):
+        yield from _zip_members(archive) if _is_zip(archive) else _tar_members(archive)
+
+
+def unpacked_size(archive: Path) -> int:
+    """Return the bytes that a zip says it unpacks to; of a tar, which says nothing, its own.
+
+    Raises:
+        UserError: the zip is damaged.
+    """
+    with reading(archive):
+        if not _is_zip(archive):
+            return archive.stat().st_size
+        with zipfile.ZipFile(archive) as opened:
+            return sum(info.file_size for info in opened.infolist())
+
+
+@contextmanager
+def reading(archive: Path) -> Iterator[None]:
+    """Turn what the readers of archives raise into errors that name the archive.
+
+    Raises:
+        UserError: the archive is damaged, cut off, packed in an unknown way, or cannot be read.
+    """
+    try:
+        yield
+    except NotImplementedError as problem:
+        raise UserError(
+            f"{archive}: packed by a method that is not supported; unpack it by hand, and pack it as a plain zip"
+        ) from problem
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as problem:
+        raise UserError(f"{archive}: damaged or cut off ({problem}); {_INTACT}") from problem
+    except OSError as problem:
+        if problem.errno is None:  # gzip and bzip2 say so that their data are damaged
+            raise UserError(f"{archive}: damaged or cut off ({problem}); {_INTACT}") from problem
+        raise UserError(f"{archive}: cannot be read ({problem.strerror}); {_INTACT}") from problem
+
+
+def _is_zip(archive: Path) -> bool:
+    with archive.open("rb") as stream:
+        return stream.read(2) == b"PK"
+
+
+def _zip_members(archive: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(archive) as opened:
+        for info in opened.infolist():
+            path = _safe_path(archive, info.orig_filename)
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on a Unix system
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _not_plain(archive, info.orig_filename)
+            if info.flag_bits & _ENCRYPTED:
+                raise UserError(
+                    f"{archive}: encrypted ({info.orig_filename}); unpack it by hand, and pack it without a password"
+                )
+            if not info.is_dir() and path is not None:
+                yield Member(path, partial(opened.open, info))
+
+
+def _tar_members(archive: Path) -> Iterator[Member]:
+    if not tarfile.is_tarfile(archive):
+        raise UserError(f"{archive}: neither a zip nor a tar archive; {_INTACT}")
+    with tarfile.open(archive) as opened:
+        for info in opened:
+            path = _safe_path(archive, info.name)
+            if not info.isfile() and not info.isdir():
+                raise _not_plain(archive, info.name)
+            if info.isfile() and path is not None:
+                yield Member(path, partial(_extracted, opened, info))
+        # A damaged header in the middle, or a tar cut off between two files, ends the list without an error: only
+        # a block of zeros is its end.
+        if opened.fileobj is not None:
+            opened.fileobj.seek(opened.offset)
+            if opened.fileobj.read(_BLOCK) != bytes(_BLOCK):
+                raise tarfile.ReadError("no end mark")
+            while opened.fileobj.read(_CHUNK):  # gzip and others compare their checksum at the very end
+                pass
+
+
+def _extracted(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    stream = opened.extractfile(info)
+    if stream is None:
+        raise tarfile.ReadError(f"{info.name} holds no data")
+    return stream
+
+
+def _safe_path(archive: Path, name: str) -> PurePosixPath | None:
+    """Return where a member belongs; None for clutter."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or re.match(r"[A-Za-z]:", name):
+        raise UserError(
+            f"{archive}: {name!r} would be written outside the folder of the data set; {_DISTRUST}"
+        )
+    return None if any(is_clutter(part) for part in path.parts) else path
+
+
+def _not_plain(archive: Path, name: str) -> UserError:
+    return UserError(f"{archive}: {name!r} is a link or a device, not a file; {_DISTRUST}")

@@ -1,0 +1,142 @@
+"""Files of a record on figshare or Zenodo, found by its DOI."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pooch
+from pooch.downloaders import REQUESTS_HEADERS, doi_to_repository
+
+from weckd.data.catalogue import RecordFile
+from weckd.data.fetch.checksums import known_md5
+from weckd.data.fetch.members import is_archive
+from weckd.data.fetch.network import CHUNK, TIMEOUT, DownloadError, persistently, progress_bar
+from weckd.data.fetch.wanted import say
+from weckd.files import refuse_full_disk
+
+_LEFT_BEHIND = re.compile(r"tmp[a-z0-9_]{8}")  # pooch's own temporary files, after a kill
+_LOOK = "compare the record with the catalogue"
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What a repository says of a record."""
+
+    checksums: dict[str, str]  # as pooch writes them: "md5:..."
+    sizes: dict[str, int]
+    urls: dict[str, str]
+
+
+def download_record(key: str, doi: str, wanted: Sequence[RecordFile], folder: Path) -> list[Path]:
+    """Download the wanted files of a record into `folder`, where intact ones stay as they are.
+
+    Args:
+        key: the data set's key, for messages.
+        doi: of the record.
+        wanted: names or patterns; none stands for all archives.
+        folder: must exist.
+
+    Raises:
+        DownloadError: no connection, or the record is not as the catalogue says.
+        UserError: the disk is too small.
+    """
+    if wanted and all(file.md5 and (folder / file.name).is_file() for file in wanted):
+        # Their checksums are the catalogue's, and are compared before the files are used: nobody needs to be asked.
+        return [folder / file.name for file in wanted]
+    for stale in folder.iterdir():
+        if _LEFT_BEHIND.fullmatch(stale.name):
+            stale.unlink()
+    pooch.get_logger().setLevel("WARNING")  # its own messages name no data set
+    record = persistently(key, lambda: _record(doi))
+    names = _chosen(record, wanted)
+    _compare_checksums(record, names, wanted)
+    manager = pooch.create(
+        folder, f"doi:{doi}", registry={name: record.checksums[name] for name in names}, urls=record.urls
+    )
+    refuse_full_disk(folder, sum(record.sizes.get(name, 0) for name in names if not (folder / name).exists()))
+    return [_download(key, doi, manager, name, record.sizes.get(name, 0)) for name in names]
+
+
+def _record(doi: str) -> _Record:
+    try:
+        with warnings.catch_warnings():
+            # Which version a figshare DOI means is told by datasets.lock, not by its number.
+            warnings.filterwarnings("ignore", "The Figshare DOI", UserWarning)
+            repository = doi_to_repository(doi, headers=REQUESTS_HEADERS, timeout=TIMEOUT)
+            listed = pooch.create(".", f"doi:{doi}")
+            repository.populate_registry(listed)
+            urls = {name: repository.download_url(name) for name in listed.registry}
+    except ValueError as problem:
+        if isinstance(problem, OSError):  # an answer that is no JSON is both, and the network's
+            raise
+        reason = "the DOI leads to no record of figshare or Zenodo"
+        raise DownloadError(reason, "mend the DOI in the catalogue", passing=False) from None
+    return _Record(dict(listed.registry), _sizes(repository.api_response), urls)
+
+
+def _sizes(answer: Any) -> dict[str, int]:
+    """Return the sizes that an API tells: figshare as a list, Zenodo below a key, under old names or new ones."""
+    entries = answer["files"] if isinstance(answer, dict) else answer
+    if not isinstance(entries, list):
+        return {}
+    return {
+        str(entry.get("name") or entry.get("key") or entry.get("filename")): int(
+            entry.get("size") or entry.get("filesize") or 0
+        )
+        for entry in entries
+    }
+
+
+def _chosen(record: _Record, wanted: Sequence[RecordFile]) -> list[str]:
+    there = sorted(record.checksums)
+    held = f"it holds {', '.join(there) or 'nothing'}"
+    for name in there:
+        if Path(name).name != name or "\\" in name:
+            raise DownloadError(f"the record holds a file named {name!r}", _LOOK, passing=False)
+    if not wanted:
+        chosen = [name for name in there if is_archive(name)]
+        if not chosen:
+            raise DownloadError(f"the record holds no zip or tar archive, {held}", _LOOK, passing=False)
+        return chosen
+    for file in wanted:
+        if not any(fnmatchcase(name, file.name) for name in there):
+            raise DownloadError(f"the record holds no {file.name}, {held}", _LOOK, passing=False)
+    return [name for name in there if any(fnmatchcase(name, file.name) for file in wanted)]
+
+
+def _compare_checksums(record: _Record, names: Sequence[str], wanted: Sequence[RecordFile]) -> None:
+    """Refuse a record whose files are not those of the catalogue before any of them is downloaded."""
+    for name in names:
+        md5 = known_md5(name, wanted)
+        stated = record.checksums[name]
+        if md5 is not None and stated.startswith("md5:") and stated != f"md5:{md5}":
+            reason = f"the record's {name} has the {stated[:16]}…, the catalogue says md5:{md5[:12]}…"
+            raise DownloadError(reason, _LOOK, passing=False)
+
+
+def _download(key: str, doi: str, manager: pooch.Pooch, name: str, size: int) -> Path:
+    if not (manager.abspath / name).exists():
+        say(key, f"downloading {name} ({size / 1e6:,.1f} MB) from doi:{doi}")
+    return persistently(key, lambda: _fetched(key, manager, name, size))
+
+
+def _fetched(key: str, manager: pooch.Pooch, name: str, size: int) -> Path:
+    with ExitStack() as stack:
+        bar = None
+        if size and not (manager.abspath / name).exists():
+            bar = stack.enter_context(progress_bar(key, name, size))
+        downloader = pooch.HTTPDownloader(
+            progressbar=bar or False, chunk_size=CHUNK, timeout=TIMEOUT, headers=REQUESTS_HEADERS
+        )
+        try:
+            return Path(manager.fetch(name, downloader=downloader))
+        except ValueError as problem:
+            if isinstance(problem, OSError):
+                raise
+            reason = f"{name} came with another checksum than its record states"
+            raise DownloadError(reason, "run again later") from None

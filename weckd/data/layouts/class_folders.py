@@ -1,0 +1,94 @@
+"""Class folders: one folder a class, below one folder an official split where there are any."""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from weckd.data.catalogue import ClassEntry, Dataset
+from weckd.data.decode import decode_image
+from weckd.data.layouts.locate import is_clutter
+from weckd.data.layouts.source import Listing, Sample, Source
+from weckd.errors import UserError
+
+
+def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
+    """Return the images class by class, folder by folder, in natural order of their names.
+
+    Raises:
+        UserError: a folder is missing, empty or unknown.
+    """
+    _refuse_unknown_folders(dataset, folder)
+    sources = [
+        Source(
+            file.relative_to(folder).as_posix(),
+            place.official_split,
+            entry.key,
+            functools.partial(_read, file, decoded_side, entry.key),
+        )
+        for entry in dataset.classes
+        for place in dataset.folders
+        for file in _images(dataset, entry, folder / place.path / str(entry.folder))
+    ]
+    counts = Counter(source.class_key for source in sources)
+    return Listing(len(sources), counts, iter(sources))
+
+
+def class_folder_names(place: Path) -> list[str]:
+    """Return the names of the folders in `place`, in natural order, but for what operating systems leave there."""
+    return [path.name for path in _listed(place) if path.is_dir()]
+
+
+def image_names(place: Path) -> list[str]:
+    """Return the names of the files in `place`, likewise."""
+    return [path.name for path in _listed(place) if path.is_file()]
+
+
+def _read(file: Path, decoded_side: int, class_key: str) -> Sample:
+    return Sample(decode_image(file, at_least=decoded_side), class_key)
+
+
+def _images(dataset: Dataset, entry: ClassEntry, place: Path) -> Iterator[Path]:
+    if not place.is_dir():
+        found = ", ".join(class_folder_names(place.parent)) or "no folder"
+        spelling = " (its spelling was not checked at the source)" if "folder" in entry.unverified else ""
+        raise UserError(
+            f"{place}: no such folder; class {entry.key} of {dataset.key} belongs there{spelling}. "
+            f"{place.parent.name or place.parent} holds {found}"
+        )
+    files = _listed(place)
+    if not files:
+        raise UserError(f"{place}: holds no image; put those of class {entry.key} there")
+    for file in files:
+        if file.is_dir():
+            raise UserError(
+                f"{file}: not a file; the images of class {entry.key} must lie directly in {place.name}"
+            )
+        yield file
+
+
+def _refuse_unknown_folders(dataset: Dataset, root: Path) -> None:
+    """Refuse folders that the catalogue does not name: a class or a part of the data would be left out unseen."""
+    tops = {Path(folder.path).parts[0] for folder in dataset.folders if Path(folder.path).parts}
+    class_folders = {str(entry.folder) for entry in dataset.classes}
+    known = {root: tops} | {root / folder.path: class_folders for folder in dataset.folders}
+    for place, names in known.items():
+        if not place.is_dir():
+            raise UserError(f"{place}: no such folder; {dataset.key} keeps class folders there")
+        for name in class_folder_names(place):
+            if name not in names:
+                raise UserError(
+                    f"{place / name}: not a folder of {dataset.key}, which has {', '.join(sorted(names))}; "
+                    "remove it, or add it to the catalogue"
+                )
+
+
+def _listed(place: Path) -> list[Path]:
+    return sorted((path for path in place.iterdir() if not is_clutter(path.name)), key=natural)
+
+
+def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Return a sort key that puts o2.jpg before o10.jpg; the name itself tells o2 from o02."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", path.name)
+    return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in parts], path.name

@@ -1,0 +1,125 @@
+"""MedMNIST's .npz: uint8 arrays {train,val,test}_{images,labels}, read image by image from the archive."""
+
+import functools
+import hashlib
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from weckd.data.catalogue import Dataset
+from weckd.data.decode import Decoded
+from weckd.data.layouts.source import Listing, Sample, Source
+from weckd.errors import UserError
+
+_SPLITS = {"train": "train", "val": "validation", "test": "test"}
+_DAMAGED = "download it again"
+
+
+def list_medmnist(dataset: Dataset, folder: Path, image_size: int) -> Listing:
+    """Return the images in the order of the arrays; image ids are `train/00000` and so on.
+
+    Raises:
+        UserError: the file or one of its arrays is missing, damaged or of another kind, or a label stands for no class.
+    """
+    file = _file(dataset, folder, image_size)
+    key_of = {entry.label: entry.key for entry in dataset.classes}
+    classes: dict[str, list[str]] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for split in _SPLITS:
+                labels = _labels(file, archive, split)
+                wrong = [label for label in labels if label not in key_of]
+                if wrong:
+                    raise UserError(
+                        f"{file}: {split}_labels holds {wrong[0]}, which is no class of {dataset.key} "
+                        f"({', '.join(f'{number} {key}' for number, key in key_of.items())}); {_DAMAGED}"
+                    )
+                classes[split] = [key_of[label] for label in labels]
+    except (zipfile.BadZipFile, OSError) as problem:
+        raise UserError(f"{file}: not a readable .npz file ({problem}); {_DAMAGED}") from problem
+    counts = Counter(key for keys in classes.values() for key in keys)
+    return Listing(counts.total(), counts, _sources(file, classes))
+
+
+def _file(dataset: Dataset, folder: Path, image_size: int) -> Path:
+    (record,) = dataset.record_files(image_size)
+    file = folder / record.name
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; put {record.name} of {dataset.source} there")
+    return file
+
+
+def _labels(file: Path, archive: zipfile.ZipFile, split: str) -> list[int]:
+    with _member(file, archive, f"{split}_labels") as stream:
+        shape, dtype = _header(file, stream)
+        if dtype.kind not in "iu" or int(np.prod(shape)) != shape[0]:
+            raise UserError(
+                f"{file}: {split}_labels is {dtype} {shape}, not one integer an image; {_DAMAGED}"
+            )
+        values: list[int] = np.frombuffer(stream.read(), dtype=dtype).tolist()
+    return values
+
+
+def _sources(file: Path, classes: dict[str, list[str]]) -> Iterator[Source]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for split, keys in classes.items():
+                with _member(file, archive, f"{split}_images") as stream:
+                    for number, (key, image) in enumerate(
+                        zip(keys, _rows(file, split, len(keys), stream), strict=True)
+                    ):
+                        yield Source(
+                            f"{split}/{number:05d}", _SPLITS[split], key, functools.partial(_read, image, key)
+                        )
+    except (zipfile.BadZipFile, OSError) as problem:  # a wrong checksum shows at the end of an array
+        raise UserError(f"{file}: damaged ({problem}); {_DAMAGED}") from problem
+
+
+def _rows(file: Path, split: str, count: int, stream: IO[bytes]) -> Iterator[NDArray[np.uint8]]:
+    shape, dtype = _header(file, stream)
+    sides = shape[1:3]
+    if dtype != np.uint8 or len(shape) not in (3, 4) or shape[3:] not in ((), (3,)) or shape[0] != count:
+        raise UserError(
+            f"{file}: {split}_images is {dtype} {shape}, not uint8 ({count}, height, width) or "
+            f"({count}, height, width, 3); {_DAMAGED}"
+        )
+    size = int(np.prod(shape[1:]))
+    for _ in range(count):
+        content = stream.read(size)
+        if len(content) < size:
+            raise UserError(f"{file}: {split}_images ends before its last image; {_DAMAGED}")
+        yield np.frombuffer(content, dtype=np.uint8).reshape(*sides, *shape[3:])
+
+
+def _read(image: NDArray[np.uint8], class_key: str) -> Sample:
+    height, width = image.shape[:2]
+    rgb = Image.fromarray(image).convert("RGB")
+    return Sample(Decoded(rgb, width, height, hashlib.sha256(image.tobytes()).hexdigest()), class_key)
+
+
+def _member(file: Path, archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    try:
+        return archive.open(f"{name}.npy")
+    except KeyError as problem:
+        raise UserError(f"{file}: has no array {name}; {_DAMAGED}") from problem
+
+
+def _header(file: Path, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Read an array's header; a header is text, and nothing in it is run."""
+    try:
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[np.lib.format.read_magic(stream)]
+        shape, by_columns, dtype = read(stream)
+    except (ValueError, KeyError) as problem:
+        raise UserError(f"{file}: an array in it cannot be read ({problem}); {_DAMAGED}") from problem
+    if by_columns:
+        raise UserError(f"{file}: an array in it is stored by columns; {_DAMAGED}")
+    return shape, dtype

@@ -1,0 +1,91 @@
+"""`datasets.lock`: what the archives and the prepared arrays of each data set were, so that two users can compare."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from weckd.data.index import read_index
+from weckd.errors import UserError
+from weckd.files import digest, write_text
+
+_HEADER = """\
+# SHA-256 of the archives and of the prepared arrays of each data set, by image size (pixels a side).
+# `weckd fetch` refuses another archive; the audit tells whether the prepared images are these.
+# Written by `weckd lock`. images: over image ids and files; arrays: over pixels and index.
+"""
+
+
+def recorded_archives(lock: Path, key: str) -> dict[str, str]:
+    """Return the recorded SHA-256 of each archive of a data set, by name; empty where nothing is recorded.
+
+    Raises:
+        UserError: the file is no such record.
+    """
+    archives: dict[str, str] = _read(lock).get(key, {}).get("archives", {})
+    return archives
+
+
+def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
+    """Tell by key whether each prepared data set equals the recorded one; None where none of its size is recorded.
+
+    Raises:
+        UserError: the lock file, or a prepared folder, cannot be read.
+    """
+    entries = _read(lock)
+    equal: dict[str, bool | None] = {}
+    for folder in prepared:
+        facts = _facts(folder)
+        recorded = entries.get(facts["key"], {}).get("sizes", {}).get(facts["image_size"])
+        equal[facts["key"]] = None if recorded is None else recorded == _hashes(folder, facts)
+    return equal
+
+
+def record(prepared: Iterable[Path], lock: Path) -> None:
+    """Write the hashes of prepared data sets into the lock file, over those of the same set and size.
+
+    Phantoms are not recorded: they are drawn anew, and may differ in a pixel between kinds of processors.
+
+    Raises:
+        UserError: the lock file, or a prepared folder, cannot be read.
+    """
+    entries = _read(lock)
+    for folder in prepared:
+        facts = _facts(folder)
+        if facts["phantom"]:
+            continue
+        entry = entries.setdefault(facts["key"], {"archives": {}, "sizes": {}})
+        entry["archives"] |= {name: archive["sha256"] for name, archive in facts["archives"].items()}
+        entry["sizes"][facts["image_size"]] = _hashes(folder, facts)
+    write_text(lock, _HEADER + yaml.safe_dump(entries, sort_keys=True))
+
+
+def _hashes(prepared: Path, facts: dict[str, Any]) -> dict[str, str]:
+    index = read_index(prepared)
+    return {
+        "images": digest(index[["image_id", "file_sha256"]].to_numpy().tolist()),
+        "arrays": facts["fingerprint"],
+    }
+
+
+def _facts(prepared: Path) -> dict[str, Any]:
+    file = prepared / "dataset.json"
+    try:
+        facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise UserError(f"{file}: cannot be read ({problem}); make it with `weckd prepare`") from problem
+    return facts
+
+
+def _read(lock: Path) -> dict[str, Any]:
+    try:
+        entries = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise UserError(f"{lock}: cannot be read ({problem}); restore it") from problem
+    if not isinstance(entries or {}, dict):
+        raise UserError(
+            f"{lock}: must hold an entry for each data set; restore it, or remove it and record anew"
+        )
+    return entries or {}
