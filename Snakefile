@@ -22,22 +22,26 @@ include: "rules/common.smk"
 
 rule all:
     input:
-        expand(
-            f"{RUN}/manifests/{{dataset}}/{{batch}}.json",
-            dataset=SUITE.datasets,
-            batch=SEEDS_OF_BATCH,
-        ),
-        expand(
-            f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
-            dataset=SUITE.datasets,
-            seed=SUITE.seeds,
-        ),
+        run_files("manifests/{dataset}/{batch}.json", SUITE),
+        run_files("predictions/{dataset}/seed{seed}.parquet", SUITE),
         AUDIT,
         expand(
             f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
         ),
         expand(
             f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]
+        ),
+
+
+rule readings:
+    input:
+        expand(
+            f"results/{READINGS.run}/tables/readings.{{kind}}",
+            kind=["csv", "md", "tex"],
+        ),
+        expand(
+            f"results/{READINGS.run}/figures/specification.{{kind}}",
+            kind=["svg", "png"],
         ),
 
 

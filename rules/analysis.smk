@@ -1,26 +1,14 @@
 # From predictions alone to tables and figures.
 
-PREDICTIONS = expand(
-    f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
-    dataset=SUITE.datasets,
-    seed=SUITE.seeds,
-)
+PREDICTIONS = run_files("predictions/{dataset}/seed{seed}.parquet", SUITE)
 
 
 rule tables:
     input:
-        suite=rules.suite.output[0],
+        suite=f"{RUN}/suite.json",
         predictions=PREDICTIONS,
-        splits=expand(
-            f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv",
-            dataset=SUITE.datasets,
-            seed=SUITE.seeds,
-        ),
-        manifests=expand(
-            f"{RUN}/manifests/{{dataset}}/{{batch}}.json",
-            dataset=SUITE.datasets,
-            batch=SEEDS_OF_BATCH,
-        ),
+        splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
+        manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
     output:
         expand(
             f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
@@ -37,7 +25,7 @@ rule tables:
 
 rule figures:
     input:
-        suite=rules.suite.output[0],
+        suite=f"{RUN}/suite.json",
         predictions=PREDICTIONS,
     output:
         report(
@@ -56,3 +44,30 @@ rule figures:
     shell:
         "weckd figures --suite {input.suite:q} --predictions {params.run:q}/predictions"
         " --out {params.run:q}/figures 2> {log:q}"
+
+
+rule specification:
+    """The readings of the paper, sorted by what they gain: a table and a specification curve."""
+    input:
+        suite=f"results/{READINGS.run}/suite.json",
+        predictions=run_files("predictions/{dataset}/seed{seed}.parquet", READINGS),
+    output:
+        expand(
+            f"results/{READINGS.run}/tables/readings.{{kind}}",
+            kind=["csv", "md", "tex"],
+        ),
+        report(
+            expand(
+                f"results/{READINGS.run}/figures/specification.{{kind}}",
+                kind=["svg", "png"],
+            ),
+            category="Figures",
+        ),
+    log:
+        f"results/{READINGS.run}/logs/specification.log",
+    params:
+        run=subpath(input.suite, parent=True),
+        source=source_digest(["analysis/*.py", "config.py", "methods/readings.py"]),
+    shell:
+        "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
+        " --out {params.run:q} 2> {log:q}"

@@ -1,6 +1,7 @@
 # Names and helpers that the rules share. Nothing heavy is imported here: this file is read at every start.
 
 import json
+import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -9,6 +10,7 @@ from weckd.errors import UserError
 from weckd.listing import run_summary
 from weckd.locks import take_run_lock
 from weckd.source import source_digest
+from weckd.readings_suite import readings_suite
 from weckd.suite_file import read_suite_files, resolve_suite
 
 TABLES = ["gains", "accuracy", "splits", "budgets", "checks"]
@@ -26,7 +28,11 @@ try:
 except UserError as problem:
     raise WorkflowError(str(problem)) from None
 
+READINGS = readings_suite(SUITE)
+SUITES = {suite.run: suite for suite in (SUITE, READINGS)}
+
 RUN = f"results/{SUITE.run}"
+ANY_RUN = "results/{run}"
 STORE = "results/fits"
 DOWNLOADS = "data"
 SKIPPING = "-skip-bad" if SUITE.skip_bad else ""
@@ -36,6 +42,7 @@ RECORDED = Path(workflow.basedir, "datasets.lock")
 
 
 wildcard_constraints:
+    run="|".join(map(re.escape, SUITES)),
     dataset=r"[a-z0-9_-]+",
     seed=r"\d+",
     batch=r"seeds\d+-\d+",
@@ -54,20 +61,44 @@ SEEDS_OF_BATCH = {batch_name(seeds): list(seeds) for seeds in BATCHES}
 BATCH_OF_SEED = {str(seed): batch_name(seeds) for seeds in BATCHES for seed in seeds}
 
 
+def plan_hash(wildcards):
+    """Return the hash of a run's analysis plan."""
+    return SUITES[wildcards.run].plan_hash
+
+
+def kind_option(wildcards):
+    """Return the option that asks for the suite of readings."""
+    return ["--readings"] if wildcards.run == READINGS.run else []
+
+
+def run_files(pattern, suite):
+    """Return a file for each data set, and seed or batch, of a run."""
+    folder = f"results/{suite.run}/{pattern}"
+    return expand(
+        folder, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH
+    )
+
+
 def batch_seeds(wildcards):
     """Return the seeds of a training job."""
     return SEEDS_OF_BATCH[wildcards.batch]
 
 
+def splits_folder(wildcards):
+    """Return the folder of a data set's split files."""
+    return f"results/{wildcards.run}/splits/{wildcards.dataset}"
+
+
 def batch_splits(wildcards):
     """Return the split files of a training job."""
-    folder = f"{RUN}/splits/{wildcards.dataset}"
+    folder = splits_folder(wildcards)
     return [f"{folder}/seed{seed}.csv" for seed in SEEDS_OF_BATCH[wildcards.batch]]
 
 
 def batch_manifest(wildcards):
     """Return the manifest that names a cell's fits."""
-    return f"{RUN}/manifests/{wildcards.dataset}/{BATCH_OF_SEED[wildcards.seed]}.json"
+    batch = BATCH_OF_SEED[wildcards.seed]
+    return f"results/{wildcards.run}/manifests/{wildcards.dataset}/{batch}.json"
 
 
 def changes_option():
@@ -89,7 +120,11 @@ def catalogue_option(wildcards):
 def source_file(wildcards):
     """Return the file that tells where a real data set lies; phantoms have none."""
     phantom = SUITE.facts[wildcards.dataset].phantom
-    return [] if phantom else [f"{DOWNLOADS}/{wildcards.dataset}/source-{SUITE.image_size}px.json"]
+    return (
+        []
+        if phantom
+        else [f"{DOWNLOADS}/{wildcards.dataset}/source-{SUITE.image_size}px.json"]
+    )
 
 
 def source_option(wildcards):

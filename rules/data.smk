@@ -3,18 +3,26 @@
 
 rule suite:
     output:
-        f"{RUN}/suite.json",
+        f"{ANY_RUN}/suite.json",
     log:
-        f"{RUN}/logs/suite.log",
+        f"{ANY_RUN}/logs/suite.log",
     params:
         files=[str(file) for file in SUITE_FILES],
         changes=changes_option(),
-        content=SUITE.plan_hash,
+        kind=kind_option,
+        content=plan_hash,
         source=source_digest(
-            ["config.py", "suite_file.py", "suite_schema.yaml", "data/catalogue.*"]
+            [
+                "config.py",
+                "suite_file.py",
+                "readings_suite.py",
+                "suite_schema.yaml",
+                "data/catalogue.*",
+                "methods/readings.py",
+            ]
         ),
     shell:
-        "weckd suite {params.files:q} {params.changes:q} --out {output:q} 2> {log:q}"
+        "weckd suite {params.files:q} {params.changes:q} {params.kind} --out {output:q} 2> {log:q}"
 
 
 rule fetch:
@@ -77,11 +85,11 @@ rule group:
         thumbnails=rules.prepare.output.thumbnails,
         index=rules.prepare.output.index,
     output:
-        groups=f"{RUN}/groups/{{dataset}}/groups.csv",
-        pairs=f"{RUN}/groups/{{dataset}}/pairs.csv",
-        clusters=f"{RUN}/groups/{{dataset}}/clusters.csv",
+        groups=f"{ANY_RUN}/groups/{{dataset}}/groups.csv",
+        pairs=f"{ANY_RUN}/groups/{{dataset}}/pairs.csv",
+        clusters=f"{ANY_RUN}/groups/{{dataset}}/clusters.csv",
     log:
-        f"{RUN}/logs/group/{{dataset}}.log",
+        f"{ANY_RUN}/logs/group/{{dataset}}.log",
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output.groups, parent=True),
@@ -132,12 +140,12 @@ rule split:
         groups=rules.group.output.groups,
     output:
         expand(
-            f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv",
+            f"{ANY_RUN}/splits/{{dataset}}/seed{{seed}}.csv",
             seed=SUITE.seeds,
             allow_missing=True,
         ),
     log:
-        f"{RUN}/logs/split/{{dataset}}.log",
+        f"{ANY_RUN}/logs/split/{{dataset}}.log",
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),

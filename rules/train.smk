@@ -10,18 +10,20 @@ rule train:
         facts=rules.prepare.output.facts,
         splits=batch_splits,
     output:
-        f"{RUN}/manifests/{{dataset}}/{{batch}}.json",
+        f"{ANY_RUN}/manifests/{{dataset}}/{{batch}}.json",
     log:
-        f"{RUN}/logs/train/{{dataset}}/{{batch}}.log",
+        f"{ANY_RUN}/logs/train/{{dataset}}/{{batch}}.log",
     threads: 1
     resources:
         mem_mb=4000,
     params:
         seeds=batch_seeds,
         prepared=subpath(input.images, parent=True),
-        splits=f"{RUN}/splits/{{dataset}}",
+        splits=splits_folder,
         store=STORE,
-        source=source_digest(["training/*.py", "methods/*.py", "seeds.py", "locks.py"]),
+        source=source_digest(
+            ["training/**/*.py", "methods/**/*.py", "seeds.py", "locks.py"]
+        ),
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
     shell:
         "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
@@ -32,11 +34,11 @@ rule train:
 rule gather:
     input:
         manifest=batch_manifest,
-        split=f"{RUN}/splits/{{dataset}}/seed{{seed}}.csv",
+        split=f"{ANY_RUN}/splits/{{dataset}}/seed{{seed}}.csv",
     output:
-        f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+        f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
     log:
-        f"{RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
+        f"{ANY_RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
     params:
         store=STORE,
         source=source_digest(["training/gather.py", "training/store.py"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from weckd.cli import main
+from weckd.methods.catalogue import METHODS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 COMMANDS = [
@@ -59,10 +60,65 @@ def test_lists(capsys):
     assert "phantom_blood_cells  Phantom of PBC blood cells" in text
     assert main(["datasets", "ear_chile"]) == 0
     assert "class          earwax_plug, earwax plug, Earwax plug, 220" in capsys.readouterr().out
+
+
+FITS = {
+    "weckd": "M3: D3; from M2; taught by M2 (T 4 -> 1, beta 1); 1 S",
+    "ensemble": "M3: D3; init, member 3; 1 S",
+    "one-step": "M2: D2+D3; from M1; taught by M1 (T 4, beta 1); 2 S",
+    "chain-plain": "M2: D2; from M1; taught by M1 (T 4, no attention); 1 S",
+    "chain-dense": "M3: D3; from M2; taught by M1 and M2 (T 4 -> 1, beta 1); 1 S",
+    "attention-only": "M2: D2; from M1; taught by M1 (T 4 -> 1, no divergence, beta 1); 1 S",
+    "born-again-pooled": "M3: D1+D2+D3; init, member 3; taught by M2 (T 4, beta 1); 1 S",
+    "decoupled": "M2: D2+D3; from M1; taught by M1 (decoupled 1 : 8, T 4); 2 S",
+    "mutual": "M1: D1+D2+D3; init; beside a peer from init, member 2 (T 1); 1.5 S",
+    "snapshot": "M3: D1+D2+D3; from M2; 1 S",
+    "full-converged": "M1: D1+D2+D3+rest; init; 10 S",
+    "permuted": "M1: D1+D2+D3+rest; init; labels shuffled; 3 S",
+    "majority": "class shares of D1+D2+D3+rest",
+}
+
+
+def test_methods_are_listed_with_their_fits_in_units_of_s(capsys):
     assert main(["methods"]) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert list(rows) == list(METHODS)
+    for name, text in FITS.items():
+        assert text in rows[name], name
+
+
+def test_a_suites_methods_and_readings_are_listed_with_their_steps(tmp_path, capsys):
+    file = tmp_path / "suite.json"
+    changed = "temperature=learned,attention=gate,mixing=additive,squared=no"
+    methods = f"methods=[mutual, pooled-2, '{changed}', 'start=fresh,subsets=overlapping']"
+    changes = [methods, "analysis={families: []}"]
+    assert main(["suite", str(CONFIG / "demo.yaml"), "--config", *changes, "--out", str(file)]) == 0
+    assert main(["methods", "--suite", str(file)]) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert list(rows) == ["mutual", "pooled-2", changed, "start=fresh,subsets=overlapping"]
+    assert "member 2 (T 1); 24" in rows["mutual"]  # 3 * 16 steps of two networks
+    assert "M1: D1+D2; init; 32" in rows["pooled-2"]
+    taught = "taught by M1 (T 1 -> 21 learned, beta 1, CE + alpha KL, without T^2); with gates; 16"
+    assert f"M2: D2; from M1; {taught}" in rows[changed]
+    assert "M3: E3; init; taught by M2 (T 4 -> 1, beta 1); 16" in rows["start=fresh,subsets=overlapping"]
+
+
+def rows_of(table):
+    """Return the text of each row of a grid by its first cell."""
+    rows, name = {}, ""
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and cells[0] != "method":
+            name = cells[0] or name
+            rows[name] = rows.get(name, "") + "\n" + " ".join(cells[1:])
+    return rows
+
+
+def test_readings_are_listed_with_their_number(capsys):
+    assert main(["readings"]) == 0
     text = capsys.readouterr().out
-    assert "M3: D3; from M2; taught by M2 (T 4 -> 1, beta 1); 1 S" in text
-    assert "M2: D2+D3; from M1; taught by M1 (T 4, beta 1); 2 S" in text
+    assert "| length      | 3                  | 1, 2, 4, 5, 6" in text
+    assert "17 readings differ from the reference in one choice; the whole grid has 4320." in text
 
 
 def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, capsys):

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _data_commands(commands)
     _training_commands(commands)
     _analysis_commands(commands)
+    _specification_command(commands)
     return parser
 
 
@@ -60,6 +61,9 @@ def _listing_commands(commands: _Commands) -> None:
     parser.add_argument("--suite", type=Path, help="suite.json whose steps to print (default: in units of S)")
     parser.set_defaults(run=_methods)
 
+    parser = commands.add_parser("readings", help="list what the paper leaves open, and each way to read it")
+    parser.set_defaults(run=_readings)
+
     parser = commands.add_parser(
         "show", help="print the main table of a finished run and where the rest lies"
     )
@@ -73,6 +77,7 @@ def _data_commands(commands: _Commands) -> None:
     parser.add_argument(
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
     )
+    parser.add_argument("--readings", action="store_true", help="the suite of readings in place of it")
     parser.add_argument("--out", type=Path, help="file to write (default: results/<run>/suite.json)")
     parser.set_defaults(run=_suite)
 
@@ -169,6 +174,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _specification_command(commands: _Commands) -> None:
+    parser = commands.add_parser("specification", help="the table and the curve of all readings")
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of a run of readings")
+    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
+    parser.set_defaults(run=_specification)
+
+
 def _suite_and_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
     parser.add_argument("--dataset", required=True)
@@ -195,6 +208,12 @@ def _methods(options: argparse.Namespace) -> None:
     print(method_table(load_suite(options.suite) if options.suite else None))
 
 
+def _readings(_: argparse.Namespace) -> None:
+    from weckd.listing import reading_table
+
+    print(reading_table())
+
+
 def _show(options: argparse.Namespace) -> None:
     from weckd.listing import run_summary
 
@@ -204,9 +223,11 @@ def _show(options: argparse.Namespace) -> None:
 def _suite(options: argparse.Namespace) -> None:
     from weckd.config import suite_json
     from weckd.files import write_text
+    from weckd.readings_suite import readings_suite
     from weckd.suite_file import parse_changes, resolve_suite
 
     suite = resolve_suite(options.files, parse_changes(options.config))
+    suite = readings_suite(suite) if options.readings else suite
     write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
 
 
@@ -304,3 +325,10 @@ def _figures(options: argparse.Namespace) -> None:
     from weckd.config import load_suite
 
     write_figures(load_suite(options.suite), options.predictions, options.out)
+
+
+def _specification(options: argparse.Namespace) -> None:
+    from weckd.analysis.specification import write_specification
+    from weckd.config import load_suite
+
+    write_specification(load_suite(options.suite), options.predictions, options.out)

@@ -116,6 +116,9 @@ class Suite:
     exclude_classes: dict[str, tuple[str, ...]]
     groups_threshold: float  # correlation of thumbnails above which two images are near-duplicates
     split: SplitSettings
+    readings: Literal["changes", "full"]  # one change each and some combinations, or the whole grid
+    readings_datasets: tuple[str, ...]
+    chain_length: int  # N, models in the chain
     backbone: BackboneSettings
     training: TrainingSettings
     augmentation: AugmentationSettings

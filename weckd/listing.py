@@ -7,8 +7,24 @@ from tabulate import tabulate
 from weckd.config import DistillationSettings, Suite
 from weckd.data.catalogue import Dataset, RecordFile, find_dataset, load_catalogue
 from weckd.errors import UserError
-from weckd.methods.catalogue import METHODS, Budget, suite_budget
-from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Method
+from weckd.methods.budget import Budget, suite_budget
+from weckd.methods.catalogue import METHODS, find_method
+from weckd.methods.readings import WHY_OPEN, choices, every_combination, one_change_each
+from weckd.methods.recipe import (
+    ClassFrequencies,
+    Decoupled,
+    Fit,
+    FixMatch,
+    Initial,
+    Loss,
+    MeanTeacher,
+    Method,
+    Mutual,
+    PseudoLabels,
+)
+
+_IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
+"""Two steps a stage, so that half a stage is a whole number."""
 
 
 def dataset_table(own: Path | None = None) -> str:
@@ -90,13 +106,13 @@ def _how_to_get(dataset: Dataset) -> str:
 
 def method_table(suite: Suite | None) -> str:
     """Return the methods with their fits; steps of a suite, or in units of S where none is given."""
-    budget = suite_budget(suite) if suite else Budget(1, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0))
+    budget = suite_budget(suite) if suite else _IN_UNITS_OF_S
     names = suite.methods if suite else tuple(METHODS)
-    unit = "" if suite else " S"
     rows = []
     for name in names:
-        method = METHODS[name](budget)
-        rows.append([name, method.role, _fits_text(method, unit), f"{method.steps()}{unit}", method.question])
+        method = find_method(name)(budget)
+        steps = _steps_text(method.steps(), budget)
+        rows.append([name, method.role, _fits_text(method, budget), steps, method.question])
     headers = [
         "method",
         "role",
@@ -107,29 +123,76 @@ def method_table(suite: Suite | None) -> str:
     return tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True)
 
 
-def _fits_text(method: Method, unit: str) -> str:
+def _steps_text(steps: int, budget: Budget) -> str:
+    return f"{steps / budget.steps:g} S" if budget is _IN_UNITS_OF_S else f"{steps}"
+
+
+def reading_table() -> str:
+    """Return each choice that the paper leaves open, its options (the reference first) and why it is open."""
+    rows = [
+        [name, str(options[0]), ", ".join(str(option) for option in options[1:]), WHY_OPEN[name]]
+        for name, options in choices().items()
+    ]
+    headers = ["choice", "reference (ours)", "other readings", "what in the paper leaves it open"]
+    table = tabulate(
+        rows, headers=headers, tablefmt="grid", disable_numparse=True, maxcolwidths=[None, None, 30, 60]
+    )
+    return (
+        f"{table}\n{len(one_change_each())} readings differ from the reference in one choice; the whole grid has "
+        f"{len(every_combination())}.\nRun them: snakemake --cores all readings (the grid: --config readings=full). "
+        "In a suite's methods a reading is named by what it changes, as 'start=fresh,attention=none'."
+    )
+
+
+def _fits_text(method: Method, budget: Budget) -> str:
     fits = method.fits()
     names = {fit: f"M{number}" for number, fit in enumerate(fits, start=1)}
-    lines = [_fit_text(fit, names, unit) for fit in fits]
+    lines = [_fit_text(fit, names, budget) for fit in fits]
     floors = [m for members in method.stages for m in members if isinstance(m, ClassFrequencies)]
     lines += [f"class shares of {'+'.join(member.parts)}" for member in floors]
     return "\n".join(lines)
 
 
-def _fit_text(fit: Fit, names: dict[Fit, str], unit: str) -> str:
+def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
     if isinstance(fit.start, Initial):
         start = "init" if fit.start.member == 1 else f"init, member {fit.start.member}"
     else:
         start = f"from {names[fit.start]}"
     text = f"{names[fit]}: {'+'.join(fit.parts)}; {start}"
-    if fit.teacher is not None and fit.distillation is not None:
-        first, last = fit.distillation.temperature
-        temperature = f"T {first:g}" if first == last else f"T {first:g} -> {last:g}"
-        attention = f", beta {fit.distillation.beta:g}" if fit.distillation.beta else ", no attention"
-        text += f"; taught by {names[fit.teacher]} ({temperature}{attention})"
+    if fit.loss is not None:
+        text += f"; {_loss_text(fit.loss, [names[teacher] for teacher in fit.teachers])}"
+    if fit.unlabelled:
+        text += f"; {'+'.join(fit.unlabelled)} without labels"
+    if fit.gate:
+        text += "; with gates"
     if fit.permute_labels:
         text += "; labels shuffled"
-    return f"{text}; {fit.steps}{unit}"
+    return f"{text}; {_steps_text(fit.steps, budget)}"
+
+
+def _loss_text(loss: Loss, teachers: list[str]) -> str:
+    by = f"taught by {' and '.join(teachers)}"
+    if isinstance(loss, PseudoLabels):
+        stand_ins = "decisions" if loss.hard else "probabilities"
+        return f"{by} ({stand_ins} as labels{', strong views' if loss.strong else ''})"
+    if isinstance(loss, MeanTeacher):
+        return f"consistent with its own average (weight {loss.weight:g}, decay {loss.decay:g})"
+    if isinstance(loss, FixMatch):
+        return f"decisions of {loss.threshold:g} and more as labels of strong views (weight {loss.weight:g})"
+    if isinstance(loss, Mutual):
+        return f"beside a peer from init, member {loss.peer.member} (T {loss.temperature:g})"
+    if isinstance(loss, Decoupled):
+        return f"{by} (decoupled {loss.target:g} : {loss.others:g}, T {loss.temperature:g})"
+    shown = loss.temperature
+    if shown.schedule == "constant":
+        temperature = f"T {shown.first:g}"
+    else:
+        curve = "" if shown.schedule == "linear" else f" {shown.schedule}"
+        temperature = f"T {shown.first:g} -> {shown.last:g}{curve}"
+    divergence = "" if loss.alpha else ", no divergence"
+    attention = f", beta {loss.beta:g}" if loss.beta else ", no attention"
+    form = "" if loss.mixing == "convex" else ", CE + alpha KL"
+    return f"{by} ({temperature}{divergence}{attention}{form}{'' if loss.squared else ', without T^2'})"
 
 
 def run_summary(folder: Path) -> str:

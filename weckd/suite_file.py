@@ -15,7 +15,15 @@ from weckd.methods.catalogue import find_method
 
 SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
 # Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.
-NEUTRAL_KEYS = ("seeds_per_job", "data_root", "catalogue")
+NEUTRAL_KEYS = ("seeds_per_job", "data_root", "catalogue", "readings", "readings_datasets")
+
+DEFAULTS: Mapping[str, Any] = {
+    "data_root": None,
+    "catalogue": None,
+    "skip_bad": False,
+    "exclude_classes": {},
+    "readings": "changes",
+}
 
 
 def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
@@ -125,7 +133,9 @@ def _parsed(text: str) -> Any:
 
 def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return the values with defaults filled in, or raise a UserError that names every wrong key."""
-    complete = {"data_root": None, "catalogue": None, "skip_bad": False, "exclude_classes": {}, **values}
+    complete = {**DEFAULTS, "readings_datasets": values.get("datasets"), **values}
+    if isinstance(complete.get("split"), Mapping):  # the chain is as long as there are subsets, unless told
+        complete.setdefault("chain_length", complete["split"].get("stages"))
     problems = sorted(
         jsonschema.Draft202012Validator(schema).iter_errors(complete), key=lambda e: [str(p) for p in e.path]
     )
@@ -141,9 +151,19 @@ def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) 
 
 def _suite(values: Mapping[str, Any], run: str) -> Suite:
     own = Path(values["catalogue"]) if values["catalogue"] else None
+    if values["chain_length"] > values["split"]["stages"]:
+        raise UserError(
+            f"chain_length: {values['chain_length']} models need as many subsets; split.stages is "
+            f"{values['split']['stages']}"
+        )
     facts = {key: _facts(key, own, values["exclude_classes"].get(key, ())) for key in values["datasets"]}
     for method in values["methods"]:
         find_method(method)
+    strangers = [key for key in values["readings_datasets"] if key not in values["datasets"]]
+    if strangers:
+        raise UserError(
+            f"readings_datasets: {strangers[0]} is not one of the suite's datasets; name it there too"
+        )
     analysis = values["analysis"]
     for family in analysis["families"]:
         for method in (family["method"], *family["references"]):

@@ -16,7 +16,6 @@ def fit(parts, steps, steps_run=None, status="finished"):
 
 def manifest(seeds, d3=10, m2=None):
     cell = {
-        "images_of_part": {"D1": 12, "D2": 11, "D3": d3, "rest": 70, "validation": 20, "test": 30},
         "fits": {
             "m1": fit(["D1"], 24),
             "m2": m2 or fit(["D2"], 24),
@@ -25,11 +24,11 @@ def manifest(seeds, d3=10, m2=None):
             "o": fit(["D2", "D3"], 48),
         },
         "methods": {
-            "weckd": {"fits": ["m1", "m2", "m3"]},
-            "single": {"fits": ["m1"]},
-            "pooled": {"fits": ["p"]},
-            "one-step": {"fits": ["m1", "o"]},
-            "majority": {"fits": []},
+            "weckd": {"fits": ["m1", "m2", "m3"], "labels": 12 + 11 + d3},
+            "single": {"fits": ["m1"], "labels": 12},
+            "pooled": {"fits": ["p"], "labels": 12 + 11 + d3},
+            "one-step": {"fits": ["m1", "o"], "labels": 12 + 11 + d3},
+            "majority": {"fits": [], "labels": 0},
         },
     }
     return {"seeds": {str(seed): cell for seed in seeds}}

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from weckd.data.catalogue import load_catalogue
-from weckd.data.groups import assign_groups, near_duplicate_groups
+from weckd.data.duplicates import near_duplicates
+from weckd.data.groups import assign_groups
 from weckd.data.phantoms import PLANS, class_counts, draw
 from weckd.data.phantoms.frame import Frame
 from weckd.data.phantoms.otoscopy import draw_ear
@@ -50,7 +51,7 @@ def test_counts_shapes_and_classes(phantoms, key):
 def test_grouping_finds_exactly_what_was_planted(phantoms, key):
     phantom = phantoms[key]
     index = pd.DataFrame({"image_id": phantom.image_ids, "given_group": phantom.given_groups})
-    found = assign_groups(index, phantom.thumbnails, 0.97)["group_id"].tolist()
+    found = assign_groups(index, near_duplicates(phantom.thumbnails, 0.97).pairs.rows)["group_id"].tolist()
     pairs = set(zip(found, phantom.planted_groups, strict=True))
     assert len(pairs) == len(set(found)) == len(set(phantom.planted_groups))
     sizes = Counter(Counter(phantom.planted_groups).values())
@@ -94,7 +95,7 @@ def test_patients_are_given_in_the_mri_set_only(phantoms):
     mri = phantoms["phantom_brain_mri"]
     assert mri.given_groups == mri.planted_groups
     # Slices of a patient need not look alike: clusters alone would tear patients apart.
-    assert near_duplicate_groups(mri.thumbnails, 0.97).max() + 1 > len(set(mri.given_groups))
+    assert near_duplicates(mri.thumbnails, 0.97).clusters(0.97).max() + 1 > len(set(mri.given_groups))
     assert (mri.images[..., 0].astype(int) - mri.images[..., 1]).std() < 10  # grey but for sensor noise
 
 
@@ -125,7 +126,7 @@ def test_a_plan_repeats_byte_for_byte_and_depends_on_its_key(key):
     counts = dict.fromkeys(plan.weights, 3)
 
     def bytes_of(name):
-        pictures = plan_pictures(name, counts, plan.drawing, plan.frames, alike=not plan.patients)
+        pictures = plan_pictures(name, counts, plan.drawing, plan.frames, not plan.patients, {})
         return [picture.small.tobytes() for picture in pictures]
 
     first = bytes_of(key)

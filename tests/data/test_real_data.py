@@ -11,6 +11,7 @@ from PIL import Image
 
 from weckd.config import SplitSettings
 from weckd.data.catalogue import find_dataset
+from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups
 from weckd.data.index import read_index
 from weckd.data.origin import Origin
@@ -58,13 +59,13 @@ def test_the_chilean_set_repeats_images_within_and_across_its_official_splits(ch
     training = {pixel for pixel, part in zip(pixels, official, strict=True) if part == "train"}
     assert sum(part == "test" and p in training for p, part in zip(pixels, official, strict=True)) == 68
     # Identical pixels share a group, and so one part of every split.
-    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
+    groups = assign_groups(chile.index, near_duplicates(chile.thumbnails, 0.97).pairs.rows)
     assert pd.Series(groups["group_id"].to_numpy()).groupby(pixels).nunique().max() == 1
 
 
 @needs_real_images
 def test_near_duplicate_clusters_of_the_chilean_set(chile):
-    groups = assign_groups(chile.index, chile.thumbnails, 0.97)
+    groups = assign_groups(chile.index, near_duplicates(chile.thumbnails, 0.97).pairs.rows)
     assert groups["group_id"].nunique() == 396  # published measurement: about 390
     assert groups.groupby("group_id").size().max() == 16
     classes = tuple(entry.key for entry in find_dataset("ear_chile").classes)
@@ -92,7 +93,7 @@ def test_the_stress_set_is_decoded_whole(tmp_path):
 def test_white_blood_cells_are_split_once_the_single_basophil_is_left_out(tmp_path):
     images, thumbnails, index = prepared("wbc_zheng", tmp_path, 64)
     assert (len(images), len({image.tobytes() for image in images})) == (300, 299)
-    groups = assign_groups(index, thumbnails, 0.97)
+    groups = assign_groups(index, near_duplicates(thumbnails, 0.97).pairs.rows)
     classes = tuple(entry.key for entry in find_dataset("wbc_zheng").classes)
     with pytest.raises(
         UserError, match=r"class basophil has 1 groups.*exclude_classes: \{wbc_zheng: \[basop"

@@ -3,13 +3,14 @@ import pandas as pd
 import pytest
 
 from weckd.config import SplitSettings
-from weckd.data.splits import draw_split, read_split, write_splits
+from weckd.data.index import COLUMNS as INDEX_COLUMNS
+from weckd.data.splits import draw_split, part_rows, read_split, write_splits
 from weckd.errors import UserError
 from weckd.files import write_text
 
 SETTINGS = SplitSettings(seed=2025)
 SEEDS = range(1, 21)
-HEADER = "image_id,group_id,class,y,part\n"
+HEADER = "image_id,group_id,class,y,part,draws\n"
 TINY = """\
 a/00-0.png,a00,a,0,validation
 a/01-0.png,a01,a,0,D2
@@ -64,9 +65,31 @@ def test_a_tiny_split_as_it_is_written():
     # 15 % for validation are 0.9, so one; of the five left, 10 % a stage are 0.5, so one each; two remain.
     index, groups = collection({"a": [1] * 9, "b": [1] * 9})
     split = parts(index, groups, "ab").sort_values("image_id")
-    assert split.to_csv(index=False, lineterminator="\n") == HEADER + TINY
+    written = split.drop(columns="draws").to_csv(index=False, lineterminator="\n")
+    assert written == HEADER.replace(",draws", "") + TINY
     counts = split.groupby(["class", "part"]).size().unstack().loc["a"].to_dict()
     assert counts == {"D1": 1, "D2": 1, "D3": 1, "rest": 2, "test": 3, "validation": 1}
+
+
+def test_overlapping_draws_are_as_large_as_the_stages_and_drawn_each_for_itself():
+    index, groups = collection({"a": [1] * 300, "b": [2] * 150})
+    split = parts(index, groups, "ab")
+    rows = part_rows(split)
+    assert list(rows) == ["D1", "D2", "D3", "E2", "E3", "rest", "test", "validation"]
+    held_out = {*rows["test"], *rows["validation"]}
+    for draw in ("E2", "E3"):
+        assert len(rows[draw]) == len(rows["D2"])
+        assert not held_out & set(rows[draw])
+        assert split.loc[rows[draw]].groupby("class").size().tolist() == [20, 20]  # 10 % of 204 each
+        assert (
+            split[split["group_id"].isin(split.loc[rows[draw], "group_id"])].index.tolist()
+            == rows[draw].tolist()
+        )
+    # They overlap with the disjoint stages and with each other as chance has it: 10 % of 40 each.
+    assert 0 < len(set(rows["E2"]) & {*rows["D1"], *rows["D2"], *rows["D3"]}) < 30
+    assert set(rows["E2"]) != set(rows["E3"])
+    again = parts(index, groups, "ab", settings=SplitSettings(seed=2025, stages=2))
+    assert part_rows(again)["E2"].tolist() == rows["E2"].tolist()  # a further stage changes no draw
 
 
 def test_the_smallest_class_that_can_be_split():
@@ -236,7 +259,8 @@ def test_an_image_without_group_is_refused():
 
 def test_files_of_all_seeds(tmp_path):
     index, groups = collection(uneven())
-    write_text(tmp_path / "prepared" / "index.csv", index.to_csv(index=False))
+    full = index.reindex(columns=list(INDEX_COLUMNS), fill_value="")
+    write_text(tmp_path / "prepared" / "index.csv", full.to_csv(index=False))
     write_text(tmp_path / "groups.csv", groups.to_csv(index=False))
 
     def write(seeds, out):
@@ -254,23 +278,28 @@ def test_files_of_all_seeds(tmp_path):
 
 def test_names_are_read_as_they_stand(tmp_path):
     file = tmp_path / "seed1.csv"
-    write_text(file, HEADER + "1.0,007,no,0,test\nNA,1e3,NaN,1,D1\n")
+    write_text(file, HEADER + "1.0,007,no,0,test,\nNA,1e3,NaN,1,D1,E2\n")
     split = read_split(file)
-    assert split.to_numpy().tolist() == [["1.0", "007", "no", 0, "test"], ["NA", "1e3", "NaN", 1, "D1"]]
+    assert split.to_numpy().tolist() == [
+        ["1.0", "007", "no", 0, "test", ""],
+        ["NA", "1e3", "NaN", 1, "D1", "E2"],
+    ]
     assert split["y"].dtype == np.int64
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("i,g,a,0,test\ni,g,a,0,test\n", "image i stands twice"),
-        ("i,g,a,-1,test\n", "image i has y '-1', which is no class's number"),
-        ("i,g,a,,test\n", "image i has y '', which is no class's number"),
-        ("i,g,a,0,train\n", "image i is in an unknown part 'train'"),
-        ("i,g,a,0,D0\n", "image i is in an unknown part 'D0'"),
-        ("h,f,a,0,rest\ni,g,a,0,D1\nj,g,a,0,D2\n", "group g crosses parts; a group must stay together"),
-        ("i,g,a,0,test\nj,h,a,1,test\n", "class a has more than one y"),
-        ("i,g,a,0,test\nj,h,b,0,test\n", "y 0 stands for more than one class"),
+        ("i,g,a,0,test,\ni,g,a,0,test,\n", "image i stands twice"),
+        ("i,g,a,-1,test,\n", "image i has y '-1', which is no class's number"),
+        ("i,g,a,,test,\n", "image i has y '', which is no class's number"),
+        ("i,g,a,0,train,\n", "image i is in an unknown part 'train'"),
+        ("i,g,a,0,D0,\n", "image i is in an unknown part 'D0'"),
+        ("h,f,a,0,rest,\ni,g,a,0,D1,\nj,g,a,0,D2,\n", "group g crosses parts; a group must stay together"),
+        ("i,g,a,0,rest,D2\n", "image i is in unknown draws 'D2'"),
+        ("i,g,a,0,validation,E2\n", "image i is held out, and in a draw for training (E2)"),
+        ("i,g,a,0,test,\nj,h,a,1,test,\n", "class a has more than one y"),
+        ("i,g,a,0,test,\nj,h,b,0,test,\n", "y 0 stands for more than one class"),
     ],
 )
 def test_a_wrong_split_file_is_refused(tmp_path, rows, message):
@@ -287,6 +316,6 @@ def test_a_file_that_is_no_split_is_refused(tmp_path):
         read_split(file)
     write_text(file, "image_id,part\n")
     with pytest.raises(
-        UserError, match="columns must be image_id,group_id,class,y,part; make it with `weckd"
+        UserError, match="columns must be image_id,group_id,class,y,part,draws; make it with `weckd"
     ):
         read_split(file)

@@ -4,23 +4,29 @@ import pytest
 
 from weckd.config import DistillationSettings
 from weckd.errors import UserError
-from weckd.methods.catalogue import METHODS, Budget, find_method
-from weckd.methods.recipe import ClassFrequencies, Distillation, Fit, Initial
-from weckd.methods.temperature import temperature_at
+from weckd.methods.budget import Budget
+from weckd.methods.catalogue import METHODS, find_method
+from weckd.methods.recipe import ClassFrequencies, Decoupled, Distillation, Fit, Initial, Mutual, Temperature
 
 S = 40
-BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0))
-ANNEALED = Distillation(0.5, 2.0, (4.0, 1.0))
-CONSTANT = Distillation(0.5, 2.0, (3.0, 3.0))
-PLAIN = Distillation(0.5, 0.0, (3.0, 3.0))
+BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 3)
+FALLING, LEVEL = Temperature("linear", 4.0, 1.0), Temperature("constant", 3.0, 3.0)
+ANNEALED = Distillation(0.5, 2.0, FALLING)
+CONSTANT = Distillation(0.5, 2.0, LEVEL)
 M1 = Fit(("D1",), S)
-TRAINING = ("D1", "D2", "D3", "rest")
+POOLED = ("D1", "D2", "D3")
+TRAINING = (*POOLED, "rest")
 
 
 def chain(loss):
-    m2 = Fit(("D2",), S, M1, M1 if loss else None, loss)
-    m3 = Fit(("D3",), S, m2, m2 if loss else None, loss)
+    m2 = Fit(("D2",), S, M1, (M1,) if loss else (), loss)
+    m3 = Fit(("D3",), S, m2, (m2,) if loss else (), loss)
     return ((M1,), (m2,), (m3,))
+
+
+def dense():
+    m1, m2, _ = (fit for (fit,) in chain(ANNEALED))
+    return ((m1,), (m2,), (Fit(("D3",), S, m2, (m1, m2), ANNEALED),))
 
 
 def ensemble():
@@ -28,62 +34,173 @@ def ensemble():
     return (members[:1], members[:2], members)
 
 
-def born_again():
-    second = Fit(("D1",), S, Initial(2), M1, CONSTANT)
-    return ((M1,), (second,), (Fit(("D1",), S, Initial(3), second, CONSTANT),))
+def born_again(parts):
+    first = Fit(parts, S)
+    second = Fit(parts, S, Initial(2), (first,), CONSTANT)
+    return ((first,), (second,), (Fit(parts, S, Initial(3), (second,), CONSTANT),))
+
+
+def one_step(loss):
+    return ((M1,), (Fit(("D2", "D3"), 2 * S, M1, (M1,), loss),))
+
+
+def snapshot():
+    first = Fit(POOLED, S)
+    second = Fit(POOLED, S, first)
+    third = Fit(POOLED, S, second)
+    return ((first,), (first, second), (first, second, third))
 
 
 EXPECTED = {
     "weckd": chain(ANNEALED),
     "single": ((M1,),),
     "single-long": ((Fit(("D1",), 3 * S),),),
-    "pooled": ((Fit(("D1", "D2", "D3"), 3 * S),),),
+    "pooled": ((Fit(POOLED, 3 * S),),),
     "sequential": chain(None),
     "ensemble": ensemble(),
-    "one-step": ((M1,), (Fit(("D2", "D3"), 2 * S, M1, M1, CONSTANT),)),
-    "chain-plain": chain(PLAIN),
-    "born-again": born_again(),
+    "one-step": one_step(CONSTANT),
+    "chain-plain": chain(Distillation(0.5, 0.0, LEVEL)),
+    "chain-dense": dense(),
+    "attention-only": chain(Distillation(0.0, 2.0, FALLING)),
+    "born-again": born_again(("D1",)),
+    "born-again-pooled": born_again(POOLED),
+    "decoupled": one_step(Decoupled(1.0, 8.0, 4.0, 20 / 240)),
+    "mutual": ((Fit(POOLED, 3 * S // 2, loss=Mutual(Initial(2), 1.0)),),),
+    "snapshot": snapshot(),
     "full": ((Fit(TRAINING, 3 * S),),),
     "full-converged": ((Fit(TRAINING, 10 * S),),),
     "permuted": ((Fit(TRAINING, 3 * S, permute_labels=True),),),
     "majority": ((ClassFrequencies(TRAINING),),),
 }
-STEPS = dict.fromkeys(EXPECTED, 3 * S) | {"single": S, "full-converged": 10 * S, "majority": 0}
+SEMI_SUPERVISED = ("pseudo-label", "noisy-student", "mean-teacher", "fixmatch")
+STEPS = dict.fromkeys([*EXPECTED, *SEMI_SUPERVISED], 3 * S)
+STEPS |= {"single": S, "full-converged": 10 * S, "majority": 0}
 
 
-@pytest.mark.parametrize("name", METHODS)
+def all_fits():
+    return list(dict.fromkeys(fit for declare in METHODS.values() for fit in declare(BUDGET).fits()))
+
+
+def test_these_are_all_the_methods():
+    assert set(METHODS) == set(STEPS)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
 def test_method_is_declared_as_in_the_table(name):
     method = find_method(name)(BUDGET)
     assert method.name == name
     assert method.stages == EXPECTED[name]
-    assert method.steps() == STEPS[name]
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_all_stand_on_equal_steps_but_the_reference_the_bar_and_the_floor(name):
+    assert find_method(name)(BUDGET).steps() == STEPS[name]
+
+
+def test_two_networks_that_are_trained_at_once_count_twice():
+    (fit,) = find_method("mutual")(BUDGET).fits()
+    assert (fit.steps, fit.networks) == (60, 2)
+
+
+def test_roles_say_what_a_method_is_for():
+    roles = {}
+    for name, declare in METHODS.items():
+        roles.setdefault(declare(BUDGET).role, []).append(name)
+    assert roles.pop("control") == [
+        "single-long",
+        "pooled",
+        "sequential",
+        "ensemble",
+        "one-step",
+        "chain-plain",
+        "chain-dense",
+        "attention-only",
+        "born-again",
+        "born-again-pooled",
+    ]
+    assert roles == {
+        "chain": ["weckd"],
+        "reference": ["single"],
+        "rival": ["decoupled", "mutual", "snapshot"],
+        "semi-supervised": list(SEMI_SUPERVISED),
+        "bar": ["full", "full-converged"],
+        "check": ["permuted"],
+        "floor": ["majority"],
+    }
 
 
 def test_parents_come_first_and_equal_fits_are_one():
-    fits = list(dict.fromkeys(f for declare in METHODS.values() for f in declare(BUDGET).fits()))
-    assert len(fits) == 17
+    fits = all_fits()
     for fit in fits:
         assert all(fits.index(parent) < fits.index(fit) for parent in fit.parents())
-    # 35 S in place of the 40 S that the methods would take apart.
-    assert sum(fit.steps for fit in fits) == 35 * S
+    # 20 methods of 3 S, one of S and one of 10 S are 71 S apart. M1 and M2, and S steps on all labels of the stages,
+    # are shared by many: 32 fits and 58 S together.
+    assert len(fits) == 32
+    assert sum(STEPS.values()) == 71 * S
+    assert sum(fit.steps * fit.networks for fit in fits) == 58 * S
 
 
 def test_ingredients_tell_fits_apart():
-    fits = {f for declare in METHODS.values() for f in declare(BUDGET).fits()}
+    fits = all_fits()
     assert len({str(fit.ingredients()) for fit in fits}) == len(fits)
 
 
-def test_teacher_and_loss_go_together():
-    with pytest.raises(ValueError, match="a teacher and a distillation loss, or neither"):
-        Fit(("D2",), S, M1, M1)
+def test_parents_are_the_start_and_the_teachers_in_their_order():
+    m2 = Fit(("D2",), S, M1, (M1,), ANNEALED)
+    assert M1.parents() == ()
+    assert Fit(("D3",), S, m2, (M1, m2), ANNEALED).parents() == (m2, M1, m2)
+    assert Fit(("D3",), S, Initial(2), (m2,), ANNEALED).parents() == (m2,)
+    assert find_method("chain-dense")(BUDGET).fits() == (M1, m2, Fit(("D3",), S, m2, (M1, m2), ANNEALED))
 
 
-def test_unknown_method_names_the_known_ones():
-    with pytest.raises(UserError, match=r"no method 'wekd'; did you mean 'weckd'\? .*single-long, pooled"):
-        find_method("wekd")
+@pytest.mark.parametrize(
+    ("teachers", "loss"),
+    [((M1,), None), ((), ANNEALED), ((), Decoupled(1, 8, 4, 0)), ((M1,), Mutual(Initial(2), 1))],
+)
+def test_teachers_and_loss_go_together(teachers, loss):
+    with pytest.raises(ValueError, match="a fit has teachers and a distillation loss, or neither"):
+        Fit(("D2",), S, M1, teachers, loss)
 
 
-def test_temperature_is_linear_in_the_step():
-    assert [temperature_at(step, 4, (4.0, 1.0)) for step in range(4)] == [4.0, 3.0, 2.0, 1.0]
-    assert [temperature_at(step, 3, (3.0, 3.0)) for step in range(3)] == [3.0, 3.0, 3.0]
-    assert temperature_at(0, 1, (4.0, 1.0)) == 4.0
+def test_with_more_subsets_than_models_the_rest_of_the_labels_stays_whole():
+    budget = Budget(S, 3, 10, BUDGET.losses, 6)
+    assert find_method("weckd")(budget).stages == EXPECTED["weckd"]
+    assert find_method("pooled")(budget).stages == EXPECTED["pooled"]
+    everything = ("D1", "D2", "D3", "D4", "D5", "D6", "rest")
+    assert find_method("full")(budget).stages == ((Fit(everything, 3 * S),),)
+    assert find_method("majority")(budget).stages == ((ClassFrequencies(everything),),)
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 6])
+def test_a_pooled_control_has_the_labels_and_the_steps_of_a_chain_of_its_length(length):
+    method = find_method(f"pooled-{length}")(Budget(S, 3, 10, BUDGET.losses, 6))
+    parts = ("D1", "D2", "D3", "D4", "D5", "D6")[:length]
+    assert method.name == f"pooled-{length}"
+    assert method.stages == ((Fit(parts, length * S),),)
+
+
+def test_a_reading_is_found_by_its_name():
+    method = find_method("start=fresh")(BUDGET)
+    assert (method.name, method.role, method.question) == (
+        "start=fresh",
+        "reading",
+        "the chain, read with start=fresh",
+    )
+    assert method.steps() == 3 * S
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "wekd",
+            r"no method 'wekd'; did you mean 'weckd'\? Known methods: weckd, single, single-long, pooled",
+        ),
+        ("pooled-7", r"no method 'pooled-7'; did you mean 'pooled'\?"),
+        ("qqq", r"no method 'qqq' Known methods: weckd"),
+        ("begin=fresh", r"method 'begin=fresh': no choice 'begin'; known: start, teachers, temperature"),
+    ],
+)
+def test_an_unknown_method_names_the_known_ones(name, message):
+    with pytest.raises(UserError, match=message):
+        find_method(name)

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
-from weckd.methods.recipe import Distillation, Fit
+from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
 from weckd.training import fit_loop
-from weckd.training.backbone import attention_indices, build_backbone, initial_state, normalisation
+from weckd.training.backbone import initial_state
 from weckd.training.device import prepare_device
-from weckd.training.fit_loop import CellData, Networks, run_fit
+from weckd.training.fit_loop import CellData, run_fit
+from weckd.training.gate import with_gates
+from weckd.training.networks import Networks
 
 BACKBONE = BackboneSettings("test_resnet", "random")
 TRAINING = TrainingSettings(
@@ -27,16 +29,27 @@ AUGMENTATION = AugmentationSettings(
     flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
 )
 M1 = Fit(("D1",), 6)
-LOSS = Distillation(alpha=0.5, beta=1.0, temperature=(4.0, 1.0))
-M2 = Fit(("D2",), 6, M1, M1, LOSS)
+LOSS = Distillation(alpha=0.5, beta=1.0, temperature=Temperature("linear", 4.0, 1.0))
+M2 = Fit(("D2",), 6, M1, (M1,), LOSS)
+DENSE = replace(M2, teachers=(M1, Fit(("D1",), 6, Initial(2))))
+GATED_M1 = replace(M1, gate=True)
+GATED_M2 = Fit(("D2",), 6, GATED_M1, (GATED_M1,), LOSS, gate=True)
+LEARNED = replace(M2, loss=replace(LOSS, temperature=Temperature("learned", 1.0, 21.0)))
+DECOUPLED = replace(M2, loss=Decoupled(1.0, 8.0, 4.0, 0.5))
+PEERS = Fit(("D1", "D2", "rest"), 6, loss=Mutual(Initial(2), 1.0))
+TAUGHT = {
+    "one teacher": M2,
+    "two teachers": DENSE,
+    "gates": GATED_M2,
+    "learned temperature": LEARNED,
+    "decoupled": DECOUPLED,
+}
 
 
 @pytest.fixture(scope="module")
 def networks():
     prepare_device()
-    student, teacher = build_backbone("test_resnet", 3), build_backbone("test_resnet", 3)
-    teacher.requires_grad_(False)
-    return Networks(student, teacher, normalisation(student), attention_indices(student, 32))
+    return Networks(BACKBONE, 3, 32, TRAINING.batchnorm_momentum, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +76,33 @@ def data():
     )
 
 
+class Recorded(torch.optim.AdamW):
+    """The optimiser of a fit, whose parameter groups a test may look at."""
+
+    def __init__(self, groups):
+        super().__init__(groups, lr=TRAINING.learning_rate, fused=True)
+
+
 def start(member=1):
     return initial_state(BACKBONE, 3, 1, member)
 
 
-def train(fit, data, networks, state=None, teacher=None):
+def first_state(fit, member=1):
+    return with_gates(start(member), 2) if fit.gate else start(member)
+
+
+def train(fit, data, networks, state=None, teachers=(), peer=None):
     counted = []
     result = run_fit(
-        fit, data, networks, state or start(), teacher, TRAINING, AUGMENTATION, lambda: counted.append(1)
+        fit,
+        data,
+        networks,
+        state or start(),
+        teachers,
+        peer,
+        TRAINING,
+        AUGMENTATION,
+        lambda: counted.append(1),
     )
     assert len(counted) == result.record["steps_run"]
     return result
@@ -87,29 +119,36 @@ def test_it_learns_and_records_what_it_did(data, networks):
     assert result.record["loss_last"] < 0.3 < result.record["loss_first"]
 
 
-def test_same_fit_same_bytes_whatever_ran_before(data, networks):
-    first = train(M1, data, networks)
+@pytest.mark.parametrize("fit", [M1, GATED_M2, LEARNED, DECOUPLED, PEERS])
+def test_same_fit_same_bytes_whatever_ran_before(fit, data, networks):
+    arguments = first_state(fit), [first_state(fit, 2)] * len(fit.teachers), start(2)
+    first = train(fit, data, networks, *arguments)
     train(Fit(("rest",), 9), data, networks, start(2))
-    second = train(M1, data, networks)
+    train(PEERS, data, networks, peer=start(3))
+    second = train(fit, data, networks, *arguments)
     assert first.logits["test"].tobytes() == second.logits["test"].tobytes()
     assert all(torch.equal(first.state[key], second.state[key]) for key in first.state)
 
 
-def test_teacher_is_bit_identical_afterwards_and_in_eval_mode(data, networks):
-    m1 = train(M1, data, networks)
-    before = {key: value.clone() for key, value in m1.state.items()}
-    m2 = train(M2, data, networks, m1.state, m1.state)
-    teacher = networks.teacher.state_dict()
-    assert not networks.teacher.training
-    assert all(torch.equal(before[key], teacher[key]) for key in before)  # BatchNorm statistics too
-    assert all(torch.equal(before[key], m1.state[key]) for key in before)
-    assert not torch.equal(m2.state["conv1.0.weight"], before["conv1.0.weight"])
+@pytest.mark.parametrize("fit", TAUGHT.values(), ids=TAUGHT)
+def test_teachers_are_bit_identical_afterwards_and_in_eval_mode(fit, data, networks):
+    states = [first_state(fit, member) for member in (2, 3)][: len(fit.teachers)]
+    before = [{key: value.clone() for key, value in state.items()} for state in states]
+    result = train(fit, data, networks, first_state(fit), states)
+    for number, (state, kept) in enumerate(zip(states, before, strict=True), start=1):
+        network = networks._module(f"teacher {number}", fit.gate)
+        teacher = network.state_dict()
+        assert not any(module.training for module in network.modules())
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+        assert all(torch.equal(kept[key], teacher[key]) for key in kept)  # BatchNorm statistics too
+        assert all(torch.equal(kept[key], state[key]) for key in kept)
+    assert not torch.equal(result.state["conv1.0.weight"], first_state(fit)["conv1.0.weight"])
 
 
 def test_student_trains_in_train_mode(data, networks):
     # Its BatchNorm statistics move although the fit before ended in an evaluation.
     train(M1, data, networks)
-    assert not networks.student.training
+    assert not networks._module("student", gate=False).training
     result = train(M1, data, networks)
     assert int(result.state["bn1.num_batches_tracked"]) == 6
 
@@ -118,16 +157,75 @@ def test_each_term_of_the_loss_changes_the_result(data, networks):
     m1 = train(M1, data, networks)
     fits = [
         M2,
-        replace(M2, distillation=replace(LOSS, alpha=0.0)),
-        replace(M2, distillation=replace(LOSS, beta=0.0)),
-        replace(M2, distillation=replace(LOSS, temperature=(4.0, 4.0))),
+        *(
+            replace(M2, loss=replace(LOSS, **{name: value}))
+            for name, value in (
+                ("alpha", 0.0),
+                ("beta", 0.0),
+                ("temperature", Temperature("constant", 4.0, 4.0)),
+                ("temperature", Temperature("cosine", 4.0, 1.0)),
+                ("temperature", Temperature("exponential", 4.0, 1.0)),
+                ("temperature", Temperature("learned", 1.0, 21.0)),
+                ("mixing", "additive"),
+                ("squared", False),
+            )
+        ),
+        DECOUPLED,
         Fit(("D2",), 6, M1),
     ]
     bytes_of = {
-        train(f, data, networks, m1.state, m1.state if f.teacher else None).logits["test"].tobytes()
+        train(f, data, networks, m1.state, [m1.state] if f.teachers else []).logits["test"].tobytes()
         for f in fits
     }
     assert len(bytes_of) == len(fits)
+
+
+def test_a_second_teacher_changes_the_result_and_two_equal_ones_do_not(data, networks):
+    m1, other = train(M1, data, networks), train(M1, data, networks, start(2))
+    one = train(M2, data, networks, m1.state, [m1.state]).logits["test"]
+    twice = train(DENSE, data, networks, m1.state, [m1.state, m1.state]).logits["test"]
+    both = train(DENSE, data, networks, m1.state, [m1.state, other.state]).logits["test"]
+    np.testing.assert_allclose(twice, one, rtol=1e-4, atol=1e-5)
+    assert np.abs(both - one).max() > 1e-3
+
+
+def test_a_peer_learns_beside_the_student(data, networks):
+    result = train(PEERS, data, networks, peer=start(2))
+    assert result.record["images"] == 2 * 6 * 8  # both networks see every batch
+    peer = networks._module("peer", gate=False).state_dict()
+    assert not torch.equal(peer["conv1.0.weight"], start(2)["conv1.0.weight"])
+    assert not torch.equal(peer["conv1.0.weight"], result.state["conv1.0.weight"])
+    alone = train(replace(PEERS, loss=None), data, networks)
+    assert result.logits["test"].tobytes() != alone.logits["test"].tobytes()
+
+
+def test_gates_train_and_their_maps_are_transferred(data, networks):
+    gated, plain = train(GATED_M1, data, networks, first_state(GATED_M1)), train(M1, data, networks)
+    gates = [key for key in gated.state if key.startswith("gates.")]
+    assert len(gates) == 4
+    assert all(gated.state[key].any() for key in gates)  # they began at zero
+    assert gated.logits["test"].tobytes() != plain.logits["test"].tobytes()
+    teachers = [first_state(GATED_M2, 2)]
+    teachers[0]["gates.0.convolution.weight"] = torch.randn(1, 2, 7, 7)
+    fits = [GATED_M2, replace(GATED_M2, loss=replace(LOSS, beta=0.0))]
+    with_maps, without = (train(fit, data, networks, gated.state, teachers).logits["test"] for fit in fits)
+    assert np.abs(with_maps - without).max() > 1e-4
+
+
+@pytest.mark.parametrize(("fit", "more"), [(LEARNED, 1), (M2, 0)])
+def test_a_learned_temperature_is_one_more_parameter_without_decay(fit, more, data, networks, monkeypatch):
+    made = []
+    monkeypatch.setattr(torch.optim, "AdamW", lambda groups, **_: made.append(Recorded(groups)) or made[-1])
+    train(fit, data, networks, start(), [start(2)])
+    (optimiser,) = made
+    scalars = [p for group in optimiser.param_groups for p in group["params"] if p.ndim == 0]
+    count = sum(len(group["params"]) for group in optimiser.param_groups)
+    assert len(scalars) == more
+    assert count == len(list(networks._module("student", gate=False).parameters())) + more
+    for scalar in scalars:
+        (group,) = (g for g in optimiser.param_groups if any(p is scalar for p in g["params"]))
+        assert group["weight_decay"] == 0
+        assert scalar.item() != 0  # it moved from its start
 
 
 def test_permuted_labels_are_a_shuffle_within_the_subset(data, networks, monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from weckd.methods.catalogue import suite_methods
+from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
 from weckd.source import PACKAGE
 from weckd.suite_file import resolve_suite
 from weckd.training.identity import SOURCES, cell_ingredients, fit_identity
@@ -65,7 +66,48 @@ def test_a_childs_identity_follows_its_parents(tmp_path):
     m1, m2, m3 = suite_methods(resolve_suite(DEMO, {}))[0].fits()
     other = replace(m2, start=replace(m1, steps=m1.steps + 1))
     assert fit_identity(m3, cell) != fit_identity(replace(m3, start=other), cell)
-    assert fit_identity(m3, cell) != fit_identity(replace(m3, teacher=other), cell)
+    assert fit_identity(m3, cell) != fit_identity(replace(m3, teachers=(other,)), cell)
+
+
+def test_every_word_of_a_declaration_changes_the_identity(tmp_path):
+    cell = ingredients(tmp_path)
+    m1, other = Fit(("D1",), 9), Fit(("D1",), 9, Initial(2))
+    loss = Distillation(0.5, 1.0, Temperature("linear", 4.0, 1.0))
+    taught = Fit(("D2",), 9, m1, (m1, other), loss)
+    alone = Fit(("D2",), 9)
+    fits = [
+        alone,
+        replace(alone, parts=("D2", "D3")),
+        replace(alone, steps=10),
+        replace(alone, start=Initial(2)),
+        replace(alone, start=m1),
+        replace(alone, permute_labels=True),
+        replace(alone, gate=True),
+        replace(alone, loss=Mutual(Initial(2), 1.0)),
+        replace(alone, loss=Mutual(Initial(3), 1.0)),
+        replace(alone, loss=Mutual(Initial(2), 2.0)),
+        taught,
+        replace(taught, start=other),
+        replace(taught, teachers=(m1,)),
+        replace(taught, teachers=(other, m1)),
+        *(
+            replace(taught, loss=replace(loss, **{key: value}))
+            for key, value in (
+                ("alpha", 0.4),
+                ("beta", 2.0),
+                ("mixing", "additive"),
+                ("squared", False),
+                ("temperature", Temperature("cosine", 4.0, 1.0)),
+                ("temperature", Temperature("linear", 5.0, 1.0)),
+                ("temperature", Temperature("linear", 4.0, 2.0)),
+            )
+        ),
+        *(
+            replace(taught, loss=Decoupled(*weights))
+            for weights in ((1, 8, 4, 0), (2, 8, 4, 0), (1, 7, 4, 0), (1, 8, 3, 0), (1, 8, 4, 0.5))
+        ),
+    ]
+    assert len({fit_identity(fit, cell) for fit in fits}) == len(fits)
 
 
 def test_every_module_that_computes_is_in_the_source_digest():
@@ -73,6 +115,6 @@ def test_every_module_that_computes_is_in_the_source_digest():
         f"training/{file.name}"
         for file in (PACKAGE / "training").glob("*.py")
         if file.stem not in ORCHESTRATION
-    }
-    losses = {"methods/attention.py", "methods/losses.py", "methods/temperature.py"}
+    } | {"training/objectives/*.py"}
+    losses = {"methods/attention.py", "methods/losses/*.py", "methods/temperature.py"}
     assert set(SOURCES) == computing | losses | {"seeds.py"}

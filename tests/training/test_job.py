@@ -1,14 +1,18 @@
 """One cell: what is trained, in which order, and what a fit that diverged means for those that stand on it."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from weckd.methods.catalogue import suite_methods
+from weckd.methods.catalogue import METHODS, suite_methods
+from weckd.methods.recipe import Fit
 from weckd.suite_file import resolve_suite
 from weckd.training import job
+from weckd.training.backbone import State
 from weckd.training.fit_loop import CellData, FitResult
 from weckd.training.progress import Progress
 
@@ -16,57 +20,135 @@ DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
 RECORD = {"steps_run": 1, "images": 16, "labels": 4, "loss_first": 1.0, "loss_last": 0.5, "seconds": 0.0}
 
 
+def of_methods(methods):
+    suite = resolve_suite(DEMO, {"methods": methods, "analysis": {"families": []}})
+    return suite, tuple(dict.fromkeys(f for method in suite_methods(suite) for f in method.fits()))
+
+
 @pytest.fixture
 def cell(tmp_path, monkeypatch):
-    """Return a function that trains a cell with a stand-in for training that records what it is asked for."""
+    """Return a function that trains a cell with a stand-in for training that records what it is asked for.
+
+    A state is one number: an initial one its member's, and each training adds 1.
+    """
     monkeypatch.setattr(
         job, "initial_state", lambda settings, classes, seed, member: {"w": torch.tensor([float(member)])}
     )
-    suite = resolve_suite(DEMO, {"methods": ["weckd", "sequential", "pooled"]})
-    fits = tuple(dict.fromkeys(f for method in suite_methods(suite) for f in method.fits()))
-    parts = {name: np.arange(4) for name in ("D1", "D2", "D3", "rest", "validation", "test")}
+    parts = {name: np.arange(4) for name in ("D1", "D2", "D3", "E2", "E3", "rest", "validation", "test")}
     data = CellData("toy", 1, torch.zeros(4, 2, 2, 3), np.zeros(4, int), np.array(list("abcd")), parts, 3)
+    numbers = {}
 
-    def train(diverging=()):
+    def train(methods, diverging=()):
+        suite, fits = of_methods(methods)
         asked = []
 
-        def run_fit(fit, data, networks, start, teacher, *_):
-            asked.append((fit, start["w"].item(), None if teacher is None else teacher["w"].item()))
+        def run_fit(fit, data, networks, start, teachers, peer, *_):
+            asked.append(Asked(fit, start, teachers, peer))
             status = "diverged" if fit in diverging else "finished"
             logits = {split: np.zeros((4, 3), np.float32) for split in ("validation", "test")}
-            return FitResult({"w": start["w"] + 1}, logits, {**RECORD, "status": status})
+            return FitResult({**start, "w": start["w"] + 1}, logits, {**RECORD, "status": status})
 
         monkeypatch.setattr(job, "run_fit", run_fit)
-        identities = {fit: f"{number:064d}" for number, fit in enumerate(fits)}
-        identities = {
-            fit: identity[::-1] for fit, identity in identities.items()
-        }  # told apart by their first digits
-        stored = job._train_cell(suite, fits, identities, data, None, tmp_path, {}, Progress("toy", 1))
-        return asked, stored
+        # Told apart by their first digits.
+        identities = {fit: f"{numbers.setdefault(fit, len(numbers)):064d}"[::-1] for fit in fits}
+        networks = SimpleNamespace(attention=[1, 2])
+        stored = job._train_cell(suite, fits, identities, data, networks, tmp_path, {}, Progress("toy", 1))
+        return fits, asked, stored
 
-    return fits, train
+    return train
+
+
+@dataclass
+class Asked:
+    """What the stand-in was asked to train."""
+
+    fit: Fit
+    start: State
+    teachers: list[State]
+    peer: State | None
+
+    def numbers(self):
+        """Return the fit, the number that it starts from and those of its teachers."""
+        return (self.fit, *(state["w"].item() for state in (self.start, *self.teachers)))
 
 
 def test_children_start_from_and_are_taught_by_their_parents_weights(cell):
-    fits, train = cell
-    asked, _ = train()
-    m1, m2, m3, s2, s3, pooled = fits
-    assert asked == [(m1, 1, None), (m2, 2, 2), (m3, 3, 3), (s2, 2, None), (s3, 3, None), (pooled, 1, None)]
+    (m1, m2, m3, s2, s3, pooled), asked, _ = cell(["weckd", "sequential", "pooled"])
+    assert [a.numbers() for a in asked] == [
+        (m1, 1),
+        (m2, 2, 2),
+        (m3, 3, 3),
+        (s2, 2),
+        (s3, 3),
+        (pooled, 1),
+    ]
+    assert all(a.peer is None for a in asked)
+
+
+def test_several_teachers_come_in_their_order(cell):
+    (m1, m2, m3), asked, _ = cell(["chain-dense"])
+    assert m3.teachers == (m1, m2)
+    assert asked[2].numbers() == (m3, 3, 2, 3)
+
+
+def test_a_fresh_start_and_generations_have_the_initial_state_that_they_name(cell):
+    (m1, m2, m3, b2, b3), asked, _ = cell(["start=fresh", "born-again"])
+    assert [a.numbers() for a in asked] == [(m1, 1), (m2, 1, 2), (m3, 1, 2), (b2, 2, 2), (b3, 3, 3)]
+
+
+def test_a_peer_begins_at_its_own_initial_state(cell):
+    (fit,), (asked,), _ = cell(["mutual"])
+    assert asked.numbers() == (fit, 1)
+    assert asked.peer["w"].item() == 2
+
+
+def test_a_gated_chain_begins_with_gates_and_hands_them_on(cell):
+    fits, asked, _ = cell(["attention=gate", "single"])
+    gates = [f"gates.{number}.convolution.{name}" for number in (0, 1) for name in ("weight", "bias")]
+    assert [fit.gate for fit in fits] == [True, True, True, False]
+    for a in asked:
+        assert all(
+            sorted(state) == sorted(["w", *(gates if a.fit.gate else [])]) for state in (a.start, *a.teachers)
+        )
+    assert [a.numbers()[1:] for a in asked] == [(1,), (2, 2), (3, 3), (1,)]
 
 
 def test_nothing_is_trained_twice(cell):
-    _, train = cell
-    train()
-    asked, stored = train()
+    methods = ["weckd", "sequential", "pooled"]
+    cell(methods)
+    _, asked, stored = cell(methods)
     assert asked == []
     assert len(stored) == 6
 
 
+def test_weights_are_kept_of_every_fit_that_others_stand_on_and_of_no_other(cell):
+    fits, _, stored = cell([*METHODS, "attention=gate", "subsets=overlapping,inference=mean"])
+    parents = {parent for fit in fits for parent in fit.parents()}
+    assert {fit for fit in fits if "weights.safetensors" in stored[fit].record["files"]} == parents
+
+
+def test_a_method_that_is_added_later_trains_only_what_is_new(cell):
+    cell(["single", "pooled"])
+    (_, m2, m3), asked, _ = cell(["weckd"])
+    assert [a.fit for a in asked] == [
+        m2,
+        m3,
+    ]  # M1's weights were kept though no fit of the first run needs them
+    assert asked[0].numbers() == (m2, 2, 2)
+
+
 def test_a_diverged_fit_takes_its_children_along_and_no_one_else(cell):
-    fits, train = cell
-    m1, m2, m3, s2, s3, pooled = fits
-    asked, stored = train(diverging={m2})
-    assert [fit for fit, *_ in asked] == [m1, m2, s2, s3, pooled]  # M3 is not trained
+    methods = ["weckd", "sequential", "pooled"]
+    _, (m1, m2, m3, s2, s3, pooled) = of_methods(methods)
+    fits, asked, stored = cell(methods, diverging={m2})
+    assert [a.fit for a in asked] == [m1, m2, s2, s3, pooled]  # M3 is not trained
     assert [fit for fit in fits if stored[fit].diverged] == [m2, m3]
     assert np.isnan(stored[m3].logits("test")).all()
     assert stored[m3].record["steps_run"] == 0
+
+
+def test_a_diverged_teacher_is_enough(cell):
+    _, (m1, m2, m3) = of_methods(["chain-dense"])
+    _, asked, stored = cell(["chain-dense"], diverging={m1})
+    assert [a.fit for a in asked] == [m1]
+    assert all(stored[fit].diverged for fit in (m1, m2, m3))

@@ -17,8 +17,8 @@ def planned(folder, *arguments, configfile):
 def test_demo_is_the_default_and_plans_every_cell(tmp_path):
     jobs, _ = planned(tmp_path, configfile=None)
     assert jobs == {
-        **{"all": 1, "suite": 1, "prepare": 6, "group": 6, "split": 6},
-        **{"train": 6, "gather": 30, "tables": 1, "figures": 1, "total": 58},
+        **{"all": 1, "suite": 1, "prepare": 6, "group": 6, "audit": 1, "split": 6},
+        **{"train": 6, "gather": 30, "tables": 1, "figures": 1, "total": 59},
     }
 
 
@@ -26,11 +26,50 @@ def test_real_small_plans_one_job_a_cell(tmp_path):
     jobs, _ = planned(
         tmp_path, "--config", "data_root=somewhere", configfile=REPOSITORY / "config" / "real-small.yaml"
     )
-    assert {name: jobs[name] for name in ("prepare", "train", "gather")} == {
+    assert {name: jobs[name] for name in ("fetch", "prepare", "train", "gather")} == {
+        "fetch": 3,
         "prepare": 3,
         "train": 15,
         "gather": 15,
     }
+
+
+def test_paper_plans_sixty_cells_and_fetches_six_sets(tmp_path):
+    jobs, text = planned(tmp_path, "-p", configfile=REPOSITORY / "config" / "paper.yaml")
+    assert {name: jobs[name] for name in ("fetch", "prepare", "train", "gather")} == {
+        "fetch": 6,
+        "prepare": 6,
+        "train": 60,
+        "gather": 60,
+    }
+    assert "--image-size 224" in text
+    assert "results/paper/predictions/brain_mri/seed10.parquet" in text
+
+
+def test_readings_plan_a_run_of_their_own(tmp_path):
+    changes = ("--config", "datasets=[phantom_ear_chile]", "seeds=[1,2]")
+    jobs, text = planned(tmp_path, "readings", "-p", *changes, configfile=None)
+    assert jobs == {
+        **{"readings": 1, "suite": 1, "prepare": 1, "group": 1, "split": 1},
+        **{"train": 1, "gather": 2, "specification": 1, "total": 9},
+    }
+    assert re.search(r"results/demo\+[0-9a-f]{8}-readings/figures/specification\.svg", text)
+    _, full = planned(tmp_path, "readings", "-p", *changes, "readings=full", configfile=None)
+    assert re.search(r"results/demo\+[0-9a-f]{8}-readings-full/figures/specification\.svg", full)
+
+
+def test_a_set_that_cannot_be_had_stops_at_fetch_with_what_to_do(tmp_path):
+    # No copy is there, and Kaggle needs credentials: no network is touched.
+    changes = ["datasets=[ear_kaggle]", "seeds=[1]", f"data_root={tmp_path}"]
+    process = snakemake(
+        tmp_path, "--cores", "1", "--config", *changes, configfile=REPOSITORY / "config" / "paper.yaml"
+    )
+    assert process.returncode != 0
+    assert "Error in rule fetch" in process.stdout
+    assert "it needs Kaggle credentials" in process.stdout
+    assert f"save it as {tmp_path}/ear_kaggle.zip" in process.stdout
+    assert "Traceback" not in process.stdout
+    assert not (tmp_path / "results" / "data").exists()
 
 
 def test_command_line_narrows_a_run_into_a_folder_of_its_own(tmp_path):

@@ -49,13 +49,12 @@ def _cells(suite: Suite, folder: Path) -> Iterator[dict[str, Any]]:
 
 def _numbers(cell: dict[str, Any], method: str) -> dict[str, float]:
     fits = [cell["fits"][identity] for identity in cell["methods"][method]["fits"]]
-    parts = {part for fit in fits for part in fit["parts"]}
     return {
         "fits": len(fits),
         "steps": sum(fit["steps"] for fit in fits),
         "steps_run": sum(fit["steps_run"] for fit in fits),
         "images": sum(fit["images"] for fit in fits),
-        "labels": sum(cell["images_of_part"][part] for part in parts),
+        "labels": cell["methods"][method]["labels"],
         "diverged": sum(fit["status"] != "finished" for fit in fits),
     }
 

@@ -31,8 +31,13 @@ class PartCount:
 
 
 def stage_parts(suite: Suite) -> tuple[str, ...]:
-    """Return D1..DN."""
+    """Return D1.., all subsets that the split holds."""
     return tuple(f"D{stage}" for stage in range(1, suite.split.stages + 1))
+
+
+def chain_parts(suite: Suite) -> tuple[str, ...]:
+    """Return D1..DN, the subsets that the chain and its controls learn from."""
+    return stage_parts(suite)[: suite.chain_length]
 
 
 def count_splits(suite: Suite, folder: Path) -> tuple[PartCount, ...]:
@@ -89,7 +94,7 @@ def _count(suite: Suite, key: str, seed: int, file: Path) -> list[PartCount]:
         "validation": ("validation",),
         TRAINING: training,
         **{stage: (stage,) for stage in stages},
-        LABELS: stages,
+        LABELS: chain_parts(suite),
         "rest": ("rest",),
     }
     not_test = ("validation", *training)

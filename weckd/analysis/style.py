@@ -1,6 +1,6 @@
 """How figures look and how they are saved: legible in grey, the same bytes for the same values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ SETTINGS: Any = {
     "path.simplify": False,
 }
 
+_METADATA: Any = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+
 
 @contextmanager
 def styled() -> Iterator[None]:
@@ -42,11 +44,11 @@ def styled() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
+def save(figure: Figure, folder: Path, name: str, kinds: Sequence[str] = ("svg", "png")) -> None:
     """Write `name`.svg and `name`.png (150 dots an inch), without date or version in them."""
     with styled():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # lay out once, not again for each file
-    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+    for kind in kinds:
         with styled(), whole_file(folder / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
+            figure.savefig(temporary, format=kind, dpi=150, metadata=_METADATA[kind])

@@ -110,8 +110,8 @@ def _pictures(
 ) -> tuple[int, Iterable[_Picture | Record]]:
     """Return the number of images and, one by one, each image or the record of one that is left out."""
     if dataset.phantom:
-        pictures = list(_drawn(dataset, image_size))
-        return len(pictures), pictures
+        drawn = list(_drawn(dataset, image_size))
+        return len(drawn), drawn
     if origin is None:
         raise ValueError(f"{dataset.key}: a real data set needs an origin")
     listing = list_sources(dataset, origin.folder, image_size)

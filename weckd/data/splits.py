@@ -5,13 +5,18 @@ group with images of several classes counts for its most frequent one (the first
 class's images; a part misses its share by no more than half a group, unless the groups that it, or a part drawn
 later, needs at least are too large or too few. A group of twice a part's share or more is left to a later part, in
 the end to the rest.
+
+Beside the disjoint D1, D2, .. stand overlapping draws E2, E3, ..: as large, each drawn from the whole training part for
+itself (the first of them would be D1).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from weckd.config import SplitSettings
 from weckd.data.index import read_index
@@ -19,7 +24,7 @@ from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.seeds import generator
 
-COLUMNS = ("image_id", "group_id", "class", "y", "part")
+COLUMNS = ("image_id", "group_id", "class", "y", "part", "draws")
 TEST_GROUPS, OTHER_GROUPS = 3, 1
 """Groups of each class that a test part, and any other part, must hold at least."""
 
@@ -57,7 +62,9 @@ def draw_split(
     settings: SplitSettings,
     seed: int,
 ) -> pd.DataFrame:
-    """Return image_id, group_id, class, y, part of every image of the kept classes, in index order.
+    """Return image_id, group_id, class, y, part and draws of every image of the kept classes, in index order.
+
+    Draws names the overlapping draws that hold the image, as "E2+E3".
 
     Args:
         index: columns image_id and class.
@@ -79,6 +86,7 @@ def draw_split(
     stages = [f"D{number}" for number in range(1, settings.stages + 1)]
     reserve = OTHER_GROUPS * (len(stages) + 1)  # the stages and the rest
     part_of: dict[str, str] = {}
+    draws_of: dict[str, list[str]] = {}
     everything = _groups(frame, classes)
     for class_key in classes:
         own = [group for group in everything if group.class_key == class_key]
@@ -90,6 +98,10 @@ def draw_split(
         rest = _without(rest, validation)
         chosen = {"test": test, "validation": validation}
         target = settings.stage * _images(rest)
+        for number in range(2, len(stages) + 1):
+            pool = _shuffled(rest, "overlapping", dataset, seed, class_key, number)
+            for group in _take(pool, target, OTHER_GROUPS, OTHER_GROUPS):
+                draws_of.setdefault(group.group_id, []).append(f"E{number}")
         for number, stage in enumerate(stages):
             left = len(stages) - number  # later stages and the rest
             chosen[stage] = _take(rest, target, OTHER_GROUPS, left * OTHER_GROUPS)
@@ -97,7 +109,17 @@ def draw_split(
         chosen["rest"] = rest
         part_of |= {group.group_id: part for part, taken in chosen.items() for group in taken}
     frame["part"] = frame["group_id"].map(part_of)
+    frame["draws"] = frame["group_id"].map(lambda group_id: "+".join(draws_of.get(group_id, [])))
     return frame[list(COLUMNS)]
+
+
+def part_rows(split: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each part and of each overlapping draw, in the split's order."""
+    members: dict[str, list[int]] = {}
+    for row, (part, draws) in enumerate(zip(split["part"], split["draws"], strict=True)):
+        for name in [part, *filter(None, draws.split("+"))]:
+            members.setdefault(name, []).append(row)
+    return {name: np.array(rows, dtype=np.int64) for name, rows in sorted(members.items())}
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -120,6 +142,10 @@ def read_split(path: Path) -> pd.DataFrame:
     _refuse_any(path, split, wrong_y, "image {image_id} has y {y!r}, which is no class's number")
     unknown = ~split["part"].str.fullmatch(r"test|validation|D[1-9][0-9]*|rest")
     _refuse_any(path, split, unknown, "image {image_id} is in an unknown part {part!r}")
+    held_out = split["part"].isin(["test", "validation"]) & (split["draws"] != "")
+    _refuse_any(path, split, held_out, "image {image_id} is held out, and in a draw for training ({draws})")
+    not_draws = ~split["draws"].str.fullmatch(r"(E[1-9][0-9]*(\+E[1-9][0-9]*)*)?")
+    _refuse_any(path, split, not_draws, "image {image_id} is in unknown draws {draws!r}")
     crossing = split.groupby("group_id")["part"].transform("nunique") > 1
     _refuse_any(path, split, crossing, "group {group_id} crosses parts; a group must stay together")
     two_numbers = split.groupby("class")["y"].transform("nunique") > 1

@@ -1,4 +1,7 @@
-"""Attention transfer (Zagoruyko and Komodakis 2017), the suite's reading of the paper's spatial attention."""
+"""Attention transfer (Zagoruyko and Komodakis 2017), the suite's reading of the paper's spatial attention.
+
+What is compared are feature maps, or the maps of learned gates (`weckd.training.gate`): maps of one channel.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The methods: the chain in its reference reading, and the controls that decide what its gain means.
+"""The methods: the chain in its reference reading, the controls that decide what its gain means, and rivals.
 
 Each function below declares one method as fits. To add one, write such a function and list it in `METHODS`.
 Notation: S optimiser steps a stage, N stages, D1..DN disjoint subsets of the labels. Cross-entropy only where
@@ -6,80 +6,41 @@ no teacher is named.
 """
 
 import difflib
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from weckd.config import DistillationSettings, Suite
+from weckd.config import Suite
 from weckd.errors import UserError
-from weckd.methods.recipe import ClassFrequencies, Distillation, Fit, Initial, Method
+from weckd.methods.budget import Budget, suite_budget
+from weckd.methods.chain import chain_fits, each_alone, single_fit
+from weckd.methods.readings import REFERENCE, is_reading, parse_reading, read_chain
+from weckd.methods.recipe import (
+    ClassFrequencies,
+    Decoupled,
+    Fit,
+    FixMatch,
+    Initial,
+    MeanTeacher,
+    Method,
+    Mutual,
+    PseudoLabels,
+)
 
-
-@dataclass(frozen=True)
-class Budget:
-    """What a suite settles for all methods alike."""
-
-    steps: int  # S, optimiser steps a stage
-    stages: int  # N
-    converged_factor: int  # full-converged: this many times S
-    losses: DistillationSettings
-
-    @property
-    def subsets(self) -> tuple[str, ...]:
-        """D1..DN."""
-        return tuple(f"D{number}" for number in range(1, self.stages + 1))
-
-    @property
-    def training(self) -> tuple[str, ...]:
-        """All parts of the training part."""
-        return (*self.subsets, "rest")
-
-    @property
-    def total(self) -> int:
-        """Optimiser steps of a method at the equal budget, N * S."""
-        return self.stages * self.steps
-
-    @property
-    def annealed(self) -> Distillation:
-        """The reference loss: temperature falls linearly over the steps."""
-        losses = self.losses
-        return Distillation(losses.alpha, losses.beta, (losses.temperature_max, losses.temperature_min))
-
-    @property
-    def constant(self) -> Distillation:
-        """The reference loss at a constant temperature."""
-        return replace(self.annealed, temperature=(self.losses.temperature_constant,) * 2)
-
-
-def _single_fit(budget: Budget) -> Fit:
-    return Fit(("D1",), budget.steps)
-
-
-def _chain(budget: Budget, loss: Distillation | None) -> tuple[Fit, ...]:
-    """Fits on D1, D2, ... where each starts from its predecessor and, with a loss, is taught by it."""
-    fits = [_single_fit(budget)]
-    for subset in budget.subsets[1:]:
-        fits.append(Fit((subset,), budget.steps, fits[-1], fits[-1] if loss else None, loss))
-    return tuple(fits)
-
-
-def _alone(fits: tuple[Fit, ...]) -> tuple[tuple[Fit, ...], ...]:
-    """Make each fit a stage of its own."""
-    return tuple((fit,) for fit in fits)
+UNLABELLED_RATIO = 2
+"""Unlabelled images a labelled one in each batch of the semi-supervised rivals: 30 % to 70 % of the training part
+are about as one to two, so both go round at one pace. (FixMatch has 7, Noisy Student 14 or more; ours is smaller, as
+the steps are few and equal.)"""
 
 
 def weckd(budget: Budget) -> Method:
     """Declare the chain: warm start, taught by the predecessor, temperature annealed, attention transfer."""
-    return Method(
-        "weckd",
-        "the chain M1 -> M2 -> M3, reference reading",
-        "chain",
-        _alone(_chain(budget, budget.annealed)),
-    )
+    return read_chain(budget, REFERENCE, "weckd", "the chain M1 -> M2 -> M3, reference reading", "chain")
 
 
 def single(budget: Budget) -> Method:
     """Declare the paper's reference: D1 alone, which is M1."""
-    return Method("single", "the paper's reference (M1)", "reference", ((_single_fit(budget),),))
+    return Method("single", "the paper's reference (M1)", "reference", ((single_fit(budget),),))
 
 
 def single_long(budget: Budget) -> Method:
@@ -95,7 +56,7 @@ def pooled(budget: Budget) -> Method:
 
 def sequential(budget: Budget) -> Method:
     """Declare the chain without a teacher."""
-    return Method("sequential", "is it the schedule?", "control", _alone(_chain(budget, None)))
+    return Method("sequential", "is it the schedule?", "control", each_alone(chain_fits(budget, None)))
 
 
 def ensemble(budget: Budget) -> Method:
@@ -109,25 +70,157 @@ def ensemble(budget: Budget) -> Method:
 
 def one_step(budget: Budget) -> Method:
     """Declare M1 and then one student on all other labels."""
-    first = _single_fit(budget)
-    second = Fit(budget.subsets[1:], (budget.stages - 1) * budget.steps, first, first, budget.constant)
-    return Method("one-step", "does the chain beat one step?", "control", _alone((first, second)))
+    first = single_fit(budget)
+    second = Fit(budget.subsets[1:], (budget.stages - 1) * budget.steps, first, (first,), budget.constant)
+    return Method("one-step", "does the chain beat one step?", "control", each_alone((first, second)))
 
 
 def chain_plain(budget: Budget) -> Method:
     """Declare the chain at constant temperature and without attention transfer."""
     loss = replace(budget.constant, beta=0.0)
     return Method(
-        "chain-plain", "do annealing and attention add anything?", "control", _alone(_chain(budget, loss))
+        "chain-plain",
+        "do annealing and attention add anything?",
+        "control",
+        each_alone(chain_fits(budget, loss)),
     )
 
 
-def born_again(budget: Budget) -> Method:
-    """Declare self-distillation on D1 (Furlanello et al. 2018): generations from new random states."""
-    fits = [_single_fit(budget)]
+def _born_again(budget: Budget, parts: tuple[str, ...], name: str, question: str) -> Method:
+    """Declare self-distillation (Furlanello et al. 2018): generations from new random states, constant T."""
+    fits = [Fit(parts, budget.steps)]
     for generation in range(2, budget.stages + 1):
-        fits.append(Fit(("D1",), budget.steps, Initial(generation), fits[-1], budget.constant))
-    return Method("born-again", "is it self-distillation on the same labels?", "control", _alone(tuple(fits)))
+        fits.append(Fit(parts, budget.steps, Initial(generation), (fits[-1],), budget.constant))
+    return Method(name, question, "control", each_alone(tuple(fits)))
+
+
+def born_again(budget: Budget) -> Method:
+    """Declare self-distillation on D1."""
+    return _born_again(budget, ("D1",), "born-again", "is it self-distillation on the same labels?")
+
+
+def born_again_pooled(budget: Budget) -> Method:
+    """Declare self-distillation on the labels of all stages."""
+    return _born_again(
+        budget, budget.subsets, "born-again-pooled", "is it self-distillation, with all the labels?"
+    )
+
+
+def chain_dense(budget: Budget) -> Method:
+    """Declare the chain in which each model is taught by all before it (DGKD, Son et al. 2021)."""
+    reading = replace(REFERENCE, teachers="all-earlier")
+    return read_chain(budget, reading, "chain-dense", "does error pile up along a chain? (DGKD)", "control")
+
+
+def attention_only(budget: Budget) -> Method:
+    """Declare the chain with attention transfer and no divergence (Zagoruyko and Komodakis 2017)."""
+    loss = replace(budget.annealed, alpha=0.0)
+    return Method(
+        "attention-only", "is it attention transfer alone?", "control", each_alone(chain_fits(budget, loss))
+    )
+
+
+def decoupled(budget: Budget) -> Method:
+    """Declare one step of decoupled distillation (DKD, Zhao et al. 2022), at the authors' weights 1 and 8, T = 4.
+
+    The weight of the non-target term is the authors' for CIFAR-100; their warm-up is 20 of 240 epochs.
+    """
+    first = single_fit(budget)
+    loss = Decoupled(target=1.0, others=8.0, temperature=4.0, warmup=20 / 240)
+    second = Fit(budget.subsets[1:], (budget.stages - 1) * budget.steps, first, (first,), loss)
+    return Method("decoupled", "DKD in place of one step", "rival", each_alone((first, second)))
+
+
+def mutual(budget: Budget) -> Method:
+    """Declare deep mutual learning (Zhang et al. 2018): two peers on the labels of all stages, T = 1.
+
+    Both are trained at each step, so each has half of the equal budget of steps. The first is the result.
+    """
+    fit = Fit(budget.subsets, budget.total // 2, loss=Mutual(Initial(2), temperature=1.0))
+    return Method("mutual", "two peers instead of a chain (DML)", "rival", ((fit,),))
+
+
+def snapshot(budget: Budget) -> Method:
+    """Declare a snapshot ensemble (Huang et al. 2017): N cycles of S steps on the labels of all stages.
+
+    Each cycle starts from the end of the last, with a learning-rate schedule of its own; mean of the probabilities.
+    """
+    fits = [Fit(budget.subsets, budget.steps)]
+    for _ in range(1, budget.stages):
+        fits.append(Fit(budget.subsets, budget.steps, fits[-1]))
+    stages = tuple(tuple(fits[:number]) for number in range(1, budget.stages + 1))
+    return Method("snapshot", "an ensemble at one model's budget", "rival", stages)
+
+
+def pseudo_label(budget: Budget) -> Method:
+    """Declare pseudo-labels (Lee 2013): a model on all stages' labels, then a student that takes its decisions too.
+
+    Lee's one network relabels at every step and lets the term rise to weight 3; here, ours, the teacher has S steps,
+    its labels stay, the term weighs 1, and the student starts afresh with (N-1)*S steps.
+    """
+    teacher = Fit(budget.subsets, budget.steps)
+    student = Fit(
+        budget.subsets,
+        (budget.stages - 1) * budget.steps,
+        teachers=(teacher,),
+        loss=PseudoLabels(hard=True, strong=False, ratio=UNLABELLED_RATIO),
+        unlabelled=_unlabelled(budget),
+    )
+    question = "what would the unlabelled rest buy? (pseudo-labels)"
+    return Method("pseudo-label", question, "semi-supervised", each_alone((teacher, student)))
+
+
+def noisy_student(budget: Budget) -> Method:
+    """Declare Noisy Student (Xie et al. 2020): N generations of S steps, each student the next one's teacher.
+
+    As there: soft pseudo-labels of a teacher without noise, a student from the initial state, as large as its teacher,
+    with noise. Ours: the noise is strong augmentation of the unlabelled images alone (there of all images, with
+    dropout and stochastic depth), and no pseudo-label is left out or repeated (there by confidence and class).
+    """
+    fits = [Fit(budget.subsets, budget.steps)]
+    loss = PseudoLabels(hard=False, strong=True, ratio=UNLABELLED_RATIO)
+    for _ in range(1, budget.stages):
+        fits.append(
+            Fit(
+                budget.subsets,
+                budget.steps,
+                teachers=(fits[-1],),
+                loss=loss,
+                unlabelled=_unlabelled(budget),
+            )
+        )
+    question = "what would the unlabelled rest buy? (Noisy Student)"
+    return Method("noisy-student", question, "semi-supervised", each_alone(tuple(fits)))
+
+
+def mean_teacher(budget: Budget) -> Method:
+    """Declare Mean Teacher (Tarvainen and Valpola 2017); the result is the average of the student's weights.
+
+    Weight 100 of the mean squared difference, risen after 40 000 of 150 000 steps, and decay 0.99 are the authors'
+    (theirs is 0.999 after the rise). Ours: the average reaches back a tenth of the steps at most, since in
+    fits of less than 1 000 steps 0.99 would keep the first, untrained weights.
+    """
+    loss = MeanTeacher(UNLABELLED_RATIO, weight=100.0, rampup=40_000 / 150_000, decay=0.99, reach=0.1)
+    fit = Fit(budget.subsets, budget.total, loss=loss, unlabelled=_unlabelled(budget))
+    question = "what would the unlabelled rest buy? (Mean Teacher)"
+    return Method("mean-teacher", question, "semi-supervised", ((fit,),))
+
+
+def fixmatch(budget: Budget) -> Method:
+    """Declare FixMatch (Sohn et al. 2020) at the authors' threshold 0.95 and weight 1.
+
+    Ours: the ratio, the strong augmentation (see `weckd.training.strong_augmentation`) and that the result is the
+    network itself, where the authors evaluate an average of its weights.
+    """
+    loss = FixMatch(UNLABELLED_RATIO, weight=1.0, threshold=0.95)
+    fit = Fit(budget.subsets, budget.total, loss=loss, unlabelled=_unlabelled(budget))
+    question = "what would the unlabelled rest buy? (FixMatch)"
+    return Method("fixmatch", question, "semi-supervised", ((fit,),))
+
+
+def _unlabelled(budget: Budget) -> tuple[str, ...]:
+    """Return the parts of the training part whose labels the chain does not use."""
+    return tuple(part for part in budget.training if part not in budget.subsets)
 
 
 def full(budget: Budget) -> Method:
@@ -161,7 +254,17 @@ METHODS: dict[str, Callable[[Budget], Method]] = {
     "ensemble": ensemble,
     "one-step": one_step,
     "chain-plain": chain_plain,
+    "chain-dense": chain_dense,
+    "attention-only": attention_only,
     "born-again": born_again,
+    "born-again-pooled": born_again_pooled,
+    "decoupled": decoupled,
+    "mutual": mutual,
+    "snapshot": snapshot,
+    "pseudo-label": pseudo_label,
+    "noisy-student": noisy_student,
+    "mean-teacher": mean_teacher,
+    "fixmatch": fixmatch,
     "full": full,
     "full-converged": full_converged,
     "permuted": permuted,
@@ -170,23 +273,23 @@ METHODS: dict[str, Callable[[Budget], Method]] = {
 
 
 def find_method(name: str) -> Callable[[Budget], Method]:
-    """Return the declaration called `name`.
+    """Return the declaration called `name`, or that of a reading such as `start=fresh,length=4`.
+
+    `pooled-4` is `pooled` on four subsets, the label-matched control of a chain of that length.
 
     Raises:
         UserError: there is none; the message lists the known ones.
     """
+    if match := re.fullmatch(r"pooled-([1-6])", name):
+        return lambda budget: replace(pooled(replace(budget, stages=int(match[1]))), name=name)
+    if is_reading(name):
+        reading = parse_reading(name)
+        return lambda budget: read_chain(budget, reading, name, f"the chain, read with {name}", "reading")
     if name not in METHODS:
         close = difflib.get_close_matches(name, METHODS, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UserError(f"no method {name!r}{hint} Known methods: {', '.join(METHODS)}")
     return METHODS[name]
-
-
-def suite_budget(suite: Suite) -> Budget:
-    """Return the budget that a suite sets for all its methods."""
-    return Budget(
-        suite.training.steps, suite.split.stages, suite.training.converged_factor, suite.distillation
-    )
 
 
 def suite_methods(suite: Suite) -> tuple[Method, ...]:
@@ -196,10 +299,10 @@ def suite_methods(suite: Suite) -> tuple[Method, ...]:
 
 
 def parent_fits(suite: Suite) -> frozenset[Fit]:
-    """Return every fit that some method of the catalogue starts from or is taught by.
+    """Return every fit that some method of the catalogue or of the suite starts from or is taught by.
 
     Their weights are kept in the store, so that adding a method to a suite trains only what is new.
     """
     budget = suite_budget(suite)
-    methods = [declare(budget) for declare in METHODS.values()]
+    methods = [*(declare(budget) for declare in METHODS.values()), *suite_methods(suite)]
     return frozenset(parent for method in methods for fit in method.fits() for parent in fit.parents())

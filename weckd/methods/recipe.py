@@ -1,12 +1,20 @@
-"""A method's two words: `Fit`, one training of one network, and `Method`, what its fits give."""
+"""A method's words: `Fit`, one training of one network; the losses it may use; `Method`, what its fits give."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from weckd.files import digest
 
-Temperature = tuple[float, float]
-"""Temperature at the first and at the last step; linear in between, equal values mean constant."""
+Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """The distillation temperature over the steps of a fit (see `weckd.methods.temperature`)."""
+
+    schedule: Schedule
+    first: float  # of "learned": the lower bound
+    last: float  # of "constant": the same; of "learned": the upper bound
 
 
 @dataclass(frozen=True)
@@ -18,11 +26,79 @@ class Initial:
 
 @dataclass(frozen=True)
 class Distillation:
-    """The terms that a teacher adds to cross-entropy (see `weckd.methods.losses`)."""
+    """The terms that teachers add to cross-entropy (see `weckd.methods.losses.distillation`)."""
 
-    alpha: float  # weight of the temperature-scaled divergence; cross-entropy has 1 - alpha
+    alpha: float  # weight of the temperature-scaled divergence
     beta: float  # weight of attention transfer; 0 leaves it out
     temperature: Temperature
+    mixing: Literal["convex", "additive"] = "convex"  # cross-entropy weighs 1 - alpha, or 1
+    squared: bool = True  # the divergence is multiplied by T^2
+
+
+@dataclass(frozen=True)
+class Decoupled:
+    """Decoupled knowledge distillation (see `weckd.methods.losses.decoupled`)."""
+
+    target: float  # weight of the divergence of target against all others
+    others: float  # weight of the divergence among the others
+    temperature: float
+    warmup: float  # share of the steps over which both weights rise from zero
+
+
+@dataclass(frozen=True)
+class Mutual:
+    """Deep mutual learning with a peer that is trained beside it (see `weckd.methods.losses.mutual`)."""
+
+    peer: Initial  # where the peer starts
+    temperature: float
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """A teacher's predictions stand in for the labels of unlabelled images (see `losses.semi_supervised`)."""
+
+    hard: bool  # the teacher's decision, or its probabilities
+    strong: bool  # unlabelled images are seen strongly augmented
+    ratio: int  # unlabelled images a labelled one, in each batch
+
+    @property
+    def views(self) -> int:
+        """Augmented views of a step, a labelled image."""
+        return 1 + self.ratio
+
+
+@dataclass(frozen=True)
+class MeanTeacher:
+    """Consistency with an average of the student's own weights (see `losses.semi_supervised`)."""
+
+    ratio: int  # unlabelled images a labelled one, in each batch
+    weight: float  # of the consistency, once it has risen
+    rampup: float  # share of the steps over which it rises
+    decay: float  # of the average
+    reach: float  # share of the steps that the average reaches back at most
+
+    @property
+    def views(self) -> int:
+        """Augmented views of a step, a labelled image: one for the student, another for the average."""
+        return 2 * (1 + self.ratio)
+
+
+@dataclass(frozen=True)
+class FixMatch:
+    """Confident decisions on a weak view are the labels of a strong one (see `losses.semi_supervised`)."""
+
+    ratio: int  # unlabelled images a labelled one, in each batch
+    weight: float  # of the unlabelled term
+    threshold: float  # least probability of a confident decision
+
+    @property
+    def views(self) -> int:
+        """Augmented views of a step, a labelled image: a weak and a strong one of each unlabelled image."""
+        return 1 + 2 * self.ratio
+
+
+SemiSupervised = PseudoLabels | MeanTeacher | FixMatch
+Loss = Distillation | Decoupled | Mutual | SemiSupervised
 
 
 @dataclass(frozen=True)
@@ -32,31 +108,49 @@ class Fit:
     parts: tuple[str, ...]  # parts of the split it learns from
     steps: int  # optimiser steps, one full learning-rate schedule
     start: "Initial | Fit" = Initial()
-    teacher: "Fit | None" = None
-    distillation: Distillation | None = None  # given exactly where a teacher is
+    teachers: "tuple[Fit, ...]" = ()
+    loss: Loss | None = None  # None: cross-entropy
     permute_labels: bool = False  # labels shuffled among the images it learns from
+    gate: bool = False  # with learned spatial attention gates in the network
+    unlabelled: tuple[str, ...] = ()  # parts of the split whose images it sees without their labels
 
     def __post_init__(self) -> None:
-        """Refuse a teacher without a loss and a loss without a teacher."""
-        if (self.teacher is None) != (self.distillation is None):
-            raise ValueError("a fit has a teacher and a distillation loss, or neither")
+        """Refuse teachers, or unlabelled images, without a loss that uses them, and the reverse."""
+        if isinstance(self.loss, Distillation | Decoupled | PseudoLabels) != bool(self.teachers):
+            raise ValueError("a fit has teachers and a distillation loss, or neither")
+        if isinstance(self.loss, SemiSupervised) != bool(self.unlabelled):
+            raise ValueError("a fit has unlabelled images and a semi-supervised loss, or neither")
+        if set(self.parts) & set(self.unlabelled):
+            raise ValueError("a fit sees a part with its labels or without, not both")
+
+    @property
+    def networks(self) -> int:
+        """Networks that each step trains."""
+        return 2 if isinstance(self.loss, Mutual) else 1
+
+    @property
+    def views(self) -> int:
+        """Augmented views that each step shows, for each image of its labelled batch."""
+        return self.loss.views if isinstance(self.loss, SemiSupervised) else self.networks
 
     def parents(self) -> tuple["Fit", ...]:
         """Return the fits whose weights this one needs."""
         start = (self.start,) if isinstance(self.start, Fit) else ()
-        teacher = (self.teacher,) if self.teacher is not None else ()
-        return (*start, *teacher)
+        return (*start, *self.teachers)
 
     def ingredients(self) -> dict[str, Any]:
         """Return all that this declaration says, with parents named by their digests."""
         start: Any = self.start
+        loss = {"kind": type(self.loss).__name__, **asdict(self.loss)} if self.loss else None
         return {
             "parts": list(self.parts),
             "steps": self.steps,
             "start": digest(start.ingredients()) if isinstance(start, Fit) else {"member": start.member},
-            "teacher": digest(self.teacher.ingredients()) if self.teacher else None,
-            "distillation": asdict(self.distillation) if self.distillation else None,
+            "teachers": [digest(teacher.ingredients()) for teacher in self.teachers],
+            "loss": loss,
             "permute_labels": self.permute_labels,
+            "gate": self.gate,
+            "unlabelled": list(self.unlabelled),
         }
 
 
@@ -68,6 +162,9 @@ class ClassFrequencies:
 
 
 Member = Fit | ClassFrequencies
+Role = Literal[
+    "chain", "reading", "reference", "control", "rival", "semi-supervised", "bar", "check", "floor"
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +173,7 @@ class Method:
 
     name: str
     question: str  # what a reader learns from it
-    role: Literal["chain", "reference", "control", "bar", "check", "floor"]
+    role: Role
     stages: tuple[tuple[Member, ...], ...]
     """For each stage the members whose mean probabilities count; the last stage is the method's result."""
 
@@ -96,5 +193,5 @@ class Method:
         return tuple(found)
 
     def steps(self) -> int:
-        """Return the optimiser steps of all its fits."""
-        return sum(fit.steps for fit in self.fits())
+        """Return the optimiser steps of all its networks."""
+        return sum(fit.steps * fit.networks for fit in self.fits())

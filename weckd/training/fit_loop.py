@@ -2,29 +2,29 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined] # exported without __all__
 from torch import Tensor, nn
 
 from weckd.config import AugmentationSettings, TrainingSettings
-from weckd.methods.losses import distillation_loss
-from weckd.methods.recipe import Fit
-from weckd.methods.temperature import temperature_at
+from weckd.methods.recipe import Fit, SemiSupervised
 from weckd.seeds import generator
 from weckd.training.augmentation import augment, draw_augmentations
-from weckd.training.backbone import Normalisation, State, logits_and_features
+from weckd.training.backbone import State
 from weckd.training.batches import batch_order
-from weckd.training.images import normalised, unit_images
+from weckd.training.evaluation import image_logits
+from weckd.training.networks import Networks
+from weckd.training.objectives import Averaging, Objective, make_objective
 from weckd.training.store import EVALUATED
+from weckd.training.unlabelled import Unlabelled, draw_unlabelled
+from weckd.training.views import Views
 
-EVALUATION_BATCH = 256
 CHECK_EVERY = 25
 """Steps between looks at the loss: a look makes a GPU wait."""
 
@@ -43,18 +43,8 @@ class CellData:
 
 
 @dataclass(frozen=True)
-class Networks:
-    """Student and teacher, built once a job; every fit loads its states into them."""
-
-    student: nn.Module
-    teacher: nn.Module
-    normalisation: Normalisation
-    attention: list[int]  # feature stages that attention transfer compares
-
-
-@dataclass(frozen=True)
 class Batches:
-    """All that the steps of a fit consume, drawn before the first: tensors on the device, step first."""
+    """The labelled batches of a fit, drawn before the first step: tensors on the device, step first."""
 
     rows: Tensor  # int64 (steps, B), rows of the cell's images
     labels: Tensor  # int64 (steps, B)
@@ -76,7 +66,8 @@ def run_fit(
     data: CellData,
     networks: Networks,
     start: State,
-    teacher: State | None,
+    teachers: Sequence[State],
+    peer: State | None,
     training: TrainingSettings,
     augmentation: AugmentationSettings,
     on_step: Callable[[], None],
@@ -86,9 +77,10 @@ def run_fit(
     Args:
         fit: what to train.
         data: the cell's images and parts.
-        networks: student and teacher modules to load the states into.
+        networks: modules to load the states into.
         start: the student's first state.
-        teacher: the teacher's state, where the fit has a teacher.
+        teachers: the states of the fit's teachers, in their order.
+        peer: the first state of the network that is trained beside the student, where the loss names one.
         training: optimiser settings.
         augmentation: augmentation settings.
         on_step: called after each step, for progress.
@@ -97,26 +89,36 @@ def run_fit(
         RuntimeError: an image of a test or validation group would be trained on.
     """
     began = time.monotonic()
-    rows = np.sort(np.concatenate([data.parts[part] for part in fit.parts]))
-    _refuse_leaks(rows, data)
+    rows = _rows_of(fit.parts, data)
+    unlabelled_rows = _rows_of(fit.unlabelled, data)
+    _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
     batches = _draw_batches(fit, data, rows, training, augmentation)
-    student = _loaded(networks.student, start).train()
-    teacher_network = _loaded(networks.teacher, teacher).eval() if teacher is not None else None
-    losses = _optimise(fit, batches, data.images, networks, student, teacher_network, training, on_step)
+    unlabelled = _draw_unlabelled(fit, data, unlabelled_rows, batches.rows, networks, augmentation)
+    student = networks.student(start, fit.gate)
+    objective = make_objective(fit, networks, student, teachers, peer, unlabelled)
+    losses = _optimise(fit, batches, data.images, networks, objective, training, on_step)
     diverged = not all(math.isfinite(loss) for loss in losses)
-    logits = {split: _evaluate(student, data, networks, data.parts[split]) for split in EVALUATED}
+    result = objective.average if isinstance(objective, Averaging) else student
+    logits = {split: _evaluate(result, data, networks, data.parts[split]) for split in EVALUATED}
     if diverged:
         logits = {split: np.full_like(values, np.nan) for split, values in logits.items()}
     record = {
         "status": "diverged" if diverged else "finished",
         "steps_run": len(losses),
-        "images": len(losses) * training.batch_size,
+        "images": len(losses) * training.batch_size * fit.views,
         "labels": len(rows),
         "loss_first": _plain(losses[0]),
         "loss_last": _plain(losses[-1]),
         "seconds": round(time.monotonic() - began, 3),
     }
-    return FitResult({k: v.detach().cpu().clone() for k, v in student.state_dict().items()}, logits, record)
+    if fit.unlabelled:
+        record["unlabelled"] = len(unlabelled_rows)
+    return FitResult({k: v.detach().cpu().clone() for k, v in result.state_dict().items()}, logits, record)
+
+
+def _rows_of(parts: Sequence[str], data: CellData) -> NDArray[np.int64]:
+    none = np.empty(0, dtype=np.int64)
+    return np.sort(np.concatenate([none, *(data.parts[part] for part in parts)]))
 
 
 def _draw_batches(
@@ -138,18 +140,44 @@ def _draw_batches(
     return Batches(*(torch.from_numpy(values).to(device) for values in (rows[order], labels[order], *draws)))
 
 
+def _draw_unlabelled(
+    fit: Fit,
+    data: CellData,
+    rows: NDArray[np.int64],
+    labelled_rows: Tensor,
+    networks: Networks,
+    augmentation: AugmentationSettings,
+) -> Unlabelled | None:
+    """Draw the fit's unlabelled batches, keyed like the labelled ones, from streams of their own."""
+    if not isinstance(fit.loss, SemiSupervised):
+        return None
+    return draw_unlabelled(
+        data.images,
+        rows,
+        fit.loss.ratio * labelled_rows.shape[1],
+        labelled_rows,
+        (data.dataset, data.seed, "+".join(fit.unlabelled), fit.steps),
+        (data.dataset, data.seed, "+".join(fit.parts), fit.steps),
+        augmentation,
+        networks.normalisation,
+    )
+
+
 def _optimise(
     fit: Fit,
     batches: Batches,
     images: Tensor,
     networks: Networks,
-    student: nn.Module,
-    teacher: nn.Module | None,
+    objective: Objective,
     training: TrainingSettings,
     on_step: Callable[[], None],
 ) -> list[float]:
     """Run the steps; return the losses, ending early after one that is not finite."""
-    groups = param_groups_weight_decay(student, training.weight_decay)
+    groups = [
+        group
+        for module in objective.trained
+        for group in param_groups_weight_decay(module, training.weight_decay)
+    ]
     optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
@@ -158,32 +186,18 @@ def _optimise(
         pct_start=training.warmup,
         cycle_momentum=False,
     )
-    stages = networks.attention if fit.distillation and fit.distillation.beta > 0 else []
+    averaging = objective if isinstance(objective, Averaging) else None
+    draws = (batches.matrices, batches.colours)
+    views = Views(images, batches.rows, augment, draws, networks.normalisation)
     losses = torch.zeros(fit.steps, device=images.device)
     for step in range(fit.steps):
-        views = unit_images(images[batches.rows[step]])
-        views = normalised(
-            augment(views, batches.matrices[step], batches.colours[step]), networks.normalisation
-        )
-        logits, features = logits_and_features(student, views, stages)
-        if teacher is None or fit.distillation is None:
-            loss = F.cross_entropy(logits, batches.labels[step])
-        else:
-            with torch.no_grad():
-                teacher_logits, teacher_features = logits_and_features(teacher, views, stages)
-            loss = distillation_loss(
-                logits,
-                teacher_logits,
-                batches.labels[step],
-                features,
-                teacher_features,
-                fit.distillation,
-                temperature_at(step, fit.steps, fit.distillation.temperature),
-            )
+        loss = objective.loss(step, views.at(step), batches.labels[step])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
+        if averaging is not None:
+            averaging.after_step(step)
         losses[step] = loss.detach()
         on_step()
         looked = (step + 1) % CHECK_EVERY == 0 or step + 1 == fit.steps
@@ -202,23 +216,13 @@ def _refuse_leaks(rows: NDArray[np.int64], data: CellData) -> None:
         )
 
 
-def _loaded(network: nn.Module, state: State) -> nn.Module:
-    network.load_state_dict(state)
-    return network
-
-
 def _evaluate(
     network: nn.Module, data: CellData, networks: Networks, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return logits float32 (rows, C) of the unaugmented images."""
-    network.eval()
-    found = []
-    with torch.inference_mode():
-        for first in range(0, len(rows), EVALUATION_BATCH):
-            batch = torch.from_numpy(rows[first : first + EVALUATION_BATCH]).to(data.images.device)
-            images = normalised(unit_images(data.images[batch]), networks.normalisation)
-            found.append(network(images).float().cpu().numpy())
-    return np.concatenate(found)
+    on_device = torch.from_numpy(rows).to(data.images.device)
+    logits = image_logits(network, data.images, on_device, networks.normalisation)
+    return logits.cpu().numpy()
 
 
 def _plain(value: float) -> float | str:

@@ -13,14 +13,21 @@ from weckd.source import source_digest
 SOURCES = (
     "seeds.py",
     "methods/attention.py",
-    "methods/losses.py",
+    "methods/losses/*.py",
     "methods/temperature.py",
     "training/augmentation.py",
     "training/backbone.py",
     "training/batches.py",
     "training/device.py",
+    "training/evaluation.py",
     "training/fit_loop.py",
+    "training/gate.py",
     "training/images.py",
+    "training/networks.py",
+    "training/objectives/*.py",
+    "training/strong_augmentation.py",
+    "training/unlabelled.py",
+    "training/views.py",
 )
 """The modules whose code decides a fit's result, beyond what its declaration and settings say."""
 

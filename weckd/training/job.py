@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,19 @@ import pandas as pd
 import torch
 
 from weckd.config import Suite
-from weckd.data.splits import read_split
+from weckd.data.index import read_index
+from weckd.data.splits import part_rows, read_split
 from weckd.errors import UserError
 from weckd.files import write_json
 from weckd.locks import held_lock
 from weckd.methods.catalogue import parent_fits, suite_methods
-from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Member, Method
-from weckd.training.backbone import (
-    State,
-    attention_indices,
-    build_backbone,
-    initial_state,
-    initial_weights_digest,
-    normalisation,
-    set_batchnorm_momentum,
-)
+from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Member, Method, Mutual
+from weckd.training.backbone import State, initial_state, initial_weights_digest
 from weckd.training.device import THREADS, device_kind, prepare_device
-from weckd.training.fit_loop import CellData, FitResult, Networks, run_fit
+from weckd.training.fit_loop import CellData, FitResult, run_fit
+from weckd.training.gate import with_gates
 from weckd.training.identity import cell_ingredients, fit_identity
+from weckd.training.networks import Networks
 from weckd.training.progress import Progress
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 
@@ -55,9 +51,15 @@ def train_batch(
     device = prepare_device()
     kind = device_kind(device)
     images = torch.from_numpy(np.load(prepared / "images.npy")).to(device)
-    index = pd.read_csv(prepared / "index.csv", dtype=str, keep_default_na=False)
+    index = read_index(prepared)
     facts = json.loads((prepared / "dataset.json").read_text(encoding="utf-8"))
-    networks = _networks(suite, dataset, device)
+    networks = Networks(
+        suite.backbone,
+        len(suite.facts[dataset].classes),
+        suite.image_size,
+        suite.training.batchnorm_momentum,
+        device,
+    )
     weights = initial_weights_digest(suite.backbone)
     methods = suite_methods(suite)
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
@@ -75,7 +77,7 @@ def train_batch(
             "cell": cell,
             "images_of_part": {part: len(rows) for part, rows in data.parts.items()},
             "fits": {identities[fit]: _summary(fit, stored[fit]) for fit in fits},
-            "methods": {method.name: _composition(method, identities, split) for method in methods},
+            "methods": {method.name: _composition(method, identities, split, data) for method in methods},
         }
     write_json(manifest, {"dataset": dataset, "threads": THREADS, "seeds": cells})
 
@@ -93,7 +95,12 @@ def _train_cell(
     """Return every fit of the cell from the store, training those it lacks; parents come before children."""
     kept = parent_fits(suite)
     stored: dict[Fit, StoredFit] = {}
-    initial: dict[Initial, State] = {}
+
+    @cache
+    def first(start: Initial, gate: bool) -> State:
+        state = initial_state(suite.backbone, data.classes, data.seed, start.member)
+        return with_gates(state, len(networks.attention)) if gate else state
+
     for number, fit in enumerate(fits, start=1):
         found = find_fit(store, data.dataset, identities[fit], with_weights=fit in kept)
         if found is None:
@@ -101,14 +108,21 @@ def _train_cell(
             if any(parent.diverged for parent in parents):
                 result = _inherited_failure(fit, data)
             else:
-                if isinstance(fit.start, Initial) and fit.start not in initial:
-                    initial[fit.start] = initial_state(
-                        suite.backbone, data.classes, data.seed, fit.start.member
-                    )
-                start = initial[fit.start] if isinstance(fit.start, Initial) else _state(stored[fit.start])
-                teacher = _state(stored[fit.teacher]) if fit.teacher else None
+                start = (
+                    _state(stored[fit.start]) if isinstance(fit.start, Fit) else first(fit.start, fit.gate)
+                )
+                teachers = [_state(stored[teacher]) for teacher in fit.teachers]
+                peer = first(fit.loss.peer, fit.gate) if isinstance(fit.loss, Mutual) else None
                 result = run_fit(
-                    fit, data, networks, start, teacher, suite.training, suite.augmentation, progress.step
+                    fit,
+                    data,
+                    networks,
+                    start,
+                    teachers,
+                    peer,
+                    suite.training,
+                    suite.augmentation,
+                    progress.step,
                 )
             weights = {key: value.numpy() for key, value in result.state.items()} if fit in kept else None
             found = store_fit(
@@ -129,15 +143,6 @@ def _train_cell(
     return stored
 
 
-def _networks(suite: Suite, dataset: str, device: torch.device) -> Networks:
-    classes = len(suite.facts[dataset].classes)
-    student, teacher = (build_backbone(suite.backbone.name, classes).to(device) for _ in range(2))
-    teacher.requires_grad_(False)
-    set_batchnorm_momentum(student, suite.training.batchnorm_momentum)
-    attention = attention_indices(student, suite.image_size) if suite.distillation.beta > 0 else []
-    return Networks(student, teacher, normalisation(student), attention)
-
-
 def _cell_data(
     dataset: str, seed: int, images: torch.Tensor, index: pd.DataFrame, split: pd.DataFrame, classes: int
 ) -> CellData:
@@ -146,14 +151,13 @@ def _cell_data(
         missing = split["image_id"].iloc[int(np.argmax(rows < 0))]
         raise UserError(f"{dataset}, seed {seed}: the split names {missing}, which the prepared data lacks")
     complete = len(rows) == len(images) and bool((rows == np.arange(len(rows))).all())
-    part = split["part"].to_numpy()
     return CellData(
         dataset=dataset,
         seed=seed,
         images=images if complete else images[torch.from_numpy(rows).to(images.device)],
         labels=split["y"].to_numpy(dtype=np.int64),
         groups=split["group_id"].to_numpy(dtype=np.str_),
-        parts={str(name): np.flatnonzero(part == name) for name in np.unique(part)},
+        parts=part_rows(split),
         classes=classes,
     )
 
@@ -164,8 +168,12 @@ def _summary(fit: Fit, stored: StoredFit) -> dict[str, Any]:
     return {**fit.ingredients(), **{key: record[key] for key in ("status", "steps_run", "images", "labels")}}
 
 
-def _composition(method: Method, identities: dict[Fit, str], split: pd.DataFrame) -> dict[str, Any]:
+def _composition(
+    method: Method, identities: dict[Fit, str], split: pd.DataFrame, data: CellData
+) -> dict[str, Any]:
+    learnt = [data.parts[part] for part in {part for fit in method.fits() for part in fit.parts}]
     return {
+        "labels": len(np.unique(np.concatenate(learnt))) if learnt else 0,
         "fits": [identities[fit] for fit in method.fits()],
         "stages": [[_member(m, identities, split) for m in members] for members in method.stages],
     }

@@ -7,8 +7,10 @@ as the real sets have them, and say nothing about real images.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from weckd.data.phantoms.blood import draw_cell
@@ -19,6 +21,7 @@ from weckd.data.phantoms.plant import SMALL, Drawing, Picture, luma, plan_pictur
 from weckd.errors import UserError
 from weckd.seeds import generator
 
+SCENES_FILE = Path(__file__).with_name("scenes.yaml")
 IMAGES = 600
 SMALLEST_CLASS = 48  # 8 % of the images
 
@@ -43,6 +46,9 @@ class _Plan:
     weights: dict[str, int]
     frames: Callable[[np.random.Generator, Frame], Frame]
     patients: bool = False
+    passed_over: frozenset[tuple[int, int]] = (
+        frozenset()
+    )  # scenes and attempts that resemble another phantom's
 
 
 def draw(key: str, image_size: int) -> Phantom:
@@ -156,8 +162,16 @@ _ORIGIN = {
 
 @cache
 def _pictures(key: str) -> tuple[Picture, ...]:
-    plan = PLANS[key]
-    return plan_pictures(key, class_counts(plan.weights), plan.drawing, plan.frames, alike=not plan.patients)
+    plan, attempts = PLANS[key], _attempts()[key]
+    return plan_pictures(
+        key, class_counts(plan.weights), plan.drawing, plan.frames, not plan.patients, attempts
+    )
+
+
+@cache
+def _attempts() -> dict[str, dict[int, int]]:
+    attempts: dict[str, dict[int, int]] = yaml.safe_load(SCENES_FILE.read_text(encoding="utf-8"))
+    return attempts
 
 
 def _at_size(key: str, picture: Picture, size: int) -> NDArray[np.uint8]:

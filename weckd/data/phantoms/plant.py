@@ -1,6 +1,10 @@
-"""Groups of near-duplicates: planted so that a clustering of thumbnails finds exactly them."""
+"""Groups of near-duplicates, planted so that a clustering of thumbnails finds exactly them.
 
-from collections.abc import Callable, Sequence
+A scene is drawn from the random stream of its attempt. Which attempt is taken stands in scenes.yaml: the first whose
+pictures are far from all other scenes of the modality (see `weckd.data.phantoms.choose`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,15 +15,14 @@ from weckd.data.phantoms.frame import Frame
 from weckd.seeds import generator
 
 Drawing = Callable[[str, np.random.Generator, Frame, int], Canvas]
+Frames = Callable[[np.random.Generator, Frame], Frame]
 
 GROUP_SIZES = (1, 2, 3)
 GROUP_SHARES = (0.60, 0.25, 0.15)
-NEAR, FAR = 0.978, 0.962
-"""Correlation that two pictures of a group exceed, and that two of different groups stay below; clusters are cut at
-0.97."""
+NEAR = 0.978
+"""Correlation that pictures of a group exceed; clusters are cut at 0.97."""
 NOISE = 0.012
 SMALL = 32  # pixels a side of the thumbnails
-_ATTEMPTS = 200
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,11 @@ def plan_pictures(
     key: str,
     counts: dict[str, int],
     drawing: Drawing,
-    frames: Callable[[np.random.Generator, Frame], Frame],
+    frames: Frames,
     alike: bool,
+    attempts: Mapping[int, int],
 ) -> tuple[Picture, ...]:
     """Return the pictures of a data set, class by class, group by group.
-
-    Scenes are drawn until each group is far from all before it; within a group, frames are brought closer to the
-    first until they are near it.
 
     Args:
         key: of the data set; names the random streams.
@@ -51,32 +52,46 @@ def plan_pictures(
         drawing: draws a class.
         frames: draws a further frame of a scene after its first.
         alike: whether the pictures of a group must be near-duplicates.
-
-    Raises:
-        RuntimeError: no scene could be found that is far from the others.
+        attempts: the attempt that each scene is drawn from, where it is not the first (0).
     """
     pictures: list[Picture] = []
-    seen = np.empty((sum(counts.values()), SMALL * SMALL), dtype=np.float32)
-    scene = 0
+    for scene, (class_key, size) in enumerate(scene_sizes(key, counts)):
+        pictures += draw_scene(key, class_key, scene, attempts.get(scene, 0), size, drawing, frames, alike)
+    return tuple(pictures)
+
+
+def scene_sizes(key: str, counts: dict[str, int]) -> list[tuple[str, int]]:
+    """Return class and number of pictures of each scene."""
+    sizes: list[tuple[str, int]] = []
     for class_key, count in counts.items():
         planned = 0
         while planned < count:
-            size = int(generator("phantom", key, "size", scene).choice(GROUP_SIZES, p=GROUP_SHARES))
-            group, rows = _far_group(
-                key,
-                class_key,
-                scene,
-                min(size, count - planned),
-                drawing,
-                frames,
-                alike,
-                seen[: len(pictures)],
-            )
-            seen[len(pictures) : len(pictures) + len(rows)] = rows
-            pictures += group
-            planned += len(group)
-            scene += 1
-    return tuple(pictures)
+            drawn = int(generator("phantom", key, "size", len(sizes)).choice(GROUP_SIZES, p=GROUP_SHARES))
+            sizes.append((class_key, min(drawn, count - planned)))
+            planned += sizes[-1][1]
+    return sizes
+
+
+def draw_scene(
+    key: str,
+    class_key: str,
+    scene: int,
+    attempt: int,
+    size: int,
+    drawing: Drawing,
+    frames: Frames,
+    alike: bool,
+) -> list[Picture]:
+    """Return the pictures of one scene: its first, and further frames that are brought closer until they are near."""
+
+    def picture(frame: Frame) -> Picture:
+        small = render(key, class_key, scene, attempt, frame, drawing, SMALL)
+        return Picture(class_key, scene, attempt, frame, small)
+
+    group = [picture(Frame())]
+    first = unit_thumbnails(group)
+    stream = generator("phantom", key, "frames", scene, attempt)
+    return group + [_further(picture, frames, alike, first, stream, number) for number in range(1, size)]
 
 
 def render(
@@ -97,38 +112,9 @@ def luma(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return grey
 
 
-def _far_group(
-    key: str,
-    class_key: str,
-    scene: int,
-    size: int,
-    drawing: Drawing,
-    frames: Callable[[np.random.Generator, Frame], Frame],
-    alike: bool,
-    seen: NDArray[np.float32],
-) -> tuple[list[Picture], NDArray[np.float32]]:
-    for attempt in range(_ATTEMPTS):
-
-        def picture(frame: Frame, attempt: int = attempt) -> Picture:
-            small = render(key, class_key, scene, attempt, frame, drawing, SMALL)
-            return Picture(class_key, scene, attempt, frame, small)
-
-        group = [picture(Frame())]
-        rows = _unit(group)
-        if len(seen) and _best_correlations(rows, seen).max() >= FAR:
-            continue
-        stream = generator("phantom", key, "frames", scene, attempt)
-        group += [_further(picture, frames, alike, rows, stream, number) for number in range(1, size)]
-        rows = _unit(group)
-        near = not alike or _best_correlations(rows, rows[:1]).min() > NEAR
-        if near and (not len(seen) or _best_correlations(rows, seen).max() < FAR):
-            return group, rows
-    raise RuntimeError(f"{key}: no scene of class {class_key} is far enough from all others")
-
-
 def _further(
     picture: Callable[[Frame], Picture],
-    frames: Callable[[np.random.Generator, Frame], Frame],
+    frames: Frames,
     alike: bool,
     first: NDArray[np.float32],
     stream: np.random.Generator,
@@ -138,14 +124,14 @@ def _further(
     frame = frames(stream, Frame(noise_stream=number))
     found = picture(frame)
     for _ in range(4):
-        if not alike or _best_correlations(_unit([found]), first).min() > NEAR:
+        if not alike or best_correlations(unit_thumbnails([found]), first).min() > NEAR:
             break
         frame = replace(frame, shift=(frame.shift[0] / 2, frame.shift[1] / 2))
         found = picture(frame)
     return found
 
 
-def _unit(pictures: Sequence[Picture]) -> NDArray[np.float32]:
+def unit_thumbnails(pictures: Sequence[Picture]) -> NDArray[np.float32]:
     """Return thumbnails (P, pixels) as vectors of mean 0 and length 1, so that products are correlations."""
     flat = luma(np.stack([p.small for p in pictures])).reshape(len(pictures), -1).astype(np.float64)
     flat = flat - flat.mean(axis=1, keepdims=True)
@@ -153,7 +139,7 @@ def _unit(pictures: Sequence[Picture]) -> NDArray[np.float32]:
     return unit
 
 
-def _best_correlations(rows: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def best_correlations(rows: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return each row's largest correlation (R,) with any other over the eight flips and rotations."""
     squares = rows.reshape(-1, SMALL, SMALL)
     turns = [np.rot90(squares, quarter, axes=(1, 2)) for quarter in range(4)]

@@ -1,0 +1,44 @@
+"""Prepared data sets made by hand: what is copied, leaked and in conflict is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weckd.data.groups import write_groups
+from weckd.data.index import COLUMNS
+from weckd.files import write_json, write_text
+
+
+def noise(seed):
+    """Return an unrelated thumbnail (32, 32)."""
+    return np.random.default_rng(seed).integers(0, 200, (32, 32), dtype=np.uint8)
+
+
+def near(thumbnail, turn=0):
+    """Return a turned copy of other pixels: correlation about 0.99."""
+    grain = np.random.default_rng(99).integers(0, 30, (32, 32), dtype=np.uint8)
+    return np.rot90(thumbnail, turn) + grain
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that writes a prepared data set and its groups, and returns both folders."""
+
+    def write(key, rows, modality="otoscopy", phantom=False, derived_from=(), left_out=(), threshold=0.97):
+        """Rows: image id, class, patient, official split, thumbnail."""
+        prepared, groups = tmp_path / "prepared" / key, tmp_path / "groups" / key
+        thumbnails = np.stack([row[4] for row in rows])
+        table = [
+            (*row[:4], 32, 32, "f", str(np.random.default_rng(row[4].ravel()).integers(1 << 62)), "")
+            for row in rows
+        ]
+        table += [(name, "a", "", "", 0, 0, "", "", problem) for name, problem in left_out]
+        write_text(prepared / "index.csv", pd.DataFrame(table, columns=list(COLUMNS)).to_csv(index=False))
+        np.save(prepared / "thumbnails.npy", thumbnails)
+        np.save(prepared / "images.npy", np.repeat(thumbnails[..., np.newaxis], 3, axis=3))
+        facts = {"key": key, "modality": modality, "phantom": phantom, "derived_from": list(derived_from)}
+        write_json(prepared / "dataset.json", facts)
+        write_groups(key, prepared, threshold, groups)
+        return prepared, groups
+
+    return write

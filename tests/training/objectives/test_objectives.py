@@ -1,0 +1,203 @@
+"""What each objective makes of a step: which networks see the views, at which temperature, with which weights."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from weckd.config import BackboneSettings
+from weckd.methods.losses.decoupled import decoupled_loss
+from weckd.methods.losses.distillation import distillation_loss
+from weckd.methods.losses.mutual import mutual_loss
+from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
+from weckd.training.backbone import initial_state, logits_and_features
+from weckd.training.gate import SpatialGate, with_gates
+from weckd.training.networks import Networks
+from weckd.training.objectives import make_objective
+from weckd.training.objectives.distilled import DecoupledDistilled, Distilled
+from weckd.training.objectives.mutual import MutuallyTaught
+from weckd.training.objectives.supervised import Supervised
+
+FALLING = Temperature("linear", 4.0, 1.0)
+BACKBONE = BackboneSettings("test_resnet", "random")
+M1 = Fit(("D1",), 6)
+
+
+class Toy(nn.Module):
+    """A linear network of 4x4 images that remembers what it was shown."""
+
+    def __init__(self, seed, classes=3):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.head = nn.Linear(48, classes)
+        self.shown = []
+
+    def forward(self, views):
+        self.shown.append(views)
+        return self.head(views.flatten(1))
+
+
+class GatedToy(Toy):
+    """The same with one gate on the images."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.gates = nn.ModuleList([SpatialGate()])
+
+    def forward(self, views):
+        return super().forward(self.gates[0](views))
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(9)
+    return torch.randn(5, 3, 4, 4), torch.tensor([0, 1, 2, 0, 1])
+
+
+def test_supervised_is_cross_entropy(batch):
+    student = Toy(1)
+    nn.init.zeros_(student.head.weight)
+    nn.init.zeros_(student.head.bias)
+    objective = Supervised(student)
+    assert objective.loss(0, *batch).item() == pytest.approx(math.log(3))
+    assert objective.trained == [student]
+
+
+@pytest.mark.parametrize(("step", "temperature"), [(0, 4.0), (1, 3.0), (3, 1.0)])
+def test_student_and_teachers_see_the_same_views_at_the_steps_temperature(batch, step, temperature):
+    views, labels = batch
+    student, teachers = Toy(1), [Toy(2), Toy(3)]
+    settings = Distillation(0.5, 0.0, FALLING)
+    objective = Distilled(student, teachers, settings, 4, [], gated=False)
+    loss = objective.loss(step, views, labels)
+    for network in (student, *teachers):
+        assert [id(shown) for shown in network.shown] == [id(views)]
+    expected = distillation_loss(
+        student(views), [teacher(views) for teacher in teachers], labels, [], [[], []], settings, temperature
+    )
+    assert loss.item() == expected.item()
+    assert objective.trained == [student]
+
+
+def test_no_gradient_is_kept_for_teachers(batch):
+    student, teachers = Toy(1), [Toy(2), Toy(3)]
+    for objective in (
+        Distilled(student, teachers, Distillation(0.5, 0.0, FALLING), 4, [], gated=False),
+        DecoupledDistilled(student, teachers[0], Decoupled(1, 8, 4, 0), 4),
+    ):
+        student.zero_grad()
+        objective.loss(0, *batch).backward()
+        assert float(student.head.weight.grad.abs().sum()) > 0
+        assert all(teacher.head.weight.grad is None for teacher in teachers)
+
+
+def test_feature_maps_of_the_named_stages_are_compared():
+    networks = Networks(BACKBONE, 3, 32, 0.1, torch.device("cpu"))
+    student = networks.student(initial_state(BACKBONE, 3, 1, 1), gate=False).eval()
+    (teacher,) = networks.teachers([initial_state(BACKBONE, 3, 1, 2)], gate=False)
+    views, labels = torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 0])
+    settings = Distillation(0.5, 7.0, FALLING)
+    found = Distilled(student, [teacher], settings, 4, [1, 2], gated=False).loss(0, views, labels)
+    own, own_maps = logits_and_features(student, views, [1, 2])
+    other, other_maps = logits_and_features(teacher, views, [1, 2])
+    assert [tuple(m.shape[1:]) for m in own_maps] == [(32, 8, 8), (48, 4, 4)]
+    expected = distillation_loss(own, [other], labels, own_maps, [other_maps], settings, 4.0)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_gated_networks_compare_the_maps_of_their_gates():
+    # Views of 1 at one position and -1 elsewhere. The student's gate is at its start: a map of ones, Q = 1/4 at each
+    # of 16 positions; the teacher's weighs the mean by 50: 2 there and 0 elsewhere. 9/16 + 15/16 = 1.5, times beta.
+    student, teacher = GatedToy(1), GatedToy(2)
+    teacher.gates[0].convolution.weight.data[0, 0, 3, 3] = 50.0
+    views, labels = -torch.ones(2, 3, 4, 4), torch.tensor([0, 1])
+    views[..., 1, 2] = 1.0
+    settings = Distillation(0.0, 10.0, FALLING)
+    with_maps = Distilled(student, [teacher], settings, 4, [1], gated=True).loss(0, views, labels)
+    assert with_maps.item() == pytest.approx(
+        Supervised(student).loss(0, views, labels).item() + 10 * 1.5, rel=1e-5
+    )
+    with_maps.backward()
+    assert float(student.gates[0].convolution.weight.grad.abs().sum()) > 0
+    assert teacher.gates[0].convolution.weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("warmup", "steps", "ramps"),
+    [(0.5, 8, [1 / 4, 1 / 2, 3 / 4, 1, 1, 1, 1, 1]), (20 / 240, 6, [1, 1, 1, 1, 1, 1]), (0.0, 2, [1, 1])],
+)
+def test_decoupled_weights_rise_over_the_warm_up(batch, warmup, steps, ramps):
+    views, labels = batch
+    student, teacher = Toy(1), Toy(2)
+    settings = Decoupled(1, 8, 4, warmup)
+    objective = DecoupledDistilled(student, teacher, settings, steps)
+    found = [objective.loss(step, views, labels).item() for step in range(steps)]
+    logits = student(views), teacher(views)
+    assert found == pytest.approx(
+        [decoupled_loss(*logits, labels, settings, ramp).item() for ramp in ramps], rel=1e-6
+    )
+    assert len(set(ramps)) == len({round(loss, 6) for loss in found})
+
+
+def test_peers_learn_from_each_other_and_are_both_trained(batch):
+    views, labels = batch
+    student, peer = Toy(1), Toy(2)
+    objective = MutuallyTaught(student, peer, 2.0)
+    loss = objective.loss(0, views, labels)
+    assert loss.item() == mutual_loss(student(views), peer(views), labels, 2.0).item()
+    assert objective.trained == [student, peer]
+    loss.backward()
+    assert all(float(network.head.weight.grad.abs().sum()) > 0 for network in (student, peer))
+
+
+LOSS = Distillation(0.5, 2.0, FALLING)
+TAUGHT = Fit(("D2",), 6, M1, (M1,), LOSS)
+
+
+@pytest.mark.parametrize(
+    ("fit", "kind"),
+    [
+        (M1, Supervised),
+        (TAUGHT, Distilled),
+        (Fit(("D2",), 6, M1, (M1,), Decoupled(1, 8, 4, 0)), DecoupledDistilled),
+        (Fit(("D2",), 6, loss=Mutual(Initial(2), 1.0)), MutuallyTaught),
+    ],
+)
+def test_the_declared_loss_chooses_the_objective(fit, kind):
+    objective = made(fit)
+    assert type(objective) is kind
+    assert objective.trained[0] is objective.student
+
+
+def made(fit):
+    """Return the objective of a fit whose student has the first initial state, teachers and peer the second."""
+    networks = Networks(BACKBONE, 3, 32, 0.1, torch.device("cpu"))
+    first, second = (initial_state(BACKBONE, 3, 1, member) for member in (1, 2))
+    if fit.gate:
+        first, second = with_gates(first, 2), with_gates(second, 2)
+    student = networks.student(first, fit.gate)
+    return make_objective(fit, networks, student, [second] * len(fit.teachers), second, None)
+
+
+def test_maps_are_compared_where_beta_asks_for_it_and_of_gates_where_there_are_any():
+    assert made(TAUGHT).stages == [1, 2]
+    assert not made(TAUGHT).gated
+    plain = Fit(("D2",), 6, M1, (M1,), Distillation(0.5, 0.0, FALLING))
+    assert made(plain).stages == []
+    gated_m1 = Fit(("D1",), 6, gate=True)
+    gated = made(Fit(("D2",), 6, gated_m1, (gated_m1,), LOSS, gate=True))
+    assert gated.gated
+    assert all(len(network.gates) == 2 for network in (gated.student, *gated.teachers))
+
+
+def test_a_dense_fit_has_all_its_teachers():
+    m2 = Fit(("D2",), 6, M1, (M1,), LOSS)
+    assert len(made(Fit(("D3",), 6, m2, (M1, m2), LOSS)).teachers) == 2
+
+
+def test_a_learned_temperature_is_trained_beside_the_student_and_a_scheduled_one_is_not():
+    learned = Distillation(0.5, 0.0, Temperature("learned", 1.0, 21.0))
+    objective = made(Fit(("D2",), 6, M1, (M1,), learned))
+    assert objective.trained == [objective.student, objective.learned]
+    assert len(made(TAUGHT).trained) == 1

@@ -1,0 +1,246 @@
+"""Every reading of the chain beside `single` and the pooled control of its length: a table, and a curve."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from weckd.analysis.captions import (
+    closing,
+    derived_sentence,
+    design_sentence,
+    joined,
+    phantom_sentence,
+    run_note,
+    size_sentence,
+    title,
+)
+from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent, sizes
+from weckd.analysis.gains import few_seeds, is_phantom
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.predictions import SuitePredictions, load_predictions
+from weckd.analysis.reader_study import half_width
+from weckd.analysis.style import ACCENT, GREY, INK, PALE, save, styled
+from weckd.analysis.table_files import MISSING, Table, gain_text, write_table_files
+from weckd.config import Suite
+from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
+
+CHAIN, SINGLE, POOLED = "weckd", "single", "pooled"
+CLAIMED_PP = 23.0
+"""The paper's largest gain over a single backbone, percentage points (abstract)."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One reading on one data set, or on their mean: its gains over both references."""
+
+    method: str
+    reading: Reading
+    dataset: str
+    over_single: Result
+    over_pooled: Result
+    pooled: str  # the control with as many labels
+
+
+def write_specification(suite: Suite, predictions: Path, out: Path) -> None:
+    """Write tables/readings (.csv .md .tex) and figures/specification (.svg .png) into the folder `out`.
+
+    Args:
+        suite: a run of readings, see `weckd.readings_suite`.
+        predictions: folder with `<dataset>/seed<k>.parquet`.
+        out: folder of the run.
+
+    Raises:
+        UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
+    """
+    loaded = load_predictions(suite, predictions)
+    found = specifications(suite, loaded)
+    frame = specification_frame(suite, found)
+    write_table_files(out / "tables", "readings", frame, [_table(suite, loaded, found)])
+    with styled():
+        figure = specification_figure(suite, found)
+    save(figure, out / "figures", "specification")
+
+
+def specifications(suite: Suite, predictions: SuitePredictions) -> tuple[Specification, ...]:
+    """Return every reading on every data set and on their mean, by the first metric of the plan."""
+    metric = suite.analysis.metrics[0]
+    found = []
+    for method in suite.methods:
+        if method != CHAIN and not is_reading(method):
+            continue
+        reading = REFERENCE if method == CHAIN else parse_reading(method)
+        pooled = POOLED if reading.length == REFERENCE.length else f"{POOLED}-{reading.length}"
+        stage = predictions.stages[method]
+        over = {
+            reference: evaluate_all(
+                suite,
+                predictions.datasets,
+                gain(method, stage, reference, predictions.stages[reference]),
+                metric,
+            )
+            for reference in (SINGLE, pooled)
+        }
+        found += [
+            Specification(method, reading, dataset, over[SINGLE][dataset], over[pooled][dataset], pooled)
+            for dataset in (*suite.datasets, MACRO)
+        ]
+    return tuple(found)
+
+
+def specification_frame(suite: Suite, found: Sequence[Specification]) -> pd.DataFrame:
+    """Return the long frame of `readings.csv`: a row a reading and data set, gains in percentage points."""
+    rows = []
+    for item in found:
+        row: dict[str, object] = {
+            "suite": suite.run,
+            "phantom": is_phantom(suite, item.dataset),
+            "dataset": item.dataset,
+            "method": item.method,
+            **{name: getattr(item.reading, name) for name in choices()},
+            "metric": suite.analysis.metrics[0],
+            "k": len(suite.seeds),
+        }
+        for name, result in (("single", item.over_single), ("pooled", item.over_pooled)):
+            mean, low, high = _numbers(suite, result)
+            row |= {f"over_{name}_pp": mean, f"over_{name}_low": low, f"over_{name}_high": high}
+        rows.append(row | {"pooled": item.pooled, "plan_hash": suite.plan_hash})
+    return pd.DataFrame(rows)
+
+
+def sorted_readings(suite: Suite, found: Sequence[Specification]) -> list[Specification]:
+    """Return the readings on the mean over data sets by their gain over `single`, smallest first, missing ones last."""
+    shown = [(_numbers(suite, item.over_single)[0], item) for item in found if item.dataset == MACRO]
+    known = sorted(
+        (pair for pair in shown if not math.isnan(pair[0])), key=lambda pair: (pair[0], pair[1].method)
+    )
+    return [item for _, item in known] + [item for mean, item in shown if math.isnan(mean)]
+
+
+def specification_figure(suite: Suite, found: Sequence[Specification]) -> Figure:
+    """Return the curve: above, gains of each reading, sorted; below, which choices made it."""
+    shown = sorted_readings(suite, found)
+    options = [(name, option) for name, values in choices().items() for option in values]
+    width = max(6.5, 1.9 + 0.17 * len(shown))
+    figure = Figure(figsize=(width, 2.6 + 0.13 * len(options) + 0.9), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
+    _curve(suite, above, shown)
+    _choices(below, shown, options)
+    metric = METRICS[suite.analysis.metrics[0]]
+    figure.suptitle(title(suite, f"Readings of the chain, {metric}, suite {suite.run}"), weight="bold")
+    figure.supxlabel(_notes(suite), fontsize=8)
+    return figure
+
+
+def _curve(suite: Suite, axis: Any, shown: Sequence[Specification]) -> None:
+    axis.axhline(0, color=INK, linewidth=0.8)
+    axis.axhline(CLAIMED_PP, color=GREY, linewidth=0.8, linestyle=":")
+    axis.text(0, CLAIMED_PP, " the paper's largest gain, over single", fontsize=7, va="bottom", color=GREY)
+    series = (("over single", "o", INK, -0.15), ("over pooled", "s", ACCENT, 0.15))
+    for name, marker, colour, offset in series:
+        for x, item in enumerate(shown):
+            result = item.over_single if name == "over single" else item.over_pooled
+            mean, low, high = _numbers(suite, result)
+            if math.isnan(mean):
+                axis.text(x, 0, "missing", rotation=90, fontsize=6, ha="center", va="center")
+                continue
+            if not math.isnan(low):
+                axis.plot([x + offset] * 2, [low, high], color=colour, linewidth=0.9, alpha=0.6)
+            fill = "white" if name == "over single" else colour
+            axis.plot([x + offset], [mean], marker, color=colour, markerfacecolor=fill, markersize=3.5)
+        axis.plot(
+            [], [], marker, color=colour, markerfacecolor="white" if marker == "o" else colour, label=name
+        )
+    for x, item in enumerate(shown):
+        if item.reading == REFERENCE:
+            axis.axvspan(x - 0.5, x + 0.5, color=PALE, linewidth=0, zorder=0)
+    axis.set_ylabel("gain, percentage points")
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.9), ncols=2)
+
+
+def _choices(axis: Any, shown: Sequence[Specification], options: Sequence[tuple[str, object]]) -> None:
+    names = list(choices())
+    for y, (name, option) in enumerate(options):
+        if names.index(name) % 2 == 0:
+            axis.axhspan(y - 0.5, y + 0.5, color=PALE, alpha=0.35, linewidth=0)
+        chosen = [x for x, item in enumerate(shown) if getattr(item.reading, name) == option]
+        changed = option != getattr(REFERENCE, name)
+        axis.plot(chosen, [y] * len(chosen), "s", color=INK if changed else GREY, markersize=3)
+    axis.set_yticks(range(len(options)), [f"{name}: {option}" for name, option in options], fontsize=6.5)
+    axis.set_ylim(len(options) - 0.5, -0.5)
+    axis.set_xlim(-0.7, len(shown) - 0.3)
+    axis.set_xticks([])
+    axis.tick_params(axis="y", length=0)
+
+
+def _table(suite: Suite, predictions: SuitePredictions, found: Sequence[Specification]) -> Table:
+    rows = [
+        [
+            f"**{item.method}**" if item.reading == REFERENCE else item.method,
+            gain_text(*_numbers(suite, item.over_single)) if item.over_single.study else MISSING,
+            gain_text(*_numbers(suite, item.over_pooled)) if item.over_pooled.study else MISSING,
+            item.pooled,
+        ]
+        for item in sorted_readings(suite, found)
+    ]
+    headers = ["reading (changes from the reference)", "over single", "over pooled", "pooled control"]
+    missing = [name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing]
+    caption = joined(
+        phantom_sentence(suite),
+        f"Gains in {METRICS[suite.analysis.metrics[0]]}, percentage points, smallest first; in bold the reference "
+        "reading, which is ours and not the paper's. Exploratory: nothing here is tested, intervals are not adjusted "
+        f"for the {len(rows)} readings, and the largest of so many is too large by selection. A chain of another "
+        "length is compared with the pooled control of as many labels and steps.",
+        _claim_sentence(suite, found),
+        size_sentence(suite, sizes(suite, predictions.datasets)[MACRO]),
+        design_sentence(suite),
+        derived_sentence(suite),
+        closing(suite, missing),
+    )
+    return Table(
+        f"Readings of the chain, suite {suite.run}", caption, "readings", pd.DataFrame(rows, columns=headers)
+    )
+
+
+def _claim_sentence(suite: Suite, found: Sequence[Specification]) -> str:
+    """Say which readings, if any, reach the gain that the paper claims, on the mean or on a data set."""
+    numbers = [(item, *_numbers(suite, item.over_single)) for item in found]
+    reached = [
+        f"{item.method} on {item.dataset} ({mean:+.1f})" for item, mean, _, _ in numbers if mean >= CLAIMED_PP
+    ]
+    means = [mean for _, mean, _, _ in numbers if not math.isnan(mean)]
+    if not means:
+        return ""
+    claim = f"The paper claims up to +{CLAIMED_PP:g} points over single (abstract)"
+    if reached:
+        return f"{claim}; reached here by {len(reached)} of {len(means)}: {', '.join(reached)}."
+    return f"{claim}; no reading reaches that here on any data set, the largest gain is {np.max(means):+.1f}."
+
+
+def _numbers(suite: Suite, result: Result) -> tuple[float, float, float]:
+    """Return gain and interval in percentage points; NaN where missing, or with too few seeds for an interval."""
+    nothing = float("nan")
+    if result.study is None:
+        return nothing, nothing, nothing
+    mean = 100 * result.study.estimate
+    if few_seeds(suite):
+        return mean, nothing, nothing
+    half = 100 * half_width(result.study, 1 - suite.analysis.alpha)
+    return mean, mean - half, mean + half
+
+
+def _notes(suite: Suite) -> str:
+    bars = (
+        "too few seeds for intervals"
+        if few_seeds(suite)
+        else (f"bars: {100 * (1 - suite.analysis.alpha):g} % two-way intervals, not adjusted")
+    )
+    return (
+        f"mean of {len(independent(suite))} independent data sets; {bars}; shaded: the reference reading (ours); "
+        f"black marks: changes from it\n{run_note(suite)}"
+    )

@@ -1,0 +1,83 @@
+"""Copies across data sets of one modality: a set that was made of another is no independent evidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from weckd.audit.sets import AuditedSet
+from weckd.data.duplicates import pairs_between
+
+COLUMNS = ("dataset_a", "image_a", "class_a", "dataset_b", "image_b", "class_b", "kind", "correlation")
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How many images of one data set have a copy in another."""
+
+    dataset: str
+    other: str
+    images: int  # of the data set
+    copied: int
+    declared: bool  # the catalogue derives one of the two from the other
+
+    @property
+    def verdict(self) -> str:
+        """What the overlap means for tests across data sets."""
+        if self.copied and not self.declared:
+            return "undeclared: not independent"
+        if self.copied:
+            return "as declared"
+        return "declared, but not found" if self.declared else "none found"
+
+
+def pairs_across(sets: Sequence[AuditedSet], threshold: float) -> pd.DataFrame:
+    """Return the pairs of copies between data sets of the same modality, with the columns of COLUMNS."""
+    frames = []
+    for a, b in combinations(sets, 2):
+        if a.modality != b.modality:
+            continue
+        found = pairs_between(a.thumbnails, b.thumbnails, threshold)
+        first, second = a.index.iloc[found.rows[:, 0]], b.index.iloc[found.rows[:, 1]]
+        exact = first["pixel_sha256"].to_numpy() == second["pixel_sha256"].to_numpy()
+        frames.append(
+            pd.DataFrame(
+                {
+                    "dataset_a": a.key,
+                    "image_a": first["image_id"].to_numpy(),
+                    "class_a": first["class"].to_numpy(),
+                    "dataset_b": b.key,
+                    "image_b": second["image_id"].to_numpy(),
+                    "class_b": second["class"].to_numpy(),
+                    "kind": np.where(exact, "exact", "near"),
+                    "correlation": found.correlations,
+                }
+            )
+        )
+    return pd.concat([pd.DataFrame(columns=list(COLUMNS)), *frames], ignore_index=True) if frames else _none()
+
+
+def overlaps(sets: Sequence[AuditedSet], across: pd.DataFrame) -> tuple[Overlap, ...]:
+    """Return the overlap of each pair of data sets of one modality, in both directions."""
+    found = []
+    for a, b in combinations(sets, 2):
+        if a.modality != b.modality:
+            continue
+        own = across[(across["dataset_a"] == a.key) & (across["dataset_b"] == b.key)]
+        declared = a.key in b.derived_from or b.key in a.derived_from
+        found.append(Overlap(a.key, b.key, len(a.index), own["image_a"].nunique(), declared))
+        found.append(Overlap(b.key, a.key, len(b.index), own["image_b"].nunique(), declared))
+    return tuple(found)
+
+
+def copied_elsewhere(key: str, across: pd.DataFrame) -> int:
+    """Return how many images of a data set have a copy in any other."""
+    as_first = across.loc[across["dataset_a"] == key, "image_a"]
+    as_second = across.loc[across["dataset_b"] == key, "image_b"]
+    return len({*as_first, *as_second})
+
+
+def _none() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(COLUMNS))

@@ -1,0 +1,123 @@
+"""The audit's numbers as tables for readers."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from weckd.analysis.captions import PHANTOM, joined
+from weckd.analysis.table_files import Table
+from weckd.audit.across import Overlap
+from weckd.audit.findings import Findings
+from weckd.audit.neighbour import SHARE
+from weckd.audit.sets import AuditedSet
+
+_CORRELATION = (
+    "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and "
+    "rotations"
+)
+_LISTED = 5  # images that a note names
+
+
+def audit_tables(sets: Sequence[AuditedSet], found: Sequence[Findings], threshold: float) -> list[Table]:
+    """Return the tables of copies and of leaks, a row a data set."""
+    phantom = f"**{PHANTOM}**" if any(item.phantom for item in found) else ""
+    correlation = _CORRELATION.format(threshold=threshold)
+    copies = pd.DataFrame([_copies(item) for item in found])
+    leaks = pd.DataFrame([_leaks(item) for item in found])
+    return [
+        Table(
+            "Audit: copies",
+            joined(
+                phantom,
+                f"Copies within each data set; identical: the same pixels; {correlation}. Clusters are connected "
+                "components; groups join them with patients and stay together in every split. Conflicts: sets of "
+                "identical images, and clusters of near copies, that carry more than one class. Recorded: whether the "
+                "prepared images are those of datasets.lock.",
+                _left_out_note(sets),
+            ),
+            "audit-copies",
+            copies,
+        ),
+        Table(
+            "Audit: leaks into a test part",
+            joined(
+                phantom,
+                f"Test images with a copy in training, of the official test part where there is one, else of a random "
+                f"{SHARE:.0%} of the images drawn by image; {correlation}. Accuracy of one nearest neighbour "
+                "(Euclidean, thumbnails) on test images without and with a copy: what memory alone reaches. The "
+                "suite's own splits are drawn by group and have no such images.",
+            ),
+            "audit-leaks",
+            leaks,
+        ),
+    ]
+
+
+def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> list[Table]:
+    """Return the table of copies across data sets."""
+    rows = [
+        {
+            "data set": item.dataset,
+            "copies in": item.other,
+            "images with a copy": f"{item.copied} of {item.images} ({item.copied / item.images:.0%})",
+            "finding": f"**{item.verdict}**" if item.verdict.startswith("undeclared") else item.verdict,
+        }
+        for item in found
+    ]
+    columns = ["data set", "copies in", "images with a copy", "finding"]
+    caption = joined(
+        f"**{PHANTOM}**" if phantom else "",
+        f"Copies across data sets of one modality; {_CORRELATION.format(threshold=threshold)}. Declared: the catalogue "
+        "derives one of the two from the other. Only a set that shares no image with the others is independent of "
+        "them in a test across data sets.",
+        "" if rows else "No two data sets of this run have the same modality.",
+    )
+    return [
+        Table("Audit: copies across data sets", caption, "audit-across", pd.DataFrame(rows, columns=columns))
+    ]
+
+
+def _copies(item: Findings) -> dict[str, str]:
+    patients = "-"
+    if item.patients is not None:
+        patients = f"{item.patients} ({item.patients_in_several_classes} in several classes)"
+    return {
+        "data set": item.dataset,
+        "images": f"{item.images}" + (f" ({item.left_out} left out)" if item.left_out else ""),
+        "distinct": f"{item.distinct}",
+        "clusters (largest)": f"{item.clusters} ({item.largest_cluster})",
+        "patients": patients,
+        "groups": f"{item.groups}",
+        "conflicts: identical": f"{item.conflicts_exact}",
+        "conflicts: near": f"{item.conflicts_near}",
+        "copied in other sets": f"{item.copied_elsewhere}",
+        "recorded": item.recorded,
+    }
+
+
+def _leaks(item: Findings) -> dict[str, str]:
+    return {
+        "data set": item.dataset,
+        "test part": item.test_part,
+        "test images": f"{item.test_images}",
+        "identical": f"{item.test_identical}",
+        "identical or near": f"{item.test_leaked}",
+        "leaked share": f"{item.test_leaked / item.test_images:.0%}",
+        "1-NN, clean": _percent(item.neighbour_clean, item.test_images - item.test_leaked),
+        "1-NN, leaked": _percent(item.neighbour_leaked, item.test_leaked),
+    }
+
+
+def _percent(accuracy: float | None, count: int) -> str:
+    return "-" if accuracy is None else f"{accuracy:.0%} of {count}"
+
+
+def _left_out_note(sets: Sequence[AuditedSet]) -> str:
+    notes = []
+    for audited in sets:
+        rows = audited.left_out
+        if len(rows):
+            named = [f"{row.image_id} ({row.problem})" for row in rows.head(_LISTED).itertuples()]
+            more = f" and {len(rows) - _LISTED} more" if len(rows) > _LISTED else ""
+            notes.append(f"{audited.key}: {', '.join(named)}{more}")
+    return f"Left out because they cannot be read: {'; '.join(notes)}." if notes else ""

@@ -1,0 +1,51 @@
+"""The suite of readings: every reading of the chain beside `single` and the pooled control of its length."""
+
+from dataclasses import replace
+
+from weckd.config import Suite
+from weckd.files import digest
+from weckd.methods.readings import (
+    REFERENCE,
+    Reading,
+    drawn_combinations,
+    every_combination,
+    one_change_each,
+    reading_name,
+)
+
+COMBINATIONS, DRAWN_BY = 16, 1
+"""How many combinations of changes are drawn beside the single ones, and the seed that draws them."""
+
+
+def readings_suite(suite: Suite) -> Suite:
+    """Return the run that trains all readings with a suite's settings and tests none: they explore.
+
+    Its split holds as many disjoint subsets as the longest chain needs.
+    """
+    readings = readings_of(suite)
+    longest = max(reading.length for reading in readings)
+    lengths = sorted({reading.length for reading in readings} - {REFERENCE.length})
+    pooled = ["pooled", *(f"pooled-{length}" for length in lengths)]
+    methods = ("single", *pooled, *(reading_name(reading) for reading in readings))
+    datasets = suite.readings_datasets
+    plan = {"datasets": datasets, "methods": methods, "seeds": suite.seeds}
+    return replace(
+        suite,
+        run=f"{suite.run}-readings{'' if suite.readings == 'changes' else '-full'}",
+        datasets=datasets,
+        methods=methods,
+        split=replace(suite.split, stages=max(longest, suite.split.stages)),
+        chain_length=REFERENCE.length,
+        analysis=replace(suite.analysis, families=()),
+        facts={key: suite.facts[key] for key in datasets},
+        plan_hash=digest(plan)[:12],
+    )
+
+
+def readings_of(suite: Suite) -> tuple[Reading, ...]:
+    """Return the readings that a suite asks for, the reference first."""
+    if suite.readings == "full":
+        others = (*one_change_each(), *every_combination())
+    else:
+        others = (*one_change_each(), *drawn_combinations(COMBINATIONS, DRAWN_BY))
+    return tuple(dict.fromkeys((REFERENCE, *others)))

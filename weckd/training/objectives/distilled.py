@@ -1,0 +1,88 @@
+"""Cross-entropy and the terms that teachers add, on the same views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from weckd.methods.losses.decoupled import decoupled_loss
+from weckd.methods.losses.distillation import distillation_loss
+from weckd.methods.recipe import Decoupled, Distillation
+from weckd.methods.temperature import LearnedTemperature, temperature_at
+from weckd.training.backbone import logits_and_features
+from weckd.training.gate import gate_maps
+
+
+@dataclass
+class Distilled:
+    """The chain's loss, with one teacher or several."""
+
+    student: nn.Module
+    teachers: Sequence[nn.Module]
+    settings: Distillation
+    steps: int
+    stages: list[int]  # feature stages that attention transfer compares; empty without it
+    gated: bool  # compare the gates' maps instead of the features
+    learned: LearnedTemperature | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the temperature, where it is learned, on the student's device."""
+        device = next(self.student.parameters()).device
+        learned = self.settings.temperature.schedule == "learned"
+        self.learned = LearnedTemperature(self.settings.temperature).to(device) if learned else None
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """The student, and the temperature where it is learned."""
+        return [self.student, self.learned] if self.learned else [self.student]
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of `weckd.methods.losses.distillation`."""
+        logits, maps = self._seen(self.student, views)
+        with torch.no_grad():
+            seen = [self._seen(teacher, views) for teacher in self.teachers]
+        return distillation_loss(
+            logits,
+            [teacher_logits for teacher_logits, _ in seen],
+            labels,
+            maps,
+            [teacher_maps for _, teacher_maps in seen],
+            self.settings,
+            self._temperature(step),
+        )
+
+    def _seen(self, network: nn.Module, views: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return a network's logits and the maps that attention transfer compares."""
+        if self.gated and self.stages:
+            return network(views), gate_maps(network)
+        return logits_and_features(network, views, self.stages)
+
+    def _temperature(self, step: int) -> float | Tensor:
+        if self.learned is not None:
+            return self.learned(step, self.steps)  # type: ignore[no-any-return]
+        return temperature_at(step, self.steps, self.settings.temperature)
+
+
+@dataclass
+class DecoupledDistilled:
+    """Decoupled distillation from one teacher."""
+
+    student: nn.Module
+    teacher: nn.Module
+    settings: Decoupled
+    steps: int
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """The student."""
+        return [self.student]
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of `weckd.methods.losses.decoupled`."""
+        logits = self.student(views)
+        with torch.no_grad():
+            teacher_logits = self.teacher(views)
+        # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
+        ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
+        return decoupled_loss(logits, teacher_logits, labels, self.settings, ramp)

@@ -1,0 +1,102 @@
+"""The unlabelled images of a fit: which stand in which batch, their views, and what a network says of them.
+
+Everything is drawn from streams of its own, so that a fit without unlabelled images draws what it always did. No
+label is in here, so none can be learnt from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from weckd.config import AugmentationSettings
+from weckd.seeds import generator
+from weckd.training.augmentation import augment, draw_augmentations
+from weckd.training.backbone import Normalisation
+from weckd.training.batches import batch_order
+from weckd.training.evaluation import image_logits
+from weckd.training.strong_augmentation import augment_strongly, draw_strong_augmentations
+from weckd.training.views import Views
+
+Axes = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Unlabelled images in batches, and further views of the labelled ones."""
+
+    images: Tensor  # uint8 (N, H, W, 3), all of the cell, on the device
+    rows: Tensor  # int64 (M,), the unlabelled ones
+    positions: Tensor  # int64 (steps, m), positions in `rows`
+    labelled_rows: Tensor  # int64 (steps, n), the labelled batches
+    axes: Axes  # of the random streams: data set, seed, unlabelled parts, steps
+    labelled_axes: Axes  # the same with the labelled parts
+    augmentation: AugmentationSettings
+    normalisation: Normalisation
+
+    def weak(self, number: int) -> Views:
+        """Return views under the suite's augmentation; each number (1 ..) has draws of its own."""
+        return self._weak(self.rows[self.positions], generator("unlabelled-augmentation", *self.axes, number))
+
+    def strong(self) -> Views:
+        """Return views under strong augmentation."""
+        rows = self.rows[self.positions]
+        stream = generator("strong-augmentation", *self.axes)
+        draws = draw_strong_augmentations(rows.shape[0], rows.shape[1], self.augmentation, stream)
+        return self._views(rows, augment_strongly, draws)
+
+    def labelled_again(self) -> Views:
+        """Return views of the labelled batches, other than those that every fit sees."""
+        return self._weak(self.labelled_rows, generator("second-augmentation", *self.labelled_axes))
+
+    def logits(self, network: nn.Module) -> Tensor:
+        """Return what a network says of the unaugmented images, float32 (M, C); it is put in evaluation mode."""
+        return image_logits(network, self.images, self.rows, self.normalisation)
+
+    def _weak(self, rows: Tensor, stream: np.random.Generator) -> Views:
+        draws = draw_augmentations(rows.shape[0], rows.shape[1], self.augmentation, stream)
+        return self._views(rows, augment, draws)
+
+    def _views(
+        self, rows: Tensor, augmentation: Callable[..., Tensor], draws: tuple[NDArray[np.float32], ...]
+    ) -> Views:
+        on_device = tuple(torch.from_numpy(values).to(self.images.device) for values in draws)
+        return Views(self.images, rows, augmentation, on_device, self.normalisation)
+
+
+def draw_unlabelled(
+    images: Tensor,
+    rows: NDArray[np.int64],
+    batch_size: int,
+    labelled_rows: Tensor,
+    axes: Axes,
+    labelled_axes: Axes,
+    augmentation: AugmentationSettings,
+    normalisation: Normalisation,
+) -> Unlabelled:
+    """Draw which unlabelled images stand in which batch.
+
+    Args:
+        images: uint8 (N, H, W, 3), on the device.
+        rows: the unlabelled ones.
+        batch_size: unlabelled images of a step.
+        labelled_rows: int64 (steps, n), the labelled batches.
+        axes: data set, seed, unlabelled parts and steps, never the method.
+        labelled_axes: the same with the labelled parts.
+        augmentation: the suite's.
+        normalisation: of the networks' input.
+    """
+    order = batch_order(len(rows), batch_size, labelled_rows.shape[0], generator("unlabelled-batches", *axes))
+    return Unlabelled(
+        images,
+        torch.from_numpy(rows).to(images.device),
+        torch.from_numpy(order).to(images.device),
+        labelled_rows,
+        axes,
+        labelled_axes,
+        augmentation,
+        normalisation,
+    )
