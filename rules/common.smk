@@ -117,6 +117,11 @@ def catalogue_option(wildcards):
     return ["--catalogue", SUITE.catalogue] if SUITE.catalogue else []
 
 
+def recorded_option(wildcards):
+    """Return the option that names the recorded hashes, which lie beside the workflow."""
+    return ["--lock", str(RECORDED)]
+
+
 def source_file(wildcards):
     """Return the file that tells where a real data set lies; phantoms have none."""
     phantom = SUITE.facts[wildcards.dataset].phantom

@@ -35,14 +35,14 @@ rule fetch:
         size=SUITE.image_size,
         root=data_root_option,
         catalogue=catalogue_option,
-        downloads=DOWNLOADS,
-        recorded=str(RECORDED),
+        downloads=subpath(output[0], ancestor=2),
+        recorded=recorded_option,
         source=source_digest(
             ["data/fetch/*.py", "data/layouts/locate.py", "data/catalogue.*"]
         ),
     shell:
         "weckd fetch --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.root:q}"
-        " --downloads {params.downloads:q} --lock {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
+        " --downloads {params.downloads:q} {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
 
 
 rule prepare:
@@ -102,7 +102,7 @@ rule group:
 
 rule audit:
     input:
-        prepared=expand(PREPARED + "/dataset.json", dataset=SUITE.datasets),
+        prepared=expand(f"{PREPARED}/dataset.json", dataset=SUITE.datasets),
         groups=expand(f"{RUN}/groups/{{dataset}}/groups.csv", dataset=SUITE.datasets),
         recorded=[str(RECORDED)] if RECORDED.exists() else [],
     output:
@@ -117,8 +117,8 @@ rule audit:
         prepared=expand(PREPARED, dataset=SUITE.datasets),
         groups=expand(f"{RUN}/groups/{{dataset}}", dataset=SUITE.datasets),
         threshold=SUITE.groups_threshold,
-        recorded=str(RECORDED),
-        folder=f"{RUN}/audit",
+        recorded=recorded_option,
+        folder=subpath(output[0], parent=True),
         source=source_digest(
             [
                 "audit/*.py",
@@ -130,7 +130,7 @@ rule audit:
         ),
     shell:
         "weckd audit --prepared {params.prepared:q} --groups {params.groups:q} --threshold {params.threshold}"
-        " --lock {params.recorded:q} --out {params.folder:q} > {log:q} 2>&1"
+        " {params.recorded:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule split:

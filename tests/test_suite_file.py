@@ -7,6 +7,7 @@ import yaml
 
 from weckd.config import Family, load_suite, suite_json
 from weckd.errors import UserError
+from weckd.readings_suite import readings_suite
 from weckd.suite_file import parse_changes, resolve_suite
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -36,6 +37,70 @@ def test_real_small_leaves_a_class_out_by_name():
     assert suite.facts["wbc_zheng"].classes == ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
     assert suite.backbone.name == "tf_efficientnet_lite0"
     assert (suite.training.steps, suite.training.converged_factor, suite.training.batch_size) == (80, 5, 16)
+
+
+def test_decoupled_distillation_is_refused_for_two_classes():
+    changes = {"methods": "[weckd,single,decoupled]"}
+    assert resolve_suite(DEMO, changes).methods == ("weckd", "single", "decoupled")
+    with pytest.raises(UserError) as refused:
+        resolve_suite([CONFIG / "real-small.yaml"], changes)
+    assert str(refused.value) == (
+        "methods: decoupled cannot be run on brain_yesno: with two classes the second term of decoupled distillation "
+        "is always zero; leave out the method or the data set"
+    )
+
+
+def test_paper_names_the_six_sets_at_224_pixels_with_ten_seeds():
+    suite = resolve_suite([CONFIG / "paper.yaml"], {})
+    assert suite.datasets == (
+        "ear_chile",
+        "ear_ohio",
+        "ear_turkiye",
+        "ear_kaggle",
+        "blood_cells",
+        "brain_mri",
+    )
+    assert (suite.image_size, suite.seeds, suite.seeds_per_job) == (224, tuple(range(1, 11)), 1)
+    assert [len(suite.facts[key].classes) for key in suite.datasets] == [4, 3, 5, 5, 8, 3]
+    assert suite.facts["ear_kaggle"].derived_from == ("ear_chile", "ear_turkiye")
+
+
+def test_readings_are_methods_by_name_and_their_suite_has_room_for_the_longest_chain():
+    suite = resolve_suite(DEMO, {"methods": "[single, start=fresh, length=2]", "seeds": "[1]"})
+    assert suite.methods == ("single", "start=fresh", "length=2")
+    with pytest.raises(
+        UserError, match=r"length=6': needs 6 subsets, the split holds 3; set split.stages to 6"
+    ):
+        resolve_suite(DEMO, {"methods": "[single, length=6]"})
+    with pytest.raises(UserError, match="start cannot be 'cold'; known: warm, fresh"):
+        resolve_suite(DEMO, {"methods": "[single, start=cold]"})
+    readings = readings_suite(resolve_suite(DEMO, {}))
+    assert (readings.run, readings.split.stages, readings.chain_length) == ("demo-readings", 6, 3)
+    assert readings.methods[:7] == (
+        "single",
+        "pooled",
+        "pooled-1",
+        "pooled-2",
+        "pooled-4",
+        "pooled-5",
+        "pooled-6",
+    )
+    assert readings.methods[7:9] == ("weckd", "start=fresh")
+    assert len(readings.methods) == 7 + 1 + 17 + 16
+    assert readings.analysis.families == ()
+    chosen = resolve_suite(DEMO, {"readings_datasets": "[phantom_ear_ohio]"})
+    assert chosen.run == "demo"  # readings are a run of their own
+    assert readings_suite(chosen).datasets == ("phantom_ear_ohio",)
+    with pytest.raises(UserError, match=r"readings_datasets: ear_chile is not one of the suite's datasets"):
+        resolve_suite(DEMO, {"readings_datasets": "[ear_chile]"})
+
+
+def test_a_chain_is_as_long_as_there_are_subsets_unless_told():
+    assert resolve_suite(DEMO, {}).chain_length == 3
+    assert resolve_suite(DEMO, {"split": {"stages": 5}}).chain_length == 5
+    assert resolve_suite(DEMO, {"split": {"stages": 5}, "chain_length": 2}).chain_length == 2
+    with pytest.raises(UserError, match=r"chain_length: 4 models need as many subsets; split.stages is 3"):
+        resolve_suite(DEMO, {"chain_length": 4})
 
 
 def test_suite_json_round_trip(tmp_path):

@@ -11,7 +11,8 @@ from weckd.config import Suite, build
 from weckd.data.catalogue import find_dataset
 from weckd.errors import UserError
 from weckd.files import digest
-from weckd.methods.catalogue import find_method
+from weckd.methods.catalogue import find_method, suite_methods
+from weckd.methods.recipe import Decoupled
 
 SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
 # Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.
@@ -181,7 +182,19 @@ def _suite(values: Mapping[str, Any], run: str) -> Suite:
         },
     )
     assert isinstance(suite, Suite)  # noqa: S101 - tells the type checker what _build was asked for
+    _refuse_impossible_methods(suite)
     return suite
+
+
+def _refuse_impossible_methods(suite: Suite) -> None:
+    """Declare every method, so that what cannot be declared is refused now, and refuse DKD on two classes."""
+    two = [key for key in suite.datasets if len(suite.facts[key].classes) == 2]
+    for method in suite_methods(suite):
+        if two and any(isinstance(fit.loss, Decoupled) for fit in method.fits()):
+            raise UserError(
+                f"methods: {method.name} cannot be run on {two[0]}: with two classes the second term of decoupled "
+                "distillation is always zero; leave out the method or the data set"
+            )
 
 
 def _facts(key: str, own: Path | None, excluded: Sequence[str]) -> dict[str, Any]:

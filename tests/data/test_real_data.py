@@ -9,13 +9,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from weckd.audit.findings import find
+from weckd.audit.sets import load_set
 from weckd.config import SplitSettings
 from weckd.data.catalogue import find_dataset
 from weckd.data.duplicates import near_duplicates
-from weckd.data.groups import assign_groups
+from weckd.data.groups import assign_groups, write_groups
 from weckd.data.index import read_index
 from weckd.data.origin import Origin
 from weckd.data.prepare import prepare
+from weckd.data.recorded import as_recorded
 from weckd.data.splits import draw_split
 from weckd.errors import UserError
 
@@ -72,6 +75,34 @@ def test_near_duplicate_clusters_of_the_chilean_set(chile):
     split = draw_split(chile.index, groups, "ear_chile", classes, SplitSettings(seed=2025), seed=1)
     assert (split.groupby("group_id")["part"].nunique() == 1).all()
     assert split[split["part"] == "test"].groupby("class").size().tolist() == [44] * 4  # 20 % of 220
+
+
+@needs_real_images
+def test_the_prepared_sets_are_those_of_the_record(tmp_path):
+    keys = ("ear_chile", "wbc_zheng", "brain_yesno")
+    for key in keys:
+        prepared(key, tmp_path / key, 64)
+    lock = Path(__file__).resolve().parents[2] / "datasets.lock"
+    assert as_recorded(lock, [tmp_path / key for key in keys]) == dict.fromkeys(keys, True)
+
+
+@needs_real_images
+def test_the_audit_of_the_chilean_set(tmp_path):
+    prepared(
+        "ear_chile", tmp_path / "p", 32
+    )  # another size than above: copies are found by thumbnails of the whole
+    write_groups("ear_chile", tmp_path / "p", 0.97, tmp_path / "g")
+    found = find(load_set(tmp_path / "p", tmp_path / "g"), recorded=None, copied_elsewhere=0)
+    assert (found.images, found.distinct, found.clusters, found.largest_cluster) == (880, 811, 396, 16)
+    assert (found.test_part, found.test_images, found.test_identical, found.test_leaked) == (
+        "official",
+        160,
+        68,
+        84,
+    )
+    assert found.neighbour_leaked == 1.0
+    assert round(found.neighbour_clean, 2) == 0.42  # of 76; published measurement on raw pixels: .38
+    assert (found.conflicts_exact, found.conflicts_near) == (0, 0)
 
 
 @needs_real_images
