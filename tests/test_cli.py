@@ -1,11 +1,14 @@
 """The command line: quick help, lists, messages in place of tracebacks."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from weckd.cli import main
 from weckd.methods.catalogue import METHODS
@@ -14,15 +17,20 @@ CONFIG = Path(__file__).resolve().parents[1] / "config"
 COMMANDS = [
     "datasets",
     "methods",
+    "readings",
     "show",
     "suite",
+    "fetch",
     "prepare",
+    "lock",
     "group",
+    "audit",
     "split",
     "train",
     "gather",
     "tables",
     "figures",
+    "specification",
 ]
 
 
@@ -34,7 +42,7 @@ def test_help_of_every_command(command, capsys):
     text = capsys.readouterr().out
     assert text.startswith("usage: weckd")
     if not command:
-        assert all(f"\n    {name} " in text for name in COMMANDS)
+        assert all(re.search(rf"^    {name}\b", text, flags=re.M) for name in COMMANDS)
 
 
 LISTING = "from weckd.cli import main; main(['methods'])"
@@ -59,7 +67,16 @@ def test_lists(capsys):
     text = capsys.readouterr().out
     assert "phantom_blood_cells  Phantom of PBC blood cells" in text
     assert main(["datasets", "ear_chile"]) == 0
-    assert "class          earwax_plug, earwax plug, Earwax plug, 220" in capsys.readouterr().out
+    page = capsys.readouterr().out
+    assert "citation       Viscaino M, Maass JC" in page
+    assert re.search(r"^earwax_plug +earwax plug +Earwax plug +220$", page, flags=re.M)
+    assert "weckd fetch --dataset ear_chile" in page
+    assert main(["datasets", "ear_turkiye"]) == 0
+    page = capsys.readouterr().out
+    assert re.search(r"^normal +normal +Normal +535 +folder$", page, flags=re.M)  # a spelling never checked
+    assert "with Kaggle credentials" in page
+    assert main(["readings"]) == 0
+    assert "17 readings differ from the reference in one choice" in capsys.readouterr().out
 
 
 FITS = {
@@ -98,7 +115,7 @@ def test_a_suites_methods_and_readings_are_listed_with_their_steps(tmp_path, cap
     assert list(rows) == ["mutual", "pooled-2", changed, "start=fresh,subsets=overlapping"]
     assert "member 2 (T 1); 24" in rows["mutual"]  # 3 * 16 steps of two networks
     assert "M1: D1+D2; init; 32" in rows["pooled-2"]
-    taught = "taught by M1 (T 1 -> 21 learned, beta 1, CE + alpha KL, without T^2); with gates; 16"
+    taught = "taught by M1 (T learned in 1 .. 21, beta 1, CE + alpha KL, without T^2); with gates; 16"
     assert f"M2: D2; from M1; {taught}" in rows[changed]
     assert "M3: E3; init; taught by M2 (T 4 -> 1, beta 1); 16" in rows["start=fresh,subsets=overlapping"]
 
@@ -119,6 +136,29 @@ def test_readings_are_listed_with_their_number(capsys):
     text = capsys.readouterr().out
     assert "| length      | 3                  | 1, 2, 4, 5, 6" in text
     assert "17 readings differ from the reference in one choice; the whole grid has 4320." in text
+
+
+def test_a_folder_of_class_folders_is_described_prepared_grouped_audited_and_recorded(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), dtype=np.uint8)
+    for number, image in enumerate([*noise, noise[0]]):
+        place = tmp_path / "My ears" / ("Normal" if number < 4 else "Wax")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    assert main(["datasets", "--describe", "My ears"]) == 0
+    (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
+    own = ["--dataset", "my_ears", "--catalogue", "mine.yaml", "--image-size", "32"]
+    assert main(["prepare", *own, "--source", "My ears", "--jobs", "2", "--out", "p"]) == 0
+    group = ["--threshold", "0.97", "--prepared", "p"]
+    assert main(["group", "--dataset", "my_ears", *group, "--out", "g"]) == 0
+    assert main(["lock", "p"]) == 0
+    assert main(["audit", *group, "--groups", "g", "--out", "a"]) == 0
+    text = capsys.readouterr().out
+    # Seven images, six of them different; the copy has another label.
+    assert re.search(r"\| my_ears +\| 7 +\| 6 +\| 6 \(2\) +\| - +\| 6 +\| 1 +\| 1 +\| 0 +\| yes ", text)
+    assert (tmp_path / "a" / "my_ears.png").exists()
 
 
 def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, capsys):
@@ -142,7 +182,13 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
         (["show", "nowhere"], "weckd: nowhere: no tables/gains.md; finish the run first"),
         (
             ["prepare", "--dataset", "ear_chile", "--image-size", "64", "--out", "x"],
-            "weckd: ear_chile: needs its images in a local folder",
+            "weckd: ear_chile: needs its images; name their folder, or the source.json of `weckd fetch`",
+        ),
+        (["datasets", "--describe", "nowhere"], "weckd: nowhere: no such folder; name one that holds"),
+        (["lock", "nowhere"], "weckd: nowhere/dataset.json: cannot be read"),
+        (
+            ["fetch", "--dataset", "wbc_zheng", "--image-size", "64", "--out", "s.json"],
+            "weckd: wbc_zheng: needs its images in a local folder",
         ),
         (
             [

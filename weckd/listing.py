@@ -10,18 +10,8 @@ from weckd.errors import UserError
 from weckd.methods.budget import Budget, suite_budget
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.readings import WHY_OPEN, choices, every_combination, one_change_each
-from weckd.methods.recipe import (
-    ClassFrequencies,
-    Decoupled,
-    Fit,
-    FixMatch,
-    Initial,
-    Loss,
-    MeanTeacher,
-    Method,
-    Mutual,
-    PseudoLabels,
-)
+from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Method
+from weckd.methods.wording import loss_text
 
 _IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 """Two steps a stage, so that half a stage is a whole number."""
@@ -96,11 +86,11 @@ def _how_to_get(dataset: Dataset) -> str:
     if dataset.download is None:
         return own
     credentials = (
-        "; needs Kaggle credentials (KAGGLE_USERNAME and KAGGLE_KEY)" if dataset.download.kaggle else ""
+        " with Kaggle credentials (KAGGLE_USERNAME and KAGGLE_KEY)" if dataset.download.kaggle else ""
     )
     return (
-        f"Fetched by the workflow into data/{key}/, or by hand with\n"
-        f"  weckd fetch --dataset {key} --image-size 224 --out data/{key}/source-224px.json{credentials}\n{own}"
+        f"Fetched by the workflow into data/{key}/{credentials}, or by\n"
+        f"  weckd fetch --dataset {key} --image-size 224 --out data/{key}/source-224px.json\n{own}"
     )
 
 
@@ -160,7 +150,7 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
         start = f"from {names[fit.start]}"
     text = f"{names[fit]}: {'+'.join(fit.parts)}; {start}"
     if fit.loss is not None:
-        text += f"; {_loss_text(fit.loss, [names[teacher] for teacher in fit.teachers])}"
+        text += f"; {loss_text(fit.loss, [names[teacher] for teacher in fit.teachers])}"
     if fit.unlabelled:
         text += f"; {'+'.join(fit.unlabelled)} without labels"
     if fit.gate:
@@ -168,31 +158,6 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
     if fit.permute_labels:
         text += "; labels shuffled"
     return f"{text}; {_steps_text(fit.steps, budget)}"
-
-
-def _loss_text(loss: Loss, teachers: list[str]) -> str:
-    by = f"taught by {' and '.join(teachers)}"
-    if isinstance(loss, PseudoLabels):
-        stand_ins = "decisions" if loss.hard else "probabilities"
-        return f"{by} ({stand_ins} as labels{', strong views' if loss.strong else ''})"
-    if isinstance(loss, MeanTeacher):
-        return f"consistent with its own average (weight {loss.weight:g}, decay {loss.decay:g})"
-    if isinstance(loss, FixMatch):
-        return f"decisions of {loss.threshold:g} and more as labels of strong views (weight {loss.weight:g})"
-    if isinstance(loss, Mutual):
-        return f"beside a peer from init, member {loss.peer.member} (T {loss.temperature:g})"
-    if isinstance(loss, Decoupled):
-        return f"{by} (decoupled {loss.target:g} : {loss.others:g}, T {loss.temperature:g})"
-    shown = loss.temperature
-    if shown.schedule == "constant":
-        temperature = f"T {shown.first:g}"
-    else:
-        curve = "" if shown.schedule == "linear" else f" {shown.schedule}"
-        temperature = f"T {shown.first:g} -> {shown.last:g}{curve}"
-    divergence = "" if loss.alpha else ", no divergence"
-    attention = f", beta {loss.beta:g}" if loss.beta else ", no attention"
-    form = "" if loss.mixing == "convex" else ", CE + alpha KL"
-    return f"{by} ({temperature}{divergence}{attention}{form}{'' if loss.squared else ', without T^2'})"
 
 
 def run_summary(folder: Path) -> str:

@@ -176,6 +176,9 @@ def test_a_pooled_control_has_the_labels_and_the_steps_of_a_chain_of_its_length(
     method = find_method(f"pooled-{length}")(Budget(S, 3, 10, BUDGET.losses, 6))
     parts = ("D1", "D2", "D3", "D4", "D5", "D6")[:length]
     assert method.name == f"pooled-{length}"
+    if length > 3:
+        with pytest.raises(UserError, match=rf"'pooled-{length}': needs {length} subsets, the split holds 3"):
+            find_method(f"pooled-{length}")(BUDGET)
     assert method.stages == ((Fit(parts, length * S),),)
 
 

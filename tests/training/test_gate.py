@@ -1,7 +1,6 @@
 """Spatial attention gates: the identity at first, on the maps that timm names, in every family of networks."""
 
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
@@ -22,68 +21,41 @@ FAMILIES = {
     "convnext_atto": 64,
     "ghostnet_050": 64,  # the stage that follows passes the map on unchanged
     "hrnet_w18_small": 64,  # timm names a module that gives a list of maps
-    "xception41": 64,  # timm names a part of a block
 }
 
 
-@dataclass
-class Gated:
-    """A network with gates, and what it gave before it had any."""
-
-    network: nn.Module
-    stages: list[int]
-    images: torch.Tensor
-    logits: torch.Tensor
-    features: list[torch.Tensor]
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def gated(request):
-    size = FAMILIES[request.param]
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gates_begin_as_the_identity_on_the_two_deepest_maps_that_timm_names_and_rule_what_follows(name):
+    size = FAMILIES[name]
     torch.manual_seed(0)
-    network, images = build_backbone(request.param, 3).eval(), torch.randn(2, 3, size, size)
+    network, images = build_backbone(name, 3).eval(), torch.randn(2, 3, size, size)
     stages = attention_indices(network, size)
-    with torch.no_grad():
-        logits, (_, features) = network(images), network.forward_intermediates(images, indices=stages)
     state = {key: value.clone() for key, value in network.state_dict().items()}
+    logits, features = given(network, images, stages)
     attach_gates(network, stages, size)
     network.load_state_dict(with_gates(state, len(stages)))
-    return Gated(network.eval(), stages, images, logits, features)
 
+    assert torch.equal(given(network.eval(), images, stages)[0], logits)
+    assert [gate_map.shape for gate_map in gate_maps(network)] == [(2, 1, *m.shape[2:]) for m in features]
+    assert [gate_map.shape[2] for gate_map in gate_maps(network)] == [8, 4]
+    assert all(bool((gate_map == 1).all()) for gate_map in gate_maps(network))
 
-def test_gates_begin_as_the_identity(gated):
-    with torch.no_grad():
-        assert torch.equal(gated.network(gated.images), gated.logits)
-    assert all(bool((gate_map == 1).all()) for gate_map in gate_maps(gated.network))
-
-
-def test_gates_stand_on_the_two_deepest_maps_of_at_least_4x4(gated):
-    with torch.no_grad():
-        gated.network(gated.images)
-    maps = gate_maps(gated.network)
-    assert [gate_map.shape for gate_map in maps] == [(2, 1, *m.shape[2:]) for m in gated.features]
-    assert [gate_map.shape[2] for gate_map in maps] == [8, 4]
-
-
-def test_a_gated_map_is_what_the_rest_of_the_network_sees(gated):
-    bias = gated.network.gates[
-        1
-    ].convolution.bias.data  # of the deepest gate: its map is 2 sigmoid(1) all over
-    bias.fill_(1.0)
-    with torch.no_grad():
-        logits = gated.network(gated.images)
-        _, features = gated.network.forward_intermediates(gated.images, indices=gated.stages)
-    bias.zero_()
-    assert torch.equal(features[0], gated.features[0])
-    torch.testing.assert_close(features[1], gated.features[1] * 2 / (1 + math.exp(-1)))
-    assert not torch.equal(logits, gated.logits)
-
-
-def test_gradients_reach_every_gate(gated):
-    parameters = [p for gate in gated.network.gates for p in gate.convolution.parameters()]
-    gradients = torch.autograd.grad(gated.network(gated.images).square().sum(), parameters)
+    parameters = [p for gate in network.gates for p in gate.convolution.parameters()]
+    gradients = torch.autograd.grad(network(images).square().sum(), parameters)
     assert len(gradients) == 2 * 2
     assert all(float(gradient.abs().sum()) > 0 for gradient in gradients)
+
+    network.gates[1].convolution.bias.data.fill_(1.0)  # the deepest gate's map is now 2 sigmoid(1) all over
+    gated_logits, gated_features = given(network, images, stages)
+    assert torch.equal(gated_features[0], features[0])
+    torch.testing.assert_close(gated_features[1], features[1] * 2 / (1 + math.exp(-1)))
+    assert not torch.equal(gated_logits, logits)
+
+
+@torch.no_grad()
+def given(network, images, stages):
+    """Return logits, and the feature maps of the stages."""
+    return network(images), network.forward_intermediates(images, indices=stages)[1]
 
 
 def test_gate_is_the_hand_computed_number():

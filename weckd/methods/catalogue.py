@@ -281,7 +281,7 @@ def find_method(name: str) -> Callable[[Budget], Method]:
         UserError: there is none; the message lists the known ones.
     """
     if match := re.fullmatch(r"pooled-([1-6])", name):
-        return lambda budget: replace(pooled(replace(budget, stages=int(match[1]))), name=name)
+        return lambda budget: _pooled_on(budget, int(match[1]), name)
     if is_reading(name):
         reading = parse_reading(name)
         return lambda budget: read_chain(budget, reading, name, f"the chain, read with {name}", "reading")
@@ -290,6 +290,15 @@ def find_method(name: str) -> Callable[[Budget], Method]:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UserError(f"no method {name!r}{hint} Known methods: {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def _pooled_on(budget: Budget, count: int, name: str) -> Method:
+    if count > budget.subset_count:
+        raise UserError(
+            f"method {name!r}: needs {count} subsets, the split holds {budget.subset_count}; "
+            f"set split.stages to {count}"
+        )
+    return replace(pooled(replace(budget, stages=count)), name=name)
 
 
 def suite_methods(suite: Suite) -> tuple[Method, ...]:

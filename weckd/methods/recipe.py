@@ -1,7 +1,7 @@
 """A method's words: `Fit`, one training of one network; the losses it may use; `Method`, what its fits give."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from weckd.files import digest
 
@@ -43,6 +43,17 @@ class Decoupled:
     others: float  # weight of the divergence among the others
     temperature: float
     warmup: float  # share of the steps over which both weights rise from zero
+
+
+@dataclass(frozen=True)
+class LogitLoss:
+    """A loss of the student's and one teacher's logits, and the labels; a subclass adds its settings.
+
+    The function is called with student logits (B, C), teacher logits (B, C), labels (B,) and the settings, and
+    returns a scalar (see docs/add-a-method.md).
+    """
+
+    function: ClassVar[str]  # "module:function", imported only where something is trained
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,7 @@ class FixMatch:
 
 
 SemiSupervised = PseudoLabels | MeanTeacher | FixMatch
-Loss = Distillation | Decoupled | Mutual | SemiSupervised
+Loss = Distillation | Decoupled | LogitLoss | Mutual | SemiSupervised
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,7 @@ class Fit:
 
     def __post_init__(self) -> None:
         """Refuse teachers, or unlabelled images, without a loss that uses them, and the reverse."""
-        if isinstance(self.loss, Distillation | Decoupled | PseudoLabels) != bool(self.teachers):
+        if isinstance(self.loss, Distillation | Decoupled | LogitLoss | PseudoLabels) != bool(self.teachers):
             raise ValueError("a fit has teachers and a distillation loss, or neither")
         if isinstance(self.loss, SemiSupervised) != bool(self.unlabelled):
             raise ValueError("a fit has unlabelled images and a semi-supervised loss, or neither")

@@ -50,7 +50,8 @@ def attach_gates(network: nn.Module, stages: Sequence[int], image_size: int) -> 
 def _stage_modules(network: nn.Module, stages: Sequence[int], image_size: int) -> list[nn.Module]:
     """Return for each feature stage the outermost module whose output is the stage's map.
 
-    The names in timm's `feature_info` do not always tell: in some families they name a part of a block.
+    The names in timm's `feature_info` do not always tell: some are of a module that gives a list of maps, or of a layer
+    within the next block.
     """
     outputs: list[tuple[nn.Module, Any]] = []
     watches = [

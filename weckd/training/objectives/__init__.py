@@ -9,6 +9,7 @@ from weckd.methods.recipe import (
     Decoupled,
     Distillation,
     Fit,
+    LogitLoss,
     MeanTeacher,
     Mutual,
     PseudoLabels,
@@ -17,7 +18,7 @@ from weckd.methods.recipe import (
 from weckd.training.backbone import State
 from weckd.training.networks import Networks
 from weckd.training.objectives.base import Averaging, Objective
-from weckd.training.objectives.distilled import DecoupledDistilled, Distilled
+from weckd.training.objectives.distilled import DecoupledDistilled, Distilled, LogitDistilled
 from weckd.training.objectives.fixmatch import FixMatched
 from weckd.training.objectives.mean_teacher import TaughtByAverage
 from weckd.training.objectives.mutual import MutuallyTaught
@@ -55,6 +56,8 @@ def make_objective(
         return Distilled(student, taught_by, fit.loss, fit.steps, stages, fit.gate)
     if isinstance(fit.loss, Decoupled):
         return DecoupledDistilled(student, networks.teachers(teachers, fit.gate)[0], fit.loss, fit.steps)
+    if isinstance(fit.loss, LogitLoss):
+        return LogitDistilled(student, networks.teachers(teachers, fit.gate)[0], fit.loss)
     if isinstance(fit.loss, Mutual):
         assert peer is not None  # noqa: S101 - the job draws one wherever the loss names it
         return MutuallyTaught(student, networks.peer(peer, fit.gate), fit.loss.temperature)

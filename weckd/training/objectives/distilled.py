@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
 
 from weckd.methods.losses.decoupled import decoupled_loss
 from weckd.methods.losses.distillation import distillation_loss
-from weckd.methods.recipe import Decoupled, Distillation
+from weckd.methods.recipe import Decoupled, Distillation, LogitLoss
 from weckd.methods.temperature import LearnedTemperature, temperature_at
 from weckd.training.backbone import logits_and_features
 from weckd.training.gate import gate_maps
@@ -86,3 +87,26 @@ class DecoupledDistilled:
         # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
         ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
         return decoupled_loss(logits, teacher_logits, labels, self.settings, ramp)
+
+
+@dataclass
+class LogitDistilled:
+    """A loss of the student's and one teacher's logits, computed by the function that its settings name."""
+
+    student: nn.Module
+    teacher: nn.Module
+    settings: LogitLoss
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """The student."""
+        return [self.student]
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of the function that the settings name."""
+        logits = self.student(views)
+        with torch.no_grad():
+            teacher_logits = self.teacher(views)
+        module, _, name = self.settings.function.partition(":")
+        loss: Tensor = getattr(import_module(module), name)(logits, teacher_logits, labels, self.settings)
+        return loss
