@@ -159,3 +159,19 @@ def test_pairs_between_two_sets_are_those_of_a_plain_loop(monkeypatch, block):
 def test_one_image_has_no_pairs():
     assert near_duplicates(noise(1), 0.97).pairs.rows.tolist() == []
     assert near_duplicates(noise(1), 0.97).clusters(0.97).tolist() == [0]
+
+
+def test_clusters_are_decided_on_exact_correlations():
+    stream = np.random.default_rng(7)
+    images = stream.integers(20, 200, (6, 32, 32))[np.arange(30) % 6]
+    images = (images + stream.uniform(0, 60, (30, 1, 1)) * stream.random((30, 32, 32))).astype(np.uint8)
+    forest = near_duplicates(images, 0.97).forest
+    assert (forest.correlations < 0.97).any()
+    assert (forest.correlations > 0.97).any()
+    for (first, second), correlation in zip(forest.rows.tolist(), forest.correlations, strict=True):
+        assert correlation == pytest.approx(largest_correlation(images[first], images[second]), abs=1e-12)
+    # A threshold a hair's breadth from a pair splits pairs and clusters alike.
+    for correlation in forest.correlations:
+        for threshold in (correlation - 1e-9, correlation + 1e-9):
+            found = near_duplicates(images, threshold)
+            assert found.clusters(threshold).tolist() == clusters_by_hand(30, found.pairs.rows)

@@ -14,7 +14,7 @@ _MARKERS = "os^vD<>"
 
 def threshold_figure(sets: Sequence[AuditedSet], threshold: float) -> Figure:
     """Return clusters as a share of the images against the threshold, a line a data set."""
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    figure = Figure(figsize=(7.0, 3.6), layout="constrained")
     axis = figure.subplots()
     for number, audited in enumerate(sets):
         share = 100 * audited.clusters["clusters"] / len(audited.index)

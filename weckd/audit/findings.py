@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from weckd.audit.neighbour import nearest_neighbour
 from weckd.audit.sets import AuditedSet
+from weckd.data.duplicates import components
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
     given = index[index["given_group"] != ""]
     neighbour = nearest_neighbour(audited)
     leaked = neighbour.leaked
-    conflicting = pairs[audited.classes[pairs["first"]] != audited.classes[pairs["second"]]]
+    clusters = components(len(index), pairs[["first", "second"]].to_numpy())
+    classes_of_cluster = pd.Series(audited.classes).groupby(clusters).nunique()
     same_pixels = index.groupby("pixel_sha256")["class"].nunique()
     return Findings(
         dataset=audited.key,
@@ -68,7 +71,7 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
         ),
         groups=int(index["group_id"].nunique()),
         conflicts_exact=int((same_pixels > 1).sum()),
-        conflicts_near=int(index.loc[conflicting["first"], "group_id"].nunique()),
+        conflicts_near=int((classes_of_cluster > 1).sum()),
         test_part="official" if neighbour.official else "random",
         test_images=len(neighbour.test),
         test_identical=int(neighbour.identical.sum()),
@@ -98,5 +101,6 @@ def listed_pairs(audited: AuditedSet) -> dict[str, np.ndarray]:
     columns["crosses_official_test"] = (columns["official_split_a"] == "test") != (
         columns["official_split_b"] == "test"
     )
-    columns["crosses_patients"] = columns["given_group_a"] != columns["given_group_b"]
+    named = (columns["given_group_a"] != "") & (columns["given_group_b"] != "")
+    columns["crosses_patients"] = named & (columns["given_group_a"] != columns["given_group_b"])
     return columns

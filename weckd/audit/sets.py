@@ -33,8 +33,8 @@ class AuditedSet:
         return self.index["class"].to_numpy(dtype=np.str_)
 
     def has_official_test(self) -> bool:
-        """Whether the source names a test part."""
-        return bool((self.index["official_split"] == "test").any())
+        """Whether the source names a test part, and other images to train on."""
+        return set(self.index["official_split"]) > {"test"}
 
 
 def load_set(prepared: Path, groups: Path) -> AuditedSet:
@@ -46,26 +46,28 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
     index = read_index(prepared)
     try:
         facts = json.loads((prepared / "dataset.json").read_text(encoding="utf-8"))
+        # Ids stay text: 7 and 007 are two patients.
         group_of, pairs = (
-            pd.read_csv(groups / f"{name}.csv", dtype={"correlation": float}, keep_default_na=False)
+            pd.read_csv(groups / f"{name}.csv", dtype=str, keep_default_na=False)
             for name in ("groups", "pairs")
         )
+        pairs["correlation"] = pairs["correlation"].astype(float)
         clusters = pd.read_csv(groups / "clusters.csv")
     except (OSError, ValueError) as problem:
         raise UserError(f"{groups}: cannot be audited ({problem}); make it with `weckd group`") from problem
-    if group_of["image_id"].astype(str).tolist() != index["image_id"].tolist():
+    if group_of["image_id"].tolist() != index["image_id"].tolist():
         raise UserError(
             f"{groups}: groups of other images than {prepared} holds; make them again with `weckd group`"
         )
     row_of = {image_id: row for row, image_id in enumerate(index["image_id"])}
     for column in ("first", "second"):
-        pairs[column] = pairs[column].astype(str).map(row_of).astype(np.int64)
+        pairs[column] = pairs[column].map(row_of).astype(np.int64)
     return AuditedSet(
         key=facts["key"],
         modality=facts["modality"],
         phantom=facts["phantom"],
         derived_from=tuple(facts["derived_from"]),
-        index=index.assign(group_id=group_of["group_id"].astype(str).to_numpy()),
+        index=index.assign(group_id=group_of["group_id"].to_numpy()),
         left_out=left_out(prepared),
         pairs=pairs,
         clusters=clusters,

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 FLOOR = 0.90
 """Correlation from which clusters are known at every threshold."""
 _BLOCK = 256  # rows of correlations at a time: memory grows with N, not with its square
-_EXACT_BLOCK = 1000  # pairs whose correlation is computed exactly at a time
+_EXACT_BLOCK = 200  # pairs whose correlation is computed exactly at a time
 _ROUNDING = 1e-4  # more than float32 can be off in a product of two unit vectors of 1,024 pixels (6e-5)
 
 
@@ -63,9 +63,12 @@ def near_duplicates(thumbnails: NDArray[np.uint8], threshold: float) -> Duplicat
         edges = _forest(len(thumbnails), _stacked([edges, Pairs(rows, correlations)]))
         near = correlations > threshold - _ROUNDING
         found.append(_exactly_above(thumbnails, thumbnails, rows[near], threshold))
-    blank = _blank_pairs(np.flatnonzero(_blank(thumbnails)))
-    edges = _forest(len(thumbnails), _stacked([edges, blank]))
-    return Duplicates(_ordered(_stacked([*found, blank])), edges, len(thumbnails))
+    pairs = _ordered(_stacked([*found, _blank_pairs(np.flatnonzero(_blank(thumbnails)))]))
+    # In float32 an edge may fall on the wrong side of a threshold, so clusters are counted on exact correlations.
+    edges = _exactly_above(thumbnails, thumbnails, edges.rows, floor)
+    below = edges.correlations <= threshold  # all others are among the pairs
+    rest = Pairs(edges.rows[below], edges.correlations[below])
+    return Duplicates(pairs, _forest(len(thumbnails), _stacked([rest, pairs])), len(thumbnails))
 
 
 def pairs_between(first: NDArray[np.uint8], second: NDArray[np.uint8], threshold: float) -> Pairs:
@@ -117,20 +120,18 @@ def _exactly_above(
     first: NDArray[np.uint8], second: NDArray[np.uint8], rows: NDArray[np.int64], threshold: float
 ) -> Pairs:
     """Return those pairs whose correlation exceeds the threshold; sums of integers are exact in float64."""
-    correlations, above = np.empty(len(rows)), np.empty(len(rows), dtype=bool)
+    correlations = np.empty(len(rows))
     for start in range(0, len(rows), _EXACT_BLOCK):
         some = rows[start : start + _EXACT_BLOCK]
         y = _rows(second[some[:, 1]])
         x_variants = [_rows(variant) for variant in _eight_variants(first[some[:, 0]])]
         x = x_variants[0]
-        products = np.max([(variant * y).sum(axis=1) for variant in x_variants], axis=0)
-        covariance = x.shape[1] * products - x.sum(axis=1) * y.sum(
-            axis=1
-        )  # turning changes no sum of one image
-        deviations = np.sqrt(_spread(x)), np.sqrt(_spread(y))
-        here = slice(start, start + len(some))
-        above[here] = covariance > threshold * deviations[0] * deviations[1]
-        correlations[here] = covariance / (deviations[0] * deviations[1])
+        products = np.max([np.einsum("ij,ij->i", variant, y) for variant in x_variants], axis=0)
+        # Turning changes no sum of one image.
+        covariance = x.shape[1] * products - x.sum(axis=1) * y.sum(axis=1)
+        deviations = np.sqrt(_spread(x)) * np.sqrt(_spread(y))
+        correlations[start : start + len(some)] = covariance / deviations
+    above = correlations > threshold
     return Pairs(rows[above], correlations[above])
 
 
