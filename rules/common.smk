@@ -132,6 +132,11 @@ def source_file(wildcards):
     )
 
 
+def prepare_threads(wildcards):
+    """Return how many images are decoded side by side; phantoms are drawn by one thread."""
+    return 1 if SUITE.facts[wildcards.dataset].phantom else 4
+
+
 def source_option(wildcards):
     """Return the option that passes that file on."""
     return [word for file in source_file(wildcards) for word in ("--source", file)]

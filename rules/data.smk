@@ -55,7 +55,9 @@ rule prepare:
         facts=f"{PREPARED}/dataset.json",
     log:
         f"{PREPARED}/prepare.log",
-    threads: 4
+    # A job of several threads waits for as many free cores: before, not amid, the training jobs of one.
+    priority: 1
+    threads: prepare_threads
     params:
         size=SUITE.image_size,
         catalogue=catalogue_option,
