@@ -11,13 +11,14 @@ import torch
 
 from weckd.config import AugmentationSettings, BackboneSettings, DistillationSettings, TrainingSettings
 from weckd.listing import method_table
-from weckd.methods import catalogue
+from weckd.methods import catalogue, controls, rivals
 from weckd.methods.budget import Budget
 from weckd.training.backbone import initial_state
 from weckd.training.fit_loop import CellData, run_fit
 from weckd.training.networks import Networks
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "add-a-method.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "add-a-method.md").read_text(encoding="utf-8")
 LOSS, DECLARATION = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
@@ -27,16 +28,22 @@ def declared(monkeypatch):
     module = types.ModuleType("weckd.methods.losses.logit_matching")
     exec(LOSS, module.__dict__)  # noqa: S102 - the page's own code
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    names = dict(catalogue.__dict__)
+    names = dict(rivals.__dict__)
     imports = "from dataclasses import dataclass\nfrom weckd.methods.recipe import LogitLoss\n"
     exec(imports + DECLARATION, names)  # noqa: S102
     monkeypatch.setitem(catalogue.METHODS, "logit-matching", names["logit_matching"])
     return module.logit_matching_loss, names
 
 
-def test_the_composition_that_the_page_shows_is_the_catalogues():
+def test_the_composition_that_the_page_shows_is_that_of_the_code():
     shown = re.search(r"^    fits = \[.*?rival\", stages\)\n", PAGE, flags=re.DOTALL | re.MULTILINE)[0]
-    assert shown in Path(catalogue.__file__).read_text(encoding="utf-8")
+    assert shown in Path(rivals.__file__).read_text(encoding="utf-8")
+
+
+def test_the_method_that_the_readme_shows_is_that_of_the_code():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"```python\n(def one_step.*?)```", readme, flags=re.DOTALL)[1]
+    assert shown in Path(controls.__file__).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("classes", [2, 3, 8])

@@ -5,29 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks
 
-from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
 from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
 from weckd.training import fit_loop
 from weckd.training.backbone import initial_state
-from weckd.training.device import prepare_device
-from weckd.training.fit_loop import CellData, run_fit
+from weckd.training.fit_loop import run_fit
 from weckd.training.gate import with_gates
-from weckd.training.networks import Networks
 
-BACKBONE = BackboneSettings("test_resnet", "random")
-TRAINING = TrainingSettings(
-    steps=6,
-    converged_factor=2,
-    batch_size=8,
-    learning_rate=4e-3,
-    weight_decay=0.05,
-    warmup=0.3,
-    batchnorm_momentum=0.1,
-)
-AUGMENTATION = AugmentationSettings(
-    flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
-)
 M1 = Fit(("D1",), 6)
 LOSS = Distillation(alpha=0.5, beta=1.0, temperature=Temperature("linear", 4.0, 1.0))
 M2 = Fit(("D2",), 6, M1, (M1,), LOSS)
@@ -48,32 +33,12 @@ TAUGHT = {
 
 @pytest.fixture(scope="module")
 def networks():
-    prepare_device()
-    return Networks(BACKBONE, 3, 32, TRAINING.batchnorm_momentum, torch.device("cpu"))
+    return toy_networks()
 
 
 @pytest.fixture(scope="module")
 def data():
-    # Three classes told apart by their brightest colour; 20 images each, each its own group.
-    rng = np.random.default_rng(0)
-    labels = np.tile(np.arange(3), 20)
-    images = rng.integers(0, 120, (60, 32, 32, 3), dtype=np.uint8)
-    images[np.arange(60), :, :, labels] += 120
-    return CellData(
-        dataset="toy",
-        seed=1,
-        images=torch.from_numpy(images),
-        labels=labels,
-        groups=np.array([f"g{i}" for i in range(60)]),
-        parts={
-            "D1": np.arange(0, 12),
-            "D2": np.arange(12, 24),
-            "rest": np.arange(24, 42),
-            "validation": np.arange(42, 48),
-            "test": np.arange(48, 60),
-        },
-        classes=3,
-    )
+    return toy_data(12, 12)
 
 
 class Recorded(torch.optim.AdamW):

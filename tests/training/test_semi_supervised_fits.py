@@ -5,33 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks
 
-from weckd.config import AugmentationSettings, BackboneSettings, DistillationSettings, TrainingSettings
+from weckd.config import DistillationSettings
 from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS
 from weckd.methods.losses.semi_supervised import average_decay
 from weckd.methods.recipe import Fit, FixMatch, MeanTeacher, PseudoLabels
 from weckd.training import objectives
 from weckd.training.backbone import initial_state
-from weckd.training.device import prepare_device
 from weckd.training.evaluation import image_logits
-from weckd.training.fit_loop import CellData, _draw_batches, _draw_unlabelled, run_fit
-from weckd.training.networks import Networks
+from weckd.training.fit_loop import _draw_batches, _draw_unlabelled, run_fit
 from weckd.training.objectives import make_objective
 
-BACKBONE = BackboneSettings("test_resnet", "random")
-TRAINING = TrainingSettings(
-    steps=6,
-    converged_factor=2,
-    batch_size=8,
-    learning_rate=4e-3,
-    weight_decay=0.05,
-    warmup=0.3,
-    batchnorm_momentum=0.1,
-)
-AUGMENTATION = AugmentationSettings(
-    flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
-)
 LABELLED, REST = ("D1", "D2"), ("rest",)
 STEPS = 6
 TEACHER = Fit(LABELLED, STEPS)
@@ -45,32 +31,12 @@ each_fit = pytest.mark.parametrize("fit", EACH.values(), ids=EACH.keys())
 
 @pytest.fixture(scope="module")
 def networks():
-    prepare_device()
-    return Networks(BACKBONE, 3, 32, TRAINING.batchnorm_momentum, torch.device("cpu"))
+    return toy_networks()
 
 
 @pytest.fixture(scope="module")
 def data():
-    # Three classes told apart by their brightest colour; 20 images each, each its own group.
-    rng = np.random.default_rng(0)
-    labels = np.tile(np.arange(3), 20)
-    images = rng.integers(0, 120, (60, 32, 32, 3), dtype=np.uint8)
-    images[np.arange(60), :, :, labels] += 120
-    return CellData(
-        dataset="toy",
-        seed=1,
-        images=torch.from_numpy(images),
-        labels=labels,
-        groups=np.array([f"g{i}" for i in range(60)]),
-        parts={
-            "D1": np.arange(0, 6),
-            "D2": np.arange(6, 12),
-            "rest": np.arange(12, 42),
-            "validation": np.arange(42, 48),
-            "test": np.arange(48, 60),
-        },
-        classes=3,
-    )
+    return toy_data(6, 6)
 
 
 @pytest.fixture(scope="module")

@@ -81,9 +81,7 @@ class DecoupledDistilled:
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of `weckd.methods.losses.decoupled`."""
-        logits = self.student(views)
-        with torch.no_grad():
-            teacher_logits = self.teacher(views)
+        logits, teacher_logits = _both_logits(self.student, self.teacher, views)
         # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
         ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
         return decoupled_loss(logits, teacher_logits, labels, self.settings, ramp)
@@ -104,9 +102,14 @@ class LogitDistilled:
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of the function that the settings name."""
-        logits = self.student(views)
-        with torch.no_grad():
-            teacher_logits = self.teacher(views)
+        logits, teacher_logits = _both_logits(self.student, self.teacher, views)
         module, _, name = self.settings.function.partition(":")
         loss: Tensor = getattr(import_module(module), name)(logits, teacher_logits, labels, self.settings)
         return loss
+
+
+def _both_logits(student: nn.Module, teacher: nn.Module, views: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logits of both on the same views; the teacher's without gradients."""
+    with torch.no_grad():
+        teacher_logits = teacher(views)
+    return student(views), teacher_logits

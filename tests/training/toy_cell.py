@@ -1,0 +1,54 @@
+"""Sixty toy images that a small network learns in a few steps, and its settings."""
+
+import numpy as np
+import torch
+
+from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
+from weckd.training.device import prepare_device
+from weckd.training.fit_loop import CellData
+from weckd.training.networks import Networks
+
+BACKBONE = BackboneSettings("test_resnet", "random")
+TRAINING = TrainingSettings(
+    steps=6,
+    converged_factor=2,
+    batch_size=8,
+    learning_rate=4e-3,
+    weight_decay=0.05,
+    warmup=0.3,
+    batchnorm_momentum=0.1,
+)
+AUGMENTATION = AugmentationSettings(
+    flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
+)
+
+
+def toy_networks():
+    prepare_device()
+    return Networks(BACKBONE, 3, 32, TRAINING.batchnorm_momentum, torch.device("cpu"))
+
+
+def toy_data(first, second):
+    """Return three classes told apart by their brightest colour; 20 images each, each its own group.
+
+    D1 holds `first` images, D2 `second`, 42 less those the rest.
+    """
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.arange(3), 20)
+    images = rng.integers(0, 120, (60, 32, 32, 3), dtype=np.uint8)
+    images[np.arange(60), :, :, labels] += 120
+    return CellData(
+        dataset="toy",
+        seed=1,
+        images=torch.from_numpy(images),
+        labels=labels,
+        groups=np.array([f"g{i}" for i in range(60)]),
+        parts={
+            "D1": np.arange(0, first),
+            "D2": np.arange(first, first + second),
+            "rest": np.arange(first + second, 42),
+            "validation": np.arange(42, 48),
+            "test": np.arange(48, 60),
+        },
+        classes=3,
+    )

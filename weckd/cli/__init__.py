@@ -1,0 +1,42 @@
+"""The command line: one thin sub-command for each rule of the workflow, and lists of what there is."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from weckd import __version__
+from weckd.cli import analysis, data, listing, training
+from weckd.errors import UserError
+
+# Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, or 1 after a message about a user's mistake."""
+    # One thread a process, set before NumPy starts: two jobs use two cores, and bytes do not depend on the count.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except UserError as problem:
+        print(f"weckd: {problem}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of a list closed it, as `| head` does
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="weckd",
+        description="Reproducibility suite for WeCKD: chains of distilled models, their controls, and "
+        "significance-tested gain tables. Each rule of the workflow is one sub-command.",
+    )
+    parser.add_argument("--version", action="version", version=f"weckd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for group in (listing, data, training, analysis):
+        group.add_commands(commands)
+    return parser

@@ -1,0 +1,53 @@
+"""Commands that read predictions: tables and figures."""
+
+import argparse
+from pathlib import Path
+
+from weckd.cli.arguments import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the parser."""
+    parser = commands.add_parser("tables", help="test the gains and write all tables, from predictions alone")
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
+    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--splits", type=Path, required=True)
+    parser.add_argument("--manifests", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_tables)
+
+    parser = commands.add_parser("figures", help="draw the figures, from predictions alone")
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
+    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_figures)
+
+    parser = commands.add_parser("specification", help="the table and the curve of all readings")
+    parser.add_argument("--suite", type=Path, required=True, help="suite.json of a run of readings")
+    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
+    parser.set_defaults(run=_specification)
+
+
+def _tables(options: argparse.Namespace) -> None:
+    from weckd.analysis.budgets import write_budgets
+    from weckd.analysis.report_tables import write_tables
+    from weckd.config import load_suite
+
+    suite = load_suite(options.suite)
+    write_tables(suite, options.predictions, options.splits, options.out)
+    write_budgets(suite, options.manifests, options.out)
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from weckd.analysis.figures import write_figures
+    from weckd.config import load_suite
+
+    write_figures(load_suite(options.suite), options.predictions, options.out)
+
+
+def _specification(options: argparse.Namespace) -> None:
+    from weckd.analysis.specification import write_specification
+    from weckd.config import load_suite
+
+    write_specification(load_suite(options.suite), options.predictions, options.out)

@@ -1,0 +1,133 @@
+"""Commands from a suite file and images to groups, audit and splits."""
+
+import argparse
+from pathlib import Path
+
+from weckd.cli.arguments import Commands, own_catalogue, positive, suite_and_dataset
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the parser."""
+    parser = commands.add_parser("suite", help="check suite files and write the suite.json of a run")
+    parser.add_argument("files", nargs="+", type=Path, help="suite files; later ones win, key by key")
+    parser.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
+    )
+    parser.add_argument("--readings", action="store_true", help="the suite of readings in place of it")
+    parser.add_argument("--out", type=Path, help="file to write (default: results/<run>/suite.json)")
+    parser.set_defaults(run=_suite)
+
+    parser = commands.add_parser("fetch", help="find or download a real data set, and verify it")
+    parser.add_argument("--dataset", required=True)
+    own_catalogue(parser)
+    parser.add_argument("--image-size", type=int, required=True, help="pixels a side; chooses among files")
+    parser.add_argument("--data-root", type=Path, help="folder of your own copies, never written to")
+    parser.add_argument("--downloads", type=Path, default=Path("data"), help="folder for downloads (data)")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
+    parser.add_argument("--out", type=Path, required=True, help="source.json to write")
+    parser.set_defaults(run=_fetch)
+
+    parser = commands.add_parser("prepare", help="decode or draw a data set into one array")
+    parser.add_argument("--dataset", required=True)
+    own_catalogue(parser)
+    parser.add_argument("--image-size", type=int, required=True, help="pixels a side")
+    parser.add_argument("--source", type=Path, help="a real set's folder, or the source.json of `fetch`")
+    parser.add_argument("--jobs", type=positive, default=1, help="images decoded side by side (1)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_prepare)
+
+    parser = commands.add_parser("lock", help="record the hashes of prepared data sets in datasets.lock")
+    parser.add_argument("prepared", nargs="+", type=Path, help="folders that `prepare` wrote")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="file to write")
+    parser.set_defaults(run=_lock)
+
+    parser = commands.add_parser("group", help="find the images that must stay together in a split")
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--threshold", type=float, required=True, help="correlation of thumbnails")
+    parser.add_argument("--out", type=Path, required=True, help="folder for groups.csv and pairs.csv")
+    parser.set_defaults(run=_group)
+
+    parser = commands.add_parser("audit", help="tables and pictures of duplicates, leaks and conflicts")
+    parser.add_argument("--prepared", type=Path, nargs="+", required=True, help="folders of `prepare`")
+    parser.add_argument("--groups", type=Path, nargs="+", required=True, help="folders of `group`, likewise")
+    parser.add_argument("--threshold", type=float, required=True, help="that of `group`")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=_audit)
+
+    parser = commands.add_parser("split", help="split a data set for every seed of a suite")
+    suite_and_dataset(parser)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--groups", type=Path, required=True, help="groups.csv that `group` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for seed<k>.csv")
+    parser.set_defaults(run=_split)
+
+
+def _suite(options: argparse.Namespace) -> None:
+    from weckd.config import suite_json
+    from weckd.files import write_text
+    from weckd.readings_suite import readings_suite
+    from weckd.suite_file import parse_changes, resolve_suite
+
+    suite = resolve_suite(options.files, parse_changes(options.config))
+    suite = readings_suite(suite) if options.readings else suite
+    write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from weckd.data.catalogue import find_dataset
+    from weckd.data.fetch import fetch
+    from weckd.data.recorded import recorded_archives
+
+    fetch(
+        find_dataset(options.dataset, options.catalogue),
+        options.image_size,
+        options.data_root,
+        options.downloads,
+        recorded_archives(options.lock, options.dataset),
+        options.out,
+    )
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from weckd.data.catalogue import find_dataset
+    from weckd.data.origin import read_origin
+    from weckd.data.prepare import prepare
+
+    dataset = find_dataset(options.dataset, options.catalogue)
+    origin = None if dataset.phantom else read_origin(dataset, options.source, options.image_size)
+    prepare(dataset, origin, options.image_size, options.out, jobs=options.jobs, skip_bad=options.skip_bad)
+
+
+def _lock(options: argparse.Namespace) -> None:
+    from weckd.data.recorded import record
+
+    record(options.prepared, options.lock)
+
+
+def _group(options: argparse.Namespace) -> None:
+    from weckd.data.groups import write_groups
+
+    write_groups(options.dataset, options.prepared, options.threshold, options.out)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from weckd.audit import summary, write_audit
+    from weckd.data.recorded import as_recorded
+
+    recorded = as_recorded(options.lock, options.prepared)
+    write_audit(options.prepared, options.groups, options.threshold, recorded, options.out)
+    print(summary(options.out))
+
+
+def _split(options: argparse.Namespace) -> None:
+    from weckd.config import load_suite
+    from weckd.data.splits import write_splits
+
+    suite = load_suite(options.suite)
+    classes = suite.facts[options.dataset].classes
+    write_splits(
+        options.dataset, classes, suite.split, suite.seeds, options.prepared, options.groups, options.out
+    )

@@ -1,0 +1,61 @@
+"""Commands that list what there is, for a person."""
+
+import argparse
+from pathlib import Path
+
+from weckd.cli.arguments import Commands, own_catalogue
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the parser."""
+    parser = commands.add_parser("datasets", help="list the data sets, or tell all about one")
+    parser.add_argument("name", nargs="?", help="key of one data set")
+    parser.add_argument("--describe", type=Path, metavar="FOLDER", help="write the entry of class folders")
+    own_catalogue(parser)
+    parser.set_defaults(run=_datasets)
+
+    parser = commands.add_parser("methods", help="list the methods with their fits and steps")
+    parser.add_argument("--suite", type=Path, help="suite.json whose steps to print (default: in units of S)")
+    parser.set_defaults(run=_methods)
+
+    parser = commands.add_parser("readings", help="list what the paper leaves open, and each way to read it")
+    parser.set_defaults(run=_readings)
+
+    parser = commands.add_parser(
+        "show", help="print the main table of a finished run and where the rest lies"
+    )
+    parser.add_argument("folder", type=Path, help="folder of the run, such as results/demo")
+    parser.set_defaults(run=_show)
+
+
+def _datasets(options: argparse.Namespace) -> None:
+    from weckd.data.describe import describe_folder
+    from weckd.listing import dataset_page, dataset_table
+
+    if options.describe:
+        print(describe_folder(options.describe), end="")
+    else:
+        print(
+            dataset_page(options.name, options.catalogue)
+            if options.name
+            else dataset_table(options.catalogue)
+        )
+
+
+def _methods(options: argparse.Namespace) -> None:
+    from weckd.config import load_suite
+    from weckd.listing import method_table
+
+    print(method_table(load_suite(options.suite) if options.suite else None))
+
+
+def _readings(_: argparse.Namespace) -> None:
+    from weckd.listing import reading_table
+
+    print(reading_table())
+
+
+def _show(options: argparse.Namespace) -> None:
+    from weckd.listing import run_summary
+
+    print(run_summary(options.folder))

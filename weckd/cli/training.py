@@ -1,0 +1,49 @@
+"""Commands that train and gather predictions."""
+
+import argparse
+from pathlib import Path
+
+from weckd.cli.arguments import Commands, suite_and_dataset
+from weckd.locks import die_with_parent
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the parser."""
+    parser = commands.add_parser("train", help="train what the store of fits lacks, for a batch of seeds")
+    suite_and_dataset(parser)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--splits", type=Path, required=True, help="folder that `split` wrote")
+    parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.set_defaults(run=_train)
+
+    parser = commands.add_parser("gather", help="write one cell's predictions from the store of fits")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="file that `train` wrote")
+    parser.add_argument("--split", type=Path, required=True, help="the cell's split file")
+    parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
+    parser.add_argument("--out", type=Path, required=True, help="parquet file to write")
+    parser.set_defaults(run=_gather)
+
+
+def _train(options: argparse.Namespace) -> None:
+    die_with_parent()
+    from weckd.config import load_suite
+    from weckd.training.job import train_batch
+
+    train_batch(
+        load_suite(options.suite),
+        options.dataset,
+        options.seeds,
+        options.prepared,
+        options.splits,
+        options.store,
+        options.manifest,
+    )
+
+
+def _gather(options: argparse.Namespace) -> None:
+    from weckd.training.gather import gather_predictions
+
+    gather_predictions(options.manifest, options.seed, options.split, options.store, options.out)
