@@ -39,7 +39,28 @@ class BackboneSettings:
     """A timm model name and where its initial weights come from."""
 
     name: str
-    init: Literal["random", "imagenet"]
+    init: str  # "random", "imagenet" (a locked package) or the tag of timm weights, fetched
+
+    @property
+    def fetched(self) -> str | None:
+        """Return timm's name of the weights that have to be fetched, such as `resnet50.a1_in1k`."""
+        return None if self.init in ("random", "imagenet") else f"{self.name}.{self.init}"
+
+
+@dataclass(frozen=True)
+class PanelSettings:
+    """The supervised panel: every backbone on every share of the labels."""
+
+    backbones: tuple[BackboneSettings, ...]
+    labels: tuple[int, ...]  # percent of the training part
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How each method's settings are searched for; the same for all methods."""
+
+    trials: int  # of each method on each data set; the first is the committed defaults
+    seeds: tuple[int, ...]  # none of the suite's own; a trial counts by its mean over them
 
 
 @dataclass(frozen=True)
@@ -120,11 +141,16 @@ class Suite:
     readings_datasets: tuple[str, ...]
     chain_length: int  # N, models in the chain
     backbone: BackboneSettings
+    backbone_sizes: tuple[BackboneSettings, ...]  # from small to large, the suite's among them; may be empty
+    panel: PanelSettings
+    tuning: TuningSettings
+    tuned: bool  # training uses what tuning chose, in place of the settings below
     training: TrainingSettings
     augmentation: AugmentationSettings
     distillation: DistillationSettings
     analysis: AnalysisPlan
     facts: dict[str, DatasetFacts]
+    roles: dict[str, str]  # what each method is there for, see `weckd.methods.recipe.Role`
     plan_hash: str
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from weckd.config import Suite
 from weckd.files import digest
+from weckd.methods.catalogue import suite_methods
 from weckd.methods.readings import (
     REFERENCE,
     Reading,
@@ -29,7 +30,7 @@ def readings_suite(suite: Suite) -> Suite:
     methods = ("single", *pooled, *(reading_name(reading) for reading in readings))
     datasets = suite.readings_datasets
     plan = {"datasets": datasets, "methods": methods, "seeds": suite.seeds}
-    return replace(
+    run = replace(
         suite,
         run=f"{suite.run}-readings{'' if suite.readings == 'changes' else '-full'}",
         datasets=datasets,
@@ -39,7 +40,9 @@ def readings_suite(suite: Suite) -> Suite:
         analysis=replace(suite.analysis, families=()),
         facts={key: suite.facts[key] for key in datasets},
         plan_hash=digest(plan)[:12],
+        tuned=False,
     )
+    return replace(run, roles={method.name: method.role for method in suite_methods(run)})
 
 
 def readings_of(suite: Suite) -> tuple[Reading, ...]:

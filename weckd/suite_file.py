@@ -1,18 +1,20 @@
 """From suite files and command-line values to one checked `Suite`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
-from weckd.config import Suite, build
+from weckd.config import PanelSettings, Suite, build
 from weckd.data.catalogue import find_dataset
 from weckd.errors import UserError
 from weckd.files import digest
 from weckd.methods.catalogue import find_method, suite_methods
-from weckd.methods.recipe import Decoupled
+from weckd.methods.panel import PANEL, panel_names
+from weckd.methods.recipe import Decoupled, Method
 
 SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
 # Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.
@@ -24,6 +26,10 @@ DEFAULTS: Mapping[str, Any] = {
     "skip_bad": False,
     "exclude_classes": {},
     "readings": "changes",
+    "backbone_sizes": [],
+    "panel": {"backbones": [], "labels": [10, 30, 100]},
+    "tuning": {"trials": 16, "seeds": [1001, 1002]},
+    "tuned": False,
 }
 
 
@@ -79,7 +85,8 @@ def read_suite_files(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in NEUTRAL_KEYS}
+    neutral = NEUTRAL_KEYS if values["tuned"] else (*NEUTRAL_KEYS, "tuning")
+    return {key: value for key, value in values.items() if key not in neutral}
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:
@@ -152,44 +159,74 @@ def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) 
 
 def _suite(values: Mapping[str, Any], run: str) -> Suite:
     own = Path(values["catalogue"]) if values["catalogue"] else None
-    if values["chain_length"] > values["split"]["stages"]:
-        raise UserError(
-            f"chain_length: {values['chain_length']} models need as many subsets; split.stages is "
-            f"{values['split']['stages']}"
-        )
     facts = {key: _facts(key, own, values["exclude_classes"].get(key, ())) for key in values["datasets"]}
-    for method in values["methods"]:
-        find_method(method)
-    strangers = [key for key in values["readings_datasets"] if key not in values["datasets"]]
-    if strangers:
-        raise UserError(
-            f"readings_datasets: {strangers[0]} is not one of the suite's datasets; name it there too"
-        )
-    analysis = values["analysis"]
-    for family in analysis["families"]:
-        for method in (family["method"], *family["references"]):
-            find_method(method)
-    plan = {key: values[key] for key in ("datasets", "methods", "seeds", "analysis")}
+    methods = _methods(values)
+    plan = {**{key: values[key] for key in ("datasets", "seeds", "analysis")}, "methods": methods}
     suite = build(
         Suite,
         {
             **{key: value for key, value in values.items() if key not in ("suite", "groups")},
             "name": values["suite"],
             "run": run,
+            "methods": methods,
             "groups_threshold": values["groups"]["threshold"],
             "facts": facts,
+            "roles": {},
             "plan_hash": digest(plan)[:12],
         },
     )
     assert isinstance(suite, Suite)  # noqa: S101 - tells the type checker what _build was asked for
-    _refuse_impossible_methods(suite)
-    return suite
+    _refuse_contradictions(suite)
+    declared = suite_methods(suite)
+    _refuse_impossible_methods(suite, declared)
+    return replace(suite, roles={method.name: method.role for method in declared})
 
 
-def _refuse_impossible_methods(suite: Suite) -> None:
-    """Declare every method, so that what cannot be declared is refused now, and refuse DKD on two classes."""
+def _methods(values: Mapping[str, Any]) -> list[str]:
+    """Return the suite's methods, where `panel` stands for all methods of the panel."""
+    panel = build(PanelSettings, values["panel"])
+    if PANEL in values["methods"] and not panel.backbones:
+        raise UserError(
+            "methods: panel stands for the backbones that panel.backbones lists; list one or more"
+        )
+    named = ((name,) if name != PANEL else panel_names(panel) for name in values["methods"])
+    return list(dict.fromkeys(name for names in named for name in names))
+
+
+def _refuse_contradictions(suite: Suite) -> None:
+    """Refuse keys that contradict one another."""
+    if suite.chain_length > suite.split.stages:
+        raise UserError(
+            f"chain_length: {suite.chain_length} models need as many subsets; split.stages is {suite.split.stages}"
+        )
+    strangers = [key for key in suite.readings_datasets if key not in suite.datasets]
+    if strangers:
+        raise UserError(
+            f"readings_datasets: {strangers[0]} is not one of the suite's datasets; name it there too"
+        )
+    shared = sorted(set(suite.seeds) & set(suite.tuning.seeds))
+    if shared:
+        raise UserError(
+            f"tuning.seeds: {shared[0]} is one of the suite's seeds; choose others, so that no table is made with "
+            "seeds that settings were chosen on"
+        )
+    names = [backbone.name for backbone in suite.panel.backbones]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"panel.backbones: {twice} stands twice; a backbone can be there with one init")
+    if suite.backbone_sizes and suite.backbone not in suite.backbone_sizes:
+        raise UserError(
+            f"backbone_sizes: must hold the suite's backbone, name: {suite.backbone.name}, init: {suite.backbone.init}"
+        )
+    for family in suite.analysis.families:
+        for method in (family.method, *family.references):
+            find_method(method)
+
+
+def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:
+    """Refuse DKD on two classes."""
     two = [key for key in suite.datasets if len(suite.facts[key].classes) == 2]
-    for method in suite_methods(suite):
+    for method in methods:
         if two and any(isinstance(fit.loss, Decoupled) for fit in method.fits()):
             raise UserError(
                 f"methods: {method.name} cannot be run on {two[0]}: with two classes the second term of decoupled "

@@ -21,9 +21,11 @@ from weckd.config import (
     DatasetFacts,
     DistillationSettings,
     Family,
+    PanelSettings,
     SplitSettings,
     Suite,
     TrainingSettings,
+    TuningSettings,
 )
 from weckd.seeds import generator
 
@@ -39,6 +41,15 @@ SKILL: dict[str, tuple[float | None, ...]] = {
     "full-converged": (0.9,),
     "permuted": (None,),
     "majority": (None,),
+}
+ROLES = {
+    "weckd": "chain",
+    "single": "reference",
+    "pooled": "control",
+    "one-step": "control",
+    "full-converged": "bar",
+    "permuted": "check",
+    "majority": "floor",
 }
 FAMILIES = (
     Family("chain over single", "superiority", "weckd", ("single",)),
@@ -79,11 +90,16 @@ def toy_suite(**changes: Any) -> Suite:
         groups_threshold=0.97,
         split=SplitSettings(2025),
         backbone=BackboneSettings("test_resnet", "random"),
+        backbone_sizes=(),
+        panel=PanelSettings((), ()),
+        tuning=TuningSettings(16, (1001,)),
+        tuned=False,
         training=TrainingSettings(24, 8, 16, 4e-3, 0.05, 0.3, 0.1),
         augmentation=AugmentationSettings(True, 0.0, 0.0, 0.0, 0.0, 0.0),
         distillation=DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0),
         analysis=AnalysisPlan(0.05, 2.0, 5, ("accuracy", "balanced_accuracy"), FAMILIES),
         facts=facts,
+        roles=ROLES,
         plan_hash="0123456789ab",
     )
     return dataclasses.replace(suite, **changes)

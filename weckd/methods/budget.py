@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass, replace
 
-from weckd.config import DistillationSettings, Suite
+from weckd.config import BackboneSettings, DistillationSettings, PanelSettings, Suite
 from weckd.methods.recipe import Distillation, Temperature
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Steps, subsets and losses that every method is declared with."""
+    """Steps, subsets, losses and networks that every method is declared with."""
 
     steps: int  # S, optimiser steps a stage
     stages: int  # N, models in the chain
     converged_factor: int  # full-converged: this many times S
     losses: DistillationSettings
     subset_count: int  # disjoint subsets D1.. that the split holds, at least N
+    stage_percent: float = 10.0  # of the training part, each subset
+    backbone: BackboneSettings | None = None  # the suite's
+    backbone_sizes: tuple[BackboneSettings, ...] = ()  # from small to large, the suite's among them
+    panel: PanelSettings = PanelSettings((), ())
 
     @property
     def subsets(self) -> tuple[str, ...]:
@@ -53,4 +57,8 @@ def suite_budget(suite: Suite) -> Budget:
         suite.training.converged_factor,
         suite.distillation,
         suite.split.stages,
+        100 * suite.split.stage,
+        suite.backbone,
+        suite.backbone_sizes,
+        suite.panel,
     )

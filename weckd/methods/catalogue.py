@@ -9,6 +9,7 @@ from weckd.config import Suite
 from weckd.errors import UserError
 from weckd.methods import controls, rivals, semi_supervised
 from weckd.methods.budget import Budget, suite_budget
+from weckd.methods.panel import is_panel, panel_method
 from weckd.methods.readings import REFERENCE, is_reading, parse_reading, read_chain
 from weckd.methods.recipe import Fit, Method
 
@@ -55,13 +56,15 @@ def find_method(name: str) -> Callable[[Budget], Method]:
     """
     if match := re.fullmatch(r"pooled-([1-6])", name):
         return lambda budget: _pooled_on(budget, int(match[1]), name)
+    if is_panel(name):
+        return lambda budget: panel_method(budget, name)
     if is_reading(name):
         reading = parse_reading(name)
         return lambda budget: read_chain(budget, reading, name, f"the chain, read with {name}", "reading")
     if name not in METHODS:
         close = difflib.get_close_matches(name, METHODS, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"no method {name!r}{hint} Known methods: {', '.join(METHODS)}")
+        raise UserError(f"no method {name!r}{hint} Known methods: {', '.join(METHODS)}, panel")
     return METHODS[name]
 
 

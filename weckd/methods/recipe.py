@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from weckd.config import BackboneSettings
 from weckd.files import digest
 
 Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
@@ -124,6 +125,8 @@ class Fit:
     permute_labels: bool = False  # labels shuffled among the images it learns from
     gate: bool = False  # with learned spatial attention gates in the network
     unlabelled: tuple[str, ...] = ()  # parts of the split whose images it sees without their labels
+    backbone: BackboneSettings | None = None  # None: the suite's
+    learning_rate: float | None = None  # peak of the schedule; None: the suite's
 
     def __post_init__(self) -> None:
         """Refuse teachers, or unlabelled images, without a loss that uses them, and the reverse."""
@@ -133,6 +136,8 @@ class Fit:
             raise ValueError("a fit has unlabelled images and a semi-supervised loss, or neither")
         if set(self.parts) & set(self.unlabelled):
             raise ValueError("a fit sees a part with its labels or without, not both")
+        if isinstance(self.start, Fit) and self.start.backbone != self.backbone:
+            raise ValueError("a fit starts from the weights of a network like its own")
 
     @property
     def networks(self) -> int:
@@ -149,6 +154,13 @@ class Fit:
         start = (self.start,) if isinstance(self.start, Fit) else ()
         return (*start, *self.teachers)
 
+    def lineage(self) -> tuple["Fit", ...]:
+        """Return this fit and all that it stands on, parents before children, each once."""
+        found: dict[Fit, None] = {}
+        for parent in self.parents():
+            found |= dict.fromkeys(parent.lineage())
+        return (*found, self)
+
     def ingredients(self) -> dict[str, Any]:
         """Return all that this declaration says, with parents named by their digests."""
         start: Any = self.start
@@ -162,6 +174,8 @@ class Fit:
             "permute_labels": self.permute_labels,
             "gate": self.gate,
             "unlabelled": list(self.unlabelled),
+            "backbone": asdict(self.backbone) if self.backbone else None,
+            "learning_rate": self.learning_rate,
         }
 
 
@@ -174,7 +188,7 @@ class ClassFrequencies:
 
 Member = Fit | ClassFrequencies
 Role = Literal[
-    "chain", "reading", "reference", "control", "rival", "semi-supervised", "bar", "check", "floor"
+    "chain", "reading", "reference", "control", "rival", "semi-supervised", "panel", "bar", "check", "floor"
 ]
 
 
@@ -190,18 +204,8 @@ class Method:
 
     def fits(self) -> tuple[Fit, ...]:
         """Return all its fits, parents before children, each once."""
-        found: dict[Fit, None] = {}
-
-        def visit(fit: Fit) -> None:
-            for parent in fit.parents():
-                visit(parent)
-            found.setdefault(fit)
-
-        for members in self.stages:
-            for member in members:
-                if isinstance(member, Fit):
-                    visit(member)
-        return tuple(found)
+        members = [member for members in self.stages for member in members if isinstance(member, Fit)]
+        return tuple(dict.fromkeys(fit for member in members for fit in member.lineage()))
 
     def steps(self) -> int:
         """Return the optimiser steps of all its networks."""
