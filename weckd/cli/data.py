@@ -8,6 +8,11 @@ from weckd.cli.arguments import Commands, own_catalogue, positive, suite_and_dat
 
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
+    _add_sources(commands)
+    _add_splits(commands)
+
+
+def _add_sources(commands: Commands) -> None:
     parser = commands.add_parser("suite", help="check suite files and write the suite.json of a run")
     parser.add_argument("files", nargs="+", type=Path, help="suite files; later ones win, key by key")
     parser.add_argument(
@@ -27,6 +32,16 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="source.json to write")
     parser.set_defaults(run=_fetch)
 
+    parser = commands.add_parser(
+        "weights", help="find or download timm's pretrained weights, and verify them"
+    )
+    parser.add_argument("name", help="architecture and tag, such as resnet50.a1_in1k")
+    parser.add_argument("--data-root", type=Path, help="folder of your own copies, never written to")
+    parser.add_argument("--downloads", type=Path, default=Path("data"), help="folder for downloads (data)")
+    parser.add_argument("--lock", type=Path, default=Path("weights.lock"), help="recorded hashes")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write: where they lie")
+    parser.set_defaults(run=_weights)
+
     parser = commands.add_parser("prepare", help="decode or draw a data set into one array")
     parser.add_argument("--dataset", required=True)
     own_catalogue(parser)
@@ -37,11 +52,19 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.set_defaults(run=_prepare)
 
-    parser = commands.add_parser("lock", help="record the hashes of prepared data sets in datasets.lock")
-    parser.add_argument("prepared", nargs="+", type=Path, help="folders that `prepare` wrote")
-    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="file to write")
+    parser = commands.add_parser("lock", help="record the hashes of prepared data sets and fetched weights")
+    parser.add_argument("prepared", nargs="*", type=Path, help="folders that `prepare` wrote")
+    parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="file to write them to")
+    parser.add_argument(
+        "--weights", nargs="+", default=[], type=Path, metavar="FILE", help="JSON files that `weights` wrote"
+    )
+    parser.add_argument(
+        "--weights-lock", type=Path, default=Path("weights.lock"), help="file to write those to"
+    )
     parser.set_defaults(run=_lock)
 
+
+def _add_splits(commands: Commands) -> None:
     parser = commands.add_parser("group", help="find the images that must stay together in a split")
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
@@ -61,6 +84,7 @@ def add_commands(commands: Commands) -> None:
     suite_and_dataset(parser)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
     parser.add_argument("--groups", type=Path, required=True, help="groups.csv that `group` wrote")
+    parser.add_argument("--tuning", action="store_true", help="for the seeds of tuning in place of its own")
     parser.add_argument("--out", type=Path, required=True, help="folder for seed<k>.csv")
     parser.set_defaults(run=_split)
 
@@ -91,6 +115,14 @@ def _fetch(options: argparse.Namespace) -> None:
     )
 
 
+def _weights(options: argparse.Namespace) -> None:
+    from weckd.data.fetch.weights import fetch_weights
+    from weckd.data.weights import recorded_weights
+
+    recorded = recorded_weights(options.lock, options.name)
+    fetch_weights(options.name, options.data_root, options.downloads, recorded, options.out)
+
+
 def _prepare(options: argparse.Namespace) -> None:
     from weckd.data.catalogue import find_dataset
     from weckd.data.origin import read_origin
@@ -103,8 +135,15 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _lock(options: argparse.Namespace) -> None:
     from weckd.data.recorded import record
+    from weckd.data.weights import record_weights
+    from weckd.errors import UserError
 
-    record(options.prepared, options.lock)
+    if not options.prepared and not options.weights:
+        raise UserError("lock: nothing to record; name folders of `prepare`, or files with --weights")
+    if options.prepared:
+        record(options.prepared, options.lock)
+    if options.weights:
+        record_weights(options.weights, options.weights_lock)
 
 
 def _group(options: argparse.Namespace) -> None:
@@ -128,6 +167,5 @@ def _split(options: argparse.Namespace) -> None:
 
     suite = load_suite(options.suite)
     classes = suite.facts[options.dataset].classes
-    write_splits(
-        options.dataset, classes, suite.split, suite.seeds, options.prepared, options.groups, options.out
-    )
+    seeds = suite.tuning.seeds if options.tuning else suite.seeds
+    write_splits(options.dataset, classes, suite.split, seeds, options.prepared, options.groups, options.out)

@@ -24,7 +24,7 @@ def recorded_archives(lock: Path, key: str) -> dict[str, str]:
     Raises:
         UserError: the file is no such record.
     """
-    archives: dict[str, str] = _read(lock).get(key, {}).get("archives", {})
+    archives: dict[str, str] = read_lock(lock, "data set").get(key, {}).get("archives", {})
     return archives
 
 
@@ -34,7 +34,7 @@ def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
     Raises:
         UserError: the lock file, or a prepared folder, cannot be read.
     """
-    entries = _read(lock)
+    entries = read_lock(lock, "data set")
     equal: dict[str, bool | None] = {}
     for folder in prepared:
         facts = _facts(folder)
@@ -51,7 +51,7 @@ def record(prepared: Iterable[Path], lock: Path) -> None:
     Raises:
         UserError: the lock file, or a prepared folder, cannot be read.
     """
-    entries = _read(lock)
+    entries = read_lock(lock, "data set")
     for folder in prepared:
         facts = _facts(folder)
         if facts["phantom"]:
@@ -60,6 +60,27 @@ def record(prepared: Iterable[Path], lock: Path) -> None:
         entry["archives"] |= {name: archive["sha256"] for name, archive in facts["archives"].items()}
         entry["sizes"][facts["image_size"]] = _hashes(folder, facts)
     write_text(lock, _HEADER + yaml.safe_dump(entries, sort_keys=True))
+
+
+def read_lock(lock: Path, what: str) -> dict[str, Any]:
+    """Return the entries of a lock file; none where it does not exist.
+
+    Args:
+        lock: YAML file.
+        what: that which each entry is of, for messages.
+
+    Raises:
+        UserError: the file cannot be read, or holds no entries.
+    """
+    try:
+        entries = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise UserError(f"{lock}: cannot be read ({problem}); restore it") from problem
+    if not isinstance(entries or {}, dict):
+        raise UserError(
+            f"{lock}: must hold an entry for each {what}; restore it, or remove it and record anew"
+        )
+    return entries or {}
 
 
 def _hashes(prepared: Path, facts: dict[str, Any]) -> dict[str, str]:
@@ -77,15 +98,3 @@ def _facts(prepared: Path) -> dict[str, Any]:
     except (OSError, ValueError) as problem:
         raise UserError(f"{file}: cannot be read ({problem}); make it with `weckd prepare`") from problem
     return facts
-
-
-def _read(lock: Path) -> dict[str, Any]:
-    try:
-        entries = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise UserError(f"{lock}: cannot be read ({problem}); restore it") from problem
-    if not isinstance(entries or {}, dict):
-        raise UserError(
-            f"{lock}: must hold an entry for each data set; restore it, or remove it and record anew"
-        )
-    return entries or {}
