@@ -42,6 +42,17 @@ SKILL: dict[str, tuple[float | None, ...]] = {
     "permuted": (None,),
     "majority": (None,),
 }
+# The methods of `every_block`, none of them beside its own kind.
+EVERY_SKILL: dict[str, tuple[float | None, ...]] = {
+    "panel-resnet50-100": (1.0,),
+    "majority": (None,),
+    "fixmatch": (0.8,),
+    "weckd": (0.5, 0.65, 0.75),
+    "full-converged": (0.9,),
+    "panel-resnet50-30": (0.8,),
+    "single": (0.5,),
+    "permuted": (None,),
+}
 ROLES = {
     "weckd": "chain",
     "single": "reference",
@@ -50,6 +61,9 @@ ROLES = {
     "full-converged": "bar",
     "permuted": "check",
     "majority": "floor",
+    "fixmatch": "semi-supervised",
+    "panel-resnet50-30": "panel",
+    "panel-resnet50-100": "panel",
 }
 FAMILIES = (
     Family("chain over single", "superiority", "weckd", ("single",)),
@@ -103,6 +117,18 @@ def toy_suite(**changes: Any) -> Suite:
         plan_hash="0123456789ab",
     )
     return dataclasses.replace(suite, **changes)
+
+
+def every_block(**changes: Any) -> Suite:
+    """Return a tuned suite with semi-supervised and panel methods, with fields changed."""
+    values = {
+        "datasets": ("toy_three", "toy_two"),
+        "methods": tuple(EVERY_SKILL),
+        "panel": PanelSettings((BackboneSettings("resnet50", "a1_in1k"),), (30, 100)),
+        "tuning": TuningSettings(16, (1001, 1002)),
+        "tuned": True,
+    }
+    return toy_suite(**(values | changes))
 
 
 def with_plan(suite: Suite, **changes: Any) -> Suite:
@@ -165,13 +191,15 @@ def write_scores(
         write_cell(folder, cell_frame(dataset, seed, labels, y, groups, n_classes))
 
 
-def toy_frame(dataset: str, seed: int) -> pd.DataFrame:
+def toy_frame(
+    dataset: str, seed: int, skill_of: Mapping[str, tuple[float | None, ...]] = SKILL
+) -> pd.DataFrame:
     """Return one whole cell of the small suite: 24 images in 15 groups of one to three."""
     n_classes = len(CLASSES[dataset])
     y = np.array([i % n_classes if i < 18 else 0 for i in range(24)])
     groups = np.array([i // 3 if i < 9 else 3 + (i - 9) // 2 if i < 15 else i - 9 for i in range(24)])
     labels = {}
-    for method, skills in SKILL.items():
+    for method, skills in skill_of.items():
         for stage, skill in enumerate(skills, start=1):
             name = "weckd" if method == "one-step" else method
             draw = generator("toy", dataset, seed, name, stage)
@@ -181,7 +209,8 @@ def toy_frame(dataset: str, seed: int) -> pd.DataFrame:
                 labels[(method, stage)] = draw.integers(0, n_classes, len(y))
             else:
                 labels[(method, stage)] = np.where(draw.random(len(y)) < skill, y, (y + 1) % n_classes)
-    labels[("one-step", 2)] = labels[("weckd", 3)]
+    if "one-step" in skill_of:
+        labels[("one-step", 2)] = labels[("weckd", 3)]
     return cell_frame(dataset, seed, labels, y, groups, n_classes)
 
 
@@ -195,6 +224,13 @@ def write_toy_predictions(folder: Path) -> None:
             if (dataset, seed) == ("toy_two", 2):
                 frame.loc[frame["method"] == "pooled", ["p_0", "p_1"]] = np.nan
             write_cell(folder, frame)
+
+
+def write_every_block(folder: Path) -> None:
+    """Write the predictions of `every_block`, without gaps."""
+    for dataset in every_block().datasets:
+        for seed in SEEDS:
+            write_cell(folder, toy_frame(dataset, seed, EVERY_SKILL))
 
 
 def write_toy_splits(folder: Path) -> None:

@@ -2,16 +2,22 @@
 
 import json
 import math
+import re
 
 import pytest
-from small_suite import toy_suite
+from small_suite import every_block, toy_suite
 
+from weckd.analysis.blocks import method_blocks
 from weckd.analysis.budgets import budgets_frame, write_budgets
 
 
-def fit(parts, steps, steps_run=None, status="finished"):
+def fit(parts, steps, steps_run=None, status="finished", networks=1):
     run = steps if steps_run is None else steps_run
-    return {"parts": parts, "steps": steps, "steps_run": run, "images": run * 16, "status": status}
+    images = run * 16 * networks
+    return {
+        **{"parts": parts, "steps": steps, "steps_run": run, "images": images},
+        **{"status": status, "networks": networks},
+    }
 
 
 def manifest(seeds, d3=10, m2=None):
@@ -49,6 +55,30 @@ def folder(tmp_path):
     return suite, tmp_path
 
 
+HEADERS = [
+    "method",
+    "fits",
+    "steps",
+    "steps run",
+    "images seen",
+    "labels",
+    "tuning trials",
+    "diverged fits",
+]
+
+
+def rows_of(text):
+    """Return the rows of each table of a Markdown file, the header first, by title."""
+    return {
+        section.partition("\n")[0]: [
+            [cell.strip() for cell in line.split("|")[1:-1]]
+            for line in section.splitlines()
+            if line.startswith("| ")
+        ]
+        for section in text.split("### ")[1:]
+    }
+
+
 def test_sums_are_those_of_the_fits(folder):
     suite, manifests = folder
     frame = budgets_frame(suite, manifests).set_index(["dataset", "method"])
@@ -61,6 +91,9 @@ def test_sums_are_those_of_the_fits(folder):
             "images": 72 * 16,
             "labels": 33,
             "diverged": 0,
+            "tuning_trials": 0,
+            "tuning_steps": 0,
+            "tuning_images": 0,
         }
     }
     assert frame.loc[("toy_three", "pooled"), "labels"] == 33  # the same labels as the chain
@@ -80,18 +113,89 @@ def test_table_gives_ranges_and_names_what_is_missing(folder, tmp_path):
     suite, manifests = folder
     write_budgets(suite, manifests, tmp_path / "tables")
     text = (tmp_path / "tables" / "budgets.md").read_text()
-    rows = [
-        [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in text.splitlines()
-        if line.startswith("| ")
-    ]
-    assert rows == [
-        ["method", "fits", "steps", "steps run", "images seen", "labels", "diverged fits"],
-        ["weckd", "3", "72", "63 to 72", "1008 to 1152", "33 to 37", "3"],
-        ["single", "1", "24", "24", "384", "12", "0"],
-        ["pooled", "1", "72", "72", "1152", "33 to 37", "0"],
-        ["one-step", "2", "72", "72", "1152", "33 to 37", "0"],
-        ["majority", "0", "0", "0", "0", "0", "0"],
-        ["full-converged", *["missing"] * 6],
-    ]
+    assert rows_of(text) == {
+        "Budgets, labels of the chain": [
+            HEADERS,
+            ["weckd", "3", "72", "63 to 72", "1008 to 1152", "33 to 37", "0", "3"],
+            ["single", "1", "24", "24", "384", "12", "0", "0"],
+            ["pooled", "1", "72", "72", "1152", "33 to 37", "0", "0"],
+            ["one-step", "2", "72", "72", "1152", "33 to 37", "0", "0"],
+        ],
+        "Budgets, bars and checks": [
+            HEADERS,
+            ["majority", "0", "0", "0", "0", "0", "0", "0"],
+            ["full-converged", *["missing"] * 7],
+        ],
+    }
+    assert (
+        text.count("Fits that methods share are counted in each. These methods learn from the labelled") == 1
+    )
+    assert text.count("Validation labels are used by no method. Plan 0123456789ab.") == 2
     assert "Phantom images drawn by this suite" in text
+
+
+@pytest.fixture
+def tuned_folder(tmp_path):
+    """Two data sets whose trials cost differently; the bar has no manifest, the floor nothing to tune."""
+    for dataset, steps in (("toy_three", 1152), ("toy_two", 1200)):
+        cost = {"trials": 16, "steps": steps, "images": 16 * steps, "values": {}, "seeds": [1001, 1002]}
+        single = {"trials": 16, "steps": 384, "images": 6144, "values": {}, "seeds": [1001, 1002]}
+        cell = {
+            "fits": {"m1": fit(["D1"], 24), "p": fit(["D1", "D2", "D3"], 72)},
+            "methods": {
+                "single": {"fits": ["m1"], "labels": 12, "tuning": single},
+                "fixmatch": {"fits": ["p"], "labels": 33, "tuning": cost},
+                "majority": {"fits": [], "labels": 0},
+            },
+        }
+        (tmp_path / dataset).mkdir()
+        (tmp_path / dataset / "all.json").write_text(json.dumps({"seeds": {"1": cell, "2": cell}}))
+    return every_block(methods=("single", "fixmatch", "majority", "full-converged")), tmp_path
+
+
+def test_tuning_is_counted_beside_the_run(tuned_folder):
+    suite, manifests = tuned_folder
+    frame = budgets_frame(suite, manifests).set_index(["dataset", "method"])
+    columns = ["steps", "tuning_trials", "tuning_steps", "tuning_images"]
+    assert frame.columns[-3:].tolist() == columns[1:]
+    assert frame.loc[("toy_three", "fixmatch"), columns].tolist() == [72, 16, 1152, 18432]
+    assert frame.loc[("toy_two", "fixmatch"), columns].tolist() == [72, 16, 1200, 19200]
+    assert frame.loc[("toy_two", "single"), columns].tolist() == [24, 16, 384, 6144]
+    assert frame.loc[("toy_two", "majority"), columns].tolist() == [0, 0, 0, 0]
+    assert frame.loc[("toy_two", "full-converged"), columns].isna().all()
+
+
+def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
+    suite, manifests = tuned_folder
+    write_budgets(suite, manifests, tmp_path / "tables")
+    text = (tmp_path / "tables" / "budgets.md").read_text()
+    assert rows_of(text) == {
+        "Budgets, labels of the chain": [HEADERS, ["single", "1", "24", "24", "384", "12", "16", "0"]],
+        "Budgets, with unlabelled images": [HEADERS, ["fixmatch", "1", "72", "72", "1152", "33", "16", "0"]],
+        "Budgets, bars and checks": [
+            HEADERS,
+            ["majority", "0", "0", "0", "0", "0", "0", "0"],
+            ["full-converged", *["missing"] * 7],
+        ],
+    }
+    ends = [re.search(r"counted in each\. (.*)", section)[1] for section in text.split("### ")[1:]]
+    cost = "images a method and data set, and are scored on validation images of seeds 1001, 1002."
+    notes = [block.note for block in method_blocks(suite)]
+    assert ends == [
+        f"{notes[0]} tuning trials, in no other column, cost 384 steps and 6144 {cost} Plan 0123456789ab.",
+        f"{notes[1]} tuning trials, in no other column, cost 1152 to 1200 steps and 18432 to 19200 {cost} "
+        "Plan 0123456789ab.",
+        f"{notes[2]} Plan 0123456789ab.",
+    ]
+
+
+def test_steps_of_networks_that_are_trained_side_by_side_are_counted_for_each(tmp_path):
+    suite = toy_suite(methods=("mutual",), datasets=("toy_three",), seeds=(1,), roles={"mutual": "rival"})
+    cell = {
+        "fits": {"m": fit(["D1"], 36, networks=2)},
+        "methods": {"mutual": {"fits": ["m"], "labels": 12}},
+    }
+    (tmp_path / "toy_three").mkdir()
+    (tmp_path / "toy_three" / "seeds1.json").write_text(json.dumps({"seeds": {"1": cell}}))
+    row = budgets_frame(suite, tmp_path).iloc[0]
+    assert row[["fits", "steps", "steps_run", "images"]].tolist() == [1, 72, 72, 36 * 16 * 2]

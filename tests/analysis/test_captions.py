@@ -1,6 +1,7 @@
-from small_suite import toy_suite
+from small_suite import every_block, toy_suite
 
-from weckd.analysis.captions import closing
+from weckd.analysis.captions import closing, tuning_sentence
+from weckd.config import TuningSettings
 
 
 def test_classes_left_out_are_named():
@@ -9,3 +10,15 @@ def test_classes_left_out_are_named():
         f"MISSING: toy_copy seed 3. Classes left out: toy_two: maybe, rare. Plan {suite.plan_hash}."
     )
     assert closing(toy_suite()) == f"Plan {suite.plan_hash}."
+
+
+def test_who_is_tuned_is_said():
+    assert tuning_sentence(toy_suite()) == "No method is tuned: committed settings."
+    assert tuning_sentence(every_block()) == (
+        "Tuned: all methods but majority and permuted, 16 trials each on every data set, "
+        "scored on validation images of seeds 1001, 1002."
+    )
+    narrowed = every_block(methods=("weckd", "full-converged"), tuning=TuningSettings(4, (7,)))
+    assert tuning_sentence(narrowed) == (
+        "Tuned: all methods, 4 trials each on every data set, scored on validation images of seed 7."
+    )

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_suite import toy_suite, write_scores
 
@@ -33,6 +34,21 @@ def test_checks_find_a_leak_and_a_method_above_the_bar(tmp_path):
     assert leak["ci_low"] > 0
     bar = checks[checks["check"] == "not significantly above full-converged"]
     assert bar["passed"].to_dict() == {"permuted": "no", "weckd": "no", "single": "yes"}
+
+
+def test_the_panel_may_be_above_the_bar(tmp_path):
+    draw = np.random.default_rng(3)
+    right = {
+        "panel-resnet50-30": (draw.random((5, 40)) < 0.95).astype(np.int64),
+        "weckd": (draw.random((5, 40)) < 0.8).astype(np.int64),
+        "fixmatch": (draw.random((5, 40)) < 0.95).astype(np.int64),
+        "full-converged": (draw.random((5, 40)) < 0.6).astype(np.int64),
+    }
+    methods = tuple(right)
+    beside_panel = checks_of(tmp_path / "panel", right, methods)
+    alone = checks_of(tmp_path / "alone", right, methods[1:])
+    pd.testing.assert_frame_equal(beside_panel, alone)  # p are adjusted over the same two methods
+    assert alone["passed"].to_dict() == {"permuted": "not run", "weckd": "yes", "fixmatch": "no"}
 
 
 def test_checks_pass_at_chance_and_at_the_bar(tmp_path):

@@ -89,6 +89,7 @@ def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
     ) in text
     assert "Exploratory: nothing here is tested, intervals are not adjusted for the 4 readings" in text
     assert "which is ours and not the paper's" in text
+    assert "alpha = 0.05. No method is tuned: committed settings. Plan 0123456789ab." in text
     frame = pd.read_csv(tmp_path / "tables" / "readings.csv")
     fresh = frame[(frame["method"] == "start=fresh") & (frame["dataset"] == "toy_two")].iloc[0]
     assert (fresh["start"], fresh["length"], fresh["over_single_pp"]) == ("fresh", 3, pytest.approx(-20.0))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from weckd.analysis.contrasts import independent
 from weckd.analysis.gains import TEST, few_seeds
 from weckd.config import Suite
+from weckd.tuning.chosen import tunable_methods
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
@@ -37,6 +38,25 @@ def design_sentence(suite: Suite) -> str:
         f"Suite {suite.run}, k = {len(suite.seeds)} seeds (readers), groups of images as cases; "
         f"{TEST}; alpha = {suite.analysis.alpha:g}.{few}"
     )
+
+
+def tuning_sentence(suite: Suite) -> str:
+    """Return which methods are tuned, with how many trials on which images."""
+    if not suite.tuned:
+        return "No method is tuned: committed settings."
+    tuned = tunable_methods(suite)
+    untuned = [method for method in suite.methods if method not in tuned]
+    but = f" but {' and '.join(untuned)}" if untuned else ""
+    return (
+        f"Tuned: all methods{but}, {suite.tuning.trials} trials each on every data set, "
+        f"scored on {tuning_images(suite)}."
+    )
+
+
+def tuning_images(suite: Suite) -> str:
+    """Return the images that trials of the tuning are scored on."""
+    seeds = suite.tuning.seeds
+    return f"validation images of seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:

@@ -15,6 +15,7 @@ from weckd.analysis.captions import (
     joined,
     phantom_sentence,
     size_sentence,
+    tuning_sentence,
 )
 from weckd.analysis.comparisons import BAR, Comparison
 from weckd.analysis.contrasts import MACRO, independent
@@ -81,6 +82,7 @@ def _families(suite: Suite, planned: Sequence[Gain], sizes: Sizes) -> Table:
         phantom_sentence(suite),
         f"Gains in {metric}, percentage points; {size_sentence(suite, sizes[MACRO])}",
         design_sentence(suite),
+        tuning_sentence(suite),
         "Each family is decided here, p by Holm within it; intervals are not adjusted.",
         "A comparison against a method is a test of non-inferiority:",
         f"its p is for a gain of -{suite.analysis.margin_pp:g} points.",
@@ -130,6 +132,7 @@ def _datasets(
         f"gains in percentage points with their {level} intervals, not adjusted;",
         size_sentence(suite, sizes[MACRO]),
         design_sentence(suite),
+        tuning_sentence(suite),
         "p: Holm; in the macro row within the family that it decides, in the rows above within that family's",
         "secondary family of single data sets.",
         f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points.",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from weckd.analysis.accuracy import Accuracy, accuracy_frame, evaluate_accuracies, floors, interval_half_width
+from weckd.analysis.blocks import PANEL, Block, method_blocks
 from weckd.analysis.captions import (
     SCOPE,
     closing,
@@ -15,6 +16,7 @@ from weckd.analysis.captions import (
     joined,
     phantom_sentence,
     size_sentence,
+    tuning_sentence,
 )
 from weckd.analysis.checks import Check, checks_frame, evaluate_checks
 from weckd.analysis.contrasts import MACRO, independent, sizes
@@ -60,20 +62,30 @@ def write_tables(suite: Suite, predictions: Path, splits: Path, out: Path) -> No
         out,
         "accuracy",
         accuracy_frame(suite, loaded, accuracies),
-        [_accuracy(suite, loaded, accuracies, known, metric) for metric in suite.analysis.metrics],
+        [
+            _accuracy(suite, loaded, accuracies, known, metric, block, methods)
+            for metric in suite.analysis.metrics
+            for block, methods in method_blocks(suite).items()
+        ],
     )
     write_table_files(out, "checks", checks_frame(suite, checks), [_checks(suite, checks, known)])
     write_table_files(out, "splits", splits_frame(suite, counts), [_splits(suite, counts)])
 
 
 def _accuracy(
-    suite: Suite, predictions: SuitePredictions, accuracies: Sequence[Accuracy], known: Sizes, metric: str
+    suite: Suite,
+    predictions: SuitePredictions,
+    accuracies: Sequence[Accuracy],
+    known: Sizes,
+    metric: str,
+    block: Block,
+    methods: Sequence[str],
 ) -> Table:
-    """Methods in rows, data sets in columns: the last stage's mean and half-width."""
+    """A block's methods in rows, data sets in columns: the last stage's mean and half-width."""
     floor_of = floors(suite, predictions)
-    shown = [item for item in accuracies if item.final and item.metric == metric]
+    shown = [item for item in accuracies if item.final and item.metric == metric and item.method in methods]
     columns: dict[str, list[str]] = {
-        "method": ["test images (groups)", "majority class", "chance", "smallest class", *suite.methods]
+        "method": ["test images (groups)", "majority class", "chance", "smallest class", *methods]
     }
     for dataset in (*suite.datasets, MACRO):
         floor, size = floor_of.get(dataset), known[dataset]
@@ -93,16 +105,18 @@ def _accuracy(
     level = f"{100 * (1 - suite.analysis.alpha):g} %"
     caption = joined(
         phantom_sentence(suite),
-        f"{METRICS[metric].capitalize()} of every method's last stage in percent, mean ± h;",
+        f"{METRICS[metric].capitalize()} of each method's last stage in percent, mean ± h;",
         f"h is the half-width of the {level} two-way interval. {size_sentence(suite, known[MACRO])}",
+        block.note,
         design_sentence(suite),
+        tuning_sentence(suite),
         "Family: none, nothing is compared here. majority class, smallest class: of the test images.",
         derived_sentence(suite),
         SCOPE,
         closing(suite, (name for item in shown for name in item.result.missing)),
     )
-    title = f"{METRICS[metric].capitalize()}, suite {suite.run}"
-    return Table(title, caption, metric.replace("_", "-"), pd.DataFrame(columns))
+    title = f"{METRICS[metric].capitalize()}, {block.title}, suite {suite.run}"
+    return Table(title, caption, metric.replace("_", "-") + block.suffix, pd.DataFrame(columns))
 
 
 def _checks(suite: Suite, checks: Sequence[Check], known: Sizes) -> Table:
@@ -123,11 +137,13 @@ def _checks(suite: Suite, checks: Sequence[Check], known: Sizes) -> Table:
             for check in checks
         ]
     )
+    panel = any(suite.roles[method] == PANEL for method in suite.methods)
+    but = " but the panel's, whose networks may be better than the bar's," if panel else ""
     caption = joined(
         phantom_sentence(suite),
         f"Checks on the macro mean, percentage points; {size_sentence(suite, known[MACRO])}",
         design_sentence(suite),
-        "Family: all methods against the supervised bar, Holm; the label check stands alone.",
+        f"Family: all methods{but} against the supervised bar, Holm; the label check stands alone.",
         closing(suite),
     )
     return Table(f"Checks, suite {suite.run}", caption, "checks", cells)

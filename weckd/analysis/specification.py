@@ -19,6 +19,7 @@ from weckd.analysis.captions import (
     run_note,
     size_sentence,
     title,
+    tuning_sentence,
 )
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent, sizes
 from weckd.analysis.gains import few_seeds, is_phantom
@@ -199,6 +200,7 @@ def _table(suite: Suite, predictions: SuitePredictions, found: Sequence[Specific
         _claim_sentence(suite, found),
         size_sentence(suite, sizes(suite, predictions.datasets)[MACRO]),
         design_sentence(suite),
+        tuning_sentence(suite),
         derived_sentence(suite),
         closing(suite, missing),
     )

@@ -1,0 +1,59 @@
+"""Which methods stand together in a table, and why the others stand apart."""
+
+from dataclasses import dataclass
+
+from weckd.config import Suite
+
+PANEL = "panel"
+"""The role of methods that may train other networks than the chain's."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Methods that may be compared with one another, chosen by their roles (see `weckd.methods.recipe.Role`)."""
+
+    title: str
+    suffix: str  # of a table's label, so that no two blocks share one
+    roles: tuple[str, ...]
+    note: str  # sentence for captions
+
+
+BLOCKS = (
+    Block(
+        "labels of the chain",
+        "",
+        ("chain", "reading", "reference", "control", "rival"),
+        "These methods learn from the labelled subsets alone; other methods stand in tables of their own.",
+    ),
+    Block(
+        "with unlabelled images",
+        "-unlabelled",
+        ("semi-supervised",),
+        "A block apart: these methods also see, without labels, the rest of the training part, images that no method "
+        "on the labels of the chain sees.",
+    ),
+    Block(
+        "supervised panel",
+        "-panel",
+        (PANEL,),
+        "A block apart: these methods train networks of the panel, which may be better than the chain's, by "
+        "cross-entropy alone on a share of the labels (the name's last number, percent); rows of less than 100 % have "
+        "the equal budget, as many steps as the chain, rows of 100 % as many as full-converged, outside it.",
+    ),
+    Block(
+        "bars and checks",
+        "-bars",
+        ("bar", "check", "floor"),
+        "A block apart: bars learn from all labels of the training part, full-converged also for more steps than the "
+        "equal budget; checks and floors show what is reached without a link between image and label.",
+    ),
+)
+
+
+def method_blocks(suite: Suite) -> dict[Block, tuple[str, ...]]:
+    """Return the blocks that the suite has methods for, in order, with these in the suite's order."""
+    block_of = {role: block for block in BLOCKS for role in block.roles}
+    found: dict[Block, list[str]] = {block: [] for block in BLOCKS}
+    for method in suite.methods:
+        found[block_of[suite.roles[method]]].append(method)
+    return {block: tuple(methods) for block, methods in found.items() if methods}
