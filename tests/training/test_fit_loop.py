@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks
+from toy_cell import toy_state as start
 
 from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
 from weckd.training import fit_loop
-from weckd.training.backbone import initial_state
 from weckd.training.fit_loop import run_fit
 from weckd.training.gate import with_gates
+from weckd.training.store import EVALUATED
 
 M1 = Fit(("D1",), 6)
 LOSS = Distillation(alpha=0.5, beta=1.0, temperature=Temperature("linear", 4.0, 1.0))
@@ -48,10 +49,6 @@ class Recorded(torch.optim.AdamW):
         super().__init__(groups, lr=TRAINING.learning_rate, fused=True)
 
 
-def start(member=1):
-    return initial_state(BACKBONE, 3, 1, member)
-
-
 def first_state(fit, member=1):
     return with_gates(start(member), 2) if fit.gate else start(member)
 
@@ -67,6 +64,7 @@ def train(fit, data, networks, state=None, teachers=(), peer=None):
         peer,
         TRAINING,
         AUGMENTATION,
+        EVALUATED,
         lambda: counted.append(1),
     )
     assert len(counted) == result.record["steps_run"]
@@ -101,8 +99,8 @@ def test_teachers_are_bit_identical_afterwards_and_in_eval_mode(fit, data, netwo
     before = [{key: value.clone() for key, value in state.items()} for state in states]
     result = train(fit, data, networks, first_state(fit), states)
     for number, (state, kept) in enumerate(zip(states, before, strict=True), start=1):
-        network = networks._module(f"teacher {number}", fit.gate)
-        teacher = network.state_dict()
+        network = networks._module(f"teacher {number}", BACKBONE, fit.gate)
+        teacher = network.network.state_dict()
         assert not any(module.training for module in network.modules())
         assert not any(parameter.requires_grad for parameter in network.parameters())
         assert all(torch.equal(kept[key], teacher[key]) for key in kept)  # BatchNorm statistics too
@@ -113,7 +111,7 @@ def test_teachers_are_bit_identical_afterwards_and_in_eval_mode(fit, data, netwo
 def test_student_trains_in_train_mode(data, networks):
     # Its BatchNorm statistics move although the fit before ended in an evaluation.
     train(M1, data, networks)
-    assert not networks._module("student", gate=False).training
+    assert not networks._module("student", BACKBONE, gate=False).training
     result = train(M1, data, networks)
     assert int(result.state["bn1.num_batches_tracked"]) == 6
 
@@ -157,7 +155,7 @@ def test_a_second_teacher_changes_the_result_and_two_equal_ones_do_not(data, net
 def test_a_peer_learns_beside_the_student(data, networks):
     result = train(PEERS, data, networks, peer=start(2))
     assert result.record["images"] == 2 * 6 * 8  # both networks see every batch
-    peer = networks._module("peer", gate=False).state_dict()
+    peer = networks._module("peer", BACKBONE, gate=False).network.state_dict()
     assert not torch.equal(peer["conv1.0.weight"], start(2)["conv1.0.weight"])
     assert not torch.equal(peer["conv1.0.weight"], result.state["conv1.0.weight"])
     alone = train(replace(PEERS, loss=None), data, networks)
@@ -186,7 +184,7 @@ def test_a_learned_temperature_is_one_more_parameter_without_decay(fit, more, da
     scalars = [p for group in optimiser.param_groups for p in group["params"] if p.ndim == 0]
     count = sum(len(group["params"]) for group in optimiser.param_groups)
     assert len(scalars) == more
-    assert count == len(list(networks._module("student", gate=False).parameters())) + more
+    assert count == len(list(networks._module("student", BACKBONE, gate=False).parameters())) + more
     for scalar in scalars:
         (group,) = (g for g in optimiser.param_groups if any(p is scalar for p in g["params"]))
         assert group["weight_decay"] == 0

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from weckd.config import BackboneSettings
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
 from weckd.source import PACKAGE
@@ -13,13 +14,21 @@ from weckd.training.identity import SOURCES, cell_ingredients, fit_identity
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
 KEY = "phantom_ear_ohio"
 # What these do is find, store, order and report fits; none of it changes a fit's result.
-ORCHESTRATION = {"__init__", "gather", "identity", "job", "progress", "store"}
+ORCHESTRATION = {"__init__", "gather", "identity", "job", "progress", "store", "trials"}
 
 
-def ingredients(tmp_path, suite=None, *, seed=1, fingerprint="f", split="s", device="cpu", weights=None):
+RESNET, OTHER = BackboneSettings("test_resnet", "random"), BackboneSettings("resnet50", "a1_in1k")
+WEIGHTS = {RESNET: None, OTHER: "digest"}
+
+
+def ingredients(tmp_path, suite=None, *, seed=1, fingerprint="f", split="s", device="cpu"):
     file = tmp_path / "split.csv"
     file.write_text(split)
-    return cell_ingredients(suite or resolve_suite(DEMO, {}), KEY, seed, fingerprint, file, device, weights)
+    return cell_ingredients(suite or resolve_suite(DEMO, {}), KEY, seed, fingerprint, file, device)
+
+
+def identity(fit, cell):
+    return fit_identity(fit, cell, RESNET, WEIGHTS)
 
 
 def test_each_ingredient_changes_the_identity(tmp_path):
@@ -31,7 +40,6 @@ def test_each_ingredient_changes_the_identity(tmp_path):
         ingredients(tmp_path, fingerprint="g"),
         ingredients(tmp_path, split="t"),
         ingredients(tmp_path, device="cuda"),
-        ingredients(tmp_path, weights="w"),
         *(
             ingredients(tmp_path, replace(suite, training=replace(suite.training, **{key: value})))
             for key, value in (
@@ -42,9 +50,8 @@ def test_each_ingredient_changes_the_identity(tmp_path):
             )
         ),
         ingredients(tmp_path, replace(suite, augmentation=replace(suite.augmentation, rotation=5.0))),
-        ingredients(tmp_path, replace(suite, backbone=replace(suite.backbone, name="resnet18"))),
     ]
-    assert len({fit_identity(fit, cell) for cell in changed}) == len(changed)
+    assert len({identity(fit, cell) for cell in changed}) == len(changed)
 
 
 def test_other_methods_seeds_and_budgets_change_nothing(tmp_path):
@@ -65,8 +72,8 @@ def test_a_childs_identity_follows_its_parents(tmp_path):
     cell = ingredients(tmp_path)
     m1, m2, m3 = suite_methods(resolve_suite(DEMO, {}))[0].fits()
     other = replace(m2, start=replace(m1, steps=m1.steps + 1))
-    assert fit_identity(m3, cell) != fit_identity(replace(m3, start=other), cell)
-    assert fit_identity(m3, cell) != fit_identity(replace(m3, teachers=(other,)), cell)
+    assert identity(m3, cell) != identity(replace(m3, start=other), cell)
+    assert identity(m3, cell) != identity(replace(m3, teachers=(other,)), cell)
 
 
 def test_every_word_of_a_declaration_changes_the_identity(tmp_path):
@@ -83,6 +90,8 @@ def test_every_word_of_a_declaration_changes_the_identity(tmp_path):
         replace(alone, start=m1),
         replace(alone, permute_labels=True),
         replace(alone, gate=True),
+        replace(alone, backbone=OTHER),
+        replace(alone, learning_rate=0.01),
         replace(alone, loss=Mutual(Initial(2), 1.0)),
         replace(alone, loss=Mutual(Initial(3), 1.0)),
         replace(alone, loss=Mutual(Initial(2), 2.0)),
@@ -107,7 +116,22 @@ def test_every_word_of_a_declaration_changes_the_identity(tmp_path):
             for weights in ((1, 8, 4, 0), (2, 8, 4, 0), (1, 7, 4, 0), (1, 8, 3, 0), (1, 8, 4, 0.5))
         ),
     ]
-    assert len({fit_identity(fit, cell) for fit in fits}) == len(fits)
+    assert len({identity(fit, cell) for fit in fits}) == len(fits)
+
+
+def test_the_networks_of_a_fit_and_of_all_that_it_stands_on_change_its_identity(tmp_path):
+    cell = ingredients(tmp_path)
+    m1 = Fit(("D1",), 9, backbone=OTHER)
+    taught = Fit(("D2",), 9, teachers=(m1,), loss=Distillation(0.5, 1.0, Temperature("linear", 4.0, 1.0)))
+    found = {
+        fit_identity(taught, cell, backbone, {**WEIGHTS, **weights})
+        for backbone in (RESNET, BackboneSettings("resnet18", "random"))
+        for weights in ({}, {OTHER: "another digest"})
+        for weights in ({**weights, BackboneSettings("resnet18", "random"): None},)
+    }
+    assert len(found) == 4
+    # Fits that name all their networks do not ask for the suite's: another suite shares them.
+    assert fit_identity(m1, cell, RESNET, WEIGHTS) == fit_identity(m1, cell, OTHER, WEIGHTS)
 
 
 def test_every_module_that_computes_is_in_the_source_digest():

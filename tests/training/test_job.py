@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from weckd.methods.catalogue import METHODS, suite_methods
+from weckd.methods.catalogue import METHODS, parent_fits, suite_methods
 from weckd.methods.recipe import Fit
 from weckd.suite_file import resolve_suite
-from weckd.training import job
-from weckd.training.backbone import State
-from weckd.training.fit_loop import CellData, FitResult
+from weckd.training import job, one_fit
+from weckd.training.cell import CellData
+from weckd.training.fit_loop import FitResult
+from weckd.training.initial import State
+from weckd.training.one_fit import Cell
 from weckd.training.progress import Progress
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
@@ -31,9 +33,7 @@ def cell(tmp_path, monkeypatch):
 
     A state is one number: an initial one its member's, and each training adds 1.
     """
-    monkeypatch.setattr(
-        job, "initial_state", lambda settings, classes, seed, member: {"w": torch.tensor([float(member)])}
-    )
+    monkeypatch.setattr(one_fit, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[3])])})
     parts = {name: np.arange(4) for name in ("D1", "D2", "D3", "E2", "E3", "rest", "validation", "test")}
     data = CellData("toy", 1, torch.zeros(4, 2, 2, 3), np.zeros(4, int), np.array(list("abcd")), parts, 3)
     numbers = {}
@@ -48,11 +48,13 @@ def cell(tmp_path, monkeypatch):
             logits = {split: np.zeros((4, 3), np.float32) for split in ("validation", "test")}
             return FitResult({**start, "w": start["w"] + 1}, logits, {**RECORD, "status": status})
 
-        monkeypatch.setattr(job, "run_fit", run_fit)
+        monkeypatch.setattr(one_fit, "run_fit", run_fit)
         # Told apart by their first digits.
         identities = {fit: f"{numbers.setdefault(fit, len(numbers)):064d}"[::-1] for fit in fits}
-        networks = SimpleNamespace(attention=[1, 2])
-        stored = job._train_cell(suite, fits, identities, data, networks, tmp_path, {}, Progress("toy", 1))
+        networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
+        kept = parent_fits(suite, suite_methods(suite))
+        toy = Cell(suite, data, networks, tmp_path)
+        stored = job._train_cell(toy, fits, kept, identities, tmp_path, {}, Progress("toy", 1))
         return fits, asked, stored
 
     return train

@@ -4,6 +4,7 @@ Phantom blood cells, five seeds, one split; the same test as for the paper's cla
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from weckd.data.groups import assign_groups
 from weckd.data.phantoms import draw
 from weckd.data.splits import draw_split, part_rows
 from weckd.methods.recipe import Distillation, Fit, Temperature
-from weckd.training.backbone import initial_state
+from weckd.training.cell import CellData
 from weckd.training.device import prepare_device
-from weckd.training.fit_loop import CellData, run_fit
+from weckd.training.fit_loop import run_fit
+from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
 
 KEY, SEEDS, S = "phantom_blood_cells", (1, 2, 3, 4, 5), 40
@@ -61,11 +63,13 @@ def right():
             part_rows(split),
             len(classes),
         )
-        start = initial_state(BACKBONE, len(classes), seed, 1)
+        start = initial_state(BACKBONE, len(classes), seed, 1, Path())
         states = {}
         for fit in FITS:
             teachers = [states[teacher] for teacher in fit.teachers]
-            result = run_fit(fit, data, networks, start, teachers, None, TRAINING, AUGMENTATION, lambda: None)
+            result = run_fit(
+                fit, data, networks, start, teachers, None, TRAINING, AUGMENTATION, ("test",), lambda: None
+            )
             states[fit] = result.state
             found[fit].append(result.logits["test"])
     y = data.labels[data.parts["test"]]

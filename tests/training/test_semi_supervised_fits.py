@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks
+from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks, toy_state
 
 from weckd.config import DistillationSettings
 from weckd.methods.budget import Budget
@@ -13,10 +13,10 @@ from weckd.methods.catalogue import METHODS
 from weckd.methods.losses.semi_supervised import average_decay
 from weckd.methods.recipe import Fit, FixMatch, MeanTeacher, PseudoLabels
 from weckd.training import objectives
-from weckd.training.backbone import initial_state
 from weckd.training.evaluation import image_logits
 from weckd.training.fit_loop import _draw_batches, _draw_unlabelled, run_fit
 from weckd.training.objectives import make_objective
+from weckd.training.store import EVALUATED
 
 LABELLED, REST = ("D1", "D2"), ("rest",)
 STEPS = 6
@@ -45,9 +45,8 @@ def teacher(data, networks):
 
 
 def run(fit, data, networks, teachers=(), on_step=lambda: None):
-    start = initial_state(BACKBONE, 3, 1, 1)
     states = [found.state for found in teachers]
-    return run_fit(fit, data, networks, start, states, None, TRAINING, AUGMENTATION, on_step)
+    return run_fit(fit, data, networks, toy_state(), states, None, TRAINING, AUGMENTATION, EVALUATED, on_step)
 
 
 def taught_by(fit, teacher):
@@ -57,8 +56,8 @@ def taught_by(fit, teacher):
 def objective_of(fit, data, networks, teacher):
     """Return the objective as a fit makes it, and its labelled batches."""
     batches = _draw_batches(fit, data, np.arange(12), TRAINING, AUGMENTATION)
-    unlabelled = _draw_unlabelled(fit, data, data.parts["rest"], batches.rows, networks, AUGMENTATION)
-    student = networks.student(initial_state(BACKBONE, 3, 1, 1), gate=False)
+    unlabelled = _draw_unlabelled(fit, data, data.parts["rest"], batches.rows, AUGMENTATION)
+    student = networks.student(fit, toy_state())
     states = [found.state for found in taught_by(fit, teacher)]
     return make_objective(fit, networks, student, states, None, unlabelled), batches, unlabelled
 
@@ -155,7 +154,7 @@ def test_gradients_reach_the_student_only(fit, data, networks, teacher):
     student.zero_grad()
     objective.loss(0, *first_views(batches, unlabelled)).backward()
     assert all(parameter.grad is not None for parameter in student.parameters())
-    other = networks._module("teacher 1", gate=False)
+    other = networks._module("teacher 1", BACKBONE, gate=False)
     assert not any(p.requires_grad or p.grad is not None for p in other.parameters())
 
 
@@ -163,18 +162,17 @@ def test_gradients_reach_the_student_only(fit, data, networks, teacher):
 def test_teacher_is_bit_identical_afterwards(fit, data, networks, teacher):
     before = {key: value.clone() for key, value in teacher.state.items()}
     run(fit, data, networks, [teacher])
-    network = networks._module("teacher 1", gate=False)
+    network = networks._module("teacher 1", BACKBONE, gate=False)
     assert not network.training
-    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    assert all(torch.equal(before[key], value) for key, value in network.network.state_dict().items())
     assert all(torch.equal(before[key], teacher.state[key]) for key in before)
 
 
 def test_stand_ins_are_the_teachers_view_of_unaugmented_images(data, networks, teacher):
     logits = image_logits(
-        networks.teachers([teacher.state], gate=False)[0],
+        networks.teachers([TEACHER], [teacher.state])[0],
         data.images,
         torch.from_numpy(data.parts["rest"]),
-        networks.normalisation,
     )
     hard, *_ = objective_of(HARD, data, networks, teacher)
     soft, _, unlabelled = objective_of(SOFT, data, networks, teacher)
@@ -186,8 +184,8 @@ def test_stand_ins_are_the_teachers_view_of_unaugmented_images(data, networks, t
 
 
 def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networks):
-    student = networks._module("student", gate=False)
-    average = {name: p.double() for name, p in initial_state(BACKBONE, 3, 1, 1).items()}
+    student = networks._module("student", BACKBONE, gate=False).network
+    average = {name: p.double() for name, p in toy_state().items()}
     steps = iter(range(STEPS))
 
     def follow():
@@ -202,9 +200,9 @@ def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networ
     # BatchNorm's statistics are those that the average gathered itself, in training mode.
     assert int(result.state["bn1.num_batches_tracked"]) == STEPS
     assert not torch.equal(result.state["bn1.running_mean"], student.state_dict()["bn1.running_mean"])
-    network = networks.teachers([result.state], gate=False)[0]
+    network = networks.teachers([AVERAGED], [result.state])[0]
     rows = torch.from_numpy(data.parts["test"])
-    seen = image_logits(network, data.images, rows, networks.normalisation)
+    seen = image_logits(network, data.images, rows)
     assert torch.equal(seen, torch.from_numpy(result.logits["test"]))
 
 

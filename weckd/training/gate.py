@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from weckd.errors import UserError
-from weckd.training.backbone import State
+from weckd.training.initial import State
 
 _KERNEL = 7  # as there
 

@@ -1,11 +1,12 @@
 """The hash of all that determines a fit, under which it is stored."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from weckd.config import Suite
+from weckd.config import BackboneSettings, Suite
 from weckd.files import digest, file_digest
 from weckd.methods.recipe import Fit
 from weckd.source import source_digest
@@ -18,13 +19,16 @@ SOURCES = (
     "training/augmentation.py",
     "training/backbone.py",
     "training/batches.py",
+    "training/cell.py",
     "training/device.py",
     "training/evaluation.py",
     "training/fit_loop.py",
     "training/gate.py",
     "training/images.py",
+    "training/initial.py",
     "training/networks.py",
     "training/objectives/*.py",
+    "training/one_fit.py",
     "training/strong_augmentation.py",
     "training/unlabelled.py",
     "training/views.py",
@@ -33,18 +37,17 @@ SOURCES = (
 
 
 def cell_ingredients(
-    suite: Suite, dataset: str, seed: int, fingerprint: str, split: Path, device: str, weights: str | None
+    suite: Suite, dataset: str, seed: int, fingerprint: str, split: Path, device: str
 ) -> dict[str, Any]:
     """Return what all fits of a cell share.
 
     Args:
-        suite: settings of backbone, training and augmentation.
+        suite: settings of training and augmentation.
         dataset: key of the data set.
         seed: the cell's seed.
         fingerprint: digest of the prepared images and their index.
         split: the cell's split file.
         device: device kind, see `weckd.training.device.device_kind`.
-        weights: digest of the pretrained file, or None.
     """
     return {
         "dataset": dataset,
@@ -52,8 +55,6 @@ def cell_ingredients(
         "seed": seed,
         "split": file_digest(split),
         "classes": list(suite.facts[dataset].classes),
-        "backbone": asdict(suite.backbone),
-        "pretrained": weights,
         "training": {
             key: value
             for key, value in asdict(suite.training).items()
@@ -66,6 +67,25 @@ def cell_ingredients(
     }
 
 
-def fit_identity(fit: Fit, cell: dict[str, Any]) -> str:
-    """Return the SHA-256 of a fit's declaration, its parents' and the cell's ingredients."""
-    return digest({"fit": fit.ingredients(), "cell": cell})
+def fit_identity(
+    fit: Fit,
+    cell: dict[str, Any],
+    backbone: BackboneSettings,
+    weights: Mapping[BackboneSettings, str | None],
+) -> str:
+    """Return the SHA-256 of a fit's declaration, its parents', their networks' and the cell's ingredients.
+
+    Args:
+        fit: the declaration.
+        cell: see `cell_ingredients`.
+        backbone: of fits that name none.
+        weights: digest of each backbone's pretrained file, None for a random start.
+    """
+    networks = [member.backbone or backbone for member in fit.lineage()]
+    return digest(
+        {
+            "fit": fit.ingredients(),
+            "cell": cell,
+            "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
+        }
+    )

@@ -1,76 +1,72 @@
-"""The networks of a job: built once for each role, every fit loads its states into them."""
+"""The networks of a job: built once for each role and backbone, every fit loads its states into them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
 from weckd.config import BackboneSettings
-from weckd.training.backbone import (
-    Normalisation,
-    State,
-    attention_indices,
-    build_backbone,
-    normalisation,
-    set_batchnorm_momentum,
-)
+from weckd.methods.recipe import Fit
+from weckd.training.backbone import Backbone, attention_indices, build_backbone, set_batchnorm_momentum
 from weckd.training.gate import attach_gates
+from weckd.training.initial import State
 
 
 @dataclass
 class Networks:
     """Modules by role, built when they are first needed."""
 
-    backbone: BackboneSettings
+    backbone: BackboneSettings  # of fits that name none
     classes: int
     image_size: int
     batchnorm_momentum: float
     device: torch.device
-    _built: dict[tuple[str, bool], nn.Module] = field(default_factory=dict)
-    _attention: list[int] | None = None
+    _built: dict[tuple[str, BackboneSettings, bool], Backbone] = field(default_factory=dict)
+    _attention: dict[BackboneSettings, list[int]] = field(default_factory=dict)
 
-    @property
-    def normalisation(self) -> Normalisation:
-        """The input normalisation of the backbone."""
-        return normalisation(self._module("student", gate=False))
+    def settings(self, fit: Fit) -> BackboneSettings:
+        """Return the backbone of a fit's network."""
+        return fit.backbone or self.backbone
 
-    @property
-    def attention(self) -> list[int]:
-        """The feature stages that attention transfer compares, or whose maps are gated.
+    def attention(self, fit: Fit) -> list[int]:
+        """Return the feature stages that attention transfer compares, or whose maps are gated, in a fit's network.
 
         Raises:
             UserError: the images are too small for any.
         """
-        if self._attention is None:
-            self._attention = attention_indices(self._module("student", gate=False), self.image_size)
-        return self._attention
+        settings = self.settings(fit)
+        if settings not in self._attention:
+            plain = self._module("student", settings, gate=False)
+            self._attention[settings] = attention_indices(plain.network, self.image_size)
+        return self._attention[settings]
 
-    def student(self, state: State, gate: bool) -> nn.Module:
+    def student(self, fit: Fit, state: State) -> Backbone:
         """Return the network to be trained, in training mode."""
-        return self._loaded("student", state, gate).train()
+        return self._loaded("student", fit, state).train()
 
-    def peer(self, state: State, gate: bool) -> nn.Module:
+    def peer(self, fit: Fit, state: State) -> Backbone:
         """Return the network that is trained beside the student, in training mode."""
-        return self._loaded("peer", state, gate).train()
+        return self._loaded("peer", fit, state).train()
 
-    def teachers(self, states: Sequence[State], gate: bool) -> list[nn.Module]:
-        """Return one network a state, in evaluation mode and without gradients."""
+    def teachers(self, fits: Sequence[Fit], states: Sequence[State]) -> list[Backbone]:
+        """Return one network for each fit's state, in evaluation mode and without gradients."""
         return [
-            self._loaded(f"teacher {number}", state, gate).eval().requires_grad_(False)
-            for number, state in enumerate(states, start=1)
+            self._loaded(f"teacher {number}", fit, state).eval().requires_grad_(False)
+            for number, (fit, state) in enumerate(zip(fits, states, strict=True), start=1)
         ]
 
-    def _loaded(self, role: str, state: State, gate: bool) -> nn.Module:
-        module = self._module(role, gate)
-        module.load_state_dict(state)
+    def _loaded(self, role: str, fit: Fit, state: State) -> Backbone:
+        if fit.gate:
+            self.attention(fit)  # looked up in a network without gates, before one with them is built
+        module = self._module(role, self.settings(fit), fit.gate)
+        module.network.load_state_dict(state)
         return module
 
-    def _module(self, role: str, gate: bool) -> nn.Module:
-        if (role, gate) not in self._built:
-            network = build_backbone(self.backbone.name, self.classes)
+    def _module(self, role: str, settings: BackboneSettings, gate: bool) -> Backbone:
+        if (role, settings, gate) not in self._built:
+            network = build_backbone(settings.fetched or settings.name, self.classes)
             set_batchnorm_momentum(network, self.batchnorm_momentum)
             if gate:
-                attach_gates(network, self.attention, self.image_size)
-            self._built[role, gate] = network.to(self.device)
-        return self._built[role, gate]
+                attach_gates(network, self._attention[settings], self.image_size)
+            self._built[role, settings, gate] = Backbone(network).to(self.device)
+        return self._built[role, settings, gate]

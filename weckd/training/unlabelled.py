@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from weckd.config import AugmentationSettings
 from weckd.seeds import generator
 from weckd.training.augmentation import augment, draw_augmentations
-from weckd.training.backbone import Normalisation
 from weckd.training.batches import batch_order
 from weckd.training.evaluation import image_logits
 from weckd.training.strong_augmentation import augment_strongly, draw_strong_augmentations
@@ -35,7 +34,6 @@ class Unlabelled:
     axes: Axes  # of the random streams: data set, seed, unlabelled parts, steps
     labelled_axes: Axes  # the same with the labelled parts
     augmentation: AugmentationSettings
-    normalisation: Normalisation
 
     def weak(self, number: int) -> Views:
         """Return views under the suite's augmentation; each number (1 ..) has draws of its own."""
@@ -54,7 +52,7 @@ class Unlabelled:
 
     def logits(self, network: nn.Module) -> Tensor:
         """Return what a network says of the unaugmented images, float32 (M, C); it is put in evaluation mode."""
-        return image_logits(network, self.images, self.rows, self.normalisation)
+        return image_logits(network, self.images, self.rows)
 
     def _weak(self, rows: Tensor, stream: np.random.Generator) -> Views:
         draws = draw_augmentations(rows.shape[0], rows.shape[1], self.augmentation, stream)
@@ -64,7 +62,7 @@ class Unlabelled:
         self, rows: Tensor, augmentation: Callable[..., Tensor], draws: tuple[NDArray[np.float32], ...]
     ) -> Views:
         on_device = tuple(torch.from_numpy(values).to(self.images.device) for values in draws)
-        return Views(self.images, rows, augmentation, on_device, self.normalisation)
+        return Views(self.images, rows, augmentation, on_device)
 
 
 def draw_unlabelled(
@@ -75,7 +73,6 @@ def draw_unlabelled(
     axes: Axes,
     labelled_axes: Axes,
     augmentation: AugmentationSettings,
-    normalisation: Normalisation,
 ) -> Unlabelled:
     """Draw which unlabelled images stand in which batch.
 
@@ -87,7 +84,6 @@ def draw_unlabelled(
         axes: data set, seed, unlabelled parts and steps, never the method.
         labelled_axes: the same with the labelled parts.
         augmentation: the suite's.
-        normalisation: of the networks' input.
     """
     order = batch_order(len(rows), batch_size, labelled_rows.shape[0], generator("unlabelled-batches", *axes))
     return Unlabelled(
@@ -98,5 +94,4 @@ def draw_unlabelled(
         axes,
         labelled_axes,
         augmentation,
-        normalisation,
     )

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from weckd.training.backbone import Normalisation
-from weckd.training.images import normalised, unit_images
+from weckd.training.images import unit_images
 
 
 @dataclass(frozen=True)
@@ -17,9 +16,7 @@ class Views:
     rows: Tensor  # int64 (steps, B), rows of the images
     augment: Callable[..., Tensor]
     draws: tuple[Tensor, ...]  # (steps, B, ...), what `augment` takes beside the images
-    normalisation: Normalisation
 
     def at(self, step: int) -> Tensor:
-        """Return the views of a step, normalised float (B, 3, H, W)."""
-        images = unit_images(self.images[self.rows[step]])
-        return normalised(self.augment(images, *(draws[step] for draws in self.draws)), self.normalisation)
+        """Return the views of a step, float (B, 3, H, W); each network normalises them itself."""
+        return self.augment(unit_images(self.images[self.rows[step]]), *(draws[step] for draws in self.draws))

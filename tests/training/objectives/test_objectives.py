@@ -1,6 +1,7 @@
 """What each objective makes of a step: which networks see the views, at which temperature, with which weights."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from weckd.methods.losses.decoupled import decoupled_loss
 from weckd.methods.losses.distillation import distillation_loss
 from weckd.methods.losses.mutual import mutual_loss
 from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
-from weckd.training.backbone import initial_state, logits_and_features
 from weckd.training.gate import SpatialGate, with_gates
+from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
 from weckd.training.objectives import make_objective
 from weckd.training.objectives.distilled import DecoupledDistilled, Distilled
@@ -22,6 +23,10 @@ from weckd.training.objectives.supervised import Supervised
 FALLING = Temperature("linear", 4.0, 1.0)
 BACKBONE = BackboneSettings("test_resnet", "random")
 M1 = Fit(("D1",), 6)
+
+
+def state_of_member(member):
+    return initial_state(BACKBONE, 3, 1, member, Path())
 
 
 class Toy(nn.Module):
@@ -69,7 +74,7 @@ def test_student_and_teachers_see_the_same_views_at_the_steps_temperature(batch,
     views, labels = batch
     student, teachers = Toy(1), [Toy(2), Toy(3)]
     settings = Distillation(0.5, 0.0, FALLING)
-    objective = Distilled(student, teachers, settings, 4, [], gated=False)
+    objective = Distilled(student, teachers, settings, 4, [[], [], []], gated=False)
     loss = objective.loss(step, views, labels)
     for network in (student, *teachers):
         assert [id(shown) for shown in network.shown] == [id(views)]
@@ -83,7 +88,7 @@ def test_student_and_teachers_see_the_same_views_at_the_steps_temperature(batch,
 def test_no_gradient_is_kept_for_teachers(batch):
     student, teachers = Toy(1), [Toy(2), Toy(3)]
     for objective in (
-        Distilled(student, teachers, Distillation(0.5, 0.0, FALLING), 4, [], gated=False),
+        Distilled(student, teachers, Distillation(0.5, 0.0, FALLING), 4, [[], [], []], gated=False),
         DecoupledDistilled(student, teachers[0], Decoupled(1, 8, 4, 0), 4),
     ):
         student.zero_grad()
@@ -94,13 +99,13 @@ def test_no_gradient_is_kept_for_teachers(batch):
 
 def test_feature_maps_of_the_named_stages_are_compared():
     networks = Networks(BACKBONE, 3, 32, 0.1, torch.device("cpu"))
-    student = networks.student(initial_state(BACKBONE, 3, 1, 1), gate=False).eval()
-    (teacher,) = networks.teachers([initial_state(BACKBONE, 3, 1, 2)], gate=False)
+    student = networks.student(M1, state_of_member(1)).eval()
+    (teacher,) = networks.teachers([M1], [state_of_member(2)])
     views, labels = torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 0])
     settings = Distillation(0.5, 7.0, FALLING)
-    found = Distilled(student, [teacher], settings, 4, [1, 2], gated=False).loss(0, views, labels)
-    own, own_maps = logits_and_features(student, views, [1, 2])
-    other, other_maps = logits_and_features(teacher, views, [1, 2])
+    found = Distilled(student, [teacher], settings, 4, [[1, 2], [1, 2]], gated=False).loss(0, views, labels)
+    own, own_maps = student.with_features(views, [1, 2])
+    other, other_maps = teacher.with_features(views, [1, 2])
     assert [tuple(m.shape[1:]) for m in own_maps] == [(32, 8, 8), (48, 4, 4)]
     expected = distillation_loss(own, [other], labels, own_maps, [other_maps], settings, 4.0)
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
@@ -114,7 +119,7 @@ def test_gated_networks_compare_the_maps_of_their_gates():
     views, labels = -torch.ones(2, 3, 4, 4), torch.tensor([0, 1])
     views[..., 1, 2] = 1.0
     settings = Distillation(0.0, 10.0, FALLING)
-    with_maps = Distilled(student, [teacher], settings, 4, [1], gated=True).loss(0, views, labels)
+    with_maps = Distilled(student, [teacher], settings, 4, [[1], [1]], gated=True).loss(0, views, labels)
     assert with_maps.item() == pytest.approx(
         Supervised(student).loss(0, views, labels).item() + 10 * 1.5, rel=1e-5
     )
@@ -173,18 +178,18 @@ def test_the_declared_loss_chooses_the_objective(fit, kind):
 def made(fit):
     """Return the objective of a fit whose student has the first initial state, teachers and peer the second."""
     networks = Networks(BACKBONE, 3, 32, 0.1, torch.device("cpu"))
-    first, second = (initial_state(BACKBONE, 3, 1, member) for member in (1, 2))
+    first, second = state_of_member(1), state_of_member(2)
     if fit.gate:
         first, second = with_gates(first, 2), with_gates(second, 2)
-    student = networks.student(first, fit.gate)
+    student = networks.student(fit, first)
     return make_objective(fit, networks, student, [second] * len(fit.teachers), second, None)
 
 
 def test_maps_are_compared_where_beta_asks_for_it_and_of_gates_where_there_are_any():
-    assert made(TAUGHT).stages == [1, 2]
+    assert made(TAUGHT).stages == [[1, 2], [1, 2]]
     assert not made(TAUGHT).gated
     plain = Fit(("D2",), 6, M1, (M1,), Distillation(0.5, 0.0, FALLING))
-    assert made(plain).stages == []
+    assert made(plain).stages == [[], []]
     gated_m1 = Fit(("D1",), 6, gate=True)
     gated = made(Fit(("D2",), 6, gated_m1, (gated_m1,), LOSS, gate=True))
     assert gated.gated

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from torch import nn
-
 from weckd.methods.losses.semi_supervised import teacher_labels
 from weckd.methods.recipe import (
     Decoupled,
@@ -15,7 +13,8 @@ from weckd.methods.recipe import (
     PseudoLabels,
     SemiSupervised,
 )
-from weckd.training.backbone import State
+from weckd.training.backbone import Backbone
+from weckd.training.initial import State
 from weckd.training.networks import Networks
 from weckd.training.objectives.base import Averaging, Objective
 from weckd.training.objectives.distilled import DecoupledDistilled, Distilled, LogitDistilled
@@ -32,7 +31,7 @@ __all__ = ["Averaging", "Objective", "make_objective"]
 def make_objective(
     fit: Fit,
     networks: Networks,
-    student: nn.Module,
+    student: Backbone,
     teachers: Sequence[State],
     peer: State | None,
     unlabelled: Unlabelled | None,
@@ -51,34 +50,44 @@ def make_objective(
         assert unlabelled is not None  # noqa: S101 - a fit has such a loss exactly where it has such images
         return _semi_supervised(fit, fit.loss, networks, student, teachers, unlabelled)
     if isinstance(fit.loss, Distillation):
-        taught_by = networks.teachers(teachers, fit.gate)
-        stages = networks.attention if fit.loss.beta > 0 else []
+        taught_by = networks.teachers(fit.teachers, teachers)
+        stages = _compared_stages(fit, networks, attention=fit.loss.beta > 0)
         return Distilled(student, taught_by, fit.loss, fit.steps, stages, fit.gate)
     if isinstance(fit.loss, Decoupled):
-        return DecoupledDistilled(student, networks.teachers(teachers, fit.gate)[0], fit.loss, fit.steps)
+        return DecoupledDistilled(student, networks.teachers(fit.teachers, teachers)[0], fit.loss, fit.steps)
     if isinstance(fit.loss, LogitLoss):
-        return LogitDistilled(student, networks.teachers(teachers, fit.gate)[0], fit.loss)
+        return LogitDistilled(student, networks.teachers(fit.teachers, teachers)[0], fit.loss)
     if isinstance(fit.loss, Mutual):
         assert peer is not None  # noqa: S101 - the job draws one wherever the loss names it
-        return MutuallyTaught(student, networks.peer(peer, fit.gate), fit.loss.temperature)
+        return MutuallyTaught(student, networks.peer(fit, peer), fit.loss.temperature)
     return Supervised(student)
+
+
+def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[list[int]]:
+    """Return the stages whose maps are compared, of the student and of each teacher: as many of each, the deepest."""
+    members = (fit, *fit.teachers)
+    if not attention:
+        return [[] for _ in members]
+    stages = [networks.attention(member) for member in members]
+    count = min(len(found) for found in stages)
+    return [found[-count:] for found in stages]
 
 
 def _semi_supervised(
     fit: Fit,
     loss: SemiSupervised,
     networks: Networks,
-    student: nn.Module,
+    student: Backbone,
     teachers: Sequence[State],
     unlabelled: Unlabelled,
 ) -> Objective:
     if isinstance(loss, PseudoLabels):
-        teacher = networks.teachers(teachers, fit.gate)[0]
+        teacher = networks.teachers(fit.teachers, teachers)[0]
         decided = teacher_labels(unlabelled.logits(teacher), loss.hard)
         views = unlabelled.strong() if loss.strong else unlabelled.weak(1)
         return PseudoLabelled(student, views, unlabelled.positions, decided)
     if isinstance(loss, MeanTeacher):
-        average = networks.teachers([student.state_dict()], fit.gate)[0]
+        average = networks.teachers([fit], [student.network.state_dict()])[0]
         return TaughtByAverage(
             student,
             average,

@@ -11,7 +11,7 @@ from weckd.methods.losses.decoupled import decoupled_loss
 from weckd.methods.losses.distillation import distillation_loss
 from weckd.methods.recipe import Decoupled, Distillation, LogitLoss
 from weckd.methods.temperature import LearnedTemperature, temperature_at
-from weckd.training.backbone import logits_and_features
+from weckd.training.backbone import Backbone
 from weckd.training.gate import gate_maps
 
 
@@ -19,11 +19,11 @@ from weckd.training.gate import gate_maps
 class Distilled:
     """The chain's loss, with one teacher or several."""
 
-    student: nn.Module
-    teachers: Sequence[nn.Module]
+    student: Backbone
+    teachers: Sequence[Backbone]
     settings: Distillation
     steps: int
-    stages: list[int]  # feature stages that attention transfer compares; empty without it
+    stages: Sequence[Sequence[int]]  # that attention transfer compares: of the student, then of each teacher
     gated: bool  # compare the gates' maps instead of the features
     learned: LearnedTemperature | None = field(init=False)
 
@@ -40,9 +40,12 @@ class Distilled:
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of `weckd.methods.losses.distillation`."""
-        logits, maps = self._seen(self.student, views)
+        logits, maps = self._seen(self.student, views, self.stages[0])
         with torch.no_grad():
-            seen = [self._seen(teacher, views) for teacher in self.teachers]
+            seen = [
+                self._seen(teacher, views, stages)
+                for teacher, stages in zip(self.teachers, self.stages[1:], strict=True)
+            ]
         return distillation_loss(
             logits,
             [teacher_logits for teacher_logits, _ in seen],
@@ -53,11 +56,13 @@ class Distilled:
             self._temperature(step),
         )
 
-    def _seen(self, network: nn.Module, views: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _seen(self, network: Backbone, views: Tensor, stages: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Return a network's logits and the maps that attention transfer compares."""
-        if self.gated and self.stages:
-            return network(views), gate_maps(network)
-        return logits_and_features(network, views, self.stages)
+        if not stages:
+            return network(views), []
+        if self.gated:
+            return network(views), gate_maps(network)[-len(stages) :]
+        return network.with_features(views, stages)
 
     def _temperature(self, step: int) -> float | Tensor:
         if self.learned is not None:

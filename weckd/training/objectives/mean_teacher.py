@@ -8,6 +8,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from weckd.methods.losses.semi_supervised import average_decay, consistency_weight, mean_teacher_loss
 from weckd.methods.recipe import MeanTeacher
+from weckd.training.backbone import Backbone
 from weckd.training.views import Views
 
 
@@ -20,7 +21,7 @@ class TaughtByAverage:
     """
 
     student: nn.Module
-    average: nn.Module  # begins with the student's state
+    average: Backbone  # begins with the student's state
     settings: MeanTeacher
     steps: int
     unlabelled: Views

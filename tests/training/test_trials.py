@@ -1,0 +1,258 @@
+"""Tuning from trials to training: judged on validation images, resumed, used, and counted in the budgets."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from prepared_phantom import KEY, SEED, TUNING_SEEDS, make_workplace
+
+from weckd.analysis.budgets import budgets_frame
+from weckd.errors import UserError
+from weckd.methods.budget import suite_budget
+from weckd.methods.catalogue import METHODS, find_method
+from weckd.methods.knobs import knobs_of, with_values
+from weckd.methods.recipe import Fit
+from weckd.training import trials
+from weckd.training.gather import gather_predictions
+from weckd.training.job import train_batch
+from weckd.training.one_fit import train_one
+from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods, write_chosen
+
+TRIALS = 2
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return make_workplace(tmp_path_factory.mktemp("place"))
+
+
+def tune(place, name, out, suite=None):
+    trials.tune_method(
+        suite or place.suite,
+        KEY,
+        name,
+        place.prepared,
+        place.splits,
+        place.root / "weights",
+        out / "studies",
+        out / f"{name}.json",
+    )
+    return read_chosen(out, KEY, name)
+
+
+def train(place, suite, tuned, out):
+    train_batch(
+        suite,
+        KEY,
+        [SEED],
+        place.prepared,
+        place.splits,
+        place.root / "weights",
+        tuned,
+        out / "fits",
+        out / "manifests" / KEY / "seeds1.json",
+    )
+    return json.loads((out / "manifests" / KEY / "seeds1.json").read_text())["seeds"][str(SEED)]
+
+
+@pytest.fixture(scope="module")
+def run(place, tmp_path_factory):
+    """Return the folder of a run in which every method of the catalogue is tuned and trained."""
+    out = tmp_path_factory.mktemp("run")
+    for name in tunable_methods(place.suite):
+        tune(place, name, out / "tuned")
+    return out, train(place, place.suite, out / "tuned", out)
+
+
+def test_everything_but_checks_and_floor_is_tuned_with_equal_trials(run, place):
+    folder, cell = run
+    tuned = {name: entry["tuning"] for name, entry in cell["methods"].items() if "tuning" in entry}
+    assert set(METHODS) - set(tuned) == {"permuted", "majority"}
+    assert set(tuned) == set(tunable_methods(place.suite))
+    assert {(entry["trials"], tuple(entry["seeds"])) for entry in tuned.values()} == {(TRIALS, TUNING_SEEDS)}
+    studies = list((folder / "tuned" / "studies" / KEY).glob("*.jsonl"))
+    assert len(studies) == len(tuned)
+    assert {len(study.read_text().splitlines()) for study in studies} == {TRIALS}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_budgets_are_those_declared(run, place, name):
+    # Steps, images and trials are summed from records of what was trained; the declaration says what they must be.
+    folder, _ = run
+    suite = replace(place.suite, methods=(name,))
+    (row,) = budgets_frame(suite, folder / "manifests").to_dict("records")
+    method = find_method(name)(suite_budget(suite))
+    batch, factor = (
+        suite.training.batch_size,
+        0 if name in ("permuted", "majority") else TRIALS * len(TUNING_SEEDS),
+    )
+    images = sum(fit.steps * batch * fit.views for fit in method.fits())
+    assert (row["steps_run"], row["steps"], row["images"]) == (method.steps(), method.steps(), images)
+    assert row["tuning_trials"] == (TRIALS if factor else 0)
+    assert row["tuning_steps"] == factor * method.steps()
+    assert row["tuning_images"] == factor * images
+
+
+def test_methods_of_the_equal_budget_have_it(run, place):
+    folder, _ = run
+    frame = budgets_frame(place.suite, folder / "manifests").set_index("method")
+    budget = suite_budget(place.suite)
+    outside = {"single": budget.steps, "full-converged": 3 * budget.steps, "majority": 0}
+    for name in METHODS:
+        assert frame.loc[name, "steps_run"] == outside.get(name, budget.total), name
+    # What each method may learn from: one subset, all of the chain's, or the whole training part.
+    parts = run[1]["images_of_part"]
+    chain = sum(parts[f"D{number}"] for number in (1, 2, 3))
+    everything = chain + parts["rest"]
+    few = {"single", "single-long", "born-again"}
+    all_labels = {"full", "full-converged", "permuted"}
+    for name in set(METHODS) - {"majority"}:
+        expected = parts["D1"] if name in few else everything if name in all_labels else chain
+        assert frame.loc[name, "labels"] == expected, name
+
+
+def test_training_uses_what_was_chosen(place, tmp_path):
+    suite = replace(place.suite, methods=("weckd", "single"), roles={"weckd": "chain", "single": "reference"})
+    values = {"learning_rate": 0.02, "alpha": 0.25, "temperature": 2.5}
+    chosen = Chosen(KEY, "weckd", 2, TUNING_SEEDS, values, {**values, "alpha": 0.5}, 1, 0.9, 0.8, 48, 384)
+    write_chosen(chosen, tmp_path / "weckd.json")
+    defaults = {"learning_rate": 0.008}
+    write_chosen(
+        Chosen(KEY, "single", 2, TUNING_SEEDS, defaults, defaults, 0, 0.9, 0.9, 16, 128),
+        tmp_path / "single.json",
+    )
+    cell = train(place, suite, tmp_path, tmp_path)
+    fits = [cell["fits"][identity] for identity in cell["methods"]["weckd"]["fits"]]
+    assert [fit["learning_rate"] for fit in fits] == [None, None, None]  # as it was: not a fit of its own
+    assert [fit["loss"] and fit["loss"]["alpha"] for fit in fits] == [None, 0.25, 0.25]
+    # M1 has no distillation, and a learning rate that was not changed: it is the `single` fit.
+    assert cell["methods"]["single"]["fits"] == cell["methods"]["weckd"]["fits"][:1]
+    assert cell["methods"]["weckd"]["tuning"] == {
+        **{"trials": 2, "seeds": list(TUNING_SEEDS), "values": values, "steps": 48, "images": 384}
+    }
+
+
+def test_a_suite_that_is_not_tuned_reads_no_chosen_values(place, tmp_path):
+    suite = replace(place.suite, methods=("single",), roles={"single": "reference"}, tuned=False)
+    cell = train(place, suite, tmp_path / "nothing", tmp_path)
+    assert "tuning" not in cell["methods"]["single"]
+
+
+def test_a_missing_choice_is_asked_for(place, tmp_path):
+    with pytest.raises(
+        UserError, match=r"weckd.json: not a file of tuned settings .*; make it with `snakemake tune`"
+    ):
+        train(place, place.suite, tmp_path, tmp_path)
+
+
+def test_a_choice_of_another_data_set_is_refused(place, tmp_path):
+    chosen = Chosen("phantom_x", "single", 2, (1,), {}, {}, 0, 0.9, 0.9, 16, 128)
+    write_chosen(chosen, tmp_path / "single.json")
+    with pytest.raises(UserError) as refusal:
+        read_chosen(tmp_path, KEY, "single")
+    assert str(refusal.value) == (
+        f"{tmp_path}/single.json: holds the settings of single on phantom_x; delete it and make it with "
+        "`snakemake tune`"
+    )
+
+
+def test_trials_never_see_a_test_image(place, tmp_path, monkeypatch):
+    seen = []
+
+    def watched(fit, cell, state_of, diverged, evaluated, on_step):
+        result = train_one(fit, cell, state_of, diverged, evaluated, on_step)
+        seen.append((cell.data.seed, tuple(evaluated), tuple(result.logits)))
+        return result
+
+    monkeypatch.setattr(trials, "train_one", watched)
+    tune(place, "one-step", tmp_path)
+    assert seen == TRIALS * [
+        (seed, ("validation",), ("validation",)) for seed in TUNING_SEEDS for _ in range(2)
+    ]
+
+
+def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path):
+    # The committed settings, trained by the other command on a tuning seed, give the score of trial 0.
+    chosen = tune(place, "ensemble", tmp_path)
+    suite = replace(place.suite, methods=("ensemble",), roles={"ensemble": "control"}, tuned=False)
+    scores = []
+    for seed in TUNING_SEEDS:
+        train_batch(
+            suite,
+            KEY,
+            [seed],
+            place.prepared,
+            place.splits,
+            tmp_path,
+            tmp_path,
+            tmp_path / "fits",
+            tmp_path / "m.json",
+        )
+        gather_predictions(
+            tmp_path / "m.json",
+            seed,
+            place.splits / f"seed{seed}.csv",
+            tmp_path / "fits",
+            tmp_path / "p.parquet",
+        )
+        frame = pd.read_parquet(tmp_path / "p.parquet").query("split == 'validation' and stage == 3")
+        probabilities = frame.filter(regex="^p_").to_numpy()
+        right = probabilities.argmax(1) == frame["y"]
+        nll = -np.log(probabilities[np.arange(len(frame)), frame["y"]])
+        scores.append((right.mean(), nll.mean()))
+    accuracy, nll = np.mean(scores, axis=0)
+    assert chosen.default_accuracy == pytest.approx(accuracy, abs=1e-9)
+    (study,) = (tmp_path / "studies" / KEY).glob("ensemble-*.jsonl")
+    first = json.loads(study.read_text().splitlines()[0])
+    assert first["outcome"]["nll"] == pytest.approx(nll, rel=1e-5)
+
+
+def test_values_reach_the_training(place, tmp_path, monkeypatch):
+    asked = []
+
+    def watched(fit, cell, state_of, diverged, evaluated, on_step):
+        asked.append(fit)
+        return train_one(fit, cell, state_of, diverged, evaluated, on_step)
+
+    monkeypatch.setattr(trials, "train_one", watched)
+    tune(place, "weckd", tmp_path)
+    (study,) = (tmp_path / "studies" / KEY).glob("weckd-*.jsonl")
+    lines = [json.loads(line) for line in study.read_text().splitlines()]
+    method = find_method("weckd")(suite_budget(place.suite))
+    for number, line in enumerate(lines):
+        assert tuple(asked[6 * number : 6 * number + 3]) == with_values(method, line["values"]).fits()
+
+
+def test_more_trials_go_on_where_fewer_ended_and_another_setting_begins_anew(place, tmp_path):
+    tune(place, "single", tmp_path)
+    (study,) = (tmp_path / "studies" / KEY).glob("*.jsonl")
+    before = study.read_text()
+    more = replace(place.suite, tuning=replace(place.suite.tuning, trials=4))
+    assert tune(place, "single", tmp_path, more).trials == 4
+    assert study.read_text().startswith(before)
+    assert len(study.read_text().splitlines()) == 4
+    other = replace(place.suite, training=replace(place.suite.training, batch_size=4))
+    tune(place, "single", tmp_path, other)
+    assert len(list((tmp_path / "studies" / KEY).glob("*.jsonl"))) == 2
+
+
+def test_a_trial_that_diverges_is_recorded_and_not_chosen(place, tmp_path, monkeypatch):
+    def diverging(fit, cell, state_of, diverged, evaluated, on_step):
+        result = train_one(fit, cell, state_of, diverged, evaluated, on_step)
+        if fit.learning_rate != place.suite.training.learning_rate:
+            result.record["status"] = "diverged"
+        return result
+
+    monkeypatch.setattr(trials, "train_one", diverging)
+    chosen = tune(place, "single", tmp_path)
+    assert (chosen.best, chosen.trials) == (0, TRIALS)
+    assert chosen.changed == {}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_tuned_has_knobs_and_what_is_not_has_none(place, name):
+    method = find_method(name)(suite_budget(place.suite))
+    assert bool(knobs_of(method, 0.01)) == (name in tunable_methods(place.suite))
+    assert all(isinstance(fit, Fit) for fit in method.fits())

@@ -1,0 +1,150 @@
+"""Tuning one method on one data set: trials are trained on seeds of their own and judged on validation images alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weckd.config import Suite
+from weckd.data.splits import read_split
+from weckd.files import digest
+from weckd.methods.budget import suite_budget
+from weckd.methods.catalogue import find_method
+from weckd.methods.knobs import knobs_of, with_values
+from weckd.methods.recipe import Fit, Method
+from weckd.training.cell import cell_data, load_prepared
+from weckd.training.device import device_kind, prepare_device
+from weckd.training.fit_loop import FitResult
+from weckd.training.gather import softmax
+from weckd.training.identity import cell_ingredients, fit_identity
+from weckd.training.initial import State, weights_digest
+from weckd.training.networks import Networks
+from weckd.training.one_fit import Cell, train_one
+from weckd.training.progress import Progress
+from weckd.tuning.chosen import Chosen, write_chosen
+from weckd.tuning.study import Outcome, best_trial, run_study
+
+JUDGED_ON = ("validation",)
+"""A trial never predicts a test image."""
+
+
+def tune_method(
+    suite: Suite,
+    dataset: str,
+    name: str,
+    prepared: Path,
+    splits: Path,
+    weights: Path,
+    studies: Path,
+    out: Path,
+) -> None:
+    """Search for a method's settings on one data set and write what was chosen.
+
+    Finished trials are kept in a file of their own, so that a stopped search goes on where it was and a longer one
+    begins where a shorter one ended. Its name holds the hash of all that determines a trial.
+
+    Args:
+        suite: the run's settings; `tuning` says how many trials on which seeds.
+        dataset: key of the data set.
+        name: of the method.
+        prepared: folder of the prepared data set.
+        splits: folder of the tuning seeds' split files, `seed<k>.csv`.
+        weights: folder of fetched weights.
+        studies: folder of finished trials.
+        out: JSON file to write, see `weckd.tuning.chosen`.
+    """
+    device = prepare_device()
+    kind = device_kind(device)
+    images = load_prepared(dataset, prepared, device)
+    classes = len(suite.facts[dataset].classes)
+    networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
+    method = find_method(name)(suite_budget(suite))
+    knobs = knobs_of(method, suite.training.learning_rate)
+    fits = method.fits()
+    digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
+    files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
+    shared = [
+        cell_ingredients(suite, dataset, seed, images.fingerprint, file, kind) for seed, file in files.items()
+    ]
+    identity = digest(
+        {
+            "fits": [fit_identity(fit, each, suite.backbone, digests) for each in shared for fit in fits],
+            "result": [fits.index(member) for member in method.stages[-1] if isinstance(member, Fit)],
+            "knobs": [asdict(knob) for knob in knobs],
+            "sampler": version("optuna"),
+        }
+    )
+    cells = [
+        Cell(suite, cell_data(images, seed, read_split(file), classes), networks, weights)
+        for seed, file in files.items()
+    ]
+    tuning = suite.tuning
+    label = f"{dataset} {name}"
+    steps = len(cells) * sum(fit.steps for fit in fits)
+
+    def evaluate(values: Mapping[str, float]) -> Outcome:
+        return _outcome(with_values(method, values), cells, Progress(label, steps).step)
+
+    study = studies / dataset / f"{name}-{identity[:20]}.jsonl"
+    trials = run_study(study, (dataset, name), knobs, tuning.trials, evaluate, Progress(label, 0).tell)
+    best = best_trial(trials)
+    chosen = Chosen(
+        dataset=dataset,
+        method=name,
+        trials=len(trials),
+        seeds=tuning.seeds,
+        values=best.values,
+        defaults=trials[0].values,
+        best=best.number,
+        accuracy=best.outcome.accuracy,
+        default_accuracy=trials[0].outcome.accuracy,
+        steps=sum(trial.outcome.steps for trial in trials),
+        images=sum(trial.outcome.images for trial in trials),
+    )
+    write_chosen(chosen, out)
+
+
+def _outcome(method: Method, cells: Sequence[Cell], on_step: Callable[[], None]) -> Outcome:
+    """Train a method in every cell; return its last stage's mean validation accuracy and negative log-likelihood."""
+    scores = []
+    records: list[tuple[Fit, dict[str, Any]]] = []
+    for cell in cells:
+        trained = _train(method, cell, on_step)
+        records.extend((fit, result.record) for fit, result in trained.items())
+        members = [trained[member] for member in method.stages[-1] if isinstance(member, Fit)]
+        scores.append(_score(members, cell))
+    diverged = any(record["status"] == "diverged" for _, record in records)
+    accuracy, nll = np.mean(scores, axis=0)
+    return Outcome(
+        accuracy=0.0 if diverged else float(accuracy),
+        nll=None if diverged else float(nll),
+        diverged=diverged,
+        steps=sum(record["steps_run"] * fit.networks for fit, record in records),
+        images=sum(record["images"] for _, record in records),
+    )
+
+
+def _train(method: Method, cell: Cell, on_step: Callable[[], None]) -> dict[Fit, FitResult]:
+    results: dict[Fit, FitResult] = {}
+    diverged: dict[Fit, bool] = {}
+
+    def state_of(fit: Fit) -> State:
+        return results[fit].state
+
+    for fit in method.fits():
+        results[fit] = train_one(fit, cell, state_of, diverged, JUDGED_ON, on_step)
+        diverged[fit] = results[fit].record["status"] == "diverged"
+    return results
+
+
+def _score(members: Sequence[FitResult], cell: Cell) -> tuple[float, float]:
+    labels = cell.data.labels[cell.data.parts["validation"]]
+    probabilities: NDArray[np.float64] = np.mean(
+        [softmax(member.logits["validation"]) for member in members], axis=0
+    )
+    true = np.clip(probabilities[np.arange(len(labels)), labels], np.finfo(np.float64).tiny, None)
+    return float((probabilities.argmax(axis=1) == labels).mean()), float(-np.log(true).mean())
