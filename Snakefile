@@ -2,6 +2,7 @@
 
 `snakemake --cores all` runs the demo suite; `--configfile config/real-small.yaml` another one;
 `--config seeds='[1,2]' datasets='[phantom_ear_chile]' methods='[weckd,single]'` narrows a run.
+`snakemake --cores all tune` searches for each method's settings; `--config tuned=true` trains with what it chose.
 """
 
 from snakemake.utils import min_version
@@ -31,6 +32,11 @@ rule all:
         expand(
             f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]
         ),
+
+
+rule tune:
+    input:
+        [file for dataset in SUITE.datasets for file in tuned_files(SUITE, dataset)],
 
 
 rule readings:

@@ -9,9 +9,11 @@ from snakemake.exceptions import WorkflowError
 from weckd.errors import UserError
 from weckd.listing import run_summary
 from weckd.locks import take_run_lock
+from weckd.methods.catalogue import fetched_weights
 from weckd.source import source_digest
 from weckd.readings_suite import readings_suite
 from weckd.suite_file import read_suite_files, resolve_suite
+from weckd.tuning.chosen import tunable_methods
 
 TABLES = ["gains", "accuracy", "splits", "budgets", "checks"]
 FIGURES = ["forest", "chain"]
@@ -35,6 +37,12 @@ RUN = f"results/{SUITE.run}"
 ANY_RUN = "results/{run}"
 STORE = "results/fits"
 DOWNLOADS = "data"
+WEIGHTS = f"{DOWNLOADS}/weights"
+STUDIES = "results/studies"
+SPLIT_SOURCE = source_digest(["data/splits.py", "data/index.py", "seeds.py"])
+TRAINING_SOURCE = source_digest(
+    ["training/**/*.py", "tuning/*.py", "methods/**/*.py", "seeds.py", "locks.py"]
+)
 SKIPPING = "-skip-bad" if SUITE.skip_bad else ""
 PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px{SKIPPING}"
 AUDIT = expand(f"{RUN}/audit/audit.{{kind}}", kind=["csv", "md", "tex"])
@@ -46,6 +54,8 @@ wildcard_constraints:
     dataset=r"[a-z0-9_-]+",
     seed=r"\d+",
     batch=r"seeds\d+-\d+",
+    method=r"[a-z0-9][a-z0-9_=,-]*",
+    weights=r"[a-z0-9_]+\.[a-z0-9_]+",
 
 
 def batch_name(seeds):
@@ -89,10 +99,44 @@ def splits_folder(wildcards):
     return f"results/{wildcards.run}/splits/{wildcards.dataset}"
 
 
+def tuning_splits_folder(wildcards):
+    """Return the folder of the split files that a data set's settings are chosen on."""
+    return f"{RUN}/tuned/splits/{wildcards.dataset}"
+
+
+def tuned_folder(wildcards):
+    """Return the folder of what tuning chose for a data set's methods."""
+    return f"results/{wildcards.run}/tuned/{wildcards.dataset}"
+
+
 def batch_splits(wildcards):
     """Return the split files of a training job."""
     folder = splits_folder(wildcards)
     return [f"{folder}/seed{seed}.csv" for seed in SEEDS_OF_BATCH[wildcards.batch]]
+
+
+def weights_files(suite):
+    """Return a file for each pretrained weights that a suite's fits begin with and that are fetched."""
+    return expand(f"{WEIGHTS}/{{weights}}.json", weights=fetched_weights(suite))
+
+
+def batch_weights(wildcards):
+    """Return those of a training job."""
+    return weights_files(SUITES[wildcards.run])
+
+
+def batch_tuned(wildcards):
+    """Return what tuning chose for a training job, where its suite is tuned."""
+    suite = SUITES[wildcards.run]
+    return tuned_files(suite, wildcards.dataset) if suite.tuned else []
+
+
+def tuned_files(suite, dataset):
+    """Return the file of what tuning chose for each method that is tuned."""
+    return expand(
+        f"results/{suite.run}/tuned/{dataset}/{{method}}.json",
+        method=tunable_methods(suite),
+    )
 
 
 def batch_manifest(wildcards):

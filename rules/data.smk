@@ -26,7 +26,7 @@ rule suite:
 
 
 rule fetch:
-    """Find or download a real data set. Only this rule touches the network, and no rule declares its downloads."""
+    """Find or download a real data set. Only this rule and the next touch the network; their downloads are undeclared."""
     output:
         f"{DOWNLOADS}/{{dataset}}/source-{SUITE.image_size}px.json",
     log:
@@ -43,6 +43,22 @@ rule fetch:
     shell:
         "weckd fetch --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.root:q}"
         " --downloads {params.downloads:q} {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
+
+
+rule weights:
+    """Find or download timm's pretrained weights."""
+    output:
+        f"{DOWNLOADS}/weights/{{weights}}.json",
+    log:
+        f"{RUN}/logs/weights/{{weights}}.log",
+    params:
+        root=data_root_option,
+        downloads=subpath(output[0], ancestor=2),
+        recorded=str(RECORDED.with_name("weights.lock")),
+        source=source_digest(["data/fetch/*.py"]),
+    shell:
+        "weckd weights {wildcards.weights:q} {params.root:q} --downloads {params.downloads:q}"
+        " --lock {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
 
 
 rule prepare:
@@ -151,7 +167,30 @@ rule split:
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),
-        source=source_digest(["data/splits.py", "data/index.py", "seeds.py"]),
+        source=SPLIT_SOURCE,
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
         " --groups {input.groups:q} --out {params.folder:q} 2> {log:q}"
+
+
+rule tuning_split:
+    """Split for the seeds that settings are chosen on, which no table is made with."""
+    input:
+        suite=f"{RUN}/suite.json",
+        index=rules.prepare.output.index,
+        groups=f"{RUN}/groups/{{dataset}}/groups.csv",
+    output:
+        expand(
+            f"{RUN}/tuned/splits/{{dataset}}/seed{{seed}}.csv",
+            seed=SUITE.tuning.seeds,
+            allow_missing=True,
+        ),
+    log:
+        f"{RUN}/logs/tuning_split/{{dataset}}.log",
+    params:
+        prepared=subpath(input.index, parent=True),
+        folder=subpath(output[0], parent=True),
+        source=SPLIT_SOURCE,
+    shell:
+        "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
+        " --groups {input.groups:q} --tuning --out {params.folder:q} 2> {log:q}"

@@ -1,4 +1,32 @@
-# From splits to stored fits and one predictions file a cell.
+# From splits to stored fits and one predictions file a cell; and the search for each method's settings.
+
+
+rule tune_method:
+    """Search for one method's settings on one data set. Finished trials go to a folder that no rule declares."""
+    input:
+        suite=f"{RUN}/suite.json",
+        images=rules.prepare.output.images,
+        index=rules.prepare.output.index,
+        facts=rules.prepare.output.facts,
+        splits=rules.tuning_split.output,
+        weights=weights_files(SUITE),
+    output:
+        f"{RUN}/tuned/{{dataset}}/{{method}}.json",
+    log:
+        f"{RUN}/logs/tune/{{dataset}}/{{method}}.log",
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        prepared=subpath(input.images, parent=True),
+        splits=tuning_splits_folder,
+        weights=WEIGHTS,
+        studies=STUDIES,
+        source=TRAINING_SOURCE,
+    shell:
+        "exec weckd tune --suite {input.suite:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
+        " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
+        " --studies {params.studies:q} --out {output:q} 2> >(exec tee {log:q} >&2)"
 
 
 rule train:
@@ -9,6 +37,8 @@ rule train:
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
         splits=batch_splits,
+        weights=batch_weights,
+        tuned=batch_tuned,
     output:
         f"{ANY_RUN}/manifests/{{dataset}}/{{batch}}.json",
     log:
@@ -20,15 +50,15 @@ rule train:
         seeds=batch_seeds,
         prepared=subpath(input.images, parent=True),
         splits=splits_folder,
+        weights=WEIGHTS,
+        tuned=tuned_folder,
         store=STORE,
-        source=source_digest(
-            ["training/**/*.py", "methods/**/*.py", "seeds.py", "locks.py"]
-        ),
+        source=TRAINING_SOURCE,
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
     shell:
         "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
-        " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
-        " --manifest {output:q} 2> >(exec tee {log:q} >&2)"
+        " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
+        " --tuned {params.tuned:q} --store {params.store:q} --manifest {output:q} 2> >(exec tee {log:q} >&2)"
 
 
 rule gather:

@@ -21,6 +21,7 @@ COMMANDS = [
     "show",
     "suite",
     "fetch",
+    "weights",
     "prepare",
     "lock",
     "group",
@@ -186,6 +187,12 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
         ),
         (["datasets", "--describe", "nowhere"], "weckd: nowhere: no such folder; name one that holds"),
         (["lock", "nowhere"], "weckd: nowhere/dataset.json: cannot be read"),
+        (["lock", "--weights", "w.json"], "weckd: w.json: cannot be read"),
+        (["lock"], "weckd: lock: nothing to record; name folders of `prepare`, or files with --weights"),
+        (
+            ["weights", "test_resnet.a1_in1k", "--out", "w.json"],
+            "weckd: backbone.init: timm has no weights 'test_resnet.a1_in1k'; use other weights (",
+        ),
         (
             ["fetch", "--dataset", "wbc_zheng", "--image-size", "64", "--out", "s.json"],
             "weckd: wbc_zheng: needs its images in a local folder",

@@ -194,3 +194,68 @@ def test_later_files_win_key_by_key(tmp_path):
     assert suite.run == "mine"
     assert suite.training.steps == 7
     assert suite.training.learning_rate == 0.008
+
+
+PANEL = {
+    "backbones": [{"name": "resnet18", "init": "a1_in1k"}, {"name": "test_resnet", "init": "random"}],
+    "labels": [10, 30, 100],
+}
+
+
+def test_panel_stands_for_all_its_methods_and_each_can_be_named():
+    suite = resolve_suite(DEMO, {"methods": ["single", "panel", "majority"], "panel": PANEL})
+    assert suite.methods == (
+        "single",
+        *(f"panel-{name}-{share}" for name in ("resnet18", "test_resnet") for share in (10, 30, 100)),
+        "majority",
+    )
+    assert suite.roles["panel-resnet18-30"] == "panel"
+    assert suite.roles["single"] == "reference"
+    one = resolve_suite(DEMO, {"methods": ["panel-resnet18-30", "panel"], "panel": PANEL})
+    assert one.methods[:2] == ("panel-resnet18-30", "panel-resnet18-10")
+    assert len(one.methods) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"methods": ["panel"]},
+            "methods: panel stands for the backbones that panel.backbones lists; list one or more",
+        ),
+        (
+            {"methods": ["panel-resnet50-30"], "panel": PANEL},
+            "method 'panel-resnet50-30': resnet50 is not in panel.backbones; there: resnet18, test_resnet",
+        ),
+        (
+            {"methods": ["panel-resnet18-15"], "panel": PANEL},
+            "method 'panel-resnet18-15': 15 % of the labels is no number of subsets of 10 %; panel.labels can hold "
+            "10, 20, 30 and 100",
+        ),
+        (
+            {"panel": {**PANEL, "backbones": [*PANEL["backbones"], {"name": "resnet18", "init": "random"}]}},
+            "panel.backbones: resnet18 stands twice; a backbone can be there with one init",
+        ),
+        (
+            {"tuning": {"trials": 4, "seeds": [7, 3]}},
+            "tuning.seeds: 3 is one of the suite's seeds; choose others, so that no table is made with seeds that "
+            "settings were chosen on",
+        ),
+        (
+            {"backbone_sizes": [{"name": "resnet18", "init": "random"}]},
+            "backbone_sizes: must hold the suite's backbone, name: test_resnet, init: random",
+        ),
+    ],
+)
+def test_panel_tuning_and_sizes_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(UserError) as refusal:
+        resolve_suite(DEMO, changes)
+    assert str(refusal.value) == message
+
+
+def test_how_to_tune_makes_no_other_run_unless_the_suite_is_tuned():
+    tuning = {"tuning": {"trials": 3, "seeds": [77]}}
+    assert resolve_suite(DEMO, tuning).run == "demo"
+    tuned = resolve_suite(DEMO, {"tuned": True})
+    assert tuned.run != "demo"
+    assert resolve_suite(DEMO, {"tuned": True, **tuning}).run != tuned.run

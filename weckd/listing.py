@@ -155,6 +155,8 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
         text += f"; {'+'.join(fit.unlabelled)} without labels"
     if fit.gate:
         text += "; with gates"
+    if fit.backbone:
+        text += f"; {fit.backbone.fetched or fit.backbone.name}"
     if fit.permute_labels:
         text += "; labels shuffled"
     return f"{text}; {_steps_text(fit.steps, budget)}"

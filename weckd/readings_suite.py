@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from weckd.config import Suite
 from weckd.files import digest
+from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.readings import (
     REFERENCE,
     Reading,
+    changes_of_size,
     drawn_combinations,
     every_combination,
     one_change_each,
@@ -47,8 +49,7 @@ def readings_suite(suite: Suite) -> Suite:
 
 def readings_of(suite: Suite) -> tuple[Reading, ...]:
     """Return the readings that a suite asks for, the reference first."""
-    if suite.readings == "full":
-        others = (*one_change_each(), *every_combination())
-    else:
-        others = (*one_change_each(), *drawn_combinations(COMBINATIONS, DRAWN_BY))
-    return tuple(dict.fromkeys((REFERENCE, *others)))
+    full = suite.readings == "full"
+    combinations = every_combination() if full else drawn_combinations(COMBINATIONS, DRAWN_BY)
+    of_size = changes_of_size(replace(suite_budget(suite), stages=REFERENCE.length))
+    return tuple(dict.fromkeys((REFERENCE, *one_change_each(), *of_size, *combinations)))

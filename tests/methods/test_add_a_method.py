@@ -13,8 +13,10 @@ from weckd.config import AugmentationSettings, BackboneSettings, DistillationSet
 from weckd.listing import method_table
 from weckd.methods import catalogue, controls, rivals
 from weckd.methods.budget import Budget
-from weckd.training.backbone import initial_state
-from weckd.training.fit_loop import CellData, run_fit
+from weckd.methods.knobs import knobs_of
+from weckd.training.cell import CellData
+from weckd.training.fit_loop import run_fit
+from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +31,7 @@ def declared(monkeypatch):
     exec(LOSS, module.__dict__)  # noqa: S102 - the page's own code
     monkeypatch.setitem(sys.modules, module.__name__, module)
     names = dict(rivals.__dict__)
-    imports = "from dataclasses import dataclass\nfrom weckd.methods.recipe import LogitLoss\n"
+    imports = "from dataclasses import dataclass\nfrom weckd.methods.recipe import LogitLoss, Range\n"
     exec(imports + DECLARATION, names)  # noqa: S102
     monkeypatch.setitem(catalogue.METHODS, "logit-matching", names["logit_matching"])
     return module.logit_matching_loss, names
@@ -66,6 +68,10 @@ def test_the_method_of_the_page_is_listed_and_trains(declared):
         Budget(4, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
     )
     assert method.steps() == 12
+    assert [(knob.name, knob.default) for knob in knobs_of(method, 0.01)] == [
+        ("learning_rate", 0.01),
+        ("weight", 0.5),
+    ]
     first, second = method.fits()
     images = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
     rows = {"D1": (0, 6), "D2": (6, 12), "D3": (12, 18), "validation": (18, 20), "test": (20, 24)}
@@ -82,8 +88,8 @@ def test_the_method_of_the_page_is_listed_and_trains(declared):
     networks = Networks(backbone, 3, 32, 0.1, torch.device("cpu"))
     training = TrainingSettings(4, 10, 8, 4e-3, 0.05, 0.3, 0.1)
     plain = AugmentationSettings(False, 0, 0, 0, 0, 0)
-    start = initial_state(backbone, 3, 1, 1)
-    m1 = run_fit(first, data, networks, start, [], None, training, plain, lambda: None)
-    m2 = run_fit(second, data, networks, m1.state, [m1.state], None, training, plain, lambda: None)
+    start = initial_state(backbone, 3, 1, 1, Path())
+    m1 = run_fit(first, data, networks, start, [], None, training, plain, ("test",), lambda: None)
+    m2 = run_fit(second, data, networks, m1.state, [m1.state], None, training, plain, ("test",), lambda: None)
     assert m2.record["status"] == "finished"
     assert not np.array_equal(m1.logits["test"], m2.logits["test"])

@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import pytest
 
-from weckd.config import DistillationSettings
+from weckd.config import BackboneSettings, DistillationSettings
 from weckd.errors import UserError
 from weckd.methods.budget import Budget
 from weckd.methods.readings import (
     REFERENCE,
     WHY_OPEN,
     Reading,
+    changes_of_size,
     choices,
     drawn_combinations,
     every_combination,
@@ -69,6 +70,7 @@ def test_choices_begin_with_the_reference():
         "subsets": ("disjoint", "overlapping"),
         "length": (3, 1, 2, 4, 5, 6),
         "inference": ("last", "mean"),
+        "sizes": ("same", "growing", "shrinking"),
     }
     assert Reading(*(options[0] for options in choices().values())) == REFERENCE
     assert list(WHY_OPEN) == list(choices())
@@ -97,12 +99,12 @@ def test_the_reference_is_called_weckd():
         (
             "begin=fresh",
             "no choice 'begin'; known: start, teachers, temperature, attention, mixing, squared, subsets, length, "
-            "inference",
+            "inference, sizes",
         ),
         (
             "start=fresh,",
             "no choice ''; known: start, teachers, temperature, attention, mixing, squared, subsets, "
-            "length, inference",
+            "length, inference, sizes",
         ),
         ("attention=no", "attention cannot be 'no'; known: transfer, none, gate"),
         ("length=7", "length cannot be '7'; known: 3, 1, 2, 4, 5, 6"),
@@ -238,3 +240,60 @@ def test_drawn_combinations_are_those_of_their_seed():
         "teachers=all-earlier,temperature=constant,attention=gate,mixing=additive,subsets=overlapping,inference=mean",
         "start=fresh,temperature=constant,attention=none,squared=no,subsets=overlapping",
     ]
+
+
+SMALL, OWN, LARGE, LARGEST = (BackboneSettings(name, "random") for name in ("s", "m", "l", "xl"))
+SIZED = replace(BUDGET, backbone=OWN, backbone_sizes=(SMALL, OWN, LARGE, LARGEST))
+
+
+def test_a_growing_chain_has_one_size_more_a_stage_from_the_suites_own_and_begins_afresh():
+    m1 = Fit(("D1",), S)
+    m2 = Fit(("D2",), S, teachers=(m1,), loss=LOSS, backbone=LARGE)
+    m3 = Fit(("D3",), S, teachers=(m2,), loss=LOSS, backbone=LARGEST)
+    assert declared(parse_reading("start=fresh,sizes=growing"), SIZED) == ((m1,), (m2,), (m3,))
+
+
+def test_a_shrinking_chain_has_one_size_less_a_stage():
+    budget = replace(SIZED, backbone=LARGE)
+    stages = declared(parse_reading("start=fresh,sizes=shrinking"), budget)
+    assert [fit.backbone for (fit,) in stages] == [None, OWN, SMALL]
+
+
+def test_sizes_are_run_where_the_suite_names_enough():
+    growing, shrinking = (parse_reading(f"start=fresh,sizes={sizes}") for sizes in ("growing", "shrinking"))
+    assert changes_of_size(SIZED) == (growing,)
+    assert changes_of_size(replace(SIZED, backbone=LARGEST)) == (shrinking,)
+    assert changes_of_size(replace(SIZED, backbone_sizes=(SMALL, OWN, LARGE, LARGEST, SMALL)[:2])) == ()
+    assert changes_of_size(BUDGET) == ()
+    assert not any(reading.sizes != "same" for reading in (*one_change_each(), *every_combination()))
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "message"),
+    [
+        (
+            "sizes=growing",
+            SIZED,
+            "a network cannot start from the weights of one of another size; add start=fresh",
+        ),
+        (
+            "start=fresh,sizes=shrinking",
+            SIZED,
+            "needs 2 networks smaller than the suite's; backbone_sizes names 1",
+        ),
+        (
+            "start=fresh,length=4,sizes=growing",
+            SIZED,
+            "needs 3 networks larger than the suite's; backbone_sizes names 2",
+        ),
+        (
+            "start=fresh,sizes=growing",
+            BUDGET,
+            "needs 2 networks larger than the suite's; backbone_sizes names 0",
+        ),
+    ],
+)
+def test_sizes_that_the_suite_lacks_are_refused(name, budget, message):
+    with pytest.raises(UserError) as refusal:
+        read_chain(budget, parse_reading(name), name, "question", "reading")
+    assert str(refusal.value) == f"method {name!r}: {message}"

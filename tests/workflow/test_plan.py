@@ -36,14 +36,33 @@ def test_real_small_plans_one_job_a_cell(tmp_path):
 
 def test_paper_plans_sixty_cells_and_fetches_six_sets(tmp_path):
     jobs, text = planned(tmp_path, "-p", configfile=REPOSITORY / "config" / "paper.yaml")
-    assert {name: jobs[name] for name in ("fetch", "prepare", "train", "gather")} == {
-        "fetch": 6,
-        "prepare": 6,
-        "train": 60,
-        "gather": 60,
+    # Tuned: 21 methods of the chain's labels or more, and 6 backbones on 3 shares of the labels, on each set.
+    assert {
+        name: jobs[name] for name in ("fetch", "weights", "prepare", "tune_method", "train", "gather")
+    } == {
+        **{"fetch": 6, "weights": 6, "prepare": 6},
+        **{"tune_method": (21 + 6 * 3) * 6, "train": 60, "gather": 60},
     }
     assert "--image-size 224" in text
+    assert "weckd weights vgg16_bn.tv_in1k" in text
     assert "results/paper/predictions/brain_mri/seed10.parquet" in text
+
+
+def test_tune_plans_a_search_for_each_method_and_set_and_training_waits_for_it(tmp_path):
+    changes = (
+        "--config",
+        "datasets=[phantom_ear_chile,phantom_brain_mri]",
+        "methods=[weckd,single,majority]",
+    )
+    searches = {"suite": 1, "prepare": 2, "group": 2, "tuning_split": 2, "tune_method": 4}
+    jobs, _ = planned(tmp_path, "tune", *changes, configfile=None)
+    assert jobs == {"tune": 1, **searches, "total": 12}
+    jobs, text = planned(tmp_path, "-p", *changes, "tuned=true", configfile=None)
+    assert {name: jobs.get(name) for name in searches} == searches
+    assert jobs["train"] == 2
+    assert re.search(r"--out results/demo\+[0-9a-f]{8}/tuned/phantom_ear_chile/weckd\.json", text)
+    jobs, _ = planned(tmp_path, *changes, configfile=None)
+    assert "tune_method" not in jobs
 
 
 def test_readings_plan_a_run_of_their_own(tmp_path):
@@ -60,7 +79,13 @@ def test_readings_plan_a_run_of_their_own(tmp_path):
 
 def test_a_set_that_cannot_be_had_stops_at_fetch_with_what_to_do(tmp_path):
     # No copy is there, and Kaggle needs credentials: no network is touched.
-    changes = ["datasets=[ear_kaggle]", "seeds=[1]", f"data_root={tmp_path}"]
+    changes = [
+        "datasets=[ear_kaggle]",
+        "seeds=[1]",
+        f"data_root={tmp_path}",
+        "methods=[single]",
+        "tuned=false",
+    ]
     process = snakemake(
         tmp_path, "--cores", "1", "--config", *changes, configfile=REPOSITORY / "config" / "paper.yaml"
     )

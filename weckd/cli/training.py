@@ -14,9 +14,23 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
     parser.add_argument("--splits", type=Path, required=True, help="folder that `split` wrote")
+    _weights(parser)
+    parser.add_argument(
+        "--tuned", type=Path, required=True, help="folder of what `tune` chose; read where the suite is tuned"
+    )
     parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
     parser.set_defaults(run=_train)
+
+    parser = commands.add_parser("tune", help="search for a method's settings, on validation images alone")
+    suite_and_dataset(parser)
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--splits", type=Path, required=True, help="folder that `split --tuning` wrote")
+    _weights(parser)
+    parser.add_argument("--studies", type=Path, required=True, help="folder of finished trials")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.set_defaults(run=_tune)
 
     parser = commands.add_parser("gather", help="write one cell's predictions from the store of fits")
     parser.add_argument("--seed", type=int, required=True)
@@ -25,6 +39,12 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
     parser.add_argument("--out", type=Path, required=True, help="parquet file to write")
     parser.set_defaults(run=_gather)
+
+
+def _weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", type=Path, default=Path("data/weights"), help="folder of fetched weights (data/weights)"
+    )
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -38,8 +58,27 @@ def _train(options: argparse.Namespace) -> None:
         options.seeds,
         options.prepared,
         options.splits,
+        options.weights,
+        options.tuned,
         options.store,
         options.manifest,
+    )
+
+
+def _tune(options: argparse.Namespace) -> None:
+    die_with_parent()
+    from weckd.config import load_suite
+    from weckd.training.trials import tune_method
+
+    tune_method(
+        load_suite(options.suite),
+        options.dataset,
+        options.method,
+        options.prepared,
+        options.splits,
+        options.weights,
+        options.studies,
+        options.out,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from weckd.config import BackboneSettings, DistillationSettings, PanelSettings, Suite
+from weckd.config import BackboneSettings, DistillationSettings, Suite
 from weckd.methods.recipe import Distillation, Temperature
 
 
@@ -18,7 +18,7 @@ class Budget:
     stage_percent: float = 10.0  # of the training part, each subset
     backbone: BackboneSettings | None = None  # the suite's
     backbone_sizes: tuple[BackboneSettings, ...] = ()  # from small to large, the suite's among them
-    panel: PanelSettings = PanelSettings((), ())
+    panel: tuple[BackboneSettings, ...] = ()  # backbones of the supervised panel
 
     @property
     def subsets(self) -> tuple[str, ...]:
@@ -60,5 +60,5 @@ def suite_budget(suite: Suite) -> Budget:
         100 * suite.split.stage,
         suite.backbone,
         suite.backbone_sizes,
-        suite.panel,
+        suite.panel.backbones,
     )

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from weckd.config import Suite
@@ -83,11 +83,18 @@ def suite_methods(suite: Suite) -> tuple[Method, ...]:
     return tuple(find_method(name)(budget) for name in suite.methods)
 
 
-def parent_fits(suite: Suite) -> frozenset[Fit]:
-    """Return every fit that some method of the catalogue or of the suite starts from or is taught by.
+def fetched_weights(suite: Suite) -> tuple[str, ...]:
+    """Return timm's names of the pretrained weights that the suite's fits begin with and that have to be fetched."""
+    fits = (fit for method in suite_methods(suite) for fit in method.fits())
+    names = ((fit.backbone or suite.backbone).fetched for fit in fits)
+    return tuple(sorted({name for name in names if name is not None}))
+
+
+def parent_fits(suite: Suite, methods: Sequence[Method]) -> frozenset[Fit]:
+    """Return every fit that some method of the catalogue, or of those given, starts from or is taught by.
 
     Their weights are kept in the store, so that adding a method to a suite trains only what is new.
     """
     budget = suite_budget(suite)
-    methods = [*(declare(budget) for declare in METHODS.values()), *suite_methods(suite)]
-    return frozenset(parent for method in methods for fit in method.fits() for parent in fit.parents())
+    known = [*(declare(budget) for declare in METHODS.values()), *methods]
+    return frozenset(parent for method in known for fit in method.fits() for parent in fit.parents())

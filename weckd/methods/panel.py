@@ -41,10 +41,10 @@ def panel_method(budget: Budget, name: str) -> Method:
 
 def _backbone(budget: Budget, name: str, wanted: str) -> BackboneSettings | None:
     """Return the backbone's settings, or None where it is the suite's own, so that equal fits are one fit."""
-    for backbone in budget.panel.backbones:
+    for backbone in budget.panel:
         if backbone.name == wanted:
             return None if backbone == budget.backbone else backbone
-    known = ", ".join(backbone.name for backbone in budget.panel.backbones) or "none"
+    known = ", ".join(backbone.name for backbone in budget.panel) or "none"
     raise UserError(f"method {name!r}: {wanted} is not in panel.backbones; there: {known}")
 
 

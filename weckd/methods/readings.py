@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
+from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.budget import Budget
 from weckd.methods.recipe import Distillation, Fit, Initial, Method, Role, Temperature
@@ -27,6 +28,7 @@ class Reading:
     subsets: Literal["disjoint", "overlapping"] = "disjoint"
     length: Literal[3, 1, 2, 4, 5, 6] = 3
     inference: Literal["last", "mean"] = "last"
+    sizes: Literal["same", "growing", "shrinking"] = "same"
 
 
 REFERENCE = Reading()
@@ -40,6 +42,7 @@ WHY_OPEN = {
     "subsets": "'30 % in total' implies disjoint subsets of 10 %; how they are drawn is not stated",
     "length": "three models are named; what another number would give is open",
     "inference": "the last model is the natural reading; the mean of all is the other",
+    "sizes": "whether all models of the chain are of one size is not stated (needs start=fresh, backbone_sizes)",
 }
 
 
@@ -87,16 +90,31 @@ def parse_reading(name: str) -> Reading:
 
 
 def one_change_each() -> tuple[Reading, ...]:
-    """Return every reading that differs from the reference in one choice."""
+    """Return every reading of one size that differs from the reference in one choice."""
     return tuple(
-        replace(REFERENCE, **{name: option}) for name, options in choices().items() for option in options[1:]
+        replace(REFERENCE, **{name: option})
+        for name, options in _choices_of_one_size().items()
+        for option in options[1:]
     )
 
 
+def changes_of_size(budget: Budget) -> tuple[Reading, ...]:
+    """Return the chains of growing and of shrinking networks for which the suite names enough sizes.
+
+    No network can start from the weights of one of another size, so they begin afresh.
+    """
+    readings = (Reading(start="fresh", sizes="growing"), Reading(start="fresh", sizes="shrinking"))
+    return tuple(r for r in readings if len(_sizes_from_here(budget, r)) >= budget.stages)
+
+
 def every_combination() -> tuple[Reading, ...]:
-    """Return the whole grid of distinct chains of two models or more, the reference among them."""
-    grid = (Reading(*options) for options in itertools.product(*choices().values()))
+    """Return the whole grid of distinct chains of two models or more of one size, the reference among them."""
+    grid = (Reading(*options) for options in itertools.product(*_choices_of_one_size().values()))
     return tuple(reading for reading in grid if reading.length > 1 and _distinct(reading))
+
+
+def _choices_of_one_size() -> dict[str, tuple[Any, ...]]:
+    return {name: options for name, options in choices().items() if name != "sizes"}
 
 
 def drawn_combinations(count: int, seed: int) -> tuple[Reading, ...]:
@@ -116,7 +134,7 @@ def read_chain(budget: Budget, reading: Reading, name: str, question: str, role:
     Of the reference's length it has the suite's; another length has S steps and a subset of its own for each model.
 
     Raises:
-        UserError: the split holds fewer subsets than the chain needs.
+        UserError: the split holds fewer subsets, or the suite names fewer sizes, than the chain needs.
     """
     length = budget.stages if reading.length == REFERENCE.length else reading.length
     letter = "D" if reading.subsets == "disjoint" else "E"
@@ -127,14 +145,45 @@ def read_chain(budget: Budget, reading: Reading, name: str, question: str, role:
         )
     gate = reading.attention == "gate"
     loss = _loss(budget, reading)
-    fits = [Fit(("D1",), budget.steps, gate=gate)]
-    for number in range(2, length + 1):
+    backbones = _backbones(budget, reading, length, name)
+    fits = [Fit(("D1",), budget.steps, gate=gate, backbone=backbones[0])]
+    for number, backbone in enumerate(backbones[1:], start=2):
         start = fits[-1] if reading.start == "warm" else Initial()
         teachers = tuple(fits) if reading.teachers == "all-earlier" else (fits[-1],)
-        fits.append(Fit((f"{letter}{number}",), budget.steps, start, teachers, loss, gate=gate))
+        parts = (f"{letter}{number}",)
+        fits.append(Fit(parts, budget.steps, start, teachers, loss, gate=gate, backbone=backbone))
     if reading.inference == "mean":
         return Method(name, question, role, tuple(tuple(fits[:number]) for number in range(1, length + 1)))
     return Method(name, question, role, tuple((fit,) for fit in fits))
+
+
+def _backbones(
+    budget: Budget, reading: Reading, length: int, name: str
+) -> tuple[BackboneSettings | None, ...]:
+    """Return the network of each model; None for the suite's own."""
+    if reading.sizes == "same":
+        return (None,) * length
+    if reading.start == "warm":
+        raise UserError(
+            f"method {name!r}: a network cannot start from the weights of one of another size; add start=fresh"
+        )
+    found = _sizes_from_here(budget, reading)
+    if len(found) < length:
+        wanted = "larger" if reading.sizes == "growing" else "smaller"
+        raise UserError(
+            f"method {name!r}: needs {length - 1} networks {wanted} than the suite's; backbone_sizes names "
+            f"{max(len(found) - 1, 0)}"
+        )
+    return (None, *found[1:length])
+
+
+def _sizes_from_here(budget: Budget, reading: Reading) -> tuple[BackboneSettings, ...]:
+    """Return the suite's backbone and then the larger, or the smaller ones, step by step."""
+    sizes = budget.backbone_sizes
+    if budget.backbone not in sizes:
+        return ()
+    here = sizes.index(budget.backbone)
+    return sizes[here:] if reading.sizes == "growing" else sizes[here::-1]
 
 
 def _loss(budget: Budget, reading: Reading) -> Distillation:

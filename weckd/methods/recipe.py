@@ -1,12 +1,26 @@
 """A method's words: `Fit`, one training of one network; the losses it may use; `Method`, what its fits give."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from weckd.config import BackboneSettings
 from weckd.files import digest
 
 Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where tuning looks for a setting; the suite's choice, the paper's ranges are not public."""
+
+    low: float
+    high: float
+    log: bool = False  # as many steps from 1 to 2 as from 2 to 4
+
+
+Ranges = Mapping[str, Range]
+"""By the name of a loss's field."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,12 @@ class Initial:
 class Distillation:
     """The terms that teachers add to cross-entropy (see `weckd.methods.losses.distillation`)."""
 
+    # The paper tunes the distillation weight and the temperature factor. Without divergence the weight is beta.
+    ranges: ClassVar[Ranges] = {
+        "alpha": Range(0.05, 0.95),
+        "beta": Range(0.1, 10.0, log=True),
+        "temperature": Range(1.0, 10.0, log=True),
+    }
     alpha: float  # weight of the temperature-scaled divergence
     beta: float  # weight of attention transfer; 0 leaves it out
     temperature: Temperature
@@ -40,6 +60,10 @@ class Distillation:
 class Decoupled:
     """Decoupled knowledge distillation (see `weckd.methods.losses.decoupled`)."""
 
+    ranges: ClassVar[Ranges] = {
+        "others": Range(1.0, 16.0, log=True),
+        "temperature": Range(1.0, 10.0, log=True),
+    }
     target: float  # weight of the divergence of target against all others
     others: float  # weight of the divergence among the others
     temperature: float
@@ -55,12 +79,14 @@ class LogitLoss:
     """
 
     function: ClassVar[str]  # "module:function", imported only where something is trained
+    ranges: ClassVar[Ranges] = {}
 
 
 @dataclass(frozen=True)
 class Mutual:
     """Deep mutual learning with a peer that is trained beside it (see `weckd.methods.losses.mutual`)."""
 
+    ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
     peer: Initial  # where the peer starts
     temperature: float
 
@@ -69,6 +95,7 @@ class Mutual:
 class PseudoLabels:
     """A teacher's predictions stand in for the labels of unlabelled images (see `losses.semi_supervised`)."""
 
+    ranges: ClassVar[Ranges] = {}
     hard: bool  # the teacher's decision, or its probabilities
     strong: bool  # unlabelled images are seen strongly augmented
     ratio: int  # unlabelled images a labelled one, in each batch
@@ -83,6 +110,7 @@ class PseudoLabels:
 class MeanTeacher:
     """Consistency with an average of the student's own weights (see `losses.semi_supervised`)."""
 
+    ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
     ratio: int  # unlabelled images a labelled one, in each batch
     weight: float  # of the consistency, once it has risen
     rampup: float  # share of the steps over which it rises
@@ -99,6 +127,7 @@ class MeanTeacher:
 class FixMatch:
     """Confident decisions on a weak view are the labels of a strong one (see `losses.semi_supervised`)."""
 
+    ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
     ratio: int  # unlabelled images a labelled one, in each batch
     weight: float  # of the unlabelled term
     threshold: float  # least probability of a confident decision
@@ -201,6 +230,11 @@ class Method:
     role: Role
     stages: tuple[tuple[Member, ...], ...]
     """For each stage the members whose mean probabilities count; the last stage is the method's result."""
+
+    def __post_init__(self) -> None:
+        """Refuse a role that no table has a place for, before anything is trained."""
+        if self.role not in get_args(Role):
+            raise ValueError(f"method {self.name}: role {self.role!r} is none of {', '.join(get_args(Role))}")
 
     def fits(self) -> tuple[Fit, ...]:
         """Return all its fits, parents before children, each once."""

@@ -1,0 +1,71 @@
+"""Tuning through the workflow: searched once, read by training, said in the tables."""
+
+import json
+
+import pandas as pd
+import pytest
+from conftest import snakemake
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+CHANGES = (
+    "--config",
+    "datasets=[phantom_brain_mri]",
+    "methods=[weckd,single,majority]",
+    "seeds=[1]",
+    "tuning={trials: 3, seeds: [9]}",
+)
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """Return the folder in which `tune` ran, and then a tuned run, and what both printed."""
+    folder = tmp_path_factory.mktemp("tuned")
+    printed = []
+    for arguments in (("tune", *CHANGES), (*CHANGES, "tuned=true")):
+        process = snakemake(folder, "--cores", "2", *arguments)
+        assert process.returncode == 0, process.stdout
+        printed.append(process.stdout)
+    return folder, printed
+
+
+def run_of(folder, kind):
+    (found,) = {path.parents[1] for path in folder.glob(f"results/*/{kind}")}
+    return found
+
+
+def test_each_tuned_method_has_its_chosen_values_and_the_search_is_seen(tuned):
+    folder, (searched, _) = tuned
+    files = sorted(folder.glob("results/*/tuned/phantom_brain_mri/*.json"))
+    assert sorted({file.stem for file in files}) == ["single", "weckd"]
+    chosen = json.loads(files[0].read_text())
+    assert (chosen["trials"], chosen["seeds"], len(chosen["values"])) == (3, [9], 1)
+    assert "[phantom_brain_mri weckd] trial 3 of 3: learning_rate " in searched
+    assert "best so far" in searched
+
+
+def test_a_tuned_run_searches_nothing_anew(tuned):
+    folder, (_, trained) = tuned
+    assert "[phantom_brain_mri weckd] 3 of 3 trials are there" in trained
+    assert "trial 1 of 3" not in trained
+    studies = list(folder.glob("results/studies/phantom_brain_mri/*.jsonl"))
+    assert sorted(study.name.split("-")[0] for study in studies) == ["single", "weckd"]
+    assert all(len(study.read_text().splitlines()) == 3 for study in studies)
+
+
+def test_training_and_tables_tell_of_it(tuned):
+    folder, _ = tuned
+    run = run_of(folder, "tables/budgets.csv")
+    manifest = json.loads(next(run.glob("manifests/phantom_brain_mri/*.json")).read_text())
+    methods = manifest["seeds"]["1"]["methods"]
+    for name in ("weckd", "single"):
+        chosen = json.loads((run / "tuned" / "phantom_brain_mri" / f"{name}.json").read_text())
+        assert methods[name]["tuning"]["values"] == chosen["values"]
+    assert "tuning" not in methods["majority"]
+    budgets = pd.read_csv(run / "tables" / "budgets.csv").set_index("method")
+    assert budgets["tuning_trials"].to_dict() == {"weckd": 3, "single": 3, "majority": 0}
+    # Three trials on one seed: the chain's three fits of 4 steps, `single`'s one.
+    assert budgets["tuning_steps"].to_dict() == {"weckd": 36, "single": 12, "majority": 0}
+    caption = (run / "tables" / "gains.md").read_text()
+    told = "Tuned: all methods but majority, 3 trials each on every data set, scored on validation images of seed 9."
+    assert told in caption

@@ -1,0 +1,127 @@
+"""What can be tuned of a method, and the method with other values.
+
+The paper tunes the learning rate, the distillation weight and the temperature factor (Optuna); where it looks for them
+is not public. All ranges, and what is tuned of the rivals, are the suite's choice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from weckd.methods.recipe import Distillation, Fit, Loss, Member, Method, Role
+
+UNTUNED_ROLES: tuple[Role, ...] = ("check", "floor")
+"""Methods that check the pipeline are tuned by nobody."""
+LEARNING_RATE = "learning_rate"
+_RATE_FACTOR = 8.0
+"""The learning rate is looked for from an eighth of the suite's to eight times as much (our choice)."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One setting of a method and where it is looked for; all fits of the method share its value.
+
+    Raises:
+        ValueError: the committed value is not in the range.
+    """
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    default: float  # the committed value, inside the range
+
+    def __post_init__(self) -> None:
+        """Refuse a range without the committed value: it is the first trial."""
+        if not self.low <= self.default <= self.high:
+            raise ValueError(f"{self.name}: {self.default} is not in {self.low} .. {self.high}")
+
+
+def knobs_of(method: Method, learning_rate: float) -> tuple[Knob, ...]:
+    """Return what can be tuned of a method: the learning rate, and the settings of its losses.
+
+    Checks of the pipeline and the floor have none. A range is widened where it does not hold the committed value.
+
+    Args:
+        method: the declaration with its committed settings.
+        learning_rate: peak rate of the suite's schedule.
+
+    Raises:
+        ValueError: two fits of the method differ in a setting, so that they share no value that could be tuned.
+    """
+    if method.role in UNTUNED_ROLES:
+        return ()
+    found: dict[str, Knob] = {}
+    for fit in method.fits():
+        for knob in _knobs(fit, learning_rate):
+            if found.setdefault(knob.name, knob) != knob:
+                raise ValueError(f"method {method.name}: its fits share no {knob.name} that could be tuned")
+    return tuple(found.values())
+
+
+def with_values(method: Method, values: Mapping[str, float]) -> Method:
+    """Return the method with tuned values in all its fits, parents and teachers included.
+
+    Raises:
+        ValueError: a value is of no setting of the method.
+    """
+    known = [knob.name for knob in knobs_of(method, learning_rate=1.0)]  # the names are those at any rate
+    for name in values:
+        if name not in known:
+            raise ValueError(
+                f"method {method.name}: no setting {name!r}; known: {', '.join(known) or 'none'}"
+            )
+
+    @cache
+    def tuned(fit: Fit) -> Fit:
+        return replace(
+            fit,
+            start=tuned(fit.start) if isinstance(fit.start, Fit) else fit.start,
+            teachers=tuple(tuned(teacher) for teacher in fit.teachers),
+            loss=_with_settings(fit.loss, values) if fit.loss else None,
+            learning_rate=values.get(LEARNING_RATE, fit.learning_rate),
+        )
+
+    def member(kept: Member) -> Member:
+        return tuned(kept) if isinstance(kept, Fit) else kept
+
+    stages = tuple(tuple(member(kept) for kept in members) for members in method.stages)
+    return replace(method, stages=stages)
+
+
+def _knobs(fit: Fit, learning_rate: float) -> list[Knob]:
+    rate = fit.learning_rate or learning_rate
+    knobs = [Knob(LEARNING_RATE, rate / _RATE_FACTOR, rate * _RATE_FACTOR, log=True, default=rate)]
+    if fit.loss is None:
+        return knobs
+    for name, default in _settings(fit.loss).items():
+        within = fit.loss.ranges[name]
+        low = min(max(within.low, _least(fit.loss, name)), default)
+        knobs.append(Knob(name, low, max(within.high, default), within.log, default))
+    return knobs
+
+
+def _settings(loss: Loss) -> dict[str, float]:
+    """Return the committed value of each setting that is tuned of a loss."""
+    if not isinstance(loss, Distillation):
+        return {name: getattr(loss, name) for name in loss.ranges}
+    if not loss.alpha:  # the teacher is followed in its attention alone, if at all
+        return {"beta": loss.beta} if loss.beta else {}
+    scheduled = {} if loss.temperature.schedule == "learned" else {"temperature": loss.temperature.first}
+    return {"alpha": loss.alpha, **scheduled}
+
+
+def _least(loss: Loss, name: str) -> float:
+    """Return the least value that leaves a setting its meaning: a temperature that falls must begin above its end."""
+    if isinstance(loss, Distillation) and name == "temperature" and loss.temperature.schedule != "constant":
+        return loss.temperature.last
+    return 0.0
+
+
+def _with_settings(loss: Loss, values: Mapping[str, float]) -> Loss:
+    chosen = {name: values[name] for name in _settings(loss) if name in values}
+    if isinstance(loss, Distillation) and "temperature" in chosen:
+        first = chosen.pop("temperature")
+        last = first if loss.temperature.schedule == "constant" else loss.temperature.last
+        loss = replace(loss, temperature=replace(loss.temperature, first=first, last=last))
+    return replace(loss, **chosen)  # type: ignore[arg-type]

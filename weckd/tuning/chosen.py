@@ -1,0 +1,61 @@
+"""What tuning chose for a method on a data set: a file that training reads."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from weckd.config import Suite, build
+from weckd.errors import UserError
+from weckd.files import write_json
+from weckd.methods.knobs import UNTUNED_ROLES
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The best trial of one method on one data set, and what the search was given."""
+
+    dataset: str
+    method: str
+    trials: int
+    seeds: tuple[int, ...]  # each trial was trained on
+    values: dict[str, float]  # of the best trial
+    defaults: dict[str, float]  # of trial 0, the committed settings
+    best: int  # number of the best trial
+    accuracy: float  # of the best trial, mean over the seeds, validation images
+    default_accuracy: float  # of trial 0
+    steps: int  # optimiser steps of all trials
+    images: int  # views of labelled and unlabelled images that all trials saw
+
+    @property
+    def changed(self) -> dict[str, float]:
+        """The values that differ from the defaults, so that what is not changed stays one fit with the untuned."""
+        return {name: value for name, value in self.values.items() if value != self.defaults[name]}
+
+
+def tunable_methods(suite: Suite) -> tuple[str, ...]:
+    """Return the methods of a suite that are tuned."""
+    return tuple(method for method in suite.methods if suite.roles[method] not in UNTUNED_ROLES)
+
+
+def write_chosen(chosen: Chosen, file: Path) -> None:
+    """Write it as JSON."""
+    write_json(file, asdict(chosen))
+
+
+def read_chosen(folder: Path, dataset: str, method: str) -> Chosen:
+    """Read `<folder>/<method>.json`.
+
+    Raises:
+        UserError: the file is not there, not readable, or of another method or data set.
+    """
+    file = folder / f"{method}.json"
+    remedy = "make it with `snakemake tune`"
+    try:
+        chosen: Chosen = build(Chosen, json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(f"{file}: not a file of tuned settings ({problem}); {remedy}") from problem
+    if (chosen.dataset, chosen.method) != (dataset, method):
+        raise UserError(
+            f"{file}: holds the settings of {chosen.method} on {chosen.dataset}; delete it and {remedy}"
+        )
+    return chosen

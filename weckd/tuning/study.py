@@ -1,0 +1,163 @@
+"""The study of one method on one data set: trials that Optuna asks for, kept in a file as they finish."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from weckd.config import build
+from weckd.errors import UserError
+from weckd.locks import held_lock
+from weckd.methods.knobs import Knob
+from weckd.seeds import stream_seed
+
+STARTUP_TRIALS = 5
+"""Trials drawn at random before the sampler learns from them; the committed settings are the first."""
+_SEEDS = 2**32
+"""NumPy's old generators, which Optuna uses, take seeds below this."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial came to: means over its seeds, of the method's last stage on validation images."""
+
+    accuracy: float  # 0 where a fit diverged
+    nll: float | None  # mean negative log-likelihood, nats; None where a fit diverged
+    diverged: bool
+    steps: int  # optimiser steps of all its fits
+    images: int  # views that they saw
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of values and what they came to."""
+
+    number: int
+    values: dict[str, float]
+    outcome: Outcome
+
+
+def run_study(
+    file: Path,
+    key: tuple[str | int, ...],
+    knobs: Sequence[Knob],
+    trials: int,
+    evaluate: Callable[[Mapping[str, float]], Outcome],
+    tell: Callable[[str], None],
+) -> tuple[Trial, ...]:
+    """Return the first `trials` trials, running those that the file lacks.
+
+    The first has the committed settings, the others are asked from Optuna's tree-structured Parzen estimator. Each is
+    asked from a sampler of its own, seeded by key and number, that is shown the trials before it: a study that was
+    stopped, and one that is made longer, asks what an undisturbed one would.
+
+    Args:
+        file: finished trials, one JSON object a line; written after each trial.
+        key: what the random stream belongs to, such as data set and method.
+        knobs: what is searched.
+        trials: how many, at least 1.
+        evaluate: trains and scores one set of values.
+        tell: takes a line of progress.
+
+    Raises:
+        UserError: the file holds something else than trials of these knobs, or cannot be written.
+    """
+    with held_lock(file.with_name(f".{file.name}.lock")):
+        done = _read(file, knobs)
+        if done:
+            tell(f"{min(len(done), trials)} of {trials} trials are there")
+        while len(done) < trials:
+            number = len(done)
+            values = _defaults(knobs) if number == 0 else _asked(done, key, knobs)
+            trial = Trial(number, values, evaluate(values))
+            _append(file, trial)
+            done.append(trial)
+            tell(_line(trial, trials, best_trial(done)))
+    return tuple(done[:trials])
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial:
+    """Return the trial of the highest accuracy; ties go to the lower likelihood loss, then to the earlier trial.
+
+    Where every trial diverged it is the first, the committed settings.
+    """
+    finished = [trial for trial in trials if not trial.outcome.diverged] or [trials[0]]
+    return min(finished, key=lambda t: (-t.outcome.accuracy, t.outcome.nll or 0.0, t.number))
+
+
+def _defaults(knobs: Sequence[Knob]) -> dict[str, float]:
+    return {knob.name: knob.default for knob in knobs}
+
+
+def _asked(done: Sequence[Trial], key: tuple[str | int, ...], knobs: Sequence[Knob]) -> dict[str, float]:
+    # Imported here, for a second or two that reading finished studies need not wait.
+    import optuna  # noqa: PLC0415
+    from optuna.samplers import TPESampler  # noqa: PLC0415
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    ranges: dict[str, optuna.distributions.BaseDistribution] = {
+        knob.name: optuna.distributions.FloatDistribution(knob.low, knob.high, log=knob.log) for knob in knobs
+    }
+    seed = stream_seed("tuning", *key, len(done)) % _SEEDS
+    sampler = TPESampler(n_startup_trials=STARTUP_TRIALS, seed=seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for trial in done:
+        score = 0.0 if trial.outcome.diverged else trial.outcome.accuracy
+        study.add_trial(optuna.trial.create_trial(params=trial.values, distributions=ranges, value=score))
+    return {name: float(value) for name, value in study.ask(ranges).params.items()}
+
+
+def _read(file: Path, knobs: Sequence[Knob]) -> list[Trial]:
+    """Return the finished trials, without a last line that was torn by the end of its writer."""
+    try:
+        text = file.read_bytes() if file.exists() else b""
+        *lines, torn = text.split(b"\n")
+        if torn:
+            os.truncate(file, len(text) - len(torn))
+    except OSError as problem:
+        raise UserError(
+            f"{file}: cannot be read ({problem.strerror}); give yourself the right to"
+        ) from problem
+    return [_parsed(file, number, line, knobs) for number, line in enumerate(lines)]
+
+
+def _parsed(file: Path, number: int, line: bytes, knobs: Sequence[Knob]) -> Trial:
+    where = f"{file}, line {number + 1}"
+    remedy = "delete the file to have the search made anew, or restore it"
+    try:
+        trial: Trial = build(Trial, json.loads(line))
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise UserError(f"{where}: not a trial ({problem}); {remedy}") from problem
+    if trial.number != number:
+        raise UserError(f"{where}: holds trial {trial.number}, not {number}; {remedy}")
+    if set(trial.values) != {knob.name for knob in knobs}:
+        raise UserError(f"{where}: has values of {', '.join(trial.values)}, not of what is tuned; {remedy}")
+    for knob in knobs:
+        value = trial.values[knob.name]
+        if not knob.low <= value <= knob.high:
+            raise UserError(f"{where}: {knob.name} {value} is not in {knob.low} .. {knob.high}; {remedy}")
+    return trial
+
+
+def _append(file: Path, trial: Trial) -> None:
+    line = json.dumps(asdict(trial), sort_keys=True, allow_nan=False) + "\n"
+    try:
+        with file.open("ab") as stream:
+            stream.write(line.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as problem:
+        raise UserError(
+            f"{file}: cannot be written ({problem.strerror}); free some space, or choose another disk"
+        ) from problem
+
+
+def _line(trial: Trial, trials: int, best: Trial) -> str:
+    values = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
+    outcome = trial.outcome
+    score = "diverged" if outcome.diverged else f"{100 * outcome.accuracy:.1f} % of validation images"
+    return (
+        f"trial {trial.number + 1} of {trials}: {values}: {score}; best so far "
+        f"{100 * best.outcome.accuracy:.1f} % (trial {best.number + 1})"
+    )
