@@ -222,3 +222,8 @@ def test_mistakes_end_in_one_message_and_status_one(command, message, tmp_path, 
     assert errors.startswith(message)
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_methods_that_have_no_line_of_their_own_are_told_below_the_list(capsys):
+    assert main(["methods"]) == 0
+    assert capsys.readouterr().out.endswith("or one of them, as `panel-resnet50-30`.\n")

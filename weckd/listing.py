@@ -15,6 +15,11 @@ from weckd.methods.wording import loss_text
 
 _IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 """Two steps a stage, so that half a stage is a whole number."""
+_BESIDE_THE_LIST = (
+    "Beside these, a suite's methods may name readings of the chain (`weckd readings`), `pooled-4` and the like, the "
+    "control of a longer chain,\nand `panel`: every backbone of the suite's panel on every share of the labels, or one "
+    "of them, as `panel-resnet50-30`."
+)
 
 
 def dataset_table(own: Path | None = None) -> str:
@@ -110,7 +115,8 @@ def method_table(suite: Suite | None) -> str:
         "steps in all",
         "the question it answers",
     ]
-    return tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True)
+    table = tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True)
+    return table if suite else f"{table}\n{_BESIDE_THE_LIST}"
 
 
 def _steps_text(steps: int, budget: Budget) -> str:
