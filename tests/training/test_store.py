@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from toy_cell import toy_state
 
 from weckd.training.store import find_fit, fit_folder, store_fit
 
@@ -22,6 +23,19 @@ def test_round_trip(store):
     assert not fit.diverged
     assert fit.record["identity"] == IDENTITY
     assert [path.name for path in (store / "set").iterdir()] == [IDENTITY[:20]]  # nothing temporary left
+
+
+def test_weights_come_back_in_their_places_however_they_lie_in_memory(tmp_path):
+    # Networks hold their kernels channels last; safetensors alone would write them in that order, and not say so.
+    state = toy_state()
+    kernels = [value for value in state.values() if value.ndim == 4 and not value.is_contiguous()]
+    assert len(kernels) > 5
+    weights = {key: value.numpy() for key, value in state.items()}
+    store_fit(tmp_path, "set", IDENTITY, {"status": "finished"}, LOGITS, weights)
+    found = find_fit(tmp_path, "set", IDENTITY, with_weights=True).weights()
+    assert set(found) == set(state)
+    assert all(np.array_equal(found[key], value) for key, value in weights.items())
+    assert all(found[key].shape == value.shape for key, value in weights.items())
 
 
 def test_absent_fit(store):

@@ -84,7 +84,10 @@ def store_fit(
         for split, values in logits.items():
             np.save(temporary / f"{split}.npy", values, allow_pickle=False)
         if weights is not None:
-            save_file(dict(weights), temporary / WEIGHTS)
+            # safetensors writes an array's memory as it lies, and reads it as rows: channels-last weights would come
+            # back with their values in other places.
+            rows = {key: np.asarray(value, order="C") for key, value in weights.items()}
+            save_file(rows, temporary / WEIGHTS)
         files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
         write_json(temporary / RECORD, {**record, "identity": identity, "files": files})
         temporary.chmod(0o755)
