@@ -16,6 +16,7 @@ from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import find_method
 from weckd.methods.knobs import knobs_of, with_values
 from weckd.methods.recipe import Fit, Method
+from weckd.source import source_digest
 from weckd.training.cell import cell_data, load_prepared
 from weckd.training.device import device_kind, prepare_device
 from weckd.training.fit_loop import FitResult
@@ -75,7 +76,7 @@ def tune_method(
             "fits": [fit_identity(fit, each, suite.backbone, digests) for each in shared for fit in fits],
             "result": [fits.index(member) for member in method.stages[-1] if isinstance(member, Fit)],
             "knobs": [asdict(knob) for knob in knobs],
-            "sampler": version("optuna"),
+            "search": [version("optuna"), source_digest(("tuning/study.py",))],
         }
     )
     cells = [

@@ -58,7 +58,7 @@ def test_a_record_of_zenodo_is_downloaded_and_unpacked(published, workplace, new
     assert "[mine] unpacking images.zip\n" in printed.err
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_a_record_of_figshare_is_downloaded_and_unpacked(published, workplace, dataset, zipped):
     published.records["88"] = {
         "slices_1.zip": zipped(**{"1.mat": b"1"}),
