@@ -37,7 +37,7 @@ types: setup
 	mypy
 
 unit: setup
-	pytest --numprocesses 2 --dist loadgroup
+	pytest --numprocesses 2 --dist loadfile
 
 demo-check: setup ## check what must hold in a finished demo run
 	pytest -m demo

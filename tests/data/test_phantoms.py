@@ -15,8 +15,6 @@ from weckd.data.phantoms.otoscopy import draw_ear
 from weckd.data.phantoms.plant import plan_pictures, render
 from weckd.errors import UserError
 
-pytestmark = pytest.mark.xdist_group("phantoms")
-
 KEYS = [key for key, dataset in load_catalogue().items() if dataset.phantom]
 COUNTS = {
     "phantom_ear_chile": [150, 150, 150, 150],

@@ -1,12 +1,11 @@
 """What the workflow plans, for each configuration, and what it refuses, without running a job."""
 
-import json
 import re
 
 import pytest
 from conftest import REPOSITORY, snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 def planned(folder, *arguments, configfile):
@@ -129,13 +128,3 @@ def test_mistakes_are_refused_by_name(tmp_path, change, message):
     assert process.returncode != 0
     assert message in process.stdout
     assert "Traceback" not in process.stdout
-
-
-def test_suite_json_is_the_same_through_snakemake_and_the_command_line(finished, tmp_path):
-    from weckd.config import suite_json
-    from weckd.suite_file import resolve_suite
-
-    folder, _ = finished
-    suite = resolve_suite([REPOSITORY / "tests" / "workflow" / "tiny.yaml"], {})
-    assert (folder / "results" / "tiny" / "suite.json").read_text() == suite_json(suite)
-    assert json.loads(suite_json(suite))["run"] == "tiny"

@@ -1,5 +1,6 @@
 """The workflow end to end on a reduced suite: bytes, kills, locks, what is made again and what is not."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import environment, result_bytes, snakemake, snakemake_command
+from conftest import TINY, environment, result_bytes, snakemake, snakemake_command
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture
@@ -78,6 +79,16 @@ def test_predictions_are_complete_and_long(finished):
     )
     pd.testing.assert_frame_equal(single, m1)  # M1 of the chain is the single baseline, trained once
     assert "tables       results/tiny/tables" in output  # the summary a person sees at the end
+
+
+def test_suite_json_is_the_same_through_snakemake_and_the_command_line(finished):
+    from weckd.config import suite_json
+    from weckd.suite_file import resolve_suite
+
+    folder, _ = finished
+    suite = resolve_suite([TINY], {})
+    assert (folder / "results" / "tiny" / "suite.json").read_text() == suite_json(suite)
+    assert json.loads(suite_json(suite))["run"] == "tiny"
 
 
 def test_every_fit_was_trained_once(finished):

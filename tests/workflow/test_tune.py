@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from conftest import snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 CHANGES = (
     "--config",
