@@ -135,7 +135,8 @@ def test_the_curve_is_sorted_and_marks_each_readings_choices(run):
     assert marks["start: warm"] == [1, 2, 3]
     assert marks["length: 2"] == [2]
     assert marks["temperature: cosine"] == marks["inference: mean"] == [3]
-    assert marks["attention: gate"] == []
+    # What no reading was run with has no row, and neither has a choice that all made alike.
+    assert not {"attention: gate", "attention: transfer", "sizes: same", "length: 4"} & set(marks)
 
 
 def test_two_runs_give_the_same_bytes(run, tmp_path):

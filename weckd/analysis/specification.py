@@ -126,7 +126,7 @@ def sorted_readings(suite: Suite, found: Sequence[Specification]) -> list[Specif
 def specification_figure(suite: Suite, found: Sequence[Specification]) -> Figure:
     """Return the curve: above, gains of each reading, sorted; below, which choices made it."""
     shown = sorted_readings(suite, found)
-    options = [(name, option) for name, values in choices().items() for option in values]
+    options = _options(shown)
     width = max(6.5, 1.9 + 0.17 * len(shown))
     figure = Figure(figsize=(width, 2.6 + 0.13 * len(options) + 0.9), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
@@ -136,6 +136,15 @@ def specification_figure(suite: Suite, found: Sequence[Specification]) -> Figure
     figure.suptitle(title(suite, f"Readings of the chain, {metric}, suite {suite.run}"), weight="bold")
     figure.supxlabel(_notes(suite), fontsize=8)
     return figure
+
+
+def _options(shown: Sequence[Specification]) -> list[tuple[str, object]]:
+    """Return the options of each choice that some reading was run with, where there was a choice."""
+    run = {
+        name: [option for option in values if any(getattr(item.reading, name) == option for item in shown)]
+        for name, values in choices().items()
+    }
+    return [(name, option) for name, options in run.items() if len(options) > 1 for option in options]
 
 
 def _curve(suite: Suite, axis: Any, shown: Sequence[Specification]) -> None:
@@ -165,7 +174,7 @@ def _curve(suite: Suite, axis: Any, shown: Sequence[Specification]) -> None:
 
 
 def _choices(axis: Any, shown: Sequence[Specification], options: Sequence[tuple[str, object]]) -> None:
-    names = list(choices())
+    names = list(dict.fromkeys(name for name, _ in options))
     for y, (name, option) in enumerate(options):
         if names.index(name) % 2 == 0:
             axis.axhspan(y - 0.5, y + 0.5, color=PALE, alpha=0.35, linewidth=0)
