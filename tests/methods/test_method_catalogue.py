@@ -2,11 +2,20 @@
 
 import pytest
 
-from weckd.config import DistillationSettings
+from weckd.config import BackboneSettings, DistillationSettings
 from weckd.errors import UserError
 from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS, find_method
-from weckd.methods.recipe import ClassFrequencies, Decoupled, Distillation, Fit, Initial, Mutual, Temperature
+from weckd.methods.recipe import (
+    ClassFrequencies,
+    Decoupled,
+    Distillation,
+    Fit,
+    Initial,
+    Method,
+    Mutual,
+    Temperature,
+)
 
 S = 40
 BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 3)
@@ -207,3 +216,20 @@ def test_a_reading_is_found_by_its_name():
 def test_an_unknown_method_names_the_known_ones(name, message):
     with pytest.raises(UserError, match=message):
         find_method(name)
+
+
+def test_a_fit_cannot_start_from_the_weights_of_another_network():
+    first = Fit(("D1",), S, backbone=BackboneSettings("resnet50", "random"))
+    with pytest.raises(ValueError, match="a fit starts from the weights of a network like its own"):
+        Fit(("D2",), S, first)
+
+
+def test_a_role_that_no_table_has_a_place_for_is_refused():
+    with pytest.raises(ValueError, match="method mine: role 'rivals' is none of chain, reading, .*, rival, "):
+        Method("mine", "question", "rivals", ((Fit(("D1",), S),),))
+
+
+def test_a_fits_lineage_is_all_that_it_stands_on_once_and_parents_first():
+    m1, m2, m3 = find_method("chain-dense")(BUDGET).fits()
+    assert m3.lineage() == (m1, m2, m3)
+    assert m1.lineage() == (m1,)
