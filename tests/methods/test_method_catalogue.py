@@ -225,7 +225,9 @@ def test_a_fit_cannot_start_from_the_weights_of_another_network():
 
 
 def test_a_role_that_no_table_has_a_place_for_is_refused():
-    with pytest.raises(ValueError, match=r"method mine: role 'rivals' is none of chain, reading, .*, rival, "):
+    with pytest.raises(
+        ValueError, match=r"method mine: role 'rivals' is none of chain, reading, .*, rival, "
+    ):
         Method("mine", "question", "rivals", ((Fit(("D1",), S),),))
 
 
