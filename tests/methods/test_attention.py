@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchdistill.losses.mid_level import ATLoss
 
 from weckd.methods.attention import attention_energy, attention_stages, attention_transfer
 
@@ -29,6 +30,23 @@ def test_distance_is_the_hand_computed_number():
     teacher[1, 0, 1, 1] = 9.0
     assert attention_transfer([student], [teacher]).item() == pytest.approx(0.20, abs=1e-6)
     assert attention_transfer([student, student], [teacher, teacher]).item() == pytest.approx(0.40, abs=1e-6)
+
+
+@pytest.mark.parametrize(("channels", "sides"), [((3, 5), (4, 4)), ((8, 8), (6, 4))])
+def test_agrees_with_torchdistill(channels, sides):
+    # There the squared differences are averaged over positions too, as in the authors' code; here they are summed.
+    torch.manual_seed(0)
+    pairs = [tuple(torch.randn(7, channel, side, side) for channel in channels) for side in sides]
+    student, teacher = ({str(n): {"output": pair[who]} for n, pair in enumerate(pairs)} for who in (0, 1))
+    place = {n: {"path": n, "io": "output"} for n in student}
+    theirs = ATLoss(
+        {
+            n: {"student": place[n], "teacher": place[n], "weight": side**2}
+            for n, side in zip(place, sides, strict=True)
+        }
+    )
+    ours = attention_transfer(*([pair[who] for pair in pairs] for who in (0, 1)))
+    assert ours.item() == pytest.approx(theirs(student, teacher).item(), rel=1e-5)
 
 
 def test_larger_map_is_average_pooled():
