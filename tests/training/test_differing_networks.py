@@ -30,11 +30,6 @@ PAPERS = ("resnet50", "densenet121", "efficientnet_b0", "mobilenetv3_large_100",
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return toy_networks()
-
-
-@pytest.fixture(scope="module")
 def data():
     return toy_data(12, 12)
 

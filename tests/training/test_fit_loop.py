@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks
+from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data
 from toy_cell import toy_state as start
 
 from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
@@ -30,11 +30,6 @@ TAUGHT = {
     "learned temperature": LEARNED,
     "decoupled": DECOUPLED,
 }
-
-
-@pytest.fixture(scope="module")
-def networks():
-    return toy_networks()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks, toy_state
+from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_state
 
 from weckd.config import DistillationSettings
 from weckd.methods.budget import Budget
@@ -27,11 +27,6 @@ AVERAGED = Fit(LABELLED, STEPS, loss=MeanTeacher(2, 100.0, 0.25, 0.99, 0.5), unl
 MATCHED = Fit(LABELLED, STEPS, loss=FixMatch(2, 1.0, 0.4), unlabelled=REST)
 EACH = {"hard": HARD, "soft": SOFT, "mean teacher": AVERAGED, "fixmatch": MATCHED}
 each_fit = pytest.mark.parametrize("fit", EACH.values(), ids=EACH.keys())
-
-
-@pytest.fixture(scope="module")
-def networks():
-    return toy_networks()
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import zipfile
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 from imitation import serve
 from PIL import Image
+from weights_words import NAME, REPOSITORY
 
 from weckd.data.catalogue import ClassEntry, Dataset, Download, SourceFolder
 from weckd.data.fetch import fetch
+from weckd.data.fetch.weights import fetch_weights
 from weckd.errors import UserError
 
 
@@ -105,3 +108,74 @@ def npz():
     stream = io.BytesIO()
     np.savez(stream, train_images=np.zeros((1, 2, 2, 3), np.uint8))
     return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    """The bytes of a safetensors file of the smallest network of timm."""
+    import timm
+    from safetensors.torch import save_file
+
+    file = tmp_path_factory.mktemp("weights") / "model.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), file)
+    return file.read_bytes()
+
+
+@pytest.fixture
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def hub(repositories, content, monkeypatch, tmp_path):
+    """The hub's imitation; this machine's settings of the hub's client do not count."""
+    from huggingface_hub import constants
+
+    template = "https://huggingface.co/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "home" / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    repositories.hub[REPOSITORY] = content
+    return repositories
+
+
+@pytest.fixture
+def no_secret_is_printed(capfd):
+    """Whatever happens, neither tokens nor signed addresses are printed."""
+    yield
+    assert "secret" not in "".join(capfd.readouterr())
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Folders of a user, a call of fetch_weights in them, and how it is refused."""
+    root, downloads, out = tmp_path / "root", tmp_path / "downloads", tmp_path / "out" / "weights.json"
+
+    def fetched(name=NAME, recorded=None, data_root=root):
+        fetch_weights(name, data_root, downloads, recorded, out)
+        return json.loads(out.read_text())
+
+    def refused(*args, **kwargs):
+        with pytest.raises(UserError) as problem:
+            fetched(*args, **kwargs)
+        assert not out.exists()
+        assert "secret" not in str(problem.value)
+        return str(problem.value)
+
+    def put(folder, written):
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        file = folder / "weights" / f"{NAME}.safetensors"
+        file.write_bytes(written)
+        return file
+
+    return SimpleNamespace(
+        root=root,
+        downloads=downloads,
+        own=downloads / "weights",
+        file=downloads / "weights" / f"{NAME}.safetensors",
+        out=out,
+        fetched=fetched,
+        refused=refused,
+        put=put,
+    )
