@@ -17,7 +17,7 @@ rule tables:
         f"{RUN}/logs/tables.log",
     params:
         run=subpath(input.suite, parent=True),
-        source=source_digest(["analysis/*.py", "config.py", "tuning/chosen.py"]),
+        source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
     shell:
         "weckd tables --suite {input.suite:q} --predictions {params.run:q}/predictions"
         " --splits {params.run:q}/splits --manifests {params.run:q}/manifests --out {params.run:q}/tables 2> {log:q}"
@@ -40,7 +40,7 @@ rule figures:
         f"{RUN}/logs/figures.log",
     params:
         run=subpath(input.suite, parent=True),
-        source=source_digest(["analysis/*.py", "config.py", "tuning/chosen.py"]),
+        source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
     shell:
         "weckd figures --suite {input.suite:q} --predictions {params.run:q}/predictions"
         " --out {params.run:q}/figures 2> {log:q}"
@@ -69,7 +69,7 @@ rule specification:
         run=subpath(input.suite, parent=True),
         source=source_digest(
             [
-                "analysis/*.py",
+                "analysis/**/*.py",
                 "config.py",
                 "methods/readings.py",
                 "tuning/chosen.py",

@@ -57,7 +57,7 @@ def test_lists_and_suites_import_nothing_heavy(code):
 
 def test_gathering_and_analysis_import_no_torch():
     check = (
-        "import weckd.training.gather, weckd.analysis.report_tables, weckd.analysis.figures, sys\n"
+        "import weckd.training.gather, weckd.analysis.tables.write, weckd.analysis.figures, sys\n"
         "assert 'torch' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, check=False).returncode == 0

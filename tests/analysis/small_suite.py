@@ -258,7 +258,7 @@ def write_toy_splits(folder: Path) -> None:
 def _rewrite_golden() -> None:
     import tempfile
 
-    from weckd.analysis.report_tables import write_tables
+    from weckd.analysis.tables.write import write_tables
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -8,7 +8,7 @@ import pytest
 from small_suite import every_block, toy_suite, write_every_block
 
 from weckd.analysis.blocks import BLOCKS, method_blocks
-from weckd.analysis.report_tables import write_tables
+from weckd.analysis.tables.write import write_tables
 from weckd.methods.recipe import Role
 
 TEST_SET = ["test images (groups)", "majority class", "chance", "smallest class"]

@@ -8,7 +8,7 @@ import pytest
 from small_suite import every_block, toy_suite
 
 from weckd.analysis.blocks import method_blocks
-from weckd.analysis.budgets import budgets_frame, write_budgets
+from weckd.analysis.tables.budgets import budgets_frame, write_budgets
 
 
 def fit(parts, steps, steps_run=None, status="finished", networks=1):

@@ -2,12 +2,12 @@ import pytest
 from matplotlib.image import imread
 from small_suite import toy_suite, with_plan
 
-from weckd.analysis.chain_plot import chain_figure
-from weckd.analysis.figures import write_figures
-from weckd.analysis.forest import forest_figure
+from weckd.analysis.figures.chain import chain_figure
+from weckd.analysis.figures.forest import forest_figure
+from weckd.analysis.figures.write import write_figures
 from weckd.analysis.gains import evaluate_gains
+from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.reader_study import half_width
 
 FILES = ["chain.png", "chain.svg", "forest.png", "forest.svg"]
 PHANTOM = "PHANTOM IMAGES DRAWN BY THIS SUITE: SAYS NOTHING ABOUT THE PAPER'S DATA."

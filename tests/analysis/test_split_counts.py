@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from small_suite import toy_suite, write_toy_splits
 
-from weckd.analysis.split_counts import count_splits, splits_frame
+from weckd.analysis.tables.split_counts import count_splits, splits_frame
 from weckd.errors import UserError
 
 

@@ -14,8 +14,8 @@ from small_suite import (
 from weckd.analysis.accuracy import accuracy_frame, evaluate_accuracies
 from weckd.analysis.contrasts import Term, slope
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.report_tables import write_tables
-from weckd.analysis.table_files import Table, csv_text, gain_text, latex, markdown, mean_text, p_text
+from weckd.analysis.tables.files import Table, csv_text, gain_text, latex, markdown, mean_text, p_text
+from weckd.analysis.tables.write import write_tables
 
 FILES = [
     f"{name}.{kind}" for name in ("gains", "accuracy", "checks", "splits") for kind in ("csv", "md", "tex")

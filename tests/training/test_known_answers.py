@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from weckd.analysis.metrics import correct
-from weckd.analysis.reader_study import p_value, two_way
+from weckd.analysis.inference.reader_study import p_value, two_way
+from weckd.analysis.metrics.means import correct, mean_score
 from weckd.config import AugmentationSettings, BackboneSettings, SplitSettings, TrainingSettings
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups
@@ -94,8 +94,8 @@ def index_of(phantom):
     ],
 )
 def test_the_known_answer_is_found(right, better, worse):
-    scores, y, groups = right
-    study = two_way(scores[better].astype(float) - scores[worse], y, groups, "accuracy")
+    scores, _, groups = right
+    study = two_way(mean_score(scores[better] - scores[worse], groups))
     assert study.estimate > 0.02
     assert p_value(study, 0.0) < 0.05
 

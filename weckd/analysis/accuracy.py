@@ -8,8 +8,8 @@ import pandas as pd
 
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, independent, own, sizes
 from weckd.analysis.gains import few_seeds, is_phantom
+from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
-from weckd.analysis.reader_study import half_width
 from weckd.config import Suite
 
 

@@ -7,10 +7,19 @@ import pandas as pd
 
 from weckd.analysis.blocks import PANEL
 from weckd.analysis.comparisons import BAR
-from weckd.analysis.contrasts import MACRO, Result, evaluate, evaluate_all, gain, macro, own
+from weckd.analysis.contrasts import (
+    MACRO,
+    Result,
+    evaluate,
+    evaluate_all,
+    gain,
+    independent,
+    mean_result,
+    own,
+)
 from weckd.analysis.gains import adjust, few_seeds
+from weckd.analysis.inference.reader_study import ROUNDING, half_width, p_value
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.reader_study import ROUNDING, half_width, p_value
 from weckd.config import Suite
 
 PERMUTED = "permuted"
@@ -79,7 +88,7 @@ def _labels(suite: Suite, predictions: SuitePredictions) -> Check:
                 )
             )
         above_chance[key] = result
-    result = macro(suite, above_chance)
+    result = mean_result(independent(suite), above_chance)
     reason = _no_answer(suite, result)
     if reason or result.study is None:
         return _unknown(name, PERMUTED, LABELS_LEVEL, reason)

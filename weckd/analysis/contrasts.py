@@ -1,17 +1,23 @@
-"""Weighted sums of methods' correctness, evaluated on a data set or averaged over data sets."""
+"""Weighted sums of methods' scores, evaluated on a data set or averaged over data sets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from weckd.analysis.metrics import correct
+from weckd.analysis.inference.reader_study import Study, mean_study, two_way
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.metrics.scored import Scored, weighted_sum
 from weckd.analysis.predictions import DatasetPredictions
-from weckd.analysis.reader_study import Study, mean_study, two_way
 from weckd.config import Suite
 
 MACRO = "macro"
 """Stands for the data set in rows of the mean over the independent data sets."""
+
+
+def macro_of(modality: str) -> str:
+    """Return what stands for the data set in rows of the mean over a modality's independent data sets."""
+    return f"{MACRO} {modality}"
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,23 @@ def slope(method: str, stages: int) -> Contrast:
 
 def evaluate(data: DatasetPredictions, contrast: Contrast, metric: str) -> Result:
     """Evaluate a contrast on one data set; nothing is computed from what is left when a part is missing."""
-    missing = {name: None for term in contrast for name in data.missing(term.method, term.stage)}
+    missing = {
+        name: None
+        for term in contrast
+        for name in data.missing(term.method, term.stage, METRICS[metric].needs_validation)
+    }
     if missing:
         return Result(None, tuple(missing))
-    scores = sum(
-        term.weight * correct(data.probabilities[(term.method, term.stage)], data.y) for term in contrast
-    )
-    return Result(two_way(np.asarray(scores), data.y, data.groups, metric))
+    terms = [(term.weight, scored(data, term.method, term.stage, metric)) for term in contrast]
+    return Result(two_way(weighted_sum(terms)))
+
+
+def scored(data: DatasetPredictions, method: str, stage: int, metric: str) -> Scored:
+    """Return a method's stage scored by a metric; it is computed once, however many contrasts it takes part in."""
+    key = (metric, method, stage)
+    if key not in data.scored:
+        data.scored[key] = METRICS[metric].score(data.predicted(method, stage))
+    return data.scored[key]
 
 
 def independent(suite: Suite) -> tuple[str, ...]:
@@ -68,9 +84,22 @@ def independent(suite: Suite) -> tuple[str, ...]:
     return tuple(key for key in suite.datasets if not suite.facts[key].derived_from)
 
 
-def macro(suite: Suite, results: Mapping[str, Result]) -> Result:
-    """Return the unweighted mean over the independent data sets, or all that is missing for it."""
+def means(suite: Suite) -> dict[str, tuple[str, ...]]:
+    """Return the means over data sets that a suite has, and the independent data sets in each.
+
+    First that over all, then one for each modality where there are several modalities.
+    """
     keys = independent(suite)
+    modalities = dict.fromkeys(suite.facts[key].modality for key in keys)
+    found = {MACRO: keys}
+    if len(modalities) > 1:
+        for modality in modalities:
+            found[macro_of(modality)] = tuple(key for key in keys if suite.facts[key].modality == modality)
+    return found
+
+
+def mean_result(keys: Sequence[str], results: Mapping[str, Result]) -> Result:
+    """Return the unweighted mean over data sets, or all that is missing for it."""
     if not keys:
         return Result(None, ("an independent data set",))
     missing = {name: None for key in keys for name in results[key].missing}
@@ -82,15 +111,19 @@ def macro(suite: Suite, results: Mapping[str, Result]) -> Result:
 def evaluate_all(
     suite: Suite, datasets: Mapping[str, DatasetPredictions], contrast: Contrast, metric: str
 ) -> dict[str, Result]:
-    """Evaluate a contrast on every data set of the suite, in its order, and on their mean (last)."""
+    """Evaluate a contrast on every data set of the suite, in its order, then on every mean over data sets."""
     results = {key: evaluate(data, contrast, metric) for key, data in datasets.items()}
-    return {**results, MACRO: macro(suite, results)}
+    return {**results, **{name: mean_result(keys, results) for name, keys in means(suite).items()}}
 
 
 def sizes(suite: Suite, datasets: Mapping[str, DatasetPredictions]) -> dict[str, tuple[int, int] | None]:
-    """Return test images and groups of every data set and, summed, of their mean; None where not known."""
+    """Return test images and groups of every data set and, summed, of every mean; None where not known."""
     known = {key: (data.n_images, data.n_groups) if data.n_images else None for key, data in datasets.items()}
-    counted = [size for key in independent(suite) if (size := known[key]) is not None]
-    whole = bool(counted) and len(counted) == len(independent(suite))
-    total = (sum(images for images, _ in counted), sum(groups for _, groups in counted))
-    return {**known, MACRO: total if whole else None}
+    return {**known, **{name: _total([known[key] for key in keys]) for name, keys in means(suite).items()}}
+
+
+def _total(counts: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
+    counted = [count for count in counts if count is not None]
+    if not counted or len(counted) < len(counts):
+        return None
+    return sum(images for images, _ in counted), sum(groups for _, groups in counted)

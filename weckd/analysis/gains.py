@@ -8,8 +8,8 @@ import pandas as pd
 
 from weckd.analysis.comparisons import Comparison, comparisons
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, independent, sizes
+from weckd.analysis.inference.reader_study import Study, half_width, minimum_detectable, p_value
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.reader_study import Study, half_width, minimum_detectable, p_value
 from weckd.config import Suite
 
 TEST = "two-way random-effects t, seeds x groups"

@@ -2,13 +2,14 @@
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from weckd.analysis.metrics.scored import Predicted, Scored, Validation
 from weckd.config import Suite
 from weckd.errors import UserError
 
@@ -32,6 +33,10 @@ class DatasetPredictions:
     probabilities: Mapping[tuple[str, int], NDArray[np.float32]]  # (method, stage) -> (k, n, C)
     absent: Mapping[Cell, str]  # cells that cannot be scored (NaN in probabilities) -> why
     absent_seeds: tuple[int, ...]  # seeds whose file is not there
+    validation: Mapping[Cell, Validation] = field(default_factory=dict)  # cells without NaN that have it
+    scored: dict[tuple[str, str, int], Scored] = field(
+        default_factory=dict
+    )  # by metric, method, stage; filled on use
 
     @property
     def n_images(self) -> int:
@@ -43,11 +48,26 @@ class DatasetPredictions:
         """Number of groups among the test images."""
         return int(self.groups.max()) + 1 if len(self.groups) else 0
 
-    def missing(self, method: str, stage: int) -> tuple[str, ...]:
-        """Return what keeps a method's stage from being scored, by name; empty when it is whole."""
+    def predicted(self, method: str, stage: int) -> Predicted:
+        """Return a method's stage that is whole, for a metric."""
+        cells = [(seed, method, stage) for seed in self.seeds]
+        validation = tuple(self.validation[cell] for cell in cells if cell in self.validation)
+        whole = validation if len(validation) == len(cells) else ()
+        return Predicted(self.probabilities[(method, stage)], self.y, self.groups, whole)
+
+    def missing(self, method: str, stage: int, with_validation: bool = False) -> tuple[str, ...]:
+        """Return what keeps a method's stage from being scored, by name; empty when it is whole.
+
+        Args:
+            method: a method of the suite.
+            stage: of the chain, 1 for methods of one stage.
+            with_validation: whether the validation predictions are needed too.
+        """
         seeds_by_reason: dict[str, list[int]] = {}
-        for position, seed in enumerate(self.seeds):
-            reason = self._reason(position, seed, method, stage)
+        for seed in self.seeds:
+            reason = self._reason(seed, method, stage)
+            if reason is None and with_validation and (seed, method, stage) not in self.validation:
+                reason = f" {method} stage {stage} validation predictions"
             if reason is not None:
                 seeds_by_reason.setdefault(reason, []).append(seed)
         return tuple(
@@ -55,7 +75,7 @@ class DatasetPredictions:
             for reason, seeds in seeds_by_reason.items()
         )
 
-    def _reason(self, position: int, seed: int, method: str, stage: int) -> str | None:
+    def _reason(self, seed: int, method: str, stage: int) -> str | None:
         if seed in self.absent_seeds:
             return ""
         stages = [known for name, known in self.probabilities if name == method]
@@ -110,14 +130,17 @@ def _load_dataset(suite: Suite, folder: Path, key: str) -> DatasetPredictions:
     classes = suite.facts[key].classes
     test_set: _TestSet | None = None
     found: dict[Cell, NDArray[np.float32]] = {}
+    validation: dict[Cell, Validation] = {}
     absent_seeds = []
     for seed in suite.seeds:
         file = folder / key / f"seed{seed}.parquet"
         if not file.exists():
             absent_seeds.append(seed)
             continue
-        frame = _read(file, suite, key, seed)
+        read = _read(file, suite, key, seed)
         columns = [f"p_{position}" for position in range(len(classes))]
+        validation |= _validation(read[read["split"] == "validation"], seed, columns)
+        frame = read[read["split"] == "test"]
         values = frame[columns].to_numpy(dtype=np.float32)
         image_ids, group_ids = (frame[name].to_numpy(dtype=object) for name in ("image_id", "group_id"))
         y = frame["y"].to_numpy(dtype=np.int64)
@@ -130,7 +153,18 @@ def _load_dataset(suite: Suite, folder: Path, key: str) -> DatasetPredictions:
                 _check_classes(candidate, classes)
             _check_same(candidate, test_set)
             found[(seed, str(method), int(stage))] = values[rows]
-    return _assemble(suite, key, test_set, found, tuple(absent_seeds))
+    return _assemble(suite, key, test_set, found, validation, tuple(absent_seeds))
+
+
+def _validation(frame: pd.DataFrame, seed: int, columns: list[str]) -> dict[Cell, Validation]:
+    """Return the validation predictions of one file, without those of fits that diverged."""
+    values, y = frame[columns].to_numpy(dtype=np.float32), frame["y"].to_numpy(dtype=np.int64)
+    found = {}
+    for cell, rows in frame.groupby(["method", "stage"], observed=True).indices.items():
+        method, stage = typing.cast(tuple[str, int], cell)
+        if not np.isnan(values[rows]).any():
+            found[(seed, str(method), int(stage))] = Validation(values[rows], y[rows])
+    return found
 
 
 def _assemble(
@@ -138,6 +172,7 @@ def _assemble(
     key: str,
     test_set: _TestSet | None,
     found: Mapping[Cell, NDArray[np.float32]],
+    validation: Mapping[Cell, Validation],
     absent_seeds: tuple[int, ...],
 ) -> DatasetPredictions:
     n = 0 if test_set is None else len(test_set.y)
@@ -165,11 +200,12 @@ def _assemble(
         probabilities=probabilities,
         absent=absent,
         absent_seeds=absent_seeds,
+        validation=validation,
     )
 
 
 def _read(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFrame:
-    """Return the test rows of one file, checked, sorted by method, stage and image."""
+    """Return the rows of one file, checked, sorted by method, stage and image."""
     try:
         frame = pd.read_parquet(file)
     except (OSError, ValueError) as problem:
@@ -200,8 +236,7 @@ def _read(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFrame:
             f"{REMEDY}"
         )
     _check_probabilities(file, frame, columns[len(KEYS) :])
-    test = frame[frame["split"] == "test"]
-    return test.sort_values(["method", "stage", "image_id"], kind="stable", ignore_index=True)
+    return frame.sort_values(["method", "stage", "image_id"], kind="stable", ignore_index=True)
 
 
 def _check_probabilities(file: Path, frame: pd.DataFrame, columns: list[str]) -> None:

@@ -22,12 +22,12 @@ from weckd.analysis.captions import (
     tuning_sentence,
 )
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent, sizes
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, save, styled
 from weckd.analysis.gains import few_seeds, is_phantom
+from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.analysis.reader_study import half_width
-from weckd.analysis.style import ACCENT, GREY, INK, PALE, save, styled
-from weckd.analysis.table_files import MISSING, Table, gain_text, write_table_files
+from weckd.analysis.tables.files import MISSING, Table, gain_text, write_table_files
 from weckd.config import Suite
 from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
 
@@ -132,7 +132,7 @@ def specification_figure(suite: Suite, found: Sequence[Specification]) -> Figure
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
     _curve(suite, above, shown)
     _choices(below, shown, options)
-    metric = METRICS[suite.analysis.metrics[0]]
+    metric = METRICS[suite.analysis.metrics[0]].name
     figure.suptitle(title(suite, f"Readings of the chain, {metric}, suite {suite.run}"), weight="bold")
     figure.supxlabel(_notes(suite), fontsize=8)
     return figure
@@ -202,7 +202,7 @@ def _table(suite: Suite, predictions: SuitePredictions, found: Sequence[Specific
     missing = [name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing]
     caption = joined(
         phantom_sentence(suite),
-        f"Gains in {METRICS[suite.analysis.metrics[0]]}, percentage points, smallest first; in bold the reference "
+        f"Gains in {METRICS[suite.analysis.metrics[0]].name}, percentage points, smallest first; in bold the reference "
         "reading, which is ours and not the paper's. Exploratory: nothing here is tested, intervals are not adjusted "
         f"for the {len(rows)} readings, and the largest of so many is too large by selection. A chain of another "
         "length is compared with the pooled control of as many labels and steps.",

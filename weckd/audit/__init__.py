@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from weckd.analysis.style import save, styled
-from weckd.analysis.table_files import csv_text, write_table_files
+from weckd.analysis.figures.style import save, styled
+from weckd.analysis.tables.files import csv_text, write_table_files
 from weckd.audit.across import copied_elsewhere, overlaps, pairs_across
 from weckd.audit.curve import threshold_figure
 from weckd.audit.findings import find, listed_pairs

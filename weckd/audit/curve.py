@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from weckd.analysis.captions import PHANTOM
-from weckd.analysis.style import GREY, INK
+from weckd.analysis.figures.style import GREY, INK
 from weckd.audit.sets import AuditedSet
 
 _LINES = ("-", "--", ":", "-.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from weckd.analysis.captions import PHANTOM, joined
-from weckd.analysis.table_files import Table
+from weckd.analysis.tables.files import Table
 from weckd.audit.across import Overlap
 from weckd.audit.findings import Findings
 from weckd.audit.neighbour import SHARE

@@ -30,8 +30,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from weckd.analysis.budgets import write_budgets
-    from weckd.analysis.report_tables import write_tables
+    from weckd.analysis.tables.budgets import write_budgets
+    from weckd.analysis.tables.write import write_tables
     from weckd.config import load_suite
 
     suite = load_suite(options.suite)
@@ -40,7 +40,7 @@ def _tables(options: argparse.Namespace) -> None:
 
 
 def _figures(options: argparse.Namespace) -> None:
-    from weckd.analysis.figures import write_figures
+    from weckd.analysis.figures.write import write_figures
     from weckd.config import load_suite
 
     write_figures(load_suite(options.suite), options.predictions, options.out)

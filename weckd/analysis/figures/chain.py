@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from weckd.analysis.captions import dataset_text, run_note, title
 from weckd.analysis.comparisons import chain_method
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.gains import few_seeds
+from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.reader_study import half_width
-from weckd.analysis.style import ACCENT, GREY, INK, PALE
 from weckd.config import Suite
 
 OWN_START = "own stage 1"
@@ -46,7 +46,7 @@ def chain_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
         axis.set_title(
             macro if name == MACRO else dataset_text(suite, name).replace("phantom_", "phantom_\n")
         )
-    metric = METRICS[suite.analysis.metrics[0]]
+    metric = METRICS[suite.analysis.metrics[0]].name
     what = f"Gain of {chain} along its stages, {metric}, percentage points, suite {suite.run}"
     figure.suptitle(title(suite, what), weight="bold")
     figure.supxlabel(f"stage (the reference is read at the same stage)\n{_notes(suite)}", fontsize=8)

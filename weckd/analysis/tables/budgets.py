@@ -10,7 +10,7 @@ import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
 from weckd.analysis.captions import closing, joined, phantom_sentence, tuning_images
-from weckd.analysis.table_files import MISSING, Table, write_table_files
+from weckd.analysis.tables.files import MISSING, Table, write_table_files
 from weckd.config import Suite
 
 PER_METHOD = (

@@ -1,8 +1,7 @@
 """Two-way random-effects t test with seeds as readers and groups of images as cases.
 
-Obuchowski & Rockette 1995, Hillis 2007 (multi-reader multi-case studies), on the paired score
-D[s, i] of seed s and image i. Columns of the case part are ratio residuals over groups, so that uneven
-groups do not enter as variance. A group is a patient or a cluster of near-duplicates.
+Obuchowski & Rockette 1995, Hillis 2007 (multi-reader multi-case studies). Columns of the case part are ratio residuals
+over groups, so that uneven groups do not enter as variance. A group is a patient or a cluster of near-duplicates.
 """
 
 from collections.abc import Sequence
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from weckd.analysis.metrics import strata, stratum_means
+from weckd.analysis.metrics.scored import Scored
 
-ROUNDING = 1e-12  # scores are of order 1: what is smaller is the rounding of sums
+DIGITS = 12  # scores are of order 1: what is smaller is the rounding of sums
+ROUNDING = 10.0**-DIGITS
 POWER = 0.80  # of the minimum detectable gain
 
 
@@ -29,7 +29,7 @@ class Study:
     df: float  # Satterthwaite; NaN where the standard error is 0 or NaN
     n_images: int
     n_groups: int
-    all_zero: bool  # the score is zero for every seed and image
+    all_zero: bool  # the value is zero for every seed, and so is every group's part in it
 
     @property
     def se(self) -> float:
@@ -43,44 +43,27 @@ class Study:
         return self.seed_part / variance if variance > 0 else float("nan")
 
 
-def two_way(
-    scores: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.int64], metric: str
-) -> Study:
-    """Estimate a metric of paired scores, with the variance due to seeds and to cases.
+def two_way(scored: Scored) -> Study:
+    """Estimate a metric of one method, or a contrast of several, with the variance due to seeds and to cases.
 
-    With N images in G groups and K strata (one for accuracy, the classes for balanced accuracy):
+    With d_s the value of seed s, k seeds, and Z[s] its row of `cases`:
 
-        d_s    = mean over strata of mean_i D[s, i]
-        Z[s,g] = G * sum_{i in g} (D[s, i] - d_{s, stratum(i)}) / (K * n_stratum(i))
         A      = var(d_s, ddof=1) / k
-        c      = max(0, mean over pairs s != s' of Cov_g(Z[s], Z[s'], ddof=1) / G)
+        c      = max(0, mean over pairs s != s' of Cov(Z[s], Z[s'], ddof=1))
         df     = (A + c)^2 / (A^2 / (k - 1) + c^2 / (G - 1))
-
-    Args:
-        scores: (k, N), the paired score D; seeds in rows.
-        y: (N,) labels.
-        groups: (N,), 0..G-1.
-        metric: a key of `weckd.analysis.metrics.METRICS`.
     """
-    k, n_images = scores.shape
-    n_groups = int(groups.max()) + 1
-    stratum = strata(metric, y)
-    means = stratum_means(scores, stratum)
-    d = means.mean(axis=1)
-    weights = 1.0 / (means.shape[1] * np.bincount(stratum)[stratum])
-    residuals = n_groups * (scores - means[:, stratum]) * weights
-    z = np.stack([_group_sums(row, groups, n_groups) for row in residuals])
+    d, k = scored.values, len(scored.values)
     seed_part = _floored(float(d.var(ddof=1)) / k) if k > 1 else float("nan")
-    case_part = _floored(_mean_covariance(z) / n_groups) if k > 1 and n_groups > 1 else float("nan")
+    case_part = _floored(_mean_covariance(scored.cases)) if k > 1 and scored.case_df > 0 else float("nan")
     return Study(
-        estimate=_snapped(float(d.mean())),
+        estimate=_rounded(float(d.mean())),
         per_seed=tuple(float(value) for value in d),
         seed_part=seed_part,
         case_part=case_part,
-        df=_satterthwaite([(seed_part, k - 1), (case_part, n_groups - 1)]),
-        n_images=n_images,
-        n_groups=n_groups,
-        all_zero=not np.any(np.abs(scores) > ROUNDING),
+        df=_satterthwaite([(seed_part, k - 1), (case_part, scored.case_df)]),
+        n_images=scored.n_images,
+        n_groups=scored.n_groups,
+        all_zero=not (np.abs(d) > ROUNDING).any() and not (np.abs(scored.cases) > ROUNDING).any(),
     )
 
 
@@ -92,7 +75,7 @@ def mean_study(studies: Sequence[Study]) -> Study:
     J = len(studies)
     per_seed = np.mean([study.per_seed for study in studies], axis=0)
     return Study(
-        estimate=_snapped(float(np.mean([study.estimate for study in studies]))),
+        estimate=_rounded(float(np.mean([study.estimate for study in studies]))),
         per_seed=tuple(float(value) for value in per_seed),
         seed_part=sum(study.seed_part for study in studies) / J**2,
         case_part=sum(study.case_part for study in studies) / J**2,
@@ -124,14 +107,9 @@ def minimum_detectable(study: Study, alpha: float) -> float:
     return float(stdtrit(study.df, 1 - alpha / 2) + stdtrit(study.df, POWER)) * study.se
 
 
-def _group_sums(values: NDArray[np.float64], groups: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:
-    sums: NDArray[np.float64] = np.bincount(groups, weights=values, minlength=n_groups).astype(np.float64)
-    return sums
-
-
-def _snapped(value: float) -> float:
-    """Return a sum of scores, or 0 where it is no more than rounding."""
-    return value if abs(value) > ROUNDING else 0.0
+def _rounded(value: float) -> float:
+    """Return a sum of scores without the rounding of its summation, which would decide ties of the last digit shown."""
+    return round(value, DIGITS) + 0.0
 
 
 def _floored(variance: float) -> float:
@@ -140,10 +118,10 @@ def _floored(variance: float) -> float:
 
 
 def _mean_covariance(z: NDArray[np.float64]) -> float:
-    """Return the mean over pairs of rows of their covariance (ddof=1); z is (k, G)."""
+    """Return the mean over pairs of rows of their covariance (ddof=1); z is (k, m)."""
     k, n = z.shape
     centred = z - z.mean(axis=1, keepdims=True)
-    pairs = centred.sum(axis=0) ** 2 - (centred**2).sum(axis=0)  # sum over s != s' of z_s z_s', per case
+    pairs = centred.sum(axis=0) ** 2 - (centred**2).sum(axis=0)  # sum over s != s' of z_s z_s', a case
     return float(pairs.sum() / ((n - 1) * k * (k - 1)))
 
 

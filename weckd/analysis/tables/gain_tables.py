@@ -20,9 +20,9 @@ from weckd.analysis.captions import (
 from weckd.analysis.comparisons import BAR, Comparison
 from weckd.analysis.contrasts import MACRO, independent
 from weckd.analysis.gains import Gain, few_seeds, interval
+from weckd.analysis.inference.reader_study import minimum_detectable
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.reader_study import minimum_detectable
-from weckd.analysis.table_files import MISSING, Table, gain_text, p_text
+from weckd.analysis.tables.files import MISSING, Table, gain_text, p_text
 from weckd.config import Suite
 
 LABELS_CONTROL = "pooled"
@@ -75,7 +75,7 @@ def _families(suite: Suite, planned: Sequence[Gain], sizes: Sizes) -> Table:
             for gain in rows
         ]
     )
-    metric = METRICS[suite.analysis.metrics[0]]
+    metric = METRICS[suite.analysis.metrics[0]].name
     if not rows:
         cells = pd.DataFrame({"family": ["none of the plan's families has its methods in this run"]})
     caption = joined(
@@ -128,7 +128,7 @@ def _datasets(
     missing = (name for gain in planned if gain.comparison in shown for name in gain.missing)
     caption = joined(
         phantom_sentence(suite),
-        f"{METRICS[metric].capitalize()} in percent (mean over seeds, last stage),",
+        f"{METRICS[metric].name.capitalize()} in percent (mean over seeds, last stage),",
         f"gains in percentage points with their {level} intervals, not adjusted;",
         size_sentence(suite, sizes[MACRO]),
         design_sentence(suite),

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from weckd.analysis.chain_plot import chain_figure
-from weckd.analysis.forest import forest_figure
+from weckd.analysis.figures.chain import chain_figure
+from weckd.analysis.figures.forest import forest_figure
+from weckd.analysis.figures.style import save, styled
 from weckd.analysis.gains import evaluate_gains
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.style import save, styled
 from weckd.config import Suite
 
 

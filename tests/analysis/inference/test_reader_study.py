@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from weckd.analysis.metrics import correct, per_seed
-from weckd.analysis.reader_study import half_width, mean_study, minimum_detectable, p_value, two_way
+from weckd.analysis.inference.reader_study import half_width, mean_study, minimum_detectable, p_value, two_way
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.metrics.means import class_mean_score, correct, mean_score
+from weckd.analysis.metrics.scored import Predicted
 from weckd.seeds import generator
 
 HAND = np.array([[1.0, 0, 0, 1], [1, 0, -1, 0], [1, 0, 0, 0]])
@@ -15,7 +17,10 @@ def study(scores, metric="accuracy", y=None, groups=None):
     n = scores.shape[1]
     y = np.zeros(n, dtype=np.int64) if y is None else np.asarray(y)
     groups = np.arange(n) if groups is None else np.asarray(groups)
-    return two_way(np.asarray(scores, dtype=np.float64), y, groups, metric)
+    scores = np.asarray(scores, dtype=np.float64)
+    return two_way(
+        mean_score(scores, groups) if metric == "accuracy" else class_mean_score(scores, y, groups)
+    )
 
 
 def random_scores(k=5, n=40):
@@ -70,10 +75,9 @@ def test_metrics_take_the_most_probable_class():
     probabilities = np.array([[[0.5, 0.5], [0.2, 0.8], [0.7, 0.3]]], dtype=np.float32)
     scores = correct(probabilities, np.array([0, 1, 1]))
     assert scores.tolist() == [[1.0, 1.0, 0.0]]
-    assert per_seed(scores, np.array([0, 1, 1]), "accuracy").tolist() == pytest.approx([2 / 3])
-    assert per_seed(scores, np.array([0, 1, 1]), "balanced_accuracy").tolist() == [0.75]
-    with pytest.raises(ValueError, match="unknown metric 'f1'"):
-        per_seed(scores, np.array([0, 1, 1]), "f1")
+    predicted = Predicted(probabilities, np.array([0, 1, 1]), np.arange(3), ())
+    assert METRICS["accuracy"].score(predicted).values.tolist() == pytest.approx([2 / 3])
+    assert METRICS["balanced_accuracy"].score(predicted).values.tolist() == [0.75]
 
 
 def test_equals_paired_t_when_the_case_part_is_zero():
@@ -212,7 +216,7 @@ def test_null_rejection_is_near_the_nominal_level():
     groups = np.concatenate([np.arange(50), np.repeat(np.arange(50, 70), 2), np.repeat(np.arange(70, 80), 3)])
     scores = simulated_scores(generator("null simulation"), 2000, 5, groups, 0.0)
     y = np.zeros(120, dtype=np.int64)
-    rejected = np.mean([p_value(two_way(one, y, groups, "accuracy")) < 0.05 for one in scores])
+    rejected = np.mean([p_value(study(one, "accuracy", y, groups)) < 0.05 for one in scores])
     assert 0.03 <= rejected <= 0.075
 
 
@@ -225,7 +229,7 @@ def test_coverage_with_uneven_groups_and_a_true_gain(metric):
     gains = stats.norm.cdf((shift + 0.5) / 1.8) - stats.norm.cdf(0.5 / 1.8)
     truth = gains.mean() if metric == "balanced_accuracy" else gains[y].mean()
     scores = simulated_scores(generator("coverage", metric), 1000, 5, groups, shift[y])
-    studies = [two_way(one, y, groups, metric) for one in scores]
+    studies = [study(one, metric, y, groups) for one in scores]
     covered = np.mean([abs(one.estimate - truth) <= half_width(one, 0.95) for one in studies])
     assert 0.92 <= covered <= 0.975
     # The standard error is that of the estimates, within 10 %.

@@ -20,11 +20,12 @@ from weckd.analysis.captions import (
 )
 from weckd.analysis.checks import Check, checks_frame, evaluate_checks
 from weckd.analysis.contrasts import MACRO, independent, sizes
-from weckd.analysis.gain_tables import Sizes, gain_tables
 from weckd.analysis.gains import evaluate_gains, gains_frame
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.analysis.split_counts import (
+from weckd.analysis.tables.files import MISSING, Table, gain_text, mean_text, p_text, write_table_files
+from weckd.analysis.tables.gain_tables import Sizes, gain_tables
+from weckd.analysis.tables.split_counts import (
     ALL,
     LABELS,
     PartCount,
@@ -33,7 +34,6 @@ from weckd.analysis.split_counts import (
     splits_frame,
     stage_parts,
 )
-from weckd.analysis.table_files import MISSING, Table, gain_text, mean_text, p_text, write_table_files
 from weckd.config import Suite
 
 
@@ -105,7 +105,7 @@ def _accuracy(
     level = f"{100 * (1 - suite.analysis.alpha):g} %"
     caption = joined(
         phantom_sentence(suite),
-        f"{METRICS[metric].capitalize()} of each method's last stage in percent, mean ± h;",
+        f"{METRICS[metric].name.capitalize()} of each method's last stage in percent, mean ± h;",
         f"h is the half-width of the {level} two-way interval. {size_sentence(suite, known[MACRO])}",
         block.note,
         design_sentence(suite),
@@ -115,7 +115,7 @@ def _accuracy(
         SCOPE,
         closing(suite, (name for item in shown for name in item.result.missing)),
     )
-    title = f"{METRICS[metric].capitalize()}, {block.title}, suite {suite.run}"
+    title = f"{METRICS[metric].name.capitalize()}, {block.title}, suite {suite.run}"
     return Table(title, caption, metric.replace("_", "-") + block.suffix, pd.DataFrame(columns))
 
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from weckd.analysis.captions import dataset_text, run_note, title
 from weckd.analysis.comparisons import Comparison
 from weckd.analysis.contrasts import MACRO, independent
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.gains import Gain, few_seeds, interval
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.style import ACCENT, GREY, INK, PALE
 from weckd.config import Suite
 
 COLUMNS = 4
@@ -39,7 +39,7 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
         if position + columns >= len(panels):
             axis.tick_params(labelbottom=True)
             axis.set_xlabel("percentage points")
-    figure.suptitle(title(suite, f"Gains in {METRICS[primary]}, suite {suite.run}"), weight="bold")
+    figure.suptitle(title(suite, f"Gains in {METRICS[primary].name}, suite {suite.run}"), weight="bold")
     figure.supxlabel(_notes(suite, bool(panels)), fontsize=8)
     return figure
 

@@ -1,0 +1,1 @@
+"""What a run shows as pictures: one module a figure."""

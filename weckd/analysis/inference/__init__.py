@@ -1,0 +1,1 @@
+"""Tests of paired scores, in which both seeds and test cases are random."""
