@@ -13,8 +13,8 @@ from scipy.special import stdtr, stdtrit
 
 from weckd.analysis.metrics.scored import Scored
 
-DIGITS = 12  # scores are of order 1: what is smaller is the rounding of sums
-ROUNDING = 10.0**-DIGITS
+ROUNDING = 1e-12  # scores are of order 1: what is smaller is the rounding of sums
+DIGITS = 14
 POWER = 0.80  # of the minimum detectable gain
 
 
