@@ -9,6 +9,7 @@ rule tables:
         predictions=PREDICTIONS,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
+        layout=f"{workflow.basedir}/config/tables.yaml",
     output:
         expand(
             f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
@@ -19,8 +20,7 @@ rule tables:
         run=subpath(input.suite, parent=True),
         source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
     shell:
-        "weckd tables --suite {input.suite:q} --predictions {params.run:q}/predictions"
-        " --splits {params.run:q}/splits --manifests {params.run:q}/manifests --out {params.run:q}/tables 2> {log:q}"
+        "weckd tables --run {params.run:q} --layout {input.layout:q} --out {params.run:q}/tables 2> {log:q}"
 
 
 rule figures:
@@ -42,8 +42,7 @@ rule figures:
         run=subpath(input.suite, parent=True),
         source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
     shell:
-        "weckd figures --suite {input.suite:q} --predictions {params.run:q}/predictions"
-        " --out {params.run:q}/figures 2> {log:q}"
+        "weckd figures --run {params.run:q} --out {params.run:q}/figures 2> {log:q}"
 
 
 rule specification:

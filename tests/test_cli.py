@@ -109,7 +109,7 @@ def test_a_suites_methods_and_readings_are_listed_with_their_steps(tmp_path, cap
     file = tmp_path / "suite.json"
     changed = "temperature=learned,attention=gate,mixing=additive,squared=no"
     methods = f"methods=[mutual, pooled-2, '{changed}', 'start=fresh,subsets=overlapping']"
-    changes = [methods, "analysis={families: []}"]
+    changes = [methods, "analysis={families: [], claims: []}"]
     assert main(["suite", str(CONFIG / "demo.yaml"), "--config", *changes, "--out", str(file)]) == 0
     assert main(["methods", "--suite", str(file)]) == 0
     rows = rows_of(capsys.readouterr().out)

@@ -151,6 +151,22 @@ def test_plan_hash_follows_the_plan_only():
     assert resolve_suite(DEMO, {"analysis": {"margin_pp": 3}}).plan_hash != plain
 
 
+def test_the_plan_comes_from_its_file_and_changes_key_by_key(tmp_path):
+    plain = resolve_suite(DEMO, {}).analysis
+    assert (plain.margin_pp, plain.other_margins_pp, plain.stage) == (2.0, (1.0, 3.0), "last")
+    assert [claim.name[0] for claim in plain.claims] == ["1", "2", "3", "4", "5"]
+    changed = resolve_suite(DEMO, {"analysis": "{margin_pp: 3}"}).analysis
+    assert (changed.margin_pp, changed.families) == (3.0, plain.families)
+    own = tmp_path / "plan.yaml"
+    own.write_text((CONFIG / "analysis.yaml").read_text().replace("alpha: 0.05", "alpha: 0.01"))
+    assert resolve_suite(DEMO, {"analysis": str(own)}).analysis.alpha == 0.01
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(DEMO[0].read_text().replace("analysis: analysis.yaml", "analysis: plan.yaml"))
+    assert resolve_suite([suite], {}).analysis.alpha == 0.01
+    with pytest.raises(UserError, match=r"elsewhere\.yaml: cannot be read \(No such file or directory\)"):
+        resolve_suite(DEMO, {"analysis": "elsewhere.yaml"})
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -164,6 +180,40 @@ def test_plan_hash_follows_the_plan_only():
         (
             {"exclude_classes": {"phantom_ear_ohio": ["tubes"]}},
             r"exclude_classes\.phantom_ear_ohio: no class 'tubes'; known: ",
+        ),
+        (
+            {"analysis": {"stage": "best"}},
+            r"analysis\.stage: 'best' is not one of \['last'\] \(a stage chosen on test images gives up to 40 % false",
+        ),
+        (
+            {"analysis": {"minimum_seeds": 3}},
+            r"analysis\.minimum_seeds: 3 is less than the minimum of 5 \(with fewer than 5 seeds no test holds",
+        ),
+        (
+            {"analysis": {"families": []}},
+            r"analysis\.claims: '1: matches .*' names the family 'chain against supervised', which is not in",
+        ),
+        (
+            {"analysis": {"families": 2 * [{"name": "a", "kind": "trend", "method": "weckd"}], "claims": []}},
+            r"analysis\.families: 'a' stands twice; give each family a name of its own",
+        ),
+        (
+            {
+                "analysis": {
+                    "families": [{"name": "a", "kind": "superiority", "method": "weckd"}],
+                    "claims": [],
+                }
+            },
+            r"analysis\.families: 'a' is of kind superiority and must have references",
+        ),
+        (
+            {
+                "analysis": {
+                    "families": [{"name": "a", "kind": "links", "method": "weckd", "references": ["single"]}],
+                    "claims": [],
+                }
+            },
+            r"analysis\.families: 'a' is of kind links and must have no references",
         ),
         ({"seeds": "[1"}, r"command-line value '\[1': not valid YAML"),
     ],

@@ -104,9 +104,32 @@ class Family:
     """A family of tests, fixed before the run."""
 
     name: str
-    kind: Literal["superiority", "non-inferiority", "trend"]
+    kind: Literal["superiority", "non-inferiority", "trend", "links"]
     method: str
-    references: tuple[str, ...]
+    references: tuple[str, ...] = ()  # methods, or patterns such as panel-*-100; none for trend and links
+    over: str = (
+        "all"  # the mean that decides: over all data sets, over one modality's, or each modality in turn
+    )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Some comparisons of a family."""
+
+    family: str
+    references: tuple[str, ...] = ()  # of the family's; none: all
+    over: tuple[str, ...] = ()  # of the modalities that the family is decided on; none: all
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper as a stated test."""
+
+    name: str
+    says: str  # the paper's words, shortened
+    source: str  # where they stand
+    decided_by: tuple[Evidence, ...]
+    beside: tuple[Evidence, ...]  # the comparison that the paper makes itself
 
 
 @dataclass(frozen=True)
@@ -115,9 +138,12 @@ class AnalysisPlan:
 
     alpha: float
     margin_pp: float  # non-inferiority margin, percentage points
+    other_margins_pp: tuple[float, ...]  # the same question at other margins
     minimum_seeds: int  # fewer: descriptive only
+    stage: Literal["last"]  # a method's result is its last stage, never the best
     metrics: tuple[str, ...]  # the first is primary
     families: tuple[Family, ...]
+    claims: tuple[Claim, ...]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def readings_suite(suite: Suite) -> Suite:
         methods=methods,
         split=replace(suite.split, stages=max(longest, suite.split.stages)),
         chain_length=REFERENCE.length,
-        analysis=replace(suite.analysis, families=()),
+        analysis=replace(suite.analysis, families=(), claims=()),
         facts={key: suite.facts[key] for key in datasets},
         plan_hash=digest(plan)[:12],
         tuned=False,

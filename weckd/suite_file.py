@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from weckd.config import PanelSettings, Suite, build
+from weckd.config import AnalysisPlan, PanelSettings, Suite, build
 from weckd.data.catalogue import find_dataset
 from weckd.errors import UserError
 from weckd.files import digest
@@ -43,12 +43,14 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
         UserError: a file cannot be read, a key is unknown or has a wrong value, or a data set, class or
             method is not known.
     """
-    base = read_suite_files(files)
+    base: dict[str, Any] = {}
+    for file in files:
+        base = _merged(base, _with_plan(_read_mapping(file), file.parent))
     source = ", ".join(str(file) for file in files)
     schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
     plain = _checked(base, schema, source)
     values = _checked(
-        _merged(base, _normalised(changes, schema, schema["$defs"])),
+        _merged(base, _with_plan(_normalised(changes, schema, schema["$defs"]), Path())),
         schema,
         f"{source} with command-line values",
     )
@@ -82,6 +84,12 @@ def read_suite_files(files: Sequence[Path]) -> dict[str, Any]:
     for file in files:
         base = _merged(base, _read_mapping(file))
     return base
+
+
+def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the values, with the analysis plan read from its file where they name one, from `folder`."""
+    plan = values.get("analysis")
+    return {**values, "analysis": _read_mapping(folder / plan)} if isinstance(plan, str) else dict(values)
 
 
 def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,11 +158,17 @@ def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) 
     if problems:
         known = ", ".join(sorted(schema["properties"]))
         lines = [
-            f"  {'.'.join(str(part) for part in problem.path) or 'top level'}: {problem.message}"
+            f"  {'.'.join(str(part) for part in problem.path) or 'top level'}: {problem.message}{_why(problem)}"
             for problem in problems
         ]
         raise UserError(f"{source}: not a valid suite\n" + "\n".join(lines) + f"\nKnown keys: {known}")
     return complete
+
+
+def _why(problem: jsonschema.ValidationError) -> str:
+    """Return what the schema says of the value that it refuses."""
+    schema = problem.schema
+    return f" ({schema['description']})" if isinstance(schema, Mapping) and "description" in schema else ""
 
 
 def _suite(values: Mapping[str, Any], run: str) -> Suite:
@@ -218,9 +232,31 @@ def _refuse_contradictions(suite: Suite) -> None:
         raise UserError(
             f"backbone_sizes: must hold the suite's backbone, name: {suite.backbone.name}, init: {suite.backbone.init}"
         )
-    for family in suite.analysis.families:
+    _refuse_contradictory_plan(suite.analysis)
+
+
+def _refuse_contradictory_plan(plan: AnalysisPlan) -> None:
+    """Refuse families of methods that nobody knows, and claims decided by families that are not there."""
+    names = [family.name for family in plan.families]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"analysis.families: {twice!r} stands twice; give each family a name of its own")
+    for family in plan.families:
         for method in (family.method, *family.references):
-            find_method(method)
+            if "*" not in method:
+                find_method(method)
+        if bool(family.references) == (family.kind in ("trend", "links")):
+            wanted = "no references" if family.references else "references"
+            raise UserError(
+                f"analysis.families: {family.name!r} is of kind {family.kind} and must have {wanted}"
+            )
+    for claim in plan.claims:
+        for evidence in (*claim.decided_by, *claim.beside):
+            if evidence.family not in names:
+                raise UserError(
+                    f"analysis.claims: {claim.name!r} names the family {evidence.family!r}, which is not in "
+                    f"analysis.families; there: {', '.join(names)}"
+                )
 
 
 def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:

@@ -1,13 +1,12 @@
 import pytest
-from small_suite import write_toy_predictions, write_toy_splits
+from small_suite import write_toy_run
 
 
 @pytest.fixture(scope="session")
 def toy_folder(tmp_path_factory):
-    """The small suite's predictions and splits; tests only read them."""
+    """The small suite as a run; tests only read it."""
     folder = tmp_path_factory.mktemp("toy")
-    write_toy_predictions(folder / "predictions")
-    write_toy_splits(folder / "splits")
+    write_toy_run(folder)
     return folder
 
 

@@ -18,15 +18,19 @@ from weckd.config import (
     AnalysisPlan,
     AugmentationSettings,
     BackboneSettings,
+    Claim,
     DatasetFacts,
     DistillationSettings,
+    Evidence,
     Family,
     PanelSettings,
     SplitSettings,
     Suite,
     TrainingSettings,
     TuningSettings,
+    suite_json,
 )
+from weckd.files import write_text
 from weckd.seeds import generator
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,8 +72,51 @@ ROLES = {
 FAMILIES = (
     Family("chain over single", "superiority", "weckd", ("single",)),
     Family("chain over controls", "superiority", "weckd", ("pooled", "sequential", "one-step")),
+    Family(
+        "chain against supervised", "non-inferiority", "weckd", ("full-converged", "panel-*-100"), "otoscopy"
+    ),
     Family("chain against all labels", "non-inferiority", "weckd", ("full-converged",)),
-    Family("along the chain", "trend", "weckd", ()),
+    Family("along the chain", "trend", "weckd"),
+    Family("links of the chain", "links", "weckd"),
+    Family("each modality over pooled", "superiority", "weckd", ("pooled",), "each modality"),
+    Family("each modality over single", "superiority", "weckd", ("single",), "each modality"),
+)
+CLAIMS = (
+    Claim(
+        "1: matches supervised methods",
+        "on the otoscopic data sets the chain matches existing supervised methods",
+        "abstract, v1",
+        (Evidence("chain against supervised"),),
+        (Evidence("each modality over single", over=("otoscopy",)),),
+    ),
+    Claim(
+        "2: generalises to other modalities",
+        "it generalises to microscopy and MRI",
+        "abstract",
+        (Evidence("each modality over pooled", over=("microscopy", "MRI")),),
+        (Evidence("each modality over single", over=("microscopy", "MRI")),),
+    ),
+    Claim(
+        "3: gains over a single backbone",
+        "gains of up to +23 % over a single backbone",
+        "abstract",
+        (Evidence("chain over controls"),),
+        (Evidence("chain over single"),),
+    ),
+    Claim(
+        "4: each link refines",
+        "the chain mitigates the degradation of one-step distillation, and each link refines",
+        "abstract",
+        (Evidence("chain over controls", ("one-step",)),),
+        (Evidence("links of the chain"),),
+    ),
+    Claim(
+        "5: few labels are enough",
+        "effective learning with a fraction of the labels",
+        "abstract",
+        (Evidence("chain against all labels"),),
+        (Evidence("chain over single"),),
+    ),
 )
 
 
@@ -79,7 +126,7 @@ def toy_suite(**changes: Any) -> Suite:
         key: DatasetFacts(
             key,
             key.replace("_", " "),
-            "otoscopy",
+            "microscopy" if key == "toy_two" else "otoscopy",
             phantom=key != "toy_two",
             derived_from=("toy_three",) if key == "toy_copy" else (),
             classes=classes,
@@ -111,7 +158,9 @@ def toy_suite(**changes: Any) -> Suite:
         training=TrainingSettings(24, 8, 16, 4e-3, 0.05, 0.3, 0.1),
         augmentation=AugmentationSettings(True, 0.0, 0.0, 0.0, 0.0, 0.0),
         distillation=DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0),
-        analysis=AnalysisPlan(0.05, 2.0, 5, ("accuracy", "balanced_accuracy"), FAMILIES),
+        analysis=AnalysisPlan(
+            0.05, 2.0, (1.0, 3.0), 5, "last", ("accuracy", "balanced_accuracy"), FAMILIES, CLAIMS
+        ),
         facts=facts,
         roles=ROLES,
         plan_hash="0123456789ab",
@@ -255,16 +304,21 @@ def write_toy_splits(folder: Path) -> None:
             frame.to_csv(file, index=False)
 
 
+def write_toy_run(folder: Path) -> None:
+    """Write the small suite as a run: settings, predictions, splits; no manifests."""
+    write_text(folder / "suite.json", suite_json(toy_suite()))
+    write_toy_predictions(folder / "predictions")
+    write_toy_splits(folder / "splits")
+
+
 def _rewrite_golden() -> None:
     import tempfile
 
     from weckd.analysis.tables.write import write_tables
 
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_toy_predictions(folder / "predictions")
-        write_toy_splits(folder / "splits")
-        write_tables(toy_suite(), folder / "predictions", folder / "splits", GOLDEN)
+        write_toy_run(Path(name))
+        write_tables(toy_suite(), Path(name), GOLDEN)
 
 
 if __name__ == "__main__":

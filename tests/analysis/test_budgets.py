@@ -8,7 +8,8 @@ import pytest
 from small_suite import every_block, toy_suite
 
 from weckd.analysis.blocks import method_blocks
-from weckd.analysis.tables.budgets import budgets_frame, write_budgets
+from weckd.analysis.tables.budgets import budgets_frame, budgets_table
+from weckd.analysis.tables.files import write_table_file
 
 
 def fit(parts, steps, steps_run=None, status="finished", networks=1):
@@ -111,7 +112,7 @@ def test_sums_are_those_of_the_fits(folder):
 
 def test_table_gives_ranges_and_names_what_is_missing(folder, tmp_path):
     suite, manifests = folder
-    write_budgets(suite, manifests, tmp_path / "tables")
+    write_table_file(tmp_path / "tables", budgets_table(suite, manifests))
     text = (tmp_path / "tables" / "budgets.md").read_text()
     assert rows_of(text) == {
         "Budgets, labels of the chain": [
@@ -167,7 +168,7 @@ def test_tuning_is_counted_beside_the_run(tuned_folder):
 
 def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
     suite, manifests = tuned_folder
-    write_budgets(suite, manifests, tmp_path / "tables")
+    write_table_file(tmp_path / "tables", budgets_table(suite, manifests))
     text = (tmp_path / "tables" / "budgets.md").read_text()
     assert rows_of(text) == {
         "Budgets, labels of the chain": [HEADERS, ["single", "1", "24", "24", "384", "12", "16", "0"]],

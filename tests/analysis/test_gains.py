@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 
-from weckd.analysis.gains import adjust, evaluate_gains, gains_frame
+from weckd.analysis.gains import decides, evaluate_gains, gains_frame, planned_gains
+from weckd.analysis.inference.multiplicity import adjust
 from weckd.analysis.predictions import load_predictions
 from weckd.config import Family
 
 COLUMNS = (
-    "suite,phantom,dataset,method,stage,reference,metric,k,n_images,n_groups,gain_pp,ci_low,ci_high,se,df,test,"
-    "family,correction,alpha,p,p_adjusted,min_detectable_pp,verdict,plan_hash"
+    "suite,phantom,dataset,method,stage,reference,metric,k,n_images,n_groups,unit,gain,ci_low,ci_high,se,df,test,"
+    "family,correction,alpha,p,p_adjusted,min_detectable,verdict,plan_hash"
 )
 
 
@@ -26,9 +27,10 @@ def toy(toy_predictions):
 
 
 def row(frame, **where):
+    """Return the one row; of comparisons that several families hold, the row of the first."""
     for column, value in where.items():
         frame = frame[frame[column] == value]
-    assert len(frame) == 1
+    assert len(frame.drop_duplicates(["dataset", "method", "stage", "reference", "metric"])) == 1
     return frame.iloc[0]
 
 
@@ -39,28 +41,38 @@ def test_holm_and_benjamini_hochberg_by_hand():
     assert adjust([], "holm") == []
 
 
+def test_fixed_sequence_by_hand():
+    # The second is not rejected, so the third is not either, however small its own p.
+    assert adjust([0.01, 0.06, 0.001], "fixed") == [0.01, 0.06, 0.06]
+    assert adjust([math.nan, 0.001], "fixed") == pytest.approx([math.nan, 1.0], nan_ok=True)
+
+
 def test_columns_and_rows(toy):
     assert ",".join(toy.columns) == COLUMNS
-    # 6 planned comparisons, then 5 methods against the bar, and 4 over single (the bar is the mirror).
-    pairs = list(dict.fromkeys(zip(toy["method"], toy["reference"], strict=True)))
+    # 11 planned comparisons, then 5 methods against the bar, and 4 over single (the bar is the mirror).
+    pairs = list(dict.fromkeys(zip(toy["method"], toy["stage"], toy["reference"], strict=True)))
     assert pairs == [
-        ("weckd", "single"),
-        ("weckd", "pooled"),
-        ("weckd", "one-step"),
-        ("weckd", "full-converged"),
-        ("weckd", "slope per stage"),
-        ("weckd", "own stage 1"),
-        ("single", "full-converged"),
-        ("pooled", "full-converged"),
-        ("one-step", "full-converged"),
-        ("permuted", "full-converged"),
-        ("majority", "full-converged"),
-        ("pooled", "single"),
-        ("one-step", "single"),
-        ("permuted", "single"),
-        ("majority", "single"),
+        ("weckd", 3, "single"),
+        ("weckd", 3, "pooled"),
+        ("weckd", 3, "one-step"),
+        ("weckd", 3, "full-converged"),
+        ("weckd", 3, "slope per stage"),
+        ("weckd", 3, "own stage 1"),
+        ("weckd", 2, "own stage 1"),
+        ("weckd", 3, "own stage 2"),
+        ("single", 1, "full-converged"),
+        ("pooled", 1, "full-converged"),
+        ("one-step", 2, "full-converged"),
+        ("permuted", 1, "full-converged"),
+        ("majority", 1, "full-converged"),
+        ("pooled", 1, "single"),
+        ("one-step", 2, "single"),
+        ("permuted", 1, "single"),
+        ("majority", 1, "single"),
     ]
-    assert len(toy) == 15 * 2 * 4  # two metrics; three data sets and their mean
+    assert (
+        len(toy) == (11 + 9) * 2 * 6
+    )  # two metrics; three data sets, their mean and those of two modalities
 
 
 def test_families_and_corrections(toy):
@@ -68,27 +80,60 @@ def test_families_and_corrections(toy):
     assert sizes == {
         "secondary: chain over single": 3,
         "chain over single": 1,
-        "exploratory": 6 * 4 + 9 * 8,  # balanced accuracy of the plan's rows, and all else
+        "secondary": 8 * 2 + 2 + 2 * 1 + 11 * 6,  # means that decide nothing, and balanced accuracy
         "secondary: chain over controls": 6,
         "chain over controls": 2,  # sequential is not in the suite
+        "secondary: chain against supervised": 3,
+        "chain against supervised": 1,
         "secondary: chain against all labels": 3,
         "chain against all labels": 1,
         "secondary: along the chain": 6,
         "along the chain": 2,
+        "secondary: links of the chain": 6,
+        "links of the chain": 2,
+        "secondary: each modality over pooled": 3,
+        "each modality over pooled": 2,
+        "secondary: each modality over single": 3,
+        "each modality over single": 2,
+        "exploratory": 9 * 2 * 6,
     }
-    assert set(toy.loc[toy["family"] == "exploratory", "correction"]) == {"Benjamini-Hochberg over 96"}
-    assert set(toy.loc[toy["family"] == "secondary: chain over controls", "correction"]) == {"Holm over 6"}
+    correction = dict(zip(toy["family"], toy["correction"], strict=True))
+    assert correction["secondary"] == f"Benjamini-Hochberg over {sizes['secondary']}"
+    assert correction["exploratory"] == "Benjamini-Hochberg over 108"
+    assert correction["secondary: chain over controls"] == "Holm over 6"
+    assert correction["links of the chain"] == "fixed sequence over 2"
+    assert correction["secondary: links of the chain"] == "Holm over 6"
     decided = toy[~toy["family"].str.startswith("secondary") & (toy["family"] != "exploratory")]
-    assert set(decided["dataset"]) == {"macro"}
     assert set(decided["metric"]) == {"accuracy"}
+    assert decided.groupby("family")["dataset"].unique().map(list).to_dict() == {
+        "chain over single": ["macro"],
+        "chain over controls": ["macro"],
+        "chain against supervised": ["macro otoscopy"],
+        "chain against all labels": ["macro"],
+        "along the chain": ["macro"],
+        "links of the chain": ["macro"],
+        "each modality over pooled": ["macro otoscopy", "macro microscopy"],
+        "each modality over single": ["macro otoscopy", "macro microscopy"],
+    }
     trend = toy[toy["family"] == "along the chain"]
     assert trend["p_adjusted"].to_numpy() == pytest.approx(2 * trend["p"].to_numpy())  # p are equal: 3 stages
+    links = toy[toy["family"] == "links of the chain"]
+    assert links["p_adjusted"].tolist() == links["p"].tolist()  # they rise along the chain
+
+
+def test_planned_gains_are_the_rows_of_families(toy_predictions):
+    suite = toy_suite()
+    loaded = load_predictions(suite, toy_predictions)
+    planned = planned_gains(suite, loaded)
+    whole = [g for g in evaluate_gains(suite, loaded) if g.family not in ("secondary", "exploratory")]
+    assert gains_frame(suite, loaded, planned).equals(gains_frame(suite, loaded, whole))
+    assert sum(decides(gain) for gain in planned) == 13
 
 
 def test_macro_is_the_mean_of_the_independent_data_sets(toy):
     where = {"method": "weckd", "reference": "single", "metric": "accuracy"}
     three, two, macro = (row(toy, dataset=key, **where) for key in ("toy_three", "toy_two", "macro"))
-    assert macro["gain_pp"] == pytest.approx((three["gain_pp"] + two["gain_pp"]) / 2)
+    assert macro["gain"] == pytest.approx((three["gain"] + two["gain"]) / 2)
     assert macro["se"] == pytest.approx(math.hypot(three["se"], two["se"]) / 2)
     assert (macro["n_images"], macro["n_groups"], macro["k"]) == (48, 30, 5)
     assert macro["test"] == "two-way random-effects t, seeds x groups, mean of 2 independent data sets"
@@ -99,14 +144,14 @@ def test_gaps_are_named_and_identical_predictions_have_no_p(toy):
     accuracy = toy[toy["metric"] == "accuracy"]
     copy = row(accuracy, dataset="toy_copy", method="weckd", reference="single")
     assert copy["verdict"] == "missing: toy_copy seed 3"
-    assert math.isnan(copy["gain_pp"])
+    assert math.isnan(copy["gain"])
     for dataset in ("toy_two", "macro"):
         gap = row(accuracy, dataset=dataset, method="weckd", reference="pooled")
         assert gap["verdict"] == "missing: toy_two seed 2 pooled diverged"
         assert math.isnan(gap["p"])
     same = row(accuracy, dataset="macro", method="weckd", reference="one-step")
     assert same["verdict"] == "identical"
-    assert (same["gain_pp"], same["ci_low"], same["ci_high"]) == (0, 0, 0)
+    assert (same["gain"], same["ci_low"], same["ci_high"]) == (0, 0, 0)
     assert math.isnan(same["p"])
     assert math.isnan(same["p_adjusted"])
 
@@ -141,7 +186,7 @@ def test_verdicts(tmp_path, wins, losses, superiority, non_inferiority):
     rows = frame[(frame["metric"] == "accuracy") & (frame["dataset"] == "macro")]
     over = row(rows, reference="single", method="weckd")
     against = row(rows, reference="full-converged", method="weckd")
-    assert over["gain_pp"] == pytest.approx((wins - losses) / 10)
+    assert over["gain"] == pytest.approx((wins - losses) / 10)
     # Seeds are alike: the t test over cases.
     variance = ((wins + losses) - (wins - losses) ** 2 / n) / (n - 1)
     assert (over["se"], over["df"]) == pytest.approx((100 * math.sqrt(variance / n), n - 1))
@@ -151,7 +196,7 @@ def test_verdicts(tmp_path, wins, losses, superiority, non_inferiority):
     assert (over["p"] < 0.05) == (over["ci_low"] > 0 or over["ci_high"] < 0)
     assert (against["p"] < 0.05) == (against["ci_low"] > -2 or against["ci_high"] < -2)
     assert against["test"].endswith(", mean of 1 independent data sets, against -2 points")
-    missing = row(rows, method="weckd", reference="own stage 1")
+    missing = row(rows, method="weckd", reference="own stage 1", stage=1)
     assert missing["verdict"] == "missing: weckd stages after the first"
 
 
@@ -163,7 +208,7 @@ def test_gain_without_any_variation_has_no_p(tmp_path):
     suite = toy_suite(datasets=("toy_two",), methods=("weckd", "single", "full-converged"))
     frame = frame_of(suite, tmp_path)
     over = row(frame, dataset="toy_two", metric="accuracy", method="weckd", reference="single")
-    assert (over["gain_pp"], over["se"], over["verdict"]) == (100, 0, "undecided (no variation)")
+    assert (over["gain"], over["se"], over["verdict"]) == (100, 0, "undecided (no variation)")
     assert math.isnan(over["p"])
     against = row(frame, dataset="toy_two", metric="accuracy", method="weckd", reference="full-converged")
     assert against["verdict"] == "inconclusive (no variation)"
@@ -184,8 +229,8 @@ def test_few_seeds_only_describe(toy_predictions, seeds):
     frame = frame_of(toy_suite(seeds=seeds), toy_predictions)
     over = frame[(frame["reference"] == "single") & (frame["method"] == "weckd")]
     assert set(over["verdict"]) == {"descriptive only (k < 5)"}
-    assert over["gain_pp"].notna().all()
-    for column in ("p", "p_adjusted", "ci_low", "ci_high", "min_detectable_pp"):
+    assert over["gain"].notna().all()
+    for column in ("p", "p_adjusted", "ci_low", "ci_high", "min_detectable"):
         assert frame[column].isna().all()
 
 
@@ -200,18 +245,22 @@ def test_families_of_a_narrowed_suite_keep_what_is_there(toy_predictions, tmp_pa
             frame = pd.read_parquet(file)
             write_cell(tmp_path, frame[frame["method"].isin(["weckd", "pooled"])])
     frame = frame_of(toy_suite(methods=("weckd", "pooled")), tmp_path)
-    assert list(dict.fromkeys(frame["family"])) == [
-        "secondary: chain over controls",
+    assert [name for name in dict.fromkeys(frame["family"]) if not name.startswith("secondary")] == [
         "chain over controls",
-        "exploratory",
-        "secondary: along the chain",
         "along the chain",
+        "links of the chain",
+        "each modality over pooled",
     ]
 
 
 def test_a_method_outside_the_plan_joins_no_family(toy_predictions):
     plan = (FAMILIES[0], Family("other", "superiority", "sequential", ("single",)))
     frame = frame_of(with_plan(toy_suite(), families=plan), toy_predictions)
-    assert set(frame["family"]) == {"chain over single", "secondary: chain over single", "exploratory"}
+    assert set(frame["family"]) == {
+        "chain over single",
+        "secondary: chain over single",
+        "secondary",
+        "exploratory",
+    }
     pooled = frame[(frame["method"] == "pooled") & (frame["dataset"] == "macro")]
     assert set(pooled["family"]) == {"exploratory"}

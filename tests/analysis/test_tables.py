@@ -11,20 +11,19 @@ from small_suite import (
     with_plan,
 )
 
-from weckd.analysis.accuracy import accuracy_frame, evaluate_accuracies
 from weckd.analysis.contrasts import Term, slope
+from weckd.analysis.levels import evaluate_levels, levels_frame
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.tables.files import Table, csv_text, gain_text, latex, markdown, mean_text, p_text
+from weckd.analysis.tables.cells import Bold, Gain, Joined, Level, Name, Number, P, Wording, cell_text
+from weckd.analysis.tables.files import Table, csv_text, latex, markdown
 from weckd.analysis.tables.write import write_tables
 
-FILES = [
-    f"{name}.{kind}" for name in ("gains", "accuracy", "checks", "splits") for kind in ("csv", "md", "tex")
-]
+FILES = sorted(path.name for path in GOLDEN.iterdir())
 
 
 @pytest.fixture(scope="module")
 def tables(toy_folder):
-    write_tables(toy_suite(), toy_folder / "predictions", toy_folder / "splits", toy_folder / "tables")
+    write_tables(toy_suite(), toy_folder, toy_folder / "tables")
     return toy_folder / "tables"
 
 
@@ -48,15 +47,15 @@ def test_every_caption_carries_the_phantom_sentence_and_the_plan(tables, name):
 
 def test_real_images_carry_no_phantom_sentence(toy_folder, tmp_path):
     suite = toy_suite(datasets=("toy_two",))
-    write_tables(suite, toy_folder / "predictions", toy_folder / "splits", tmp_path)
+    write_tables(suite, toy_folder, tmp_path)
     for name in FILES:
         assert "Phantom" not in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_few_seeds_are_said_in_the_caption_and_print_no_interval(toy_folder, tmp_path):
-    write_tables(toy_suite(seeds=(1, 2)), toy_folder / "predictions", toy_folder / "splits", tmp_path)
+    write_tables(toy_suite(seeds=(1, 2)), toy_folder, tmp_path)
     text = (tmp_path / "gains.md").read_text(encoding="utf-8")
-    assert text.count("Fewer than 5 seeds: description only, no interval and no p.") == 2
+    assert text.count("Fewer than 5 seeds: description only, no interval and no p.") == 6
     line = next(line for line in text.splitlines() if line.startswith("| chain over single "))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     frames = [toy_frame(key, seed) for key in ("toy_three", "toy_two") for seed in (1, 2)]
@@ -66,15 +65,13 @@ def test_few_seeds_are_said_in_the_caption_and_print_no_interval(toy_folder, tmp
     accuracy = [
         np.mean([r[rows].mean() for r, rows in zip(right, part, strict=True)]) for part in (last, first)
     ]
-    assert cells[3] == f"{100 * (accuracy[0] - accuracy[1]):+.1f}"
-    assert cells[4:] == ["-", "-", "-", "-", "descriptive only (k < 5)"]
+    assert cells[4] == f"{100 * (accuracy[0] - accuracy[1]):+.1f}"
+    assert cells[5:] == ["-", "-", "Holm over 1", "-", "-", "descriptive only (k < 5)"]
     assert "±" not in "".join((tmp_path / "accuracy.md").read_text(encoding="utf-8").split("\n\n")[2])
 
 
 def test_a_run_without_the_plans_methods_says_so(toy_folder, tmp_path):
-    write_tables(
-        with_plan(toy_suite(), families=()), toy_folder / "predictions", toy_folder / "splits", tmp_path
-    )
+    write_tables(with_plan(toy_suite(), families=(), claims=()), toy_folder, tmp_path)
     text = (tmp_path / "gains.md").read_text(encoding="utf-8")
     assert "| none of the plan's families has its methods in this run |" in text
     assert set(pd.read_csv(tmp_path / "gains.csv")["family"]) == {"exploratory"}
@@ -83,23 +80,23 @@ def test_a_run_without_the_plans_methods_says_so(toy_folder, tmp_path):
 def test_accuracy_rows(toy_folder):
     suite = toy_suite()
     loaded = load_predictions(suite, toy_folder / "predictions")
-    frame = accuracy_frame(suite, loaded, evaluate_accuracies(suite, loaded))
-    assert len(frame) == 2 * 10 * 4  # metrics, stages of all methods, data sets and their mean
+    frame = levels_frame(suite, loaded, evaluate_levels(suite, loaded))
+    assert len(frame) == 2 * 10 * 6  # metrics, stages of all methods, data sets and their means
     stages = frame[
         (frame["method"] == "weckd") & (frame["dataset"] == "macro") & (frame["metric"] == "accuracy")
     ]
     assert stages["stage"].tolist() == [1, 2, 3]
     assert stages["final"].tolist() == [False, False, True]
     majority = frame[(frame["method"] == "majority") & (frame["dataset"] == "toy_three")].set_index("metric")
-    assert majority["mean_pct"].tolist() == pytest.approx([50, 100 / 3])  # 12 of 24; one of three classes
-    assert majority.loc["balanced_accuracy", "half_width_pp"] == 0
+    assert majority["mean"].tolist() == pytest.approx([50, 100 / 3])  # 12 of 24; one of three classes
+    assert majority.loc["balanced_accuracy", "half_width"] == 0
     assert majority["majority_pct"].tolist() == [50, 50]
     assert majority["chance_pct"].tolist() == pytest.approx([100 / 3] * 2)
     assert majority["smallest_class"].tolist() == ["b", "b"]
     assert majority["smallest_class_n"].tolist() == [6, 6]
     gap = frame[(frame["method"] == "pooled") & (frame["dataset"] == "toy_two")]
     assert set(gap["missing"]) == {"toy_two seed 2 pooled diverged"}
-    assert gap["mean_pct"].isna().all()
+    assert gap["mean"].isna().all()
 
 
 def test_slope_weights():
@@ -107,19 +104,46 @@ def test_slope_weights():
     assert [term.weight for term in slope("weckd", 4)] == pytest.approx([-0.3, -0.1, 0.1, 0.3])
 
 
-def test_numbers_as_text():
-    assert [p_text(p) for p in (0.0004, 0.001, 0.0344, 0.9996, 1.0, float("nan"))] == [
-        "<.001",
-        ".001",
-        ".034",
-        "1.000",
-        "1.000",
-        "-",
-    ]
-    assert gain_text(4.24, -1.04, 9.5) == "+4.2 [-1.0, +9.5]"
-    assert gain_text(-0.04, float("nan"), float("nan")) == "+0.0"
-    assert gain_text(float("nan"), float("nan"), float("nan")) == "missing"
-    assert [mean_text(88.1, 2.06), mean_text(88.1, float("nan"))] == ["88.1 ± 2.1", "88.1"]
+NOT_KNOWN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (P(0.0004), "<.001"),
+        (P(0.001), ".001"),
+        (P(0.0344), ".034"),
+        (P(0.9996), "1.000"),
+        (P(1.0), "1.000"),
+        (P(NOT_KNOWN), "-"),
+        (Gain(4.24, -1.04, 9.5), "+4.2 [-1.0, +9.5]"),
+        (Gain(4.24, -1.04, 9.5, mark="*"), "+4.2* [-1.0, +9.5]"),
+        (Gain(0.0312, 0.01, 0.05, in_percent=False), "+0.031 [+0.010, +0.050]"),
+        (Gain(-0.04), "+0.0"),
+        (Gain(NOT_KNOWN), "missing"),
+        (Level(88.1, 2.06), "88.1 ± 2.1"),
+        (Level(88.1), "88.1"),
+        (Level(NOT_KNOWN, 1.0), "missing"),
+        (Level(0.3121, 0.01, in_percent=False), "0.312 ± 0.010"),
+        (Number(33.333), "33.3"),
+        (Number(50.4, 0, " %"), "50 %"),
+        (Number(NOT_KNOWN), "-"),
+        (Number(float("inf")), "-"),
+        (Name("weckd", " †"), "weckd †"),
+        (Bold(Level(88.1)), "**88.1**"),
+        (Joined((Name("pooled"), Bold(Level(88.1)))), "pooled **88.1**"),
+        ("as it is", "as it is"),
+    ],
+)
+def test_cells_as_text(cell, text):
+    assert cell_text(cell, Wording()) == text
+
+
+def test_wording_sets_digits_and_labels():
+    wording = Wording(2, {"weckd": "WeCKD"})
+    assert cell_text(Gain(4.246, -1.04, 9.5), wording) == "+4.25 [-1.04, +9.50]"
+    assert cell_text(Joined((Name("weckd", " †"), Level(88.126, 2.061))), wording) == "WeCKD † 88.13 ± 2.06"
+    assert cell_text(Number(50.4, 0), wording) == "50"
 
 
 def test_text_formats():
@@ -137,7 +161,7 @@ def test_text_formats():
         "| <.001 | x-1  |\n"
     )
     assert latex(table) == (
-        "\\begin{table*}[tbp]\n\\centering\n\\caption{Title. Bold. 95 \\% of a\\_b}\n\\label{tab:name}\n"
+        "\\begin{table*}[tbp]\n\\centering\n\\caption{Title. \\textbf{Bold.} 95 \\% of a\\_b}\n\\label{tab:name}\n"
         "\\begin{tabular}{lr}\n\\toprule\na\\_b & p \\\\\n\\midrule\n"
         "88.10 & $-$1.0 \\\\\n\\textless{}.001 & x-1 \\\\\n"
         "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"

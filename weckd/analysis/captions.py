@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from weckd.analysis.contrasts import independent
+from weckd.analysis.contrasts import independent, means
 from weckd.analysis.gains import TEST, few_seeds
 from weckd.config import Suite
 from weckd.tuning.chosen import tunable_methods
@@ -95,7 +95,18 @@ def excluded_sentence(suite: Suite) -> str:
 
 def dataset_text(suite: Suite, key: str) -> str:
     """Return a data set's key, marked where it is derived."""
-    return key + (f" {DERIVED_MARK}" if suite.facts[key].derived_from else "")
+    return key + derived_mark(suite, key)
+
+
+def derived_mark(suite: Suite, key: str) -> str:
+    """Return the mark behind a data set's name where it is derived."""
+    return f" {DERIVED_MARK}" if suite.facts[key].derived_from else ""
+
+
+def mean_or_dataset(suite: Suite, name: str) -> str:
+    """Return a data set's key, marked where it is derived, or a mean with the number of its data sets."""
+    known = means(suite)
+    return f"{name} of {len(known[name])}" if name in known else dataset_text(suite, name)
 
 
 def title(suite: Suite, text: str) -> str:

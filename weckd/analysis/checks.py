@@ -17,7 +17,8 @@ from weckd.analysis.contrasts import (
     mean_result,
     own,
 )
-from weckd.analysis.gains import adjust, few_seeds
+from weckd.analysis.gains import few_seeds
+from weckd.analysis.inference.multiplicity import adjust
 from weckd.analysis.inference.reader_study import ROUNDING, half_width, p_value
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite

@@ -1,11 +1,12 @@
 """Which contrasts a suite's plan tests, and which it only explores."""
 
-from dataclasses import dataclass
+import fnmatch
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from weckd.analysis.contrasts import Contrast, gain, slope
+from weckd.analysis.contrasts import MACRO, Contrast, gain, macro_of, means, slope
 from weckd.analysis.predictions import SuitePredictions
-from weckd.config import AnalysisPlan, Family, Suite
+from weckd.config import Family, Suite
 
 BASELINE = "single"
 """The paper's reference: every method of a suite is compared with it."""
@@ -15,12 +16,15 @@ BAR = "full-converged"
 SLOPE = "slope per stage"
 """Stands for the reference of a trend along a method's own stages."""
 
-Kind = Literal["superiority", "non-inferiority", "trend"]
+OWN_STAGE = "own stage"
+"""Stands, with its number, for the reference where a method's stage is compared with an earlier one."""
+
+Kind = Literal["superiority", "non-inferiority", "trend", "links"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One contrast of a method's last stage, to be tested on every data set, their mean and every metric."""
+    """One contrast of a method's stage, to be tested on every data set, their means and every metric."""
 
     family: str | None  # name in the plan; None: exploratory
     kind: Kind
@@ -29,23 +33,44 @@ class Comparison:
     reference: str  # a method, or SLOPE, or the method's own first stage
     contrast: Contrast  # empty where the method lacks the stages
     null: float  # fraction; the value that the p is for
+    decided_on: tuple[str, ...]  # the means over data sets that decide the family
 
     @property
     def text(self) -> str:
         """What the method's gain is over, for tables and figures."""
         if self.reference == SLOPE:
             return SLOPE
+        if self.kind == "links":
+            return f"stage {self.stage} over {self.reference}"
         return f"{'against' if self.kind == 'non-inferiority' else 'over'} {self.reference}"
 
 
 def present_families(suite: Suite) -> tuple[Family, ...]:
-    """Return the plan's families with only the methods that the suite has, and no family without any."""
+    """Return the plan's families with only the methods that the suite has, and no family without any.
+
+    Patterns are resolved into the suite's methods, in its order.
+    """
     families = []
     for family in suite.analysis.families:
-        references = tuple(name for name in family.references if name in suite.methods)
-        if family.method in suite.methods and (references or family.kind == "trend"):
-            families.append(Family(family.name, family.kind, family.method, references))
+        references = tuple(
+            name
+            for pattern in family.references
+            for name in (fnmatch.filter(suite.methods, pattern) if "*" in pattern else (pattern,))
+            if name in suite.methods
+        )
+        if family.method in suite.methods and (references or not family.references):
+            families.append(replace(family, references=references))
     return tuple(families)
+
+
+def deciding_means(suite: Suite, family: Family) -> tuple[str, ...]:
+    """Return the means over data sets that decide a family; empty where the suite has no such data set."""
+    known = means(suite)
+    if family.over == "all":
+        return (MACRO,)
+    if family.over == "each modality":
+        return tuple(name for name in known if name != MACRO)
+    return (macro_of(family.over),) if macro_of(family.over) in known else ()
 
 
 def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison, ...]:
@@ -58,11 +83,8 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
     found = [
         comparison
         for family in present_families(suite)
-        for comparison in (
-            _trend(family, stages[family.method])
-            if family.kind == "trend"
-            else _pairs(suite.analysis, family, predictions)
-        )
+        if deciding_means(suite, family)
+        for comparison in _of_family(suite, family, predictions)
     ]
     planned = {(comparison.method, comparison.reference) for comparison in found}
     for reference in (BAR, BASELINE):
@@ -71,7 +93,7 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
             if method != reference and (method, reference) not in planned and not mirrored:
                 contrast = gain(method, stages[method], reference, stages[reference])
                 found.append(
-                    Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0)
+                    Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0, ())
                 )
     return tuple(found)
 
@@ -83,33 +105,29 @@ def chain_method(suite: Suite) -> str | None:
     return next(iter([*trends, *(family.method for family in families)]), None)
 
 
-def _pairs(plan: AnalysisPlan, family: Family, predictions: SuitePredictions) -> list[Comparison]:
-    stages = predictions.stages
-    stage = stages[family.method]
-    null = -plan.margin_pp / 100 if family.kind == "non-inferiority" else 0.0
+def _of_family(suite: Suite, family: Family, predictions: SuitePredictions) -> list[Comparison]:
+    stages, method = predictions.stages, family.method
+    last = stages[method]
+    null = -suite.analysis.margin_pp / 100 if family.kind == "non-inferiority" else 0.0
+    # Stage, reference and contrast; a contrast is empty where the method lacks the stages.
+    contrasts: list[tuple[int, str, Contrast]]
+    if family.kind == "trend":
+        contrasts = [
+            (last, SLOPE, slope(method, last) if last > 1 else ()),
+            (last, f"{OWN_STAGE} 1", gain(method, last, method, 1) if last > 1 else ()),
+        ]
+    elif family.kind == "links":
+        contrasts = [
+            (stage, f"{OWN_STAGE} {stage - 1}", gain(method, stage, method, stage - 1))
+            for stage in range(2, last + 1)
+        ]
+    else:
+        contrasts = [
+            (last, reference, gain(method, last, reference, stages[reference]))
+            for reference in family.references
+        ]
+    decided_on = deciding_means(suite, family)
     return [
-        Comparison(
-            family.name,
-            family.kind,
-            family.method,
-            stage,
-            reference,
-            gain(family.method, stage, reference, stages[reference]),
-            null,
-        )
-        for reference in family.references
-    ]
-
-
-def _trend(family: Family, stages: int) -> list[Comparison]:
-    """Return the slope along the stages (points a stage), and the last stage minus the first."""
-    method = family.method
-    enough = stages > 1
-    contrasts = {
-        SLOPE: slope(method, stages) if enough else (),
-        "own stage 1": gain(method, stages, method, 1) if enough else (),
-    }
-    return [
-        Comparison(family.name, "trend", method, stages, reference, contrast, 0.0)
-        for reference, contrast in contrasts.items()
+        Comparison(family.name, family.kind, method, stage, reference, contrast, null, decided_on)
+        for stage, reference, contrast in contrasts
     ]

@@ -87,15 +87,14 @@ def independent(suite: Suite) -> tuple[str, ...]:
 def means(suite: Suite) -> dict[str, tuple[str, ...]]:
     """Return the means over data sets that a suite has, and the independent data sets in each.
 
-    First that over all, then one for each modality where there are several modalities.
+    First that over all, then one for each modality.
     """
     keys = independent(suite)
-    modalities = dict.fromkeys(suite.facts[key].modality for key in keys)
-    found = {MACRO: keys}
-    if len(modalities) > 1:
-        for modality in modalities:
-            found[macro_of(modality)] = tuple(key for key in keys if suite.facts[key].modality == modality)
-    return found
+    of_modality: dict[str, tuple[str, ...]] = {}
+    for key in keys:
+        name = macro_of(suite.facts[key].modality)
+        of_modality[name] = (*of_modality.get(name, ()), key)
+    return {MACRO: keys, **of_modality}
 
 
 def mean_result(keys: Sequence[str], results: Mapping[str, Result]) -> Result:

@@ -27,7 +27,8 @@ from weckd.analysis.gains import few_seeds, is_phantom
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.analysis.tables.files import MISSING, Table, gain_text, write_table_files
+from weckd.analysis.tables.cells import Bold, Cell, Gain
+from weckd.analysis.tables.files import Table, TableFile, write_table_file
 from weckd.config import Suite
 from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
 
@@ -62,7 +63,7 @@ def write_specification(suite: Suite, predictions: Path, out: Path) -> None:
     loaded = load_predictions(suite, predictions)
     found = specifications(suite, loaded)
     frame = specification_frame(suite, found)
-    write_table_files(out / "tables", "readings", frame, [_table(suite, loaded, found)])
+    write_table_file(out / "tables", TableFile("readings", frame, [_table(suite, loaded, found)]))
     with styled():
         figure = specification_figure(suite, found)
     save(figure, out / "figures", "specification")
@@ -189,11 +190,11 @@ def _choices(axis: Any, shown: Sequence[Specification], options: Sequence[tuple[
 
 
 def _table(suite: Suite, predictions: SuitePredictions, found: Sequence[Specification]) -> Table:
-    rows = [
+    rows: list[list[Cell]] = [
         [
-            f"**{item.method}**" if item.reading == REFERENCE else item.method,
-            gain_text(*_numbers(suite, item.over_single)) if item.over_single.study else MISSING,
-            gain_text(*_numbers(suite, item.over_pooled)) if item.over_pooled.study else MISSING,
+            Bold(item.method) if item.reading == REFERENCE else item.method,
+            Gain(*_numbers(suite, item.over_single)),
+            Gain(*_numbers(suite, item.over_pooled)),
             item.pooled,
         ]
         for item in sorted_readings(suite, found)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from weckd.analysis.figures.style import save, styled
-from weckd.analysis.tables.files import csv_text, write_table_files
+from weckd.analysis.tables.files import TableFile, csv_text, write_table_file
 from weckd.audit.across import copied_elsewhere, overlaps, pairs_across
 from weckd.audit.curve import threshold_figure
 from weckd.audit.findings import find, listed_pairs
@@ -55,14 +55,13 @@ def write_audit(
     found = [find(a, recorded.get(a.key), copied_elsewhere(a.key, across)) for a in sets]
     shared = overlaps(sets, across)
     phantom = any(audited.phantom for audited in sets)
-    write_table_files(
-        out, "audit", pd.DataFrame([asdict(item) for item in found]), audit_tables(sets, found, threshold)
-    )
+    found_frame = pd.DataFrame([asdict(item) for item in found])
+    write_table_file(out, TableFile("audit", found_frame, audit_tables(sets, found, threshold)))
     shared_frame = pd.DataFrame(
         [{**asdict(item), "verdict": item.verdict} for item in shared],
         columns=["dataset", "other", "images", "copied", "declared", "verdict"],
     )
-    write_table_files(out, "across", shared_frame, across_tables(shared, threshold, phantom))
+    write_table_file(out, TableFile("across", shared_frame, across_tables(shared, threshold, phantom)))
     write_text(out / "pairs.csv", csv_text(pd.concat([pd.DataFrame(listed_pairs(a)) for a in sets])))
     write_text(out / "across-pairs.csv", csv_text(across))
     write_text(out / "clusters.csv", csv_text(pd.concat([a.clusters.assign(dataset=a.key) for a in sets])))

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from weckd.analysis.captions import dataset_text, run_note, title
-from weckd.analysis.comparisons import chain_method
+from weckd.analysis.comparisons import OWN_STAGE, chain_method
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.gains import few_seeds
@@ -15,7 +15,7 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
 
-OWN_START = "own stage 1"
+OWN_START = f"{OWN_STAGE} 1"
 
 
 def chain_figure(suite: Suite, predictions: SuitePredictions) -> Figure:

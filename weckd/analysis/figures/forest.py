@@ -23,7 +23,9 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
     shown = [
         gain
         for gain in gains
-        if gain.comparison.family is not None and gain.comparison.kind != "trend" and gain.metric == primary
+        if gain.comparison.kind in ("superiority", "non-inferiority")
+        and gain.comparison.decided_on == (MACRO,)
+        and gain.metric == primary
     ]
     panels = tuple(dict.fromkeys(gain.comparison for gain in shown))
     columns = min(COLUMNS, max(1, len(panels)))

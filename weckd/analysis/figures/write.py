@@ -5,25 +5,25 @@ from pathlib import Path
 from weckd.analysis.figures.chain import chain_figure
 from weckd.analysis.figures.forest import forest_figure
 from weckd.analysis.figures.style import save, styled
-from weckd.analysis.gains import evaluate_gains
+from weckd.analysis.gains import planned_gains
 from weckd.analysis.predictions import load_predictions
 from weckd.config import Suite
 
 
-def write_figures(suite: Suite, predictions: Path, out: Path) -> None:
+def write_figures(suite: Suite, run: Path, out: Path) -> None:
     """Write `forest` and `chain` as .svg and .png into the folder `out`.
 
     Args:
         suite: the run; its plan says which gains are drawn.
-        predictions: folder with `<dataset>/seed<k>.parquet`.
+        run: folder with predictions/.
         out: folder for the figures.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is drawn as missing instead.
     """
-    loaded = load_predictions(suite, predictions)
+    loaded = load_predictions(suite, run / "predictions")
     with styled():
-        forest = forest_figure(suite, evaluate_gains(suite, loaded))
+        forest = forest_figure(suite, planned_gains(suite, loaded))
         chain = chain_figure(suite, loaded)
     save(forest, out, "forest")
     save(chain, out, "chain")

@@ -10,7 +10,8 @@ import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
 from weckd.analysis.captions import closing, joined, phantom_sentence, tuning_images
-from weckd.analysis.tables.files import MISSING, Table, write_table_files
+from weckd.analysis.tables.cells import MISSING, Cell, Name
+from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
 
 PER_METHOD = (
@@ -26,17 +27,16 @@ PER_METHOD = (
 )
 
 
-def write_budgets(suite: Suite, manifests: Path, out: Path) -> None:
-    """Write `budgets` as .csv, .md and .tex into the folder `out`, a row a data set and method; one table a block.
+def budgets_table(suite: Suite, manifests: Path) -> TableFile:
+    """Return a row a data set and method; one table a block.
 
     Args:
         suite: the run.
         manifests: folder with `<dataset>/<batch>.json`, see `weckd.training.job`.
-        out: folder for the table.
     """
     frame = budgets_frame(suite, manifests)
     tables = [_table(suite, frame, block, methods) for block, methods in method_blocks(suite).items()]
-    write_table_files(out, "budgets", frame, tables)
+    return TableFile("budgets", frame, tables)
 
 
 def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
@@ -95,11 +95,11 @@ def _table(suite: Suite, frame: pd.DataFrame, block: Block, methods: Sequence[st
         "labels": "labels",
         "tuning trials": "tuning_trials",
     }
-    rows = []
+    rows: list[list[Cell]] = []
     for method in methods:
         own = frame[frame["method"] == method]
         diverged = MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}"
-        rows.append([method, *(_span(own[key]) for key in spans.values()), diverged])
+        rows.append([Name(method), *(_span(own[key]) for key in spans.values()), diverged])
     caption = joined(
         phantom_sentence(suite),
         f"Suite {suite.run}. Per data set and seed: trained networks, optimiser steps "

@@ -1,6 +1,5 @@
-"""Numbers and frames as text: CSV, Markdown and LaTeX, byte for byte the same for the same values."""
+"""Tables as files: CSV, Markdown and LaTeX, byte for byte the same for the same values."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from weckd.analysis.tables.layout import AS_IT_IS, Layout, printed
 from weckd.files import write_text
 
-MISSING = "missing"
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
 
 
 @dataclass(frozen=True)
 class Table:
-    """A frame of text cells with its title and caption; `label` names it in LaTeX."""
+    """A frame of cells (see `cells`) with its title and caption; `label` names it in LaTeX and in a layout."""
 
     title: str
     caption: str
@@ -25,11 +24,20 @@ class Table:
     cells: pd.DataFrame
 
 
-def write_table_files(folder: Path, name: str, frame: pd.DataFrame, tables: Sequence[Table]) -> None:
-    """Write `name`.csv from the frame, `name`.md and `name`.tex from the tables."""
-    write_text(folder / f"{name}.csv", csv_text(frame))
-    write_text(folder / f"{name}.md", "\n".join(markdown(table) for table in tables))
-    write_text(folder / f"{name}.tex", "\n".join(latex(table) for table in tables))
+@dataclass(frozen=True)
+class TableFile:
+    """What is written under one name: a frame for machines and the tables made of it for people."""
+
+    name: str
+    frame: pd.DataFrame
+    tables: Sequence[Table]
+
+
+def write_table_file(folder: Path, file: TableFile, layout: Layout = AS_IT_IS) -> None:
+    """Write the frame as `name`.csv, and the tables as `name`.md and `name`.tex as the layout says."""
+    write_text(folder / f"{file.name}.csv", csv_text(file.frame))
+    write_text(folder / f"{file.name}.md", "\n".join(markdown(table, layout) for table in file.tables))
+    write_text(folder / f"{file.name}.tex", "\n".join(latex(table, layout) for table in file.tables))
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -37,60 +45,30 @@ def csv_text(frame: pd.DataFrame) -> str:
     return str(frame.to_csv(index=False, float_format=CSV_FLOAT, lineterminator="\n"))
 
 
-def markdown(table: Table) -> str:
+def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
     """Return the title, the caption and a pipe table, as Markdown."""
+    cells = printed(table.cells, table.label, layout)
     body = tabulate(
-        table.cells.to_numpy().tolist(),
-        headers=list(table.cells.columns),
-        tablefmt="pipe",
-        disable_numparse=True,
+        cells.to_numpy().tolist(), headers=list(cells.columns), tablefmt="pipe", disable_numparse=True
     )
     return f"### {table.title}\n\n{table.caption}\n\n{body}\n"
 
 
-def latex(table: Table) -> str:
+def latex(table: Table, layout: Layout = AS_IT_IS) -> str:
     """Return a booktabs table (needs the package booktabs), with every special character escaped."""
-    style = table.cells.style.hide(axis="index").format(_escaped_cell).format_index(_escaped, axis=1)
-    columns = len(table.cells.columns)
+    cells = printed(table.cells, table.label, layout)
+    style = cells.style.hide(axis="index").format(_escaped_cell).format_index(_escaped, axis=1)
     return str(
         style.to_latex(
             hrules=True,
             position="tbp",
             position_float="centering",
             environment="table*",
-            column_format="l" + "r" * (columns - 1),
+            column_format="l" + "r" * (len(cells.columns) - 1),
             caption=_escaped(f"{table.title}. {table.caption}"),
             label=f"tab:{table.label}",
         )
     )
-
-
-def signed(points: float) -> str:
-    """Return points with a sign and one decimal, never -0.0."""
-    return f"{points:+z.1f}"
-
-
-def gain_text(points: float, low: float, high: float) -> str:
-    """Return "+4.2 [+1.0, +7.4]", without the interval where there is none."""
-    if math.isnan(points):
-        return MISSING
-    if math.isnan(low):
-        return signed(points)
-    return f"{signed(points)} [{signed(low)}, {signed(high)}]"
-
-
-def mean_text(percent: float, half_width: float) -> str:
-    """Return "54.2 ± 6.1", without the half-width where there is none."""
-    if math.isnan(percent):
-        return MISSING
-    return f"{percent:.1f}" if math.isnan(half_width) else f"{percent:.1f} ± {half_width:.1f}"
-
-
-def p_text(p: float) -> str:
-    """Return p to three decimals without the leading zero, "<.001" below that, "-" where not defined."""
-    if math.isnan(p):
-        return "-"
-    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
 def _escaped_cell(text: object) -> str:
@@ -99,8 +77,8 @@ def _escaped_cell(text: object) -> str:
 
 
 def _escaped(text: object) -> str:
-    """Return text with LaTeX's special characters escaped and Markdown's bold marks left out."""
+    """Return text with LaTeX's special characters escaped and Markdown's bold as LaTeX's."""
     special: dict[str, str | int | None] = {character: f"\\{character}" for character in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {"<": r"\textless{}", ">": r"\textgreater{}"}
-    return str(text).replace("**", "").translate(str.maketrans(special))
+    return re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", str(text).translate(str.maketrans(special)))

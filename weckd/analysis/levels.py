@@ -1,21 +1,22 @@
-"""Accuracy of every method's stages: means over seeds with their two-way intervals."""
+"""How good every method's stages are on every metric: means over seeds with their two-way intervals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from weckd.analysis.contrasts import MACRO, Result, evaluate_all, independent, own, sizes
+from weckd.analysis.contrasts import Result, evaluate_all, means, own, sizes
 from weckd.analysis.gains import few_seeds, is_phantom
 from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
 from weckd.config import Suite
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """One method's stage on one data set (or their mean) and one metric."""
+class Level:
+    """One method's stage on one data set, or a mean over data sets, and one metric."""
 
     dataset: str
     method: str
@@ -35,10 +36,10 @@ class Floor:
     smallest_n: int  # test images of the smallest class
 
 
-def evaluate_accuracies(suite: Suite, predictions: SuitePredictions) -> tuple[Accuracy, ...]:
+def evaluate_levels(suite: Suite, predictions: SuitePredictions) -> tuple[Level, ...]:
     """Return every method's stages on every data set, their mean, and every metric."""
     return tuple(
-        Accuracy(dataset, method, stage, stage == predictions.stages[method], metric, result)
+        Level(dataset, method, stage, stage == predictions.stages[method], metric, result)
         for metric in suite.analysis.metrics
         for method in suite.methods
         for stage in range(1, predictions.stages[method] + 1)
@@ -47,41 +48,41 @@ def evaluate_accuracies(suite: Suite, predictions: SuitePredictions) -> tuple[Ac
 
 
 def floors(suite: Suite, predictions: SuitePredictions) -> dict[str, Floor]:
-    """Return the floor of every data set whose test set is known, and the mean of the independent ones."""
+    """Return the floor of every data set whose test set is known, and of the means over data sets."""
     known = {
         key: _floor(data, suite.facts[key].classes)
         for key, data in predictions.datasets.items()
         if data.n_images
     }
-    counted = [known[key] for key in independent(suite) if key in known]
-    if not counted or len(counted) < len(independent(suite)):
-        return known
-    smallest = min(counted, key=lambda floor: floor.smallest_n)
-    mean = Floor(
-        majority=float(np.mean([floor.majority for floor in counted])),
-        chance=float(np.mean([floor.chance for floor in counted])),
-        smallest_class=smallest.smallest_class,
-        smallest_n=smallest.smallest_n,
-    )
-    return {**known, MACRO: mean}
+    return {**known, **_mean_floors(suite, known)}
 
 
-def accuracy_frame(
-    suite: Suite, predictions: SuitePredictions, accuracies: Iterable[Accuracy]
-) -> pd.DataFrame:
-    """Return the long frame of `accuracy.csv`: percent and percentage points, NaN where not defined."""
+def _mean_floors(suite: Suite, known: Mapping[str, Floor]) -> dict[str, Floor]:
+    found = {}
+    for name, keys in means(suite).items():
+        counted = [known[key] for key in keys if key in known]
+        if counted and len(counted) == len(keys):
+            smallest = min(counted, key=lambda floor: floor.smallest_n)
+            found[name] = Floor(
+                majority=float(np.mean([floor.majority for floor in counted])),
+                chance=float(np.mean([floor.chance for floor in counted])),
+                smallest_class=smallest.smallest_class,
+                smallest_n=smallest.smallest_n,
+            )
+    return found
+
+
+def levels_frame(suite: Suite, predictions: SuitePredictions, levels: Iterable[Level]) -> pd.DataFrame:
+    """Return the long frame of a CSV: numbers in the unit of their row, NaN where not defined."""
     known_floors, known_sizes = floors(suite, predictions), sizes(suite, predictions.datasets)
     return pd.DataFrame(
-        [
-            _row(suite, accuracy, known_floors.get(accuracy.dataset), known_sizes[accuracy.dataset])
-            for accuracy in accuracies
-        ]
+        [_row(suite, level, known_floors.get(level.dataset), known_sizes[level.dataset]) for level in levels]
     )
 
 
-def interval_half_width(suite: Suite, accuracy: Accuracy) -> float:
+def interval_half_width(suite: Suite, level: Level) -> float:
     """Return the half-width of the two-way interval as a fraction; NaN where there is none."""
-    study = accuracy.result.study
+    study = level.result.study
     if study is None or few_seeds(suite):
         return float("nan")
     return half_width(study, 1 - suite.analysis.alpha)
@@ -97,35 +98,34 @@ def _floor(data: DatasetPredictions, classes: tuple[str, ...]) -> Floor:
     )
 
 
-def _row(
-    suite: Suite, accuracy: Accuracy, floor: Floor | None, size: tuple[int, int] | None
-) -> dict[str, object]:
-    study = accuracy.result.study
-    nothing = float("nan")
-    mean = nothing if study is None else 100 * study.estimate
-    half = 100 * interval_half_width(suite, accuracy)
+def _row(suite: Suite, level: Level, floor: Floor | None, size: tuple[int, int] | None) -> dict[str, object]:
+    study = level.result.study
+    nothing, metric = float("nan"), METRICS[level.metric]
+    mean = nothing if study is None else metric.scale * study.estimate
+    half = metric.scale * interval_half_width(suite, level)
     return {
         "suite": suite.run,
-        "phantom": is_phantom(suite, accuracy.dataset),
-        "dataset": accuracy.dataset,
-        "method": accuracy.method,
-        "stage": accuracy.stage,
-        "final": accuracy.final,
-        "metric": accuracy.metric,
+        "phantom": is_phantom(suite, level.dataset),
+        "dataset": level.dataset,
+        "method": level.method,
+        "stage": level.stage,
+        "final": level.final,
+        "metric": level.metric,
         "k": len(suite.seeds),
         "n_images": size[0] if size else pd.NA,
         "n_groups": size[1] if size else pd.NA,
-        "mean_pct": mean,
-        "half_width_pp": half,
+        "unit": metric.unit,
+        "mean": mean,
+        "half_width": half,
         "ci_low": mean - half,
         "ci_high": mean + half,
-        "se": nothing if study is None else 100 * study.se,
+        "se": nothing if study is None else metric.scale * study.se,
         "df": nothing if study is None else study.df,
         "seed_share": nothing if study is None else study.seed_share,
         "majority_pct": 100 * floor.majority if floor else nothing,
         "chance_pct": 100 * floor.chance if floor else nothing,
         "smallest_class": floor.smallest_class if floor else "",
         "smallest_class_n": floor.smallest_n if floor else pd.NA,
-        "missing": "; ".join(accuracy.result.missing),
+        "missing": "; ".join(level.result.missing),
         "plan_hash": suite.plan_hash,
     }

@@ -1,0 +1,98 @@
+"""Labels, order, columns and digits of printed tables, from a file such as config/tables.yaml."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import yaml
+
+from weckd.analysis.tables.cells import Wording, cell_key, cell_text
+from weckd.errors import UserError
+
+_NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "digits": {"type": "integer", "minimum": 0, "maximum": 6},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "tables": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"columns": _NAMES, "rows": _NAMES},
+            },
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which columns and rows of one table are printed, in which order; empty: all of them as they come."""
+
+    columns: tuple[str, ...] = ()  # by their headers
+    rows: tuple[str, ...] = ()  # by their first cells: keys of methods or data sets, or plain text
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How all tables of a run are printed; the CSV files are not touched by it."""
+
+    wording: Wording = field(default_factory=Wording)
+    tables: Mapping[str, Selection] = field(default_factory=dict)  # by a table's label
+    source: str = "layout"  # for messages
+
+
+AS_IT_IS = Layout()
+
+
+def read_layout(file: Path) -> Layout:
+    """Read a layout.
+
+    Raises:
+        UserError: the file cannot be read, or has a key or value that a layout cannot have.
+    """
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise UserError(f"{file}: not a readable layout of tables ({problem})") from problem
+    problems = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(values))
+    if problems:
+        lines = [f"  {'.'.join(map(str, p.path)) or 'top level'}: {p.message}" for p in problems]
+        raise UserError(f"{file}: not a valid layout of tables\n" + "\n".join(lines))
+    selections = {
+        label: Selection(tuple(table.get("columns", ())), tuple(table.get("rows", ())))
+        for label, table in values.get("tables", {}).items()
+    }
+    wording = Wording(values.get("digits", Wording.digits), values.get("labels", {}))
+    return Layout(wording, selections, str(file))
+
+
+def printed(cells: pd.DataFrame, label: str, layout: Layout) -> pd.DataFrame:
+    """Return a table's cells as text, with the columns and rows that the layout selects.
+
+    Raises:
+        UserError: the layout names a column or row that the table lacks.
+    """
+    selection = layout.tables.get(label, Selection())
+    keys = [cell_key(cell) for cell in cells.iloc[:, 0]] if len(cells.columns) else []
+    columns = _places(layout, f"tables.{label}.columns", selection.columns, list(cells.columns))
+    rows = _places(layout, f"tables.{label}.rows", selection.rows, keys)
+    chosen = cells.iloc[rows, columns]
+    texts = [[cell_text(cell, layout.wording) for cell in row] for row in chosen.itertuples(index=False)]
+    return pd.DataFrame(texts, columns=[layout.wording.label(name) for name in chosen.columns], dtype=object)
+
+
+def _places(layout: Layout, where: str, wanted: tuple[str, ...], known: list[str]) -> list[int]:
+    """Return the places of the wanted names, in their order; a name that stands for several rows takes all."""
+    if not wanted:
+        return list(range(len(known)))
+    for name in wanted:
+        if name not in known:
+            raise UserError(f"{layout.source}: {where}: {name!r} is not there; there: {', '.join(known)}")
+    return [place for name in wanted for place, key in enumerate(known) if key == name]
