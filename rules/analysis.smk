@@ -1,12 +1,15 @@
 # From predictions alone to tables and figures.
 
 PREDICTIONS = run_files("predictions/{dataset}/seed{seed}.parquet", SUITE)
+# Predictions made elsewhere, which `weckd import-predictions` puts there.
+IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
 
 
 rule tables:
     input:
         suite=f"{RUN}/suite.json",
         predictions=PREDICTIONS,
+        imported=IMPORTED,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
         layout=f"{workflow.basedir}/config/tables.yaml",
@@ -27,6 +30,7 @@ rule figures:
     input:
         suite=f"{RUN}/suite.json",
         predictions=PREDICTIONS,
+        imported=IMPORTED,
     output:
         report(
             expand(

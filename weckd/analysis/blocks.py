@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from weckd.analysis.imported import IMPORTED
 from weckd.config import Suite
 
 PANEL = "panel"
@@ -46,6 +47,13 @@ BLOCKS = (
         ("bar", "check", "floor"),
         "A block apart: bars learn from all labels of the training part, full-converged also for more steps than the "
         "equal budget; checks and floors show what is reached without a link between image and label.",
+    ),
+    Block(
+        "made elsewhere",
+        "-imported",
+        (IMPORTED,),
+        "A block apart: made elsewhere and imported; splits and test images were checked, the methods' labels, "
+        "budget and tuning are not known to this suite. Not in the plan, so exploratory.",
     ),
 )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from weckd.analysis.contrasts import MACRO, Contrast, gain, macro_of, means, slope
+from weckd.analysis.imported import IMPORTED
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Family, Suite
 
@@ -77,7 +78,8 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
     """Return the comparisons of the plan's families, then the exploratory ones.
 
     Exploratory is every method of the suite against the supervised bar and against the baseline (the bar
-    against the baseline is the mirror of a row that is there), unless the plan holds the pair.
+    against the baseline is the mirror of a row that is there), unless the plan holds the pair; and every imported
+    method against the chain.
     """
     stages = predictions.stages
     found = [
@@ -87,10 +89,17 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
         for comparison in _of_family(suite, family, predictions)
     ]
     planned = {(comparison.method, comparison.reference) for comparison in found}
-    for reference in (BAR, BASELINE):
+    chain = chain_method(suite)
+    for reference in dict.fromkeys((BAR, BASELINE, *([chain] if chain else []))):
         for method in suite.methods if reference in suite.methods else ():
             mirrored = method == BAR and reference == BASELINE
-            if method != reference and (method, reference) not in planned and not mirrored:
+            against_chain = reference == chain and suite.roles[method] != IMPORTED
+            if (
+                method != reference
+                and (method, reference) not in planned
+                and not mirrored
+                and not against_chain
+            ):
                 contrast = gain(method, stages[method], reference, stages[reference])
                 found.append(
                     Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0, ())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from weckd.analysis.contrasts import sizes
 from weckd.analysis.gains import Gain, evaluate_gains
+from weckd.analysis.imported import imported_files, with_imported
 from weckd.analysis.levels import Level, evaluate_levels
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite
@@ -26,17 +27,27 @@ class Evaluation:
         return tuple(gain for gain in self.gains if gain.comparison.family and gain.metric == primary)
 
 
-def evaluate_suite(suite: Suite, run: Path) -> Evaluation:
-    """Evaluate the predictions `run/predictions/<dataset>/seed<k>.parquet`.
+def load_run(suite: Suite, run: Path) -> tuple[Suite, SuitePredictions]:
+    """Return a run's saved predictions, and its suite with the methods whose predictions were made elsewhere.
+
+    Args:
+        suite: the run's settings.
+        run: folder with predictions/<dataset>/seed<k>.parquet, and imported/<method>.parquet where there are any.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is kept and named instead.
     """
-    predictions = load_predictions(suite, run / "predictions")
+    whole = with_imported(suite, run)
+    return whole, load_predictions(whole, run / "predictions", imported_files(run))
+
+
+def evaluate_suite(suite: Suite, run: Path) -> Evaluation:
+    """Evaluate a run's saved predictions, see `load_run`."""
+    whole, predictions = load_run(suite, run)
     return Evaluation(
-        suite,
+        whole,
         predictions,
-        evaluate_gains(suite, predictions),
-        evaluate_levels(suite, predictions),
-        sizes(suite, predictions.datasets),
+        evaluate_gains(whole, predictions),
+        evaluate_levels(whole, predictions),
+        sizes(whole, predictions.datasets),
     )

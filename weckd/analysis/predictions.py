@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from weckd.analysis.imported import imported_cell
 from weckd.analysis.metrics.scored import Predicted, Scored, Validation
 from weckd.config import Suite
 from weckd.errors import UserError
@@ -98,16 +99,23 @@ class SuitePredictions:
     stages: Mapping[str, int]  # method -> its last stage in any file (1 where no file has the method)
 
 
-def load_predictions(suite: Suite, folder: Path) -> SuitePredictions:
+def load_predictions(
+    suite: Suite, folder: Path, imported: Mapping[str, Path] | None = None
+) -> SuitePredictions:
     """Read `folder/<dataset>/seed<k>.parquet` for every cell of the suite.
 
     What is missing (a file, a method, a stage, a diverged fit) is kept and named, never dropped.
+
+    Args:
+        suite: the run, with the imported methods among its own.
+        folder: of predictions.
+        imported: files of predictions made elsewhere, by method.
 
     Raises:
         UserError: a file is unreadable or inconsistent (columns, path, duplicated rows, probabilities,
             unknown method), or the test images, groups or labels differ between seeds or methods.
     """
-    datasets = {key: _load_dataset(suite, folder, key) for key in suite.datasets}
+    datasets = {key: _load_dataset(suite, folder, key, imported or {}) for key in suite.datasets}
     stages = {
         method: max(
             (stage for data in datasets.values() for name, stage in data.probabilities if name == method),
@@ -126,7 +134,7 @@ class _TestSet:
     y: NDArray[np.int64]
 
 
-def _load_dataset(suite: Suite, folder: Path, key: str) -> DatasetPredictions:
+def _load_dataset(suite: Suite, folder: Path, key: str, imported: Mapping[str, Path]) -> DatasetPredictions:
     classes = suite.facts[key].classes
     test_set: _TestSet | None = None
     found: dict[Cell, NDArray[np.float32]] = {}
@@ -138,6 +146,9 @@ def _load_dataset(suite: Suite, folder: Path, key: str) -> DatasetPredictions:
             absent_seeds.append(seed)
             continue
         read = _read(file, suite, key, seed)
+        groups = read.drop_duplicates("image_id").set_index("image_id")["group_id"]
+        more = [imported_cell(made, key, seed, len(classes), groups) for made in imported.values()]
+        read = _sorted(pd.concat([read, *more])) if more else read
         columns = [f"p_{position}" for position in range(len(classes))]
         validation |= _validation(read[read["split"] == "validation"], seed, columns)
         frame = read[read["split"] == "test"]
@@ -236,6 +247,10 @@ def _read(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFrame:
             f"{REMEDY}"
         )
     _check_probabilities(file, frame, columns[len(KEYS) :])
+    return _sorted(frame)
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["method", "stage", "image_id"], kind="stable", ignore_index=True)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from weckd.cli.arguments import Commands
 
+SELECTIONS = ("none", "validation", "test")
+
 
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
@@ -25,12 +27,41 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
     parser.set_defaults(run=_specification)
 
+    parser = commands.add_parser(
+        "import-predictions",
+        help="let a method whose predictions were made elsewhere join every table",
+        description="Checks long predictions (columns dataset, seed, split, image_id, y, p_0, p_1, ..) against the "
+        "splits of a run, in results/<suite>/splits, and keeps them in results/<suite>/imported. "
+        "Then `snakemake --cores all` makes the tables again, with that method in them.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help=".csv or .parquet")
+    parser.add_argument(
+        "--run", type=Path, required=True, dest="folder", help="folder of the run, results/<suite>"
+    )
+    parser.add_argument("--name", required=True, help="what the method is called in tables")
+    parser.add_argument(
+        "--selection",
+        choices=SELECTIONS,
+        required=True,
+        help="the images on which a model or its settings were chosen; test is refused",
+    )
+    parser.set_defaults(run=_import_predictions)
+
 
 def _run_and_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, required=True, dest="folder", help="folder of the run, results/<suite>"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+
+
+def _import_predictions(options: argparse.Namespace) -> None:
+    from weckd.analysis.imported import import_predictions
+    from weckd.config import load_suite
+
+    suite = load_suite(options.folder / "suite.json")
+    out = import_predictions(suite, options.folder, options.file, options.name, options.selection)
+    print(f"{out}: {options.name} fits the splits; run snakemake again, and it joins the tables")
 
 
 def _tables(options: argparse.Namespace) -> None:

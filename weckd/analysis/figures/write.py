@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from weckd.analysis.evaluation import load_run
 from weckd.analysis.figures.chain import chain_figure
 from weckd.analysis.figures.forest import forest_figure
 from weckd.analysis.figures.style import save, styled
 from weckd.analysis.gains import planned_gains
-from weckd.analysis.predictions import load_predictions
 from weckd.config import Suite
 
 
@@ -21,7 +21,7 @@ def write_figures(suite: Suite, run: Path, out: Path) -> None:
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is drawn as missing instead.
     """
-    loaded = load_predictions(suite, run / "predictions")
+    suite, loaded = load_run(suite, run)
     with styled():
         forest = forest_figure(suite, planned_gains(suite, loaded))
         chain = chain_figure(suite, loaded)

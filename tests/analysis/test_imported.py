@@ -1,0 +1,163 @@
+"""Predictions made elsewhere: what is refused, and what stands in the tables afterwards."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
+
+from weckd.analysis.evaluation import evaluate_suite
+from weckd.analysis.imported import import_predictions
+from weckd.cli import main
+from weckd.config import suite_json
+from weckd.errors import UserError
+
+DATASETS = ("toy_three", "toy_two")
+SKILL = {"weckd": (0.5, 0.65, 0.75), "single": (0.5,), "full-converged": (0.9,)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two data sets whose splits hold the test images of its predictions; tests only add methods."""
+    folder = tmp_path_factory.mktemp("run")
+    write_text(folder / "suite.json", suite_json(suite()))
+    for dataset in DATASETS:
+        for seed in SEEDS:
+            frame = toy_frame(dataset, seed, SKILL)
+            write_cell(folder / "predictions", frame)
+            images = frame.drop_duplicates("image_id")
+            names = suite().facts[dataset].classes
+            split = pd.DataFrame(
+                {
+                    "image_id": [*images["image_id"], "held", "learnt"],
+                    "group_id": [*images["group_id"], "other", "more"],
+                    "class": [names[y] for y in [*images["y"], 0, 0]],
+                    "y": [*images["y"], 0, 0],
+                    "part": ["test"] * len(images) + ["validation", "D1"],
+                    "draws": "",
+                }
+            )
+            file = folder / "splits" / dataset / f"seed{seed}.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            split.to_csv(file, index=False)
+    return folder
+
+
+def suite():
+    return toy_suite(datasets=DATASETS, methods=tuple(SKILL))
+
+
+def made_elsewhere(datasets=DATASETS):
+    """The predictions of `single`, as somebody else would hand them in."""
+    frames = []
+    for dataset in datasets:
+        for seed in SEEDS:
+            frame = toy_frame(dataset, seed, SKILL)
+            frames.append(frame[frame["method"] == "single"])
+    whole = pd.concat(frames, ignore_index=True)
+    return whole.reindex(columns=["dataset", "seed", "split", "image_id", "y", "p_0", "p_1", "p_2"])
+
+
+def imported(run, tmp_path, frame, name="mine", selection="none"):
+    file = tmp_path / "mine.csv"
+    frame.to_csv(file, index=False)
+    return import_predictions(suite(), run, file, name, selection)
+
+
+def test_it_joins_every_table_without_training(run, tmp_path):
+    shuffled = made_elsewhere().sample(frac=1, random_state=1)
+    out = imported(run, tmp_path, shuffled)
+    assert out == run / "imported" / "mine.parquet"
+    evaluation = evaluate_suite(suite(), run)
+    assert evaluation.suite.methods == (*SKILL, "mine")
+    assert evaluation.suite.plan_hash == suite().plan_hash
+    levels = {
+        (x.method, x.dataset): x.result.study for x in evaluation.levels if x.final and x.metric == "accuracy"
+    }
+    for dataset in (*DATASETS, "macro"):
+        assert levels[("mine", dataset)] == levels[("single", dataset)]
+    rows = [gain for gain in evaluation.gains if gain.comparison.method == "mine"]
+    assert {gain.comparison.reference for gain in rows} == {"full-converged", "single", "weckd"}
+    assert {gain.family for gain in rows} == {"exploratory"}
+    same = [g for g in rows if g.comparison.reference == "single" and g.dataset == "macro"]
+    assert {gain.verdict for gain in same} == {"identical"}
+
+
+def test_a_data_set_that_is_not_there_is_missing_by_name(run, tmp_path):
+    out = imported(run, tmp_path, made_elsewhere(["toy_two"]), "half")
+    evaluation = evaluate_suite(suite(), run)
+    out.unlink()
+    rows = {g.dataset: g.verdict for g in evaluation.gains if g.comparison.method == "half"}
+    assert rows["toy_three"] == "missing: toy_three seeds 1, 2, 3, 4, 5 half"
+    assert not rows["toy_two"].startswith("missing")
+
+
+def test_a_diverged_seed_is_missing_by_name(run, tmp_path):
+    frame = made_elsewhere()
+    frame.loc[(frame["dataset"] == "toy_two") & (frame["seed"] == 2), ["p_0", "p_1"]] = np.nan
+    out = imported(run, tmp_path, frame, "broken")
+    evaluation = evaluate_suite(suite(), run)
+    out.unlink()
+    rows = {g.dataset: g.verdict for g in evaluation.gains if g.comparison.method == "broken"}
+    assert rows["toy_two"] == "missing: toy_two seed 2 broken diverged"
+
+
+def changed(row, column, value):
+    def change(frame):
+        frame[column] = frame[column].astype(object)
+        frame.loc[row, column] = value
+        return frame
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda f: f.drop(columns="y"),
+            "column y is missing; needed: dataset, seed, split, image_id, y, p_0, p_1",
+        ),
+        (lambda f: f.assign(p_7=0.0), "column p_7 is not known; needed: .* p_0 .. p_2"),
+        (changed(0, "dataset", "ear_mars"), "dataset ear_mars is not one of toy_three, toy_two"),
+        (changed(0, "seed", 9), "seed 9 is not one of 1, 2, 3, 4, 5"),
+        (changed(0, "split", "train"), "split train is not one of test, validation"),
+        (changed(0, "image_id", "image0001"), "toy_three, seed 1: test image image0001 stands twice"),
+        (
+            changed(0, "image_id", "learnt"),
+            "toy_three, seed 1: learnt is not a test image of this run's split",
+        ),
+        (lambda f: f.drop(index=0), r"toy_three, seed 1: test image image0000 is missing \(1 of 24 are\)"),
+        (changed(0, "y", 1), "toy_three, seed 1: image image0000 has y 1, in this run's split 0"),
+        (changed(0, "y", "cat"), r"y must be whole numbers and p_0 \.\. numbers"),
+        (
+            lambda f: f[f["seed"] != 4],
+            "toy_three lacks seed 4; a method is compared on all seeds of the suite or not",
+        ),
+        (
+            changed(0, "p_0", 0.5),
+            "toy_three, seed 1: probabilities of image image0000 are not a distribution",
+        ),
+        (
+            changed(0, "p_0", np.nan),
+            "toy_three, seed 1: probabilities of image image0000 are not a distribution",
+        ),
+        (lambda f: f.assign(p_2=f["p_2"].fillna(0.0)), "toy_two, seed 1: 2 classes, but p_2 is not empty"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(run, tmp_path, change, message):
+    before = sorted((run / "imported").glob("*")) if (run / "imported").exists() else []
+    with pytest.raises(UserError, match=message):
+        imported(run, tmp_path, change(made_elsewhere()), "wrong")
+    assert (sorted((run / "imported").glob("*")) if (run / "imported").exists() else []) == before
+
+
+def test_names_and_selection_are_refused(run, tmp_path, capsys):
+    with pytest.raises(UserError, match="'single': the suite has a method of that name; choose another"):
+        imported(run, tmp_path, made_elsewhere(), "single")
+    with pytest.raises(UserError, match="'My method': lower-case letters, digits"):
+        imported(run, tmp_path, made_elsewhere(), "My method")
+    options = ["--run", str(run), "--name", "mine", "--selection", "test"]
+    assert main(["import-predictions", str(tmp_path / "mine.csv"), *options]) == 1
+    assert "models chosen on test images are not comparable" in capsys.readouterr().err
+    assert main(["import-predictions", str(tmp_path / "no.csv"), *options[:-1], "none"]) == 1
+    assert "no.csv: not a readable .csv or .parquet file" in capsys.readouterr().err
