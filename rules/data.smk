@@ -140,8 +140,8 @@ rule audit:
         source=source_digest(
             [
                 "audit/*.py",
-                "analysis/table_files.py",
-                "analysis/style.py",
+                "analysis/tables/*.py",
+                "analysis/figures/style.py",
                 "data/duplicates.py",
                 "data/recorded.py",
             ]

@@ -1,4 +1,5 @@
-# From splits to stored fits and one predictions file a cell; and the search for each method's settings.
+# From splits to stored fits, one predictions file a cell and one file of attention maps a data set; and the search for
+# each method's settings.
 
 
 rule tune_method:
@@ -75,3 +76,34 @@ rule gather:
     shell:
         "weckd gather --seed {wildcards.seed} --manifest {input.manifest:q} --split {input.split:q}"
         " --store {params.store:q} --out {output:q} 2> {log:q}"
+
+
+rule attention:
+    """What the attention maps of the chain's models say of the test images, over all seeds of a data set."""
+    input:
+        suite=f"{RUN}/suite.json",
+        images=rules.prepare.output.images,
+        index=rules.prepare.output.index,
+        facts=rules.prepare.output.facts,
+        splits=expand(
+            f"{RUN}/splits/{{{{dataset}}}}/seed{{seed}}.csv", seed=SUITE.seeds
+        ),
+        manifests=expand(
+            f"{RUN}/manifests/{{{{dataset}}}}/{{batch}}.json", batch=SEEDS_OF_BATCH
+        ),
+    output:
+        f"{RUN}/attention/{{dataset}}.npz",
+    log:
+        f"{RUN}/logs/attention/{{dataset}}.log",
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        prepared=subpath(input.images, parent=True),
+        splits=f"{RUN}/splits/{{dataset}}",
+        store=STORE,
+        source=TRAINING_SOURCE,
+    shell:
+        "exec weckd attention --suite {input.suite:q} --dataset {wildcards.dataset:q}"
+        " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
+        " --manifests {input.manifests:q} --out {output:q} 2> >(exec tee {log:q} >&2)"

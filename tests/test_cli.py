@@ -32,6 +32,9 @@ COMMANDS = [
     "tables",
     "figures",
     "specification",
+    "import-predictions",
+    "attention",
+    "selfcheck",
 ]
 
 

@@ -67,5 +67,5 @@ def test_the_papers_suite_names_networks_and_tags_that_timm_has():
 
 def test_weights_are_fetched_for_what_the_suite_trains_alone():
     assert fetched_weights(resolve_suite(PAPER, {"methods": ["weckd", "single"]})) == ()
-    one = resolve_suite(PAPER, {"methods": ["panel-vgg16_bn-10"], "analysis": {"families": []}})
+    one = resolve_suite(PAPER, {"methods": ["panel-vgg16_bn-10"], "analysis": {"families": [], "claims": []}})
     assert fetched_weights(one) == ("vgg16_bn.tv_in1k",)

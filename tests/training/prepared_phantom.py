@@ -21,7 +21,7 @@ SETTINGS = {
     "training": {"steps": 4, "converged_factor": 3, "batch_size": 8},
     "tuning": {"trials": 2, "seeds": list(TUNING_SEEDS)},
     "tuned": True,
-    "analysis": {"families": []},
+    "analysis": {"families": [], "claims": []},
 }
 
 

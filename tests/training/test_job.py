@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from weckd.methods.catalogue import METHODS, parent_fits, suite_methods
+from weckd.methods.catalogue import METHODS, kept_fits, suite_methods
+from weckd.methods.knobs import with_values
 from weckd.methods.recipe import Fit
 from weckd.suite_file import resolve_suite
 from weckd.training import job, one_fit
@@ -23,7 +24,7 @@ RECORD = {"steps_run": 1, "images": 16, "labels": 4, "loss_first": 1.0, "loss_la
 
 
 def of_methods(methods):
-    suite = resolve_suite(DEMO, {"methods": methods, "analysis": {"families": []}})
+    suite = resolve_suite(DEMO, {"methods": methods, "analysis": {"families": [], "claims": []}})
     return suite, tuple(dict.fromkeys(f for method in suite_methods(suite) for f in method.fits()))
 
 
@@ -52,7 +53,7 @@ def cell(tmp_path, monkeypatch):
         # Told apart by their first digits.
         identities = {fit: f"{numbers.setdefault(fit, len(numbers)):064d}"[::-1] for fit in fits}
         networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
-        kept = parent_fits(suite, suite_methods(suite))
+        kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(suite, data, networks, tmp_path)
         stored = job._train_cell(toy, fits, kept, identities, tmp_path, {}, Progress("toy", 1))
         return fits, asked, stored
@@ -123,10 +124,22 @@ def test_nothing_is_trained_twice(cell):
     assert len(stored) == 6
 
 
-def test_weights_are_kept_of_every_fit_that_others_stand_on_and_of_no_other(cell):
+def test_weights_are_kept_of_what_others_stand_on_and_of_the_chain_and_of_no_other(cell):
     fits, _, stored = cell([*METHODS, "attention=gate", "subsets=overlapping,inference=mean"])
     parents = {parent for fit in fits for parent in fit.parents()}
-    assert {fit for fit in fits if "weights.safetensors" in stored[fit].record["files"]} == parents
+    _, (m1, m2, m3) = of_methods(["weckd"])
+    assert {m1, m2} <= parents
+    assert m3 not in parents
+    kept = {fit for fit in fits if "weights.safetensors" in stored[fit].record["files"]}
+    assert kept == {*parents, m3}
+
+
+def test_weights_of_a_chain_that_tuning_changed_are_kept(cell):
+    suite, _ = of_methods(["weckd"])
+    tuned = with_values(suite_methods(suite)[0], {"learning_rate": 0.001})
+    last = tuned.stages[-1][0]
+    assert last not in kept_fits(suite, suite_methods(suite))
+    assert last in kept_fits(suite, [tuned])
 
 
 def test_a_method_that_is_added_later_trains_only_what_is_new(cell):

@@ -1,4 +1,4 @@
-"""Commands that train and gather predictions."""
+"""Commands that train, and that gather what the fits say: predictions and attention maps."""
 
 import argparse
 from pathlib import Path
@@ -39,6 +39,17 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
     parser.add_argument("--out", type=Path, required=True, help="parquet file to write")
     parser.set_defaults(run=_gather)
+
+    parser = commands.add_parser(
+        "attention", help="write what the chain's attention maps of the test images say"
+    )
+    suite_and_dataset(parser)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--splits", type=Path, required=True, help="folder that `split` wrote")
+    parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
+    parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="files that `train` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="npz file to write")
+    parser.set_defaults(run=_attention)
 
 
 def _weights(parser: argparse.ArgumentParser) -> None:
@@ -86,3 +97,19 @@ def _gather(options: argparse.Namespace) -> None:
     from weckd.training.gather import gather_predictions
 
     gather_predictions(options.manifest, options.seed, options.split, options.store, options.out)
+
+
+def _attention(options: argparse.Namespace) -> None:
+    die_with_parent()
+    from weckd.config import load_suite
+    from weckd.training.attention_maps import write_attention_maps
+
+    write_attention_maps(
+        load_suite(options.suite),
+        options.dataset,
+        options.prepared,
+        options.splits,
+        options.store,
+        options.manifests,
+        options.out,
+    )

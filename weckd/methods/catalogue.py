@@ -90,11 +90,13 @@ def fetched_weights(suite: Suite) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name is not None}))
 
 
-def parent_fits(suite: Suite, methods: Sequence[Method]) -> frozenset[Fit]:
-    """Return every fit that some method of the catalogue, or of those given, starts from or is taught by.
+def kept_fits(suite: Suite, methods: Sequence[Method]) -> frozenset[Fit]:
+    """Return the fits whose weights the store keeps, of every method of the catalogue and of those given.
 
-    Their weights are kept in the store, so that adding a method to a suite trains only what is new.
+    Kept is what some fit starts from or is taught by, so that adding a method to a suite trains only what is new; and
+    every model of the chain, whose attention maps are looked at.
     """
     budget = suite_budget(suite)
     known = [*(declare(budget) for declare in METHODS.values()), *methods]
-    return frozenset(parent for method in known for fit in method.fits() for parent in fit.parents())
+    parents = {parent for method in known for fit in method.fits() for parent in fit.parents()}
+    return frozenset(parents | {fit for method in known if method.role == "chain" for fit in method.fits()})

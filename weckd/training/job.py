@@ -13,7 +13,7 @@ from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.files import write_json
 from weckd.locks import held_lock
-from weckd.methods.catalogue import parent_fits, suite_methods
+from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.knobs import with_values
 from weckd.methods.recipe import ClassFrequencies, Fit, Member, Method
 from weckd.training.cell import CellData, cell_data, load_prepared
@@ -61,7 +61,7 @@ def train_batch(
     methods = [_with_chosen(method, chosen) for method in suite_methods(suite)]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
-    kept = parent_fits(suite, methods)
+    kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
     cells: dict[str, Any] = {}
     for seed in seeds:

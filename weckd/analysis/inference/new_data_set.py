@@ -53,8 +53,8 @@ def new_data_set(studies: Sequence[Study], level: float, null: float = 0.0) -> N
     to 6: `prediction` .86 to 1.00 with five or six data sets (below .95 where tau2 is above 0, but is often
     estimated as 0), `measured` .92 to .95, and .96 to 1.00 for the true value.
 
-    With one data set only the two means are known. Where nothing varies between the data sets,
-    `over_means` and `measured` have no width and no p. Where a standard error is 0 or NaN, random effects and prediction are
+    With one data set only the two means are known. Where nothing varies between the data sets, `over_means`
+    and `measured` have no width and no p. Where a standard error is 0 or NaN, random effects and prediction are
     NaN: a data set on which nothing varied is not one that is known without error, yet would get all the weight.
     """
     values = np.array([study.estimate for study in studies])

@@ -176,7 +176,7 @@ def _future_cell(future: NewDataSet | None) -> Cell:
     if future is None:
         return MISSING
     return cells.Gain(
-        100 * future.random_effects.value, 100 * future.prediction_low, 100 * future.prediction_high
+        100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high
     )
 
 
@@ -204,8 +204,8 @@ def _caption(evaluation: Evaluation, lines: Sequence[_Line]) -> str:
         "family of single data sets; * marks a p below alpha.",
         f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points.",
         f"{BEST_CONTROL}: the control with the highest mean in the row, chosen on these test images and so flattered.",
-        f"{NEW}: mean and {level} prediction interval from a random-effects model of the independent data sets "
-        "(Paule-Mandel), read in the columns of gains.",
+        f"{NEW}: mean of the independent data sets and {level} prediction interval of the gain that one more would "
+        "show (t over data sets).",
         f"{COUNT}: data sets whose gain is significant (adjusted), not, or significant the other way.",
         BOLD_SENTENCE,
         derived_sentence(suite),
@@ -248,8 +248,8 @@ def _frame(
     new: dict[str, object] = {"suite": suite.run, "phantom": is_phantom(suite, MACRO), "dataset": NEW}
     for reference, future in futures.items():
         new |= {
-            f"gain {reference}": 100 * future.random_effects.value if future else nothing,
-            f"ci_low {reference}": 100 * future.prediction_low if future else nothing,
-            f"ci_high {reference}": 100 * future.prediction_high if future else nothing,
+            f"gain {reference}": 100 * future.over_means.value if future else nothing,
+            f"ci_low {reference}": 100 * future.measured_low if future else nothing,
+            f"ci_high {reference}": 100 * future.measured_high if future else nothing,
         }
     return pd.DataFrame([*rows, new | {"plan_hash": suite.plan_hash}])

@@ -137,20 +137,24 @@ def _new_data_set(found: NewDataSet, hypothesis: Hypothesis) -> tuple[Row, Row]:
 
 
 def _leave_one_out(studies: Mapping[str, Study], mean: Study, hypothesis: Hypothesis) -> Row:
-    """Return the largest two-way p of the means without one data set, and what becomes of the verdict."""
+    """Return the largest two-way p of the means without one data set, and what becomes of the verdict.
+
+    A mean on the other side of the null than that over all data sets counts as p = 1.
+    """
     left_out = leave_one_out(studies)
     if not left_out:
         return p_row(LEAVE_ONE_OUT, ONE, mean.estimate, NOT_KNOWN, hypothesis, "one data set")
-    p_values = {key: p_value(study, hypothesis.null) for key, study in left_out.items()}
-    verdict = hypothesis.side(mean.estimate, p_value(mean, hypothesis.null))
-    changed = [
-        key for key, study in left_out.items() if hypothesis.side(study.estimate, p_values[key]) != verdict
-    ]
+    null = hypothesis.null
+    p_values = {key: p_value(study, null) for key, study in left_out.items()}
+    sides = {key: hypothesis.side(study.estimate, p_values[key]) for key, study in left_out.items()}
+    verdict = hypothesis.side(mean.estimate, p_value(mean, null))
+    changed = [key for key, side in sides.items() if side != verdict]
     verdict_then = f"changes without {', '.join(changed)}" if changed else "stays"
     low, high = estimate_range(left_out)
     note = f"largest p; {_points(low)} to {_points(high)} points; the verdict {verdict_then}"
     p = NOT_KNOWN if any(map(math.isnan, p_values.values())) else max(p_values.values())
-    return p_row(LEAVE_ONE_OUT, QUESTIONS[LEAVE_ONE_OUT], mean.estimate, p, hypothesis, note)
+    opposite = not math.isnan(p) and (low - null) * (high - null) < 0
+    return p_row(LEAVE_ONE_OUT, ONE, mean.estimate, 1.0 if opposite else p, hypothesis, note)
 
 
 def _why_no_p(pairs: Mapping[str, Paired]) -> str:

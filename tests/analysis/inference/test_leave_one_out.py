@@ -1,0 +1,35 @@
+import dataclasses
+import math
+
+import pytest
+
+from weckd.analysis.inference.leave_one_out import estimate_range, leave_one_out
+from weckd.analysis.inference.reader_study import Study
+
+A = Study(0.01, (0.0, 0.02), 1e-4, 2e-4, 3.0, 10, 5, all_zero=False)
+B = Study(0.05, (0.04, 0.06), 1e-4, 0.0, 1.0, 20, 20, all_zero=False)
+C = Study(-0.03, (-0.02, -0.04), 3e-4, 1e-4, 2.0, 30, 30, all_zero=False)
+
+
+def test_hand_computed():
+    left_out = leave_one_out({"a": A, "b": B, "c": C})
+    assert list(left_out) == ["a", "b", "c"]
+    assert [study.estimate for study in left_out.values()] == pytest.approx([0.01, -0.01, 0.03])
+    assert [study.n_images for study in left_out.values()] == [50, 40, 30]
+    without_c = left_out["c"]
+    assert without_c.per_seed == pytest.approx((0.02, 0.04))
+    assert without_c.se**2 == pytest.approx((3e-4 + 1e-4) / 4)
+    assert without_c.df == pytest.approx(16 / (9 / 3 + 1 / 1))
+    assert estimate_range(left_out) == pytest.approx((-0.01, 0.03))
+
+
+def test_two_data_sets_leave_each_alone():
+    left_out = leave_one_out({"a": A, "b": B})
+    for key, alone in (("a", B), ("b", A)):
+        assert dataclasses.astuple(left_out[key])[2:5] == pytest.approx(dataclasses.astuple(alone)[2:5])
+        assert left_out[key].estimate == alone.estimate
+
+
+def test_one_data_set_leaves_nothing():
+    assert leave_one_out({"a": A}) == {}
+    assert all(math.isnan(end) for end in estimate_range({}))

@@ -1,0 +1,320 @@
+"""Attention maps of a finished chain: numbers by hand, and the file of a small run."""
+
+import dataclasses
+import json
+import math
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from prepared_phantom import KEY, make_workplace
+from torch import nn
+
+from weckd.cli import main
+from weckd.config import suite_json
+from weckd.data.splits import read_split
+from weckd.errors import UserError
+from weckd.methods.attention import attention_transfer
+from weckd.methods.catalogue import suite_methods
+from weckd.training import attention_maps
+from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
+from weckd.training.evaluation import image_logits
+from weckd.training.images import unit_images
+from weckd.training.job import train_batch
+from weckd.training.networks import Networks
+from weckd.training.store import find_fit, store_fit
+
+HUGE = np.float32(1e20)
+SEEDS = [1, 1001]  # the seeds that the prepared phantom is split for
+CHAIN = {
+    "methods": ["weckd", "single"],
+    "seeds": SEEDS,
+    "tuning": {"trials": 2, "seeds": [2]},
+    "tuned": False,
+    "analysis": {"families": [], "claims": []},
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A small run of two seeds, a manifest each; tests only read it."""
+    place = make_workplace(tmp_path_factory.mktemp("place"), **CHAIN)
+    root = place.root
+    for seed in SEEDS:
+        train_batch(
+            place.suite,
+            KEY,
+            [seed],
+            place.prepared,
+            place.splits,
+            root / "weights",
+            root / "tuned",
+            root / "fits",
+            manifest_of(place, seed),
+        )
+    return place
+
+
+@pytest.fixture(scope="module")
+def arrays(place):
+    return written(place, place.root / "maps.npz")
+
+
+def manifest_of(place, seed):
+    return place.root / f"seed{seed}.json"
+
+
+def written(place, out, **changes):
+    """Write the maps with arguments changed; return what the file holds."""
+    known = {
+        "suite": place.suite,
+        "splits": place.splits,
+        "store": place.root / "fits",
+        "manifests": [manifest_of(place, seed) for seed in SEEDS],
+    }
+    write_attention_maps(dataset=KEY, prepared=place.prepared, out=out, **(known | changes))
+    with np.load(out, allow_pickle=False) as file:
+        return dict(file)
+
+
+def identities(place, seed):
+    """Return the identities of M1, M2, M3."""
+    content = json.loads(manifest_of(place, seed).read_text())
+    return [member["fit"] for (member,) in content["seeds"][str(seed)]["methods"]["weckd"]["stages"]]
+
+
+def with_fits_changed(place, tmp_path, change):
+    """Return a copy of the store in which `change(store, seed, number, identity)` replaced seed 1001's models."""
+    store = tmp_path / "fits"
+    for seed in SEEDS:
+        for number, identity in enumerate(identities(place, seed), start=1):
+            fit = find_fit(place.root / "fits", KEY, identity, with_weights=True)
+            logits = {part: fit.logits(part) for part in ("validation", "test")}
+            record, weights = dict(fit.record), fit.weights()
+            if seed == 1001:
+                record, weights = change(number, record, weights)
+            store_fit(store, KEY, identity, record, logits, weights)
+    return store
+
+
+# By hand
+
+
+def test_sharpness_goes_from_flat_to_one_point():
+    flat, point = np.full((4, 4), 3.0), np.zeros((4, 4))
+    point[1, 2] = 5.0
+    half = np.array([[1.0, 1.0], [0.0, 0.0]])  # two of four: entropy log 2 of log 4
+    uneven = np.array([[0.5, 0.25], [0.25, 0.0]])  # entropy 1.5 log 2 of 2 log 2
+    assert sharpness(flat) == pytest.approx(0, abs=1e-12)
+    assert sharpness(point) == 1
+    assert sharpness(np.stack([half, uneven])).tolist() == pytest.approx([0.5, 0.25])
+    assert sharpness(np.zeros((4, 4))) == pytest.approx(0, abs=1e-12)
+    assert sharpness(100 * uneven) == pytest.approx(0.25)
+
+
+def test_agreement_is_the_cosine():
+    one, other = np.array([[3.0, 0.0], [4.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 0.0]])
+    assert agreement(one, other) == pytest.approx(9 / 25)
+    assert agreement(one, 7 * one) == pytest.approx(1)
+    assert agreement(np.array([[1.0, 0], [0, 0]]), np.array([[0, 1.0], [1, 1]])) == 0
+    assert agreement(np.zeros((2, 2)), one) == 0
+    assert unit_maps(one).tolist() == [[0.6, 0.0], [0.8, 0.0]]
+
+
+def test_what_is_not_a_number_stays_so():
+    nothing = np.full((2, 2), np.nan)
+    assert math.isnan(sharpness(nothing))
+    assert math.isnan(agreement(nothing, np.ones((2, 2))))
+
+
+def test_the_map_is_the_mean_over_channels_of_the_squared_activation():
+    asked = []
+
+    class Toy(nn.Module):
+        """The features of stage s are the image times s + 1."""
+
+        def with_features(self, images, stages):
+            asked.append(self.training)
+            return images.mean(dim=(2, 3)), [images * (stage + 1) for stage in stages]
+
+    images = torch.zeros(3, 2, 2, 3, dtype=torch.uint8)
+    images[1, 0, 1] = torch.tensor([255, 0, 51])
+    maps = image_logits(attention_maps._AttentionMap(Toy(), 1), images, torch.tensor([0, 1]))
+    # ((2 * 1)^2 + 0 + (2 * 0.2)^2) / 3
+    expected = torch.tensor([[[0, 0], [0, 0]], [[0, 4.16 / 3], [0, 0]]])
+    assert torch.allclose(maps, expected)
+    assert asked == [False]
+
+
+# Of a small run
+
+
+def test_weights_of_every_model_of_the_chain_are_in_the_store(place):
+    for identity in identities(place, 1):
+        assert find_fit(place.root / "fits", KEY, identity, with_weights=True) is not None
+
+
+def test_the_images_are_those_of_the_split_in_its_order(place, arrays):
+    split = read_split(place.splits / "seed1.csv")
+    test = split[split["part"] == "test"]
+    assert arrays["image_ids"].tolist() == test["image_id"].tolist()
+    assert arrays["group_ids"].tolist() == test["group_id"].tolist()
+    assert arrays["y"].tolist() == test["y"].tolist()
+    assert (str(arrays["dataset"]), str(arrays["method"])) == (KEY, "weckd")
+    assert arrays["seeds"].tolist() == SEEDS
+
+
+def test_examples_are_the_first_test_image_of_each_class(place, arrays):
+    rows = arrays["example_rows"]
+    first = [arrays["y"].tolist().index(label) for label in range(3)]
+    assert rows.tolist() == first
+    index = (place.prepared / "index.csv").read_text().splitlines()[1:]
+    places = {line.split(",")[0]: number for number, line in enumerate(index)}
+    images = np.load(place.prepared / "images.npy")
+    expected = images[[places[arrays["image_ids"][row]] for row in rows]]
+    assert arrays["example_images"].dtype == np.uint8
+    assert np.array_equal(arrays["example_images"], expected)
+
+
+def test_at_most_six_examples(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(attention_maps, "EXAMPLES", 2)
+    assert written(place, tmp_path / "maps.npz")["example_maps"].shape == (3, 2, 4, 4)
+
+
+def test_agreement_is_what_attention_transfer_makes_small(place, arrays):
+    # The training loss of the deepest stage alone: mean || Q_s - Q_t ||^2 = 2 - 2 * mean cosine.
+    suite, test = place.suite, read_split(place.splits / "seed1.csv").query("part == 'test'")
+    index = (place.prepared / "index.csv").read_text().splitlines()[1:]
+    names = [line.split(",")[0] for line in index]
+    rows = [names.index(image) for image in test["image_id"]]
+    batch = unit_images(torch.from_numpy(np.load(place.prepared / "images.npy")[rows]))
+    networks = Networks(suite.backbone, 3, suite.image_size, 0.4, torch.device("cpu"))
+    fits = [fit for (fit,) in suite_methods(suite)[0].stages]
+    stored = [find_fit(place.root / "fits", KEY, name, with_weights=True) for name in identities(place, 1)]
+    states = [{key: torch.from_numpy(value) for key, value in fit.weights().items()} for fit in stored]
+    features = []
+    for network in networks.teachers(fits, states):
+        with torch.no_grad():
+            logits, (deepest,) = network.with_features(batch, networks.attention(fits[0])[-1:])
+        features.append(deepest)
+    assert torch.allclose(logits, torch.from_numpy(stored[2].logits("test")), atol=1e-4)
+    for student in (1, 2):
+        loss = attention_transfer([features[student]], [features[student - 1]]).item()
+        assert arrays["agreement"][0, student].mean() == pytest.approx(1 - loss / 2, abs=1e-5)
+    assert arrays["map_size"].tolist() == list(features[0].shape[2:]) == [4, 4]
+    energy = features[2].square().mean(dim=1)[arrays["example_rows"]]
+    flat = torch.nn.functional.normalize(energy.flatten(1), dim=1)
+    assert np.allclose(arrays["example_maps"][2].reshape(3, 16), flat.numpy(), atol=1e-5)
+
+
+def test_shapes_and_what_is_not_defined(arrays):
+    n = len(arrays["y"])
+    assert arrays["agreement"].shape == arrays["sharpness"].shape == (2, 3, n)
+    assert np.isnan(arrays["agreement"][:, 0]).all()
+    assert ((arrays["agreement"][:, 1:] > 0) & (arrays["agreement"][:, 1:] <= 1)).all()
+    assert ((arrays["sharpness"] > 0) & (arrays["sharpness"] < 1)).all()
+    assert not arrays["diverged"].any()
+    assert (
+        arrays["agreement"].dtype == arrays["sharpness"].dtype == arrays["example_maps"].dtype == np.float32
+    )
+    assert len(np.unique(arrays["sharpness"].mean(axis=2))) == 6  # no two models are the same
+
+
+def test_two_runs_give_the_same_bytes_whatever_the_batches_of_seeds(place, arrays, tmp_path):
+    both = tmp_path / "both.json"
+    contents = [json.loads(manifest_of(place, seed).read_text()) for seed in SEEDS]
+    seeds = contents[0]["seeds"] | contents[1]["seeds"]
+    both.write_text(json.dumps({**contents[0], "seeds": seeds}))
+    written(place, tmp_path / "maps.npz", manifests=[both])
+    assert (tmp_path / "maps.npz").read_bytes() == (place.root / "maps.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "maps.npz") as file:
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_fit_that_diverged_has_no_numbers_and_leaves_the_others_alone(place, arrays, tmp_path):
+    def diverge(number, record, weights):
+        return ({**record, "status": "diverged"}, None) if number > 1 else (record, weights)
+
+    found = written(place, tmp_path / "m.npz", store=with_fits_changed(place, tmp_path, diverge))
+    assert found["diverged"].tolist() == [[False] * 3, [False, True, True]]
+    assert np.isnan(found["sharpness"][1, 1:]).all()
+    assert np.isnan(found["agreement"][1]).all()
+    assert np.array_equal(found["sharpness"][1, 0], arrays["sharpness"][1, 0])
+    assert np.array_equal(found["agreement"][0], arrays["agreement"][0], equal_nan=True)
+
+
+def test_activations_that_overflow_count_as_diverged(place, tmp_path):
+    def overflow(number, record, weights):
+        return record, {key: value * HUGE if number == 2 else value for key, value in weights.items()}
+
+    found = written(place, tmp_path / "m.npz", store=with_fits_changed(place, tmp_path, overflow))
+    assert found["diverged"][1].tolist() == [False, True, False]
+    assert np.isnan(found["agreement"][1]).all()  # M3 has no predecessor to agree with
+    assert np.isfinite(found["sharpness"][1, 2]).all()
+
+
+# Mistakes
+
+
+def test_a_model_that_is_not_there_is_told_with_what_to_do(place, tmp_path):
+    store = with_fits_changed(
+        place, tmp_path, lambda number, record, weights: (record, weights if number < 3 else None)
+    )
+    last = identities(place, 1001)[2]
+    with pytest.raises(UserError) as told:
+        written(place, tmp_path / "m.npz", store=store)
+    assert str(told.value) == (
+        f"{store}: fit {last[:20]} of {KEY} is missing, damaged or without its weights; "
+        f"delete {manifest_of(place, 1001)} and run again to train it"
+    )
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_seed_that_no_manifest_holds_is_told(place, tmp_path):
+    with pytest.raises(
+        UserError, match=r"seed1\.json: no weckd of seed 1001; delete what is there to have it"
+    ):
+        written(place, tmp_path / "m.npz", manifests=[manifest_of(place, 1)])
+    with pytest.raises(UserError, match=r"nowhere\.json: no such manifest; make it with `weckd train`"):
+        written(place, tmp_path / "m.npz", manifests=[tmp_path / "nowhere.json"])
+
+
+def test_a_suite_without_a_chain_is_refused(place, tmp_path):
+    suite = dataclasses.replace(place.suite, methods=("single",))
+    with pytest.raises(UserError, match=r"has no chain to look at; add weckd to its methods"):
+        written(place, tmp_path / "m.npz", suite=suite)
+
+
+def test_seeds_with_other_test_images_are_refused(place, tmp_path):
+    for seed in SEEDS:
+        text = (place.splits / f"seed{seed}.csv").read_text()
+        if seed == 1001:
+            first = read_split(place.splits / "seed1.csv").query("part == 'test'").iloc[0]
+            text = "".join(
+                line
+                for line in text.splitlines(keepends=True)
+                if not line.startswith(f"{first['image_id']},")
+            )
+        (tmp_path / f"seed{seed}.csv").write_text(text)
+    with pytest.raises(
+        UserError, match=r"test images of seed1001\.csv differ from those of seed1\.csv; all seeds"
+    ):
+        written(place, tmp_path / "m.npz", splits=tmp_path)
+
+
+def test_the_command_writes_the_same_file(place, arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr("weckd.cli.training.die_with_parent", lambda: None)
+    (tmp_path / "suite.json").write_text(suite_json(place.suite))
+    options = {
+        "suite": [tmp_path / "suite.json"],
+        "dataset": [KEY],
+        "prepared": [place.prepared],
+        "splits": [place.splits],
+        "store": [place.root / "fits"],
+        "manifests": [manifest_of(place, seed) for seed in SEEDS],
+        "out": [tmp_path / "m.npz"],
+    }
+    words = [str(word) for name, values in options.items() for word in (f"--{name}", *values)]
+    assert main(["attention", *words]) == 0
+    assert (tmp_path / "m.npz").read_bytes() == (place.root / "maps.npz").read_bytes()

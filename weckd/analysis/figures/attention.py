@@ -1,0 +1,115 @@
+"""Where the chain's models look: examples of their attention maps, and two numbers over all test images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from weckd.analysis.attention import AttentionMaps, Quantity, has_chain
+from weckd.analysis.captions import dataset_text, run_note, title
+from weckd.analysis.figures.style import ACCENT, GREY
+from weckd.config import Suite
+
+SHOWN = 2
+"""Examples of each data set."""
+
+
+def attention_figure(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Figure:
+    """Return two rows a data set: a test image and the map of each model; beside them sharpness and agreement."""
+    if not has_chain(suite):
+        figure = Figure(figsize=(6, 1.6), layout="constrained")
+        figure.suptitle(title(suite, f"No method of {suite.run} is a chain"), weight="bold")
+        return figure
+    models, rows = suite.chain_length, SHOWN * len(suite.datasets)
+    figure = Figure(figsize=(4.4 + 0.9 * models, 0.8 * rows + 1.4), layout="constrained")
+    widths = [0.25, *[1.0] * (models + 1), 2.0, 2.0]
+    grid = figure.add_gridspec(rows, len(widths), width_ratios=widths)
+    panels: dict[Quantity, Any] = {}  # the first of each, whose scale the others share
+    for number, dataset in enumerate(suite.datasets):
+        found, first = maps.get(dataset), SHOWN * number
+        block = slice(first, first + SHOWN)
+        name = _blank(figure, grid[block, 0])
+        name.text(0.5, 0.5, dataset_text(suite, dataset), rotation=90, ha="center", va="center")
+        if found is None or found.examples is None:
+            instead = "missing" if found is None else "no images in these records"
+            _blank(figure, grid[block, 1 : models + 2]).text(0.5, 0.5, instead, ha="center", va="center")
+        else:
+            for example in range(min(SHOWN, len(found.examples.labels))):
+                axes = [figure.add_subplot(grid[first + example, 1 + column]) for column in range(models + 1)]
+                _example(suite, axes, found, example, titled=number == 0 and example == 0)
+        quantities: tuple[tuple[Quantity, str], ...] = (
+            ("sharpness", "sharpness"),
+            ("agreement", "agreement with\nthe model before"),
+        )
+        for column, (quantity, heading) in enumerate(quantities, start=models + 2):
+            axis = figure.add_subplot(
+                grid[block, column], sharex=panels.get(quantity), sharey=panels.get(quantity)
+            )
+            panels.setdefault(quantity, axis)
+            _panel(axis, found, quantity, models)
+            if number == 0:
+                axis.set_title(heading)
+    what = f"Attention maps of the chain's models on the same test images, suite {suite.run}"
+    figure.suptitle(title(suite, what), weight="bold")
+    figure.supxlabel(_notes(suite, maps), fontsize=8)
+    return figure
+
+
+def _blank(figure: Figure, place: Any) -> Any:
+    axis = figure.add_subplot(place)
+    axis.set_axis_off()
+    return axis
+
+
+def _example(suite: Suite, axes: list[Any], found: AttentionMaps, example: int, *, titled: bool) -> None:
+    """Draw one test image and every model's map of it, on one scale of grey."""
+    assert found.examples is not None  # noqa: S101 - the caller has looked
+    examples = found.examples
+    maps = examples.maps[:, example]
+    brightest = max((float(shown.max()) for shown in maps if not np.isnan(shown).any()), default=1.0)
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.set_box_aspect(1)
+    axes[0].imshow(examples.images[example])
+    axes[0].set_ylabel(suite.facts[found.dataset].classes[examples.labels[example]], fontsize=5.5)
+    for axis, shown in zip(axes[1:], maps, strict=True):
+        if np.isnan(shown).any():
+            axis.text(0.5, 0.5, "diverged", transform=axis.transAxes, ha="center", va="center")
+        else:
+            axis.imshow(shown, cmap="gray", vmin=0, vmax=brightest, interpolation="nearest")
+    if titled:
+        for axis, heading in zip(axes, ("image", *(f"M{n}" for n in range(1, len(axes)))), strict=True):
+            axis.set_title(heading)
+
+
+def _panel(axis: Any, found: AttentionMaps | None, quantity: Quantity, models: int) -> None:
+    """Draw a quantity along the chain: a thin line a seed, a thick one for their mean."""
+    first = 2 if quantity == "agreement" else 1
+    stages = list(range(first, models + 1))
+    nothing = np.full((1, models), np.nan)
+    seeds: NDArray[np.float64] = nothing if found is None else found.numbers[quantity].mean(axis=2)
+    means = seeds.mean(axis=0)
+    for seed in seeds:
+        axis.plot(stages, seed[first - 1 :], color=GREY, linewidth=0.7, zorder=2)
+    axis.plot(stages, means[first - 1 :], "o-", color=ACCENT, linewidth=1.6, markersize=3, zorder=3)
+    for stage in stages:
+        if np.isnan(means[stage - 1]):
+            where = axis.get_xaxis_transform()
+            axis.text(stage, 0.95, "missing", transform=where, ha="center", va="top", rotation=90)
+    axis.set_xticks(stages, [f"M{n}" if first == 1 else f"M{n} with M{n - 1}" for n in stages])
+    axis.set_xlim(first - 0.3, models + 0.3)
+    axis.tick_params(length=2)
+
+
+def _notes(suite: Suite, maps: Mapping[str, AttentionMaps]) -> str:
+    sizes = {found.map_size: None for found in maps.values()}
+    size = f" of {' or '.join(f'{height}x{width}' for height, width in sizes)}" if sizes else ""
+    return (
+        f"maps{size}: mean over channels of the squared activation, deepest feature stage that attention transfer "
+        "compares\nfirst seed; first test image of a class; brighter: more attention, one scale an image\n"
+        "sharpness: 0 flat, 1 one point; agreement: cosine of two maps; thin lines: seeds; thick line: mean\n"
+        f"in no family of the plan: a description\n{run_note(suite)}"
+    )

@@ -1,0 +1,84 @@
+"""Self-checks as lines of a terminal, as CSV and as Markdown."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from weckd.analysis.captions import has_phantom, joined, phantom_sentence
+from weckd.analysis.tables.files import Table, csv_text, markdown
+from weckd.config import Suite
+from weckd.files import write_text
+from weckd.selfcheck.outcome import FAILED, Outcome
+
+_WIDTH = 60  # of the longest name of a check
+
+
+def heading() -> str:
+    """Return the line above the checks."""
+    return _line("check", "value", "allowed", "outcome")
+
+
+def text(outcome: Outcome, before: Outcome | None) -> str:
+    """Return a check as a line of the table, below what it shows where the check before shows something else."""
+    note = f" ({outcome.note})" if outcome.note else ""
+    line = _line(outcome.check, *_cells(outcome), outcome.outcome + note)
+    return line if before and before.shows == outcome.shows else f"{outcome.shows}:\n{line}"
+
+
+def failed(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the names of the checks that failed."""
+    return [outcome.check for outcome in outcomes if outcome.outcome == FAILED]
+
+
+def write_report(outcomes: Sequence[Outcome], suite: Suite | None, folder: Path) -> None:
+    """Write selfcheck.csv (all digits) and selfcheck.md; `suite` is that of the run, None where there is none."""
+    write_text(folder / "selfcheck.csv", csv_text(_frame(outcomes, suite)))
+    write_text(folder / "selfcheck.md", markdown(_table(outcomes, suite)))
+
+
+def _frame(outcomes: Sequence[Outcome], suite: Suite | None) -> pd.DataFrame:
+    """Return one row a check; phantom and plan_hash are empty where no run was read."""
+    of_run = {} if suite is None else {suite.run: (has_phantom(suite), suite.plan_hash)}
+    return pd.DataFrame(
+        [
+            {
+                "source": outcome.source,
+                "phantom": of_run.get(outcome.source, ("", ""))[0],
+                "check": outcome.check,
+                "shows": outcome.shows,
+                "value": outcome.value,
+                "low": outcome.low,
+                "high": outcome.high,
+                "outcome": outcome.outcome,
+                "note": outcome.note,
+                "plan_hash": of_run.get(outcome.source, ("", ""))[1],
+            }
+            for outcome in outcomes
+        ]
+    )
+
+
+def _table(outcomes: Sequence[Outcome], suite: Suite | None) -> Table:
+    caption = joined(
+        "" if suite is None else phantom_sentence(suite),
+        "Values and allowed ranges are fractions. A check that was not run is no failure, and says why.",
+        "" if suite is None else f"Predictions of {suite.run}; plan {suite.plan_hash}.",
+    )
+    rows = [
+        [outcome.check, outcome.shows, *_cells(outcome), outcome.outcome, outcome.note, outcome.source]
+        for outcome in outcomes
+    ]
+    columns = ["check", "what it shows", "value", "allowed", "outcome", "note", "source"]
+    return Table("Self-checks", caption, "selfcheck", pd.DataFrame(rows, columns=columns))
+
+
+def _cells(outcome: Outcome) -> tuple[str, str]:
+    if math.isnan(outcome.value):
+        return "-", "-"
+    return f"{outcome.value:.3f}", f"{outcome.low:.3f} to {outcome.high:.3f}"
+
+
+def _line(check: str, value: str, allowed: str, outcome: str) -> str:
+    return f"  {check:<{_WIDTH}} {value:>6}  {allowed:>15}  {outcome}"

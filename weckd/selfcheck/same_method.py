@@ -1,0 +1,134 @@
+"""A/A: each method of a finished run against itself under other seeds, where there is no gain to find.
+
+The seeds of a run are parted at random into two halves a and b, and the suite's primary test is asked whether seeds a
+are better than seeds b; this is done for many partitions. What it can find, on real predictions:
+
+- a standard error that is too small for the spread between seeds (a test over images alone rejects far too often), or
+  too large (sums over uneven groups, taken for means, never reject);
+- in the mean over data sets, luck that a seed has on all data sets at once: they are parted alike, and such data sets
+  are not independent.
+
+What it cannot find is a wrong case part, whose true value is 0 between halves of one method: the simulations do.
+
+The allowed ranges. The partitions of a run share its seeds and so depend on each other. But given the seeds, whatever
+they scored, random halves are independent draws that favour neither side, and Student's t then rejects near its level,
+less where few seeds lie far out (Efron 1969, "Student's t-test under symmetry conditions"). So the rate depends little
+on the run's luck, where a single fixed partition would hang on it. In 60 simulated data sets with 40 seeds the rate
+of one method was .02 to .07 (mean .043), near the ceiling (accuracy .99) .01 to .06; with 10 seeds .00 to .08: such
+runs need several methods. REJECTION leaves room for that. The mean over data sets varies more, since seeds of several
+data sets that are parted alike agree a little by chance: .00 to .15 with 10 seeds, .01 to .10 with 40. A low rate says
+nothing there that the rows of the data sets do not, so MEAN_REJECTION has an upper end alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weckd.analysis.contrasts import MACRO, independent, scored
+from weckd.analysis.inference.reader_study import Study, mean_study, p_value, two_way
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.metrics.scored import Scored, weighted_sum
+from weckd.analysis.predictions import SuitePredictions
+from weckd.config import Suite
+from weckd.seeds import generator
+from weckd.selfcheck.outcome import Outcome, judged, not_run
+from weckd.selfcheck.simulation import ALPHA
+
+PARTITIONS = 500
+FEWEST_SEEDS = 10  # two halves of five, the fewest for inference
+REJECTION = (0.01, 0.10)  # allowed on a data set
+MEAN_REJECTION = (0.0, 0.15)  # allowed for the mean over data sets
+SAME_METHOD = "same method, other seeds"
+SAME_METHOD_SHOWS = (
+    "a method against itself: the primary test finds a gain in 5 % of random halves of the seeds"
+)
+
+Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def same_method_checks(suite: Suite, predictions: SuitePredictions) -> Iterator[Outcome]:
+    """Yield a check for each data set, and one for the mean over the independent ones where there are several.
+
+    A check counts the partitions of every method but the floors, at its last stage, on the primary metric.
+    """
+    k = len(suite.seeds)
+    if k < FEWEST_SEEDS:
+        why = f"{k} seeds, {FEWEST_SEEDS} are needed; config/selfcheck.yaml has enough"
+        yield not_run(SAME_METHOD, SAME_METHOD_SHOWS, suite.run, why)
+        return
+    methods = [method for method in suite.methods if suite.roles[method] != "floor"]
+    missing = {key: _missing(suite, predictions, key, methods) for key in suite.datasets}
+    p_values = _p_values(suite, predictions, methods, [key for key in suite.datasets if not missing[key]])
+    of_methods = f"{len(methods)} method{'s' if len(methods) > 1 else ''}"
+    note = f"{of_methods}, {PARTITIONS} partitions of {k} seeds in halves of {k // 2}"
+    for key in suite.datasets:
+        yield _outcome(suite, key, REJECTION, missing[key], p_values.get(key, []), note)
+    keys = independent(suite)
+    if len(keys) > 1:
+        names = [name for key in keys for name in missing[key]]
+        yield _outcome(
+            suite, f"mean of {len(keys)} data sets", MEAN_REJECTION, names, p_values.get(MACRO, []), note
+        )
+
+
+def partitions(k: int, count: int) -> list[Halves]:
+    """Return random disjoint halves of seeds 0..k-1, floor(k / 2) each; a larger count adds to the same ones."""
+    draw, half = generator("selfcheck", "same method", k), k // 2
+    orders = [draw.permutation(k) for _ in range(count)]
+    return [(order[:half], order[half : 2 * half]) for order in orders]
+
+
+def against_itself(one: Scored, halves: Halves) -> Study:
+    """Return the primary test of some seeds of a method against others of the same method, paired in order."""
+    a, b = (replace(one, values=one.values[half], cases=one.cases[half]) for half in halves)
+    return two_way(weighted_sum([(1.0, a), (-1.0, b)]))
+
+
+def _p_values(
+    suite: Suite, predictions: SuitePredictions, methods: Sequence[str], whole: Sequence[str]
+) -> Mapping[str, list[float]]:
+    """Return p of every partition and method by data set, and of the mean where its data sets are all whole."""
+    parted = partitions(len(suite.seeds), PARTITIONS)
+    metric, keys = suite.analysis.metrics[0], independent(suite)
+    found: dict[str, list[float]] = {key: [] for key in (*whole, MACRO)}
+    for method in methods:
+        studies: dict[str, list[Study]] = {}
+        for key in whole:
+            one = scored(predictions.datasets[key], method, predictions.stages[method], metric)
+            studies[key] = [against_itself(one, halves) for halves in parted]
+            found[key] += [p_value(study) for study in studies[key]]
+        if set(keys) <= set(whole):
+            sets = zip(*(studies[key] for key in keys), strict=True)
+            found[MACRO] += [p_value(mean_study(each)) for each in sets]
+    return found
+
+
+def _missing(
+    suite: Suite, predictions: SuitePredictions, key: str, methods: Sequence[str]
+) -> tuple[str, ...]:
+    data, validation = predictions.datasets[key], METRICS[suite.analysis.metrics[0]].needs_validation
+    names = (
+        data.missing(method, predictions.stages[method], with_validation=validation) for method in methods
+    )
+    return tuple(dict.fromkeys(name for each in names for name in each))
+
+
+def _outcome(
+    suite: Suite,
+    where: str,
+    allowed: tuple[float, float],
+    missing: Sequence[str],
+    p_values: Sequence[float],
+    note: str,
+) -> Outcome:
+    """Judge the share of p below the level; halves with identical predictions have no p and do not count."""
+    name = f"{SAME_METHOD}, {where}"
+    if missing:
+        return not_run(name, SAME_METHOD_SHOWS, suite.run, f"missing: {'; '.join(missing)}")
+    known = [p for p in p_values if not np.isnan(p)]
+    if not known:
+        return not_run(name, SAME_METHOD_SHOWS, suite.run, "no seed differs from another")
+    rate = float(np.mean([p < ALPHA for p in known]))
+    return judged(name, SAME_METHOD_SHOWS, rate, allowed, suite.run, note)
