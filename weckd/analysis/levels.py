@@ -37,14 +37,22 @@ class Floor:
 
 
 def evaluate_levels(suite: Suite, predictions: SuitePredictions) -> tuple[Level, ...]:
-    """Return every method's stages on every data set, their mean, and every metric."""
+    """Return every method on every data set, their means, and every metric.
+
+    On the primary metric and its first sensitivity every stage, on the others the last stage alone.
+    """
     return tuple(
         Level(dataset, method, stage, stage == predictions.stages[method], metric, result)
-        for metric in suite.analysis.metrics
+        for place, metric in enumerate(suite.analysis.metrics)
         for method in suite.methods
-        for stage in range(1, predictions.stages[method] + 1)
+        for stage in _stages(predictions.stages[method], place)
         for dataset, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items()
     )
+
+
+def _stages(last: int, place: int) -> range:
+    """Return the stages that are evaluated on the plan's metric of this place."""
+    return range(1 if place < 2 else last, last + 1)
 
 
 def floors(suite: Suite, predictions: SuitePredictions) -> dict[str, Floor]:
