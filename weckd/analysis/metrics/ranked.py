@@ -69,5 +69,5 @@ def _interpolated(
     """Return y at the places `at` of each row, linear between rising x that begin at 0; all rows in one search."""
     step = x[:, -1].max() + 1
     start = step * np.arange(len(x))[:, None]
-    found = np.interp((at + start).ravel(), (x + start).ravel(), y.ravel())
+    found: NDArray[np.float64] = np.interp((at + start).ravel(), (x + start).ravel(), y.ravel())
     return found.reshape(at.shape)

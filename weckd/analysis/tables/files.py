@@ -55,19 +55,18 @@ def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
 
 
 def latex(table: Table, layout: Layout = AS_IT_IS) -> str:
-    """Return a booktabs table (needs the package booktabs), with every special character escaped."""
+    """Return a booktabs table (needs the packages booktabs and graphicx), with every special character escaped.
+
+    A table that is wider than the page is scaled down to it.
+    """
     cells = printed(table.cells, table.label, layout)
     style = cells.style.hide(axis="index").format(_escaped_cell).format_index(_escaped, axis=1)
-    return str(
-        style.to_latex(
-            hrules=True,
-            position="tbp",
-            position_float="centering",
-            environment="table*",
-            column_format="l" + "r" * (len(cells.columns) - 1),
-            caption=_escaped(f"{table.title}. {table.caption}"),
-            label=f"tab:{table.label}",
-        )
+    tabular = style.to_latex(hrules=True, column_format="l" + "r" * (len(cells.columns) - 1))
+    return (
+        "\\begin{table*}[tbp]\n\\centering\n"
+        f"\\caption{{{_escaped(f'{table.title}. {table.caption}')}}}\n\\label{{tab:{table.label}}}\n"
+        f"\\sbox0{{%\n{tabular}}}%\n"
+        "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n\\end{table*}\n"
     )
 
 

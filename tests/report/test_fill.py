@@ -1,0 +1,113 @@
+import shutil
+
+from small_suite import toy_suite
+from tiny_run import table_text
+
+from weckd.report.contents import SECTIONS
+from weckd.report.fill import fill
+
+SVG_URI = (  # base64 of tiny_run.SVG
+    "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIGlkPSJmaWd1cmVfMSI+PGcgaWQ9ImF4ZXNf"
+    "MSIvPjwvc3ZnPgo="
+)
+
+
+def titles(run):
+    """Return the titles of each section's tables and pictures."""
+    return {
+        filled.section.title: [part.title for part in (*filled.blocks, *filled.pictures)]
+        for filled in fill(toy_suite(), run)
+    }
+
+
+def missing(run):
+    return {filled.section.key: filled.missing for filled in fill(toy_suite(), run) if filled.missing}
+
+
+def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
+    assert titles(run) == {
+        "Claims": ["Claims, suite toy"],
+        "Main results": ["Gains by data set, suite toy"],
+        "Is it the chain?": [
+            "Families of the plan, suite toy",
+            "Chain over controls, by data set, suite toy",
+        ],
+        "Along the chain": [
+            "Along the chain, by data set, suite toy",
+            "Links of the chain, by data set, suite toy",
+        ],
+        "Other tables": [
+            "Chain over single, by data set, suite toy",
+            "Accuracy, labels of the chain, suite toy",
+            "Checks, suite toy",
+        ],
+        "Figures": ["Gains over each reference", "Gains along the chain"],
+        "Audit of the images": [
+            "Audit: copies",
+            "Audit: copies across data sets",
+            "Clusters by threshold",
+            "Example pairs: toy_three",
+            "Example pairs: toy_two",
+            "Example pairs: toy_copy",
+        ],
+        "Data and licences": ["Splits, suite toy"],
+        "Environment and settings": [],
+        "Cost": ["Budgets, labels of the chain"],
+        "How to read this": [],
+    }
+    assert missing(run) == {}
+
+
+def test_pictures_are_embedded(run):
+    pictures = [picture for filled in fill(toy_suite(), run) for picture in filled.pictures]
+    assert pictures[0].uri == SVG_URI
+    assert pictures[-1].uri == "data:image/png;base64,YSBzaGVldA=="
+    assert pictures[-1].alt == (
+        "Up to twelve pairs of images of toy_copy that are identical or nearly so, each with the names of its images, "
+        "their classes and the pair's correlation."
+    )
+
+
+def test_what_no_section_names_stands_at_the_end(run):
+    (run / "tables" / "sensitivity.md").write_text(table_text("Sensitivity"))
+    (run / "figures" / "ranks.svg").write_text("<svg/>")
+    (run / "figures" / "photo.png").write_bytes(b"pixels alone")
+    assert list(titles(run).items())[-1] == (
+        "More",
+        ["Sensitivity", "figures/photo.png", "figures/ranks.svg"],
+    )
+    assert len(titles(run)) == len(SECTIONS) + 1
+
+
+def test_files_that_only_some_runs_have(run):
+    (run / "selfcheck").mkdir()
+    (run / "selfcheck" / "selfcheck.md").write_text(table_text("Self-checks"))
+    (run / "figures" / "attention.svg").write_text("<svg/>")
+    assert titles(run)["Other tables"][-1] == "Self-checks"
+    assert titles(run)["Figures"][-1] == "Attention maps"
+    assert missing(run) == {}
+
+
+def test_what_is_missing_is_named(run):
+    (run / "tables" / "claims.md").unlink()
+    (run / "tables" / "gains.md").write_text(table_text("Families of the plan, suite toy"))
+    (run / "figures" / "chain.svg").unlink()
+    (run / "figures" / "chain.png").unlink()
+    shutil.rmtree(run / "audit")
+    assert missing(run) == {
+        "claims": ("tables/claims.md",),
+        "controls": ("tables/gains.md: no table 'Chain over controls'",),
+        "along": (
+            "tables/gains.md: no table 'Along the chain'",
+            "tables/gains.md: no table 'Links of the chain'",
+        ),
+        "figures": ("figures/chain.svg",),
+        "audit": (
+            "audit/audit.md",
+            "audit/across.md",
+            "audit/thresholds.svg",
+            "audit/toy_three.png",
+            "audit/toy_two.png",
+            "audit/toy_copy.png",
+        ),
+    }

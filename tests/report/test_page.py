@@ -1,0 +1,167 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from small_suite import toy_suite
+from tiny_run import table_text
+
+from weckd.config import load_suite, suite_json
+from weckd.report import write_report
+from weckd.report.page import page
+
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
+LOADING = {"src", "srcset", "poster", "data", "background", "action"}
+
+
+class Page(HTMLParser):
+    """The tags, ids, links, headings and text of a page; refuses tags that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.ids, self.links, self.loads = [], [], [], [], []
+        self.headings, self.words = [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.open += [] if tag in VOID else [tag]
+        for name, value in attributes:
+            assert not name.startswith("on"), f"<{tag} {name}>"
+            self.ids += [value] if name == "id" else []
+            self.links += [value] if name == "href" else []
+            self.loads += [value] if name in LOADING else []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and re.fullmatch("h[1-6]", self.open[-1]):
+            self.headings.append((int(self.open[-1][1]), text))
+        if "style" not in self.open:
+            self.words.append(text)
+
+
+def parsed(run):
+    return Page(page(load_suite(run / "suite.json"), run))
+
+
+def change_suite(folder, **changes):
+    (folder / "suite.json").write_text(suite_json(replace(toy_suite(), **changes)))
+
+
+def test_the_page_is_whole_and_loads_nothing(run):
+    text = page(toy_suite(), run)
+    found = Page(text)
+    assert text.startswith('<!DOCTYPE html>\n<html lang="en">\n')
+    assert not {"script", "iframe", "object", "embed", "link", "base"} & set(found.tags)
+    assert len(found.loads) == found.tags.count("img") == 6
+    assert all(load.startswith("data:image/") for load in found.loads)
+    assert not re.search(r"url\(|@import", text)
+    assert [link for link in found.links if not link.startswith("#")] == ["https://arxiv.org/abs/2510.14668"]
+
+
+def test_ids_are_unique_and_every_entry_of_the_contents_leads_somewhere(run):
+    found = parsed(run)
+    assert len(found.ids) == len(set(found.ids)) > 20
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+
+
+def test_headings_are_in_order_and_the_claims_first(run):
+    headings = parsed(run).headings
+    assert headings[:7] == [
+        (1, "WeCKD put to the test: the run “toy”"),
+        (2, "Contents"),
+        (2, "Claims"),
+        (3, "Claims, suite toy"),
+        (2, "Main results"),
+        (3, "Gains by data set, suite toy"),
+        (2, "Is it the chain?"),
+    ]
+    assert all(after - before <= 1 for (before, _), (after, _) in pairwise(headings))
+
+
+def test_the_first_screen(run):
+    text = page(toy_suite(), run)
+    first = text[text.index("<body>") : text.index("<nav")]
+    phantom = "Phantom images drawn by this suite: says nothing about the paper&#39;s data."
+    assert f'<p class="banner phantom"><strong>{phantom}</strong></p>' in first
+    assert "7 methods, 3 data sets, 5 repetitions with other random draws (seeds)." in " ".join(first.split())
+    assert "here are the answers for phantom and real images together," in first
+    assert (
+        '<li><span class="verdict refuted">refuted</span>\n'
+        '        <span><span class="claim">1: matches supervised methods</span>: '
+        "on the otoscopic data sets the chain matches existing supervised methods</span>\n"
+        '        <span class="effect">-14.6 [-18.3, -10.9]</span></li>\n'
+    ) in first
+    assert first.index("refuted") < first.index("undecided") < first.index("supported")
+
+
+def test_a_verdict_is_coloured_with_its_word(run):
+    text = page(toy_suite(), run)
+    assert '<td class="verdict supported">supported</td>' in text
+    (run / "tables" / "main.md").write_text(table_text("Gains by data set", "undecided"))
+    assert "<td>undecided</td>" in page(toy_suite(), run)  # a verdict of one comparison is none of a claim
+
+
+def test_no_verdicts_without_claims(run):
+    (run / "tables" / "claims.md").unlink()
+    words = "".join(parsed(run).words)
+    assert "No verdicts: the run has no table of claims." in words
+    assert "Missing in this run: tables/claims.md" in words
+    assert page(toy_suite(), run).count('<span class="lacks">incomplete</span>') == 1
+
+
+def test_too_few_seeds_are_told_first(run):
+    change_suite(run, seeds=(1, 2))
+    assert "Fewer than 5 seeds: this run describes, it tests nothing." in "".join(parsed(run).words)
+
+
+def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):
+    suite = toy_suite()
+    facts = {key: replace(fact, phantom=False) for key, fact in suite.facts.items()}
+    change_suite(run, facts=facts)
+    text = page(load_suite(run / "suite.json"), run)
+    assert '<p class="banner real"><strong>Real images</strong></p>' in text
+    assert "<title>WeCKD, toy</title>" in text
+    assert (
+        "The sheets show images of the data sets: look at their licences before you pass this page on."
+        in text
+    )
+    assert "here are the answers,\n" in text
+
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+def test_hostile_names_come_out_as_text(run):
+    suite = toy_suite()
+    facts = {**suite.facts, "toy_two": replace(suite.facts["toy_two"], title=HOSTILE)}
+    change_suite(run, facts=facts, run=HOSTILE, exclude_classes={"toy_two": (HOSTILE,)}, catalogue=HOSTILE)
+    (run / "tables" / "extra.md").write_text(table_text(HOSTILE, HOSTILE))
+    (run / "figures" / "<script>.svg").write_text("<svg/>")
+    found = parsed(run)
+    assert "script" not in found.tags
+    # title, first heading, suite, classes left out, catalogue, title of a data set, title and cell of a table
+    assert "".join(found.words).count(HOSTILE) == 8
+
+
+def test_the_phantom_sentence_stands_at_every_table_and_figure(run):
+    text = page(toy_suite(), run)
+    assert text.count('<p class="caption"><strong>Phantom images') == 13
+    assert text.count("<figcaption><strong>Phantom images") == 6
+
+
+def test_the_same_run_gives_the_same_bytes(run, tmp_path):
+    write_report(run, tmp_path / "one.html")
+    write_report(run, tmp_path / "two.html")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+@pytest.mark.parametrize("gone", ["tables", "figures", "audit", "manifests"])
+def test_a_run_that_lacks_a_folder_has_a_page_that_says_so(run, gone):
+    (run / gone).rename(run / "elsewhere")
+    assert f"Missing in this run: {gone}/" in "".join(parsed(run).words)

@@ -1,0 +1,71 @@
+"""A run made by hand: a line or two in each file that the page reads, and known gaps nowhere."""
+
+from pathlib import Path
+
+from small_suite import toy_suite
+
+from weckd.config import suite_json
+from weckd.files import write_json, write_text
+
+PHANTOM = "**Phantom images drawn by this suite: says nothing about the paper's data.**"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" id="figure_1"><g id="axes_1"/></svg>\n'
+TITLES = {
+    "tables/main.md": ["Gains by data set, suite toy"],
+    "tables/gains.md": [
+        "Families of the plan, suite toy",
+        "Chain over single, by data set, suite toy",
+        "Chain over controls, by data set, suite toy",
+        "Along the chain, by data set, suite toy",
+        "Links of the chain, by data set, suite toy",
+    ],
+    "tables/accuracy.md": ["Accuracy, labels of the chain, suite toy"],
+    "tables/checks.md": ["Checks, suite toy"],
+    "tables/splits.md": ["Splits, suite toy"],
+    "tables/budgets.md": ["Budgets, labels of the chain"],
+    "audit/audit.md": ["Audit: copies"],
+    "audit/across.md": ["Audit: copies across data sets"],
+}
+CLAIMS = f"""### Claims, suite toy
+
+{PHANTOM} Each claim as a test.
+
+| claim | verdict | effect [95 % CI] | why | the paper's own comparison |
+|:------|:--------|:-----------------|:----|:---------------------------|
+| 1: matches supervised methods | refuted | -14.6 [-18.3, -10.9] | below the margin | +8.4 [+4.3, +12.6] |
+| 4: each link refines | undecided | +0.4 [-2.4, +3.2] | the interval holds 0 | **+5.0** [+1.4, +8.6] |
+| 5: few labels are enough | supported | +1.0 [+0.2, +1.8] | above the margin | - |
+"""
+
+
+def table_text(title, cell="1.0"):
+    """Return a table with one number, as the suite writes it."""
+    return (
+        f"### {title}\n\n{PHANTOM} Plan abc.\n\n| data set   | value   |\n|:---|:---|\n| toy_two | {cell} |\n"
+    )
+
+
+def write_tiny_run(folder: Path) -> None:
+    """Write the small suite's settings, tables of one number, drawings of nothing, and manifests of two fits."""
+    suite = toy_suite()
+    write_text(folder / "suite.json", suite_json(suite))
+    write_text(folder / "tables" / "claims.md", CLAIMS)
+    for file, titles in TITLES.items():
+        write_text(folder / file, "\n".join(map(table_text, titles)))
+    for name in ("figures/forest", "figures/chain", "audit/thresholds"):
+        write_text(folder / f"{name}.svg", SVG)
+        (folder / f"{name}.png").write_bytes(b"the same, in pixels")
+    for dataset in suite.datasets:
+        (folder / "audit" / f"{dataset}.png").write_bytes(b"a sheet")
+        seeds = {str(seed): manifest_cell(dataset, seed) for seed in suite.seeds}
+        content = {"dataset": dataset, "threads": 1, "seeds": seeds}
+        write_json(folder / "manifests" / dataset / "seeds1-5.json", content)
+
+
+def manifest_cell(dataset, seed):
+    """Return a cell of two fits: one network of 10 steps, and two networks of 20 that diverged."""
+    fits = {
+        f"{dataset}{seed}a": {"networks": 1, "steps_run": 10, "images": 160, "status": "finished"},
+        f"{dataset}{seed}b": {"networks": 2, "steps_run": 20, "images": 320, "status": "diverged"},
+    }
+    cell = {"device": "cpu x86_64 AVX2", "versions": {"numpy": "2.4.6", "torch": "2.13.0"}}
+    return {"cell": cell, "fits": fits}

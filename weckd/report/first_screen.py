@@ -1,0 +1,54 @@
+"""What a person sees first: what this is, whether the images are real, and the answer to each claim."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weckd.analysis.captions import PHANTOM
+from weckd.config import Suite
+from weckd.report.blocks import Block, Cell
+
+VERDICTS = ("supported", "refuted", "undecided")
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The line that no reader may miss; `phantom` where any image is drawn by the suite."""
+
+    phantom: bool
+    headline: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict of a claim, the paper's words, and the effect that the table names in the next column."""
+
+    claim: Cell
+    says: str  # the paper's words, shortened; empty where the plan has no claim of this name
+    verdict: Cell
+    effect: Cell
+
+
+def banner(suite: Suite) -> Banner:
+    """Return whether the run's images are phantoms, real, or both."""
+    drawn = [key for key in suite.datasets if suite.facts[key].phantom]
+    count = len(suite.datasets)
+    if not drawn:
+        return Banner(False, "Real images", f"All {count} data sets hold real medical images.")
+    if len(drawn) == count:
+        text = f"All {count} data sets are synthetic stand-ins: the numbers show that the suite works, and no more."
+        return Banner(True, PHANTOM, text)
+    listed = ", ".join(drawn)
+    return Banner(True, PHANTOM, f"{len(drawn)} of {count} data sets are such stand-ins: {listed}.")
+
+
+def answers(suite: Suite, claims: Sequence[Block]) -> tuple[Answer, ...]:
+    """Return the answers in the order of the table of claims: a row's first cell, its verdict and the cell after it."""
+    says = {claim.name: claim.says for claim in suite.analysis.claims}
+    found = []
+    for row in (row for block in claims for row in block.rows):
+        place = next((n for n, cell in enumerate(row) if cell.text in VERDICTS), None)
+        if place is not None:
+            effect = row[place + 1] if place + 1 < len(row) else Cell("", "")
+            found.append(Answer(row[0], says.get(row[0].text, ""), row[place], effect))
+    return tuple(found)

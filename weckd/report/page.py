@@ -1,0 +1,65 @@
+"""The whole page as HTML."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from weckd.analysis.captions import has_phantom
+from weckd.analysis.gains import few_seeds
+from weckd.config import Suite
+from weckd.report.contents import CLAIMS
+from weckd.report.cost import cost_block
+from weckd.report.environment import machines_block, missing_cells, settings_block
+from weckd.report.fill import Filled, fill
+from weckd.report.first_screen import VERDICTS, answers, banner
+from weckd.report.licences import licences_block
+from weckd.report.manifests import trained_cells
+
+
+def page(suite: Suite, run: Path) -> str:
+    """Return the page of a run: one HTML file without scripts that loads nothing.
+
+    Raises:
+        UserError: a file of the run cannot be read; what is missing is named instead.
+    """
+    sections = _with_own_tables(suite, run, fill(suite, run))
+    claims = next(filled.blocks for filled in sections if filled.section == CLAIMS)
+    templates = Environment(
+        loader=PackageLoader("weckd.report", "template"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return templates.get_template("page.html").render(
+        suite=suite,
+        sections=sections,
+        banner=banner(suite),
+        phantom=has_phantom(suite),
+        real=any(not suite.facts[key].phantom for key in suite.datasets),
+        few_seeds=few_seeds(suite),
+        level=f"{100 * (1 - suite.analysis.alpha):g} %",
+        answers=answers(suite, claims),
+        verdicts=VERDICTS,
+    )
+
+
+def _with_own_tables(suite: Suite, run: Path, sections: tuple[Filled, ...]) -> tuple[Filled, ...]:
+    """Put the tables that the page makes itself before the run's own."""
+    cells = trained_cells(suite, run)
+    own = {
+        "data": (licences_block(suite),),
+        "environment": (machines_block(suite, cells), settings_block(suite)),
+        "cost": (cost_block(suite, cells),),
+    }
+    missing = {"environment": missing_cells(suite, cells)}
+    return tuple(
+        replace(
+            filled,
+            blocks=own.get(filled.section.key, ()) + filled.blocks,
+            missing=filled.missing + missing.get(filled.section.key, ()),
+        )
+        for filled in sections
+    )
