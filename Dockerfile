@@ -48,6 +48,7 @@ COPY docker/weckd /opt/venv/bin/weckd
 COPY LICENSE Snakefile /opt/weckd/
 COPY config /opt/weckd/config
 COPY profiles /opt/weckd/profiles
+COPY report /opt/weckd/report
 COPY rules /opt/weckd/rules
 COPY weckd /opt/weckd/weckd
 RUN install -d -o 10001 -g 10001 /work

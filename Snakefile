@@ -10,6 +10,9 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
+report: "report/workflow.rst"
+
+
 container: "docker://weckd:0.1.0"
 
 
@@ -32,6 +35,7 @@ rule all:
         expand(
             f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]
         ),
+        f"{RUN}/report.html",
 
 
 rule tune:
@@ -54,6 +58,7 @@ rule readings:
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/analysis.smk"
+include: "rules/report.smk"
 
 
 onstart:

@@ -5,18 +5,29 @@ PREDICTIONS = run_files("predictions/{dataset}/seed{seed}.parquet", SUITE)
 IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
 
 
+ATTENTION = attention_files(SUITE)
+
+
 rule tables:
     input:
         suite=f"{RUN}/suite.json",
         predictions=PREDICTIONS,
         imported=IMPORTED,
+        attention=ATTENTION,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
         layout=f"{workflow.basedir}/config/tables.yaml",
     output:
-        expand(
-            f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
-        ),
+        expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
+        [
+            report(
+                f"{RUN}/tables/{table}.csv",
+                category="Tables",
+                caption="../report/table.rst",
+                labels={"table": table},
+            )
+            for table in TABLES
+        ],
     log:
         f"{RUN}/logs/tables.log",
     params:
@@ -31,15 +42,18 @@ rule figures:
         suite=f"{RUN}/suite.json",
         predictions=PREDICTIONS,
         imported=IMPORTED,
+        attention=ATTENTION,
     output:
-        report(
-            expand(
-                f"{RUN}/figures/{{figure}}.{{kind}}",
-                figure=FIGURES,
-                kind=["svg", "png"],
-            ),
-            category="Figures",
-        ),
+        expand(f"{RUN}/figures/{{figure}}.png", figure=FIGURES),
+        [
+            report(
+                f"{RUN}/figures/{figure}.svg",
+                category="Figures",
+                caption="../report/figure.rst",
+                labels={"figure": figure},
+            )
+            for figure in FIGURES
+        ],
     log:
         f"{RUN}/logs/figures.log",
     params:
@@ -59,12 +73,12 @@ rule specification:
             f"results/{READINGS.run}/tables/readings.{{kind}}",
             kind=["csv", "md", "tex"],
         ),
+        f"results/{READINGS.run}/figures/specification.png",
         report(
-            expand(
-                f"results/{READINGS.run}/figures/specification.{{kind}}",
-                kind=["svg", "png"],
-            ),
+            f"results/{READINGS.run}/figures/specification.svg",
             category="Figures",
+            caption="../report/figure.rst",
+            labels={"figure": "specification"},
         ),
     log:
         f"results/{READINGS.run}/logs/specification.log",

@@ -15,7 +15,15 @@ from weckd.readings_suite import readings_suite
 from weckd.suite_file import read_suite_files, resolve_suite
 from weckd.tuning.chosen import tunable_methods
 
-TABLES = ["gains", "accuracy", "splits", "budgets", "checks"]
+TABLES = [
+    "main",
+    "gains",
+    "accuracy",
+    "splits",
+    "budgets",
+    "checks",
+    "attention",
+]
 FIGURES = ["forest", "chain"]
 
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
@@ -87,6 +95,12 @@ def run_files(pattern, suite):
     return expand(
         folder, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH
     )
+
+
+def attention_files(suite):
+    """Return a file of attention maps for each data set, where the suite has a chain that transfers attention."""
+    transfers = "chain" in suite.roles.values() and suite.distillation.beta > 0
+    return run_files("attention/{dataset}.npz", suite) if transfers else []
 
 
 def batch_seeds(wildcards):

@@ -125,10 +125,15 @@ rule audit:
         recorded=[str(RECORDED)] if RECORDED.exists() else [],
     output:
         AUDIT,
-        report(
-            expand(f"{RUN}/audit/{{dataset}}.png", dataset=SUITE.datasets),
-            category="Audit",
-        ),
+        [
+            report(
+                f"{RUN}/audit/{dataset}.png",
+                category="Audit",
+                caption="../report/audit.rst",
+                labels={"data set": dataset},
+            )
+            for dataset in SUITE.datasets
+        ],
     log:
         f"{RUN}/logs/audit.log",
     params:
@@ -140,7 +145,9 @@ rule audit:
         source=source_digest(
             [
                 "audit/*.py",
-                "analysis/tables/*.py",
+                "analysis/tables/cells.py",
+                "analysis/tables/files.py",
+                "analysis/tables/layout.py",
                 "analysis/figures/style.py",
                 "data/duplicates.py",
                 "data/recorded.py",

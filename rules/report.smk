@@ -7,7 +7,7 @@ rule html_report:
         suite=f"{RUN}/suite.json",
         tables=expand(f"{RUN}/tables/{{table}}.md", table=TABLES),
         figures=expand(f"{RUN}/figures/{{figure}}.svg", figure=FIGURES),
-        audit=rules.audit.output,
+        audit=AUDIT,
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
     output:
         report(

@@ -34,6 +34,7 @@ COMMANDS = [
     "specification",
     "import-predictions",
     "attention",
+    "report",
     "selfcheck",
 ]
 

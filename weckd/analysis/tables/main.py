@@ -175,9 +175,7 @@ def _future_cell(future: NewDataSet | None) -> Cell:
     """Return the mean and the prediction interval."""
     if future is None:
         return MISSING
-    return cells.Gain(
-        100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high
-    )
+    return cells.Gain(100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high)
 
 
 def _count(alpha: float, gains: Sequence[Gain]) -> str:

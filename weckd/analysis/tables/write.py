@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from weckd.analysis.attention import load_attention
 from weckd.analysis.evaluation import Evaluation, evaluate_suite
 from weckd.analysis.tables.accuracy import accuracy_tables
+from weckd.analysis.tables.attention import attention_table
 from weckd.analysis.tables.budgets import budgets_table
 from weckd.analysis.tables.checks import checks_table
 from weckd.analysis.tables.files import TableFile, write_table_file
@@ -19,7 +21,7 @@ def write_tables(suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS) 
 
     Args:
         suite: the run's settings; its plan says what is tested.
-        run: folder with predictions/, splits/ and manifests/.
+        run: folder with predictions/, splits/, manifests/ and attention/.
         out: folder for the tables.
         layout: labels, order, columns and digits.
 
@@ -31,6 +33,7 @@ def write_tables(suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS) 
         *evaluated_tables(evaluation),
         splits_table(suite, run / "splits"),
         budgets_table(suite, run / "manifests"),
+        attention_table(suite, load_attention(suite, run / "attention")),
     ):
         write_table_file(out, file, layout)
 
