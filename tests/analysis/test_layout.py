@@ -1,0 +1,86 @@
+"""A camera-ready table from a layout file: labels, order, columns and digits, and no number touched in the CSV."""
+
+from pathlib import Path
+
+import pytest
+from small_suite import GOLDEN, toy_suite
+
+from weckd.analysis.tables.layout import read_layout
+from weckd.analysis.tables.write import write_tables
+from weckd.cli import main
+from weckd.errors import UserError
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+LAYOUT = """
+digits: 2
+labels: {weckd: WeCKD (ours), toy_three: Three, toy_copy: Copy, gain over single: Gain}
+tables:
+  main: {columns: [data set, weckd, single, gain over single], rows: [toy_copy, toy_three, macro of 2]}
+"""
+
+
+def layout_file(tmp_path, text):
+    file = tmp_path / "layout.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_layout_sets_labels_order_columns_and_digits(toy_folder, tmp_path):
+    write_tables(toy_suite(), toy_folder, tmp_path, read_layout(layout_file(tmp_path, LAYOUT)))
+    text = (tmp_path / "main.md").read_text(encoding="utf-8")
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n\n")[2].splitlines()
+    ]
+    assert [lines[0], *lines[2:]] == [
+        ["data set", "WeCKD (ours)", "single", "Gain"],
+        ["Copy †", "missing", "missing", "missing"],
+        ["Three", "**76.67 ± 6.94**", "54.17 ± 4.06", "+22.50* [+11.81, +33.19]"],
+        ["macro of 2", "77.08 ± 3.80", "54.58 ± 9.20", "+22.50* [+10.98, +34.02]"],
+    ]
+    assert r"Copy † & missing & missing & missing \\" in (tmp_path / "main.tex").read_text(encoding="utf-8")
+    assert "| WeCKD (ours) " in (tmp_path / "accuracy.md").read_text(encoding="utf-8")
+    for file in GOLDEN.glob("*.csv"):
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
+
+
+def test_the_layout_that_comes_with_the_suite_prints_everything(toy_folder, tmp_path):
+    write_tables(toy_suite(), toy_folder, tmp_path, read_layout(CONFIG / "tables.yaml"))
+    for name in ("main.md", "main.tex", "gains.md"):
+        assert (tmp_path / name).read_bytes() == (GOLDEN / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("digit: 2", r"layout\.yaml: not a valid layout of tables\n  top level: .*'digit' was unexpected"),
+        ("digits: many", r"  digits: 'many' is not of type 'integer'"),
+        ("labels: {weckd: 3}", r"  labels\.weckd: 3 is not of type 'string'"),
+        ("tables: {main: {rows: []}}", r"  tables\.main\.rows: \[\] should be non-empty"),
+        ("digits: [", r"layout\.yaml: not a readable layout of tables"),
+    ],
+)
+def test_mistakes_in_a_layout_are_named(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        read_layout(layout_file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            "{columns: [data sets]}",
+            r"tables\.main\.columns: 'data sets' is not there; there: data set, images",
+        ),
+        (
+            "{rows: [ear_mars]}",
+            r"tables\.main\.rows: 'ear_mars' is not there; there: toy_three, toy_two, toy_copy",
+        ),
+    ],
+)
+def test_columns_and_rows_that_are_not_there_are_named(toy_folder, tmp_path, table, message, capsys):
+    file = layout_file(tmp_path, f"tables: {{main: {table}}}")
+    with pytest.raises(UserError, match=message):
+        write_tables(toy_suite(), toy_folder, tmp_path, read_layout(file))
+    options = ["--run", str(toy_folder), "--out", str(tmp_path), "--layout", str(file)]
+    assert main(["tables", *options]) == 1
+    assert "layout.yaml: tables.main." in capsys.readouterr().err
