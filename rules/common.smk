@@ -213,5 +213,5 @@ def lock_run():
 
 def tell_results():
     """Print the main table and where the rest lies, where this run has made it."""
-    if Path(RUN, "tables", "gains.md").exists():
+    if Path(RUN, "report.html").exists():
         print(run_summary(Path(RUN)), flush=True)

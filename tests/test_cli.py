@@ -184,7 +184,7 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
             ["suite", str(CONFIG / "demo.yaml"), "--config", "seeds"],
             "weckd: --config seeds: must be KEY=VALUE",
         ),
-        (["show", "nowhere"], "weckd: nowhere: no tables/gains.md; finish the run first"),
+        (["show", "nowhere"], "weckd: nowhere: no tables/claims.md; finish the run first"),
         (
             ["prepare", "--dataset", "ear_chile", "--image-size", "64", "--out", "x"],
             "weckd: ear_chile: needs its images; name their folder, or the source.json of `weckd fetch`",

@@ -169,20 +169,23 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
 
 
 def run_summary(folder: Path) -> str:
-    """Return the main table of a run and where the rest lies.
+    """Return the claims and the main table of a run, and where the rest lies.
 
     Raises:
         UserError: the folder holds no finished run.
     """
-    table = folder / "tables" / "gains.md"
-    if not table.exists():
-        raise UserError(
-            f"{folder}: no {table.relative_to(folder)}; finish the run first: snakemake --cores all"
-        )
+    tables = [folder / "tables" / f"{name}.md" for name in ("claims", "main")]
+    for table in tables:
+        if not table.exists():
+            raise UserError(
+                f"{folder}: no {table.relative_to(folder)}; finish the run first: snakemake --cores all"
+            )
+    shown = "\n\n".join(table.read_text(encoding="utf-8").rstrip() for table in tables)
     return (
-        f"\n{table.read_text(encoding='utf-8').rstrip()}\n\n"
-        f"tables       {folder / 'tables'} (gains, accuracy, splits, budgets, checks; .csv .md .tex)\n"
-        f"figures      {folder / 'figures'} (forest, chain; .svg .png)\n"
+        f"\n{shown}\n\n"
+        f"report       {folder / 'report.html'} (all of it on one page)\n"
+        f"tables       {folder / 'tables'} (.csv .md .tex)\n"
+        f"figures      {folder / 'figures'} (.svg .png)\n"
         f"predictions  {folder / 'predictions'}\n"
         f"splits       {folder / 'splits'}\n"
         f"fits         {folder.parent / 'fits'}"

@@ -283,7 +283,10 @@ def write_every_block(folder: Path) -> None:
 
 
 def write_toy_splits(folder: Path) -> None:
-    """Write splits of 120 images in pairs; seed 1 has one pair less in D3; toy_copy lacks seed 3."""
+    """Write splits of 120 images in pairs; seed 1 has one pair less in D3; toy_copy lacks seed 3.
+
+    D2 of toy_two with seed 4 has no image of class yes.
+    """
     for dataset, classes in CLASSES.items():
         for seed in SEEDS:
             if (dataset, seed) == ("toy_copy", 3):
@@ -299,6 +302,8 @@ def write_toy_splits(folder: Path) -> None:
                     "part": [part for part, size in sizes.items() for _ in range(size)],
                 }
             )
+            if (dataset, seed) == ("toy_two", 4):
+                frame.loc[frame["part"] == "D2", ["class", "y"]] = [classes[0], 0]
             file = folder / dataset / f"seed{seed}.csv"
             file.parent.mkdir(parents=True, exist_ok=True)
             frame.to_csv(file, index=False)

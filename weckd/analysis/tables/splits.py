@@ -50,20 +50,38 @@ def _splits(suite: Suite, counts: Sequence[PartCount]) -> Table:
             found = of_part.get(part, [])
             shares = _range([f"{100 * count.share:.1f}" for count in found])
             row.append(f"{_range([count.n_images for count in found])} ({shares} %)" if found else MISSING)
-        smallest = min(of_part.get(LABELS, []), key=lambda count: count.smallest_class_n or 0, default=None)
-        row.append(f"{smallest.smallest_class}, {smallest.smallest_class_n}" if smallest else MISSING)
+        row.append(_smallest(of_part.get(LABELS, [])))
+        row.append(_smallest([count for part in chain_parts(suite) for count in of_part.get(part, [])]))
         rows.append(row)
-    headers = ["data set", "classes", "images", "groups", *parts, "smallest class used"]
+    headers = [
+        "data set",
+        "classes",
+        "images",
+        "groups",
+        *parts,
+        "smallest class used",
+        "smallest in one stage",
+    ]
     caption = joined(
         phantom_sentence(suite),
         "Images in each part (lowest to highest over the seeds).",
         "Shares: test, of all images; validation, of what is not test; the others, of the training part.",
         f"labels used: {' + '.join(chain_parts(suite))}; validation labels are labels too.",
+        "smallest class: in any seed; 0 in one stage: a model of the chain learns from a subset without that class.",
         f"Suite {suite.run}, k = {len(suite.seeds)} seeds, split seed {suite.split.seed}.",
         derived_sentence(suite),
         closing(suite, (count.missing for count in counts if count.missing)),
     )
     return Table(f"Splits, suite {suite.run}", caption, "splits", pd.DataFrame(rows, columns=headers))
+
+
+def _smallest(counts: Sequence[PartCount]) -> str:
+    """Return the smallest class of all counts, its images, and the part where that is not the labels used."""
+    smallest = min(counts, key=lambda count: count.smallest_class_n or 0, default=None)
+    if smallest is None:
+        return MISSING
+    where = "" if smallest.part == LABELS else f" ({smallest.part}, seed {smallest.seed})"
+    return f"{smallest.smallest_class}, {smallest.smallest_class_n}{where}"
 
 
 def _range(values: Sequence[object]) -> str:
