@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup test lint types unit demo-check readme lock clean help
+.PHONY: demo setup test lint types unit demo-check selfcheck readme lock clean help
 
 demo: setup ## run the demo suite and print its main table
 	snakemake --cores all
@@ -42,7 +42,11 @@ unit: setup
 demo-check: setup ## check what must hold in a finished demo run
 	pytest -m demo
 
-readme: setup ## put the finished demo run's table and figure into the README
+selfcheck: setup ## check the suite's own statistics, on simulations and on a run of 40 seeds
+	snakemake --cores all --configfile config/selfcheck.yaml
+	weckd selfcheck --run results/selfcheck
+
+readme: setup ## put the finished demo run's tables and figure into the README
 	python docs/insert.py
 
 lock: ## resolve requirements.lock anew (needs uv)
