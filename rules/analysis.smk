@@ -6,6 +6,7 @@ IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
 
 
 ATTENTION = attention_files(SUITE)
+PUBLISHED = f"{workflow.basedir}/config/published.yaml"
 
 
 rule tables:
@@ -17,6 +18,7 @@ rule tables:
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
         layout=f"{workflow.basedir}/config/tables.yaml",
+        published=PUBLISHED,
     output:
         expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
         [
@@ -34,7 +36,8 @@ rule tables:
         run=subpath(input.suite, parent=True),
         source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
     shell:
-        "weckd tables --run {params.run:q} --layout {input.layout:q} --out {params.run:q}/tables 2> {log:q}"
+        "weckd tables --run {params.run:q} --layout {input.layout:q} --published {input.published:q}"
+        " --out {params.run:q}/tables 2> {log:q}"
 
 
 rule figures:
@@ -68,6 +71,7 @@ rule specification:
     input:
         suite=f"results/{READINGS.run}/suite.json",
         predictions=run_files("predictions/{dataset}/seed{seed}.parquet", READINGS),
+        published=PUBLISHED,
     output:
         expand(
             f"results/{READINGS.run}/tables/readings.{{kind}}",
@@ -94,4 +98,4 @@ rule specification:
         ),
     shell:
         "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
-        " --out {params.run:q} 2> {log:q}"
+        " --published {input.published:q} --out {params.run:q} 2> {log:q}"

@@ -16,13 +16,24 @@ from weckd.suite_file import read_suite_files, resolve_suite
 from weckd.tuning.chosen import tunable_methods
 
 TABLES = [
+    "claims",
+    "published",
     "main",
     "gains",
+    "along",
+    "panel",
     "accuracy",
+    "metrics",
+    "classes",
+    "across",
+    "modality",
+    "leave-one-out",
+    "sensitivity",
+    "variance",
+    "attention",
+    "checks",
     "splits",
     "budgets",
-    "checks",
-    "attention",
 ]
 FIGURES = ["forest", "chain"]
 

@@ -62,6 +62,7 @@ ROLES = {
     "single": "reference",
     "pooled": "control",
     "one-step": "control",
+    "sequential": "control",
     "full-converged": "bar",
     "permuted": "check",
     "majority": "floor",

@@ -1,11 +1,14 @@
 """The readings' table and curve, on scores whose gains are known by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from small_suite import toy_suite, with_plan, write_scores
 
 from weckd.analysis.predictions import load_predictions
+from weckd.analysis.published import read_published
 from weckd.analysis.specification import (
     sorted_readings,
     specification_figure,
@@ -13,6 +16,7 @@ from weckd.analysis.specification import (
     write_specification,
 )
 
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS = (
     "single",
     "pooled",
@@ -79,7 +83,7 @@ def test_gains_over_single_and_over_the_pooled_control_of_as_many_labels(run):
 
 def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
     suite, folder = run
-    write_specification(suite, folder, tmp_path)
+    write_specification(suite, folder, tmp_path, read_published(CONFIG / "published.yaml"))
     text = (tmp_path / "tables" / "readings.md").read_text()
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:]
     assert rows == ["start=fresh", "**weckd**", "length=2", "temperature=cosine,inference=mean"]
@@ -115,7 +119,7 @@ def test_a_reading_that_is_missing_is_printed_as_missing(run, tmp_path):
 
 def test_the_curve_is_sorted_and_marks_each_readings_choices(run):
     suite, folder = run
-    figure = specification_figure(suite, specifications(suite, load_predictions(suite, folder)))
+    figure = specification_figure(suite, specifications(suite, load_predictions(suite, folder)), None)
     above, below = figure.axes
     means = [
         line.get_ydata()[0] for line in above.lines if line.get_marker() == "o" and len(line.get_xdata())

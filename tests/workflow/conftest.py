@@ -47,6 +47,8 @@ def result_bytes(run):
         "predictions/**/*",
         "tables/*",
         "figures/*",
+        "attention/*",
+        "report.html",
     )
     files = sorted(file for kind in kinds for file in run.glob(kind) if file.is_file())
     return {str(f.relative_to(run)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}

@@ -15,6 +15,7 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument(
         "--layout", type=Path, metavar="FILE", help="labels, order, columns and digits of the tables"
     )
+    _published(parser)
     parser.set_defaults(run=_tables)
 
     parser = commands.add_parser("figures", help="draw the figures, from predictions alone")
@@ -25,6 +26,7 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--suite", type=Path, required=True, help="suite.json of a run of readings")
     parser.add_argument("--predictions", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
+    _published(parser)
     parser.set_defaults(run=_specification)
 
     parser = commands.add_parser(
@@ -55,6 +57,12 @@ def _run_and_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
 
 
+def _published(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--published", type=Path, metavar="FILE", help="the paper's own numbers, to set beside"
+    )
+
+
 def _import_predictions(options: argparse.Namespace) -> None:
     from weckd.analysis.imported import import_predictions
     from weckd.config import load_suite
@@ -65,12 +73,14 @@ def _import_predictions(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
+    from weckd.analysis.published import read_published
     from weckd.analysis.tables.layout import AS_IT_IS, read_layout
     from weckd.analysis.tables.write import write_tables
     from weckd.config import load_suite
 
     layout = read_layout(options.layout) if options.layout else AS_IT_IS
-    write_tables(load_suite(options.folder / "suite.json"), options.folder, options.out, layout)
+    published = read_published(options.published) if options.published else ()
+    write_tables(load_suite(options.folder / "suite.json"), options.folder, options.out, layout, published)
 
 
 def _figures(options: argparse.Namespace) -> None:
@@ -81,7 +91,9 @@ def _figures(options: argparse.Namespace) -> None:
 
 
 def _specification(options: argparse.Namespace) -> None:
+    from weckd.analysis.published import read_published
     from weckd.analysis.specification import write_specification
     from weckd.config import load_suite
 
-    write_specification(load_suite(options.suite), options.predictions, options.out)
+    published = read_published(options.published) if options.published else ()
+    write_specification(load_suite(options.suite), options.predictions, options.out, published)

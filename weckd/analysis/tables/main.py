@@ -29,13 +29,13 @@ from weckd.analysis.tables.best import BOLD_SENTENCE, best_methods
 from weckd.analysis.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
 from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.wins import COUNT, wins_ties_losses
 
 LABELS_CONTROL = "pooled"
 """The control that the main table shows: is it just more labels?"""
 REFERENCES = (BASELINE, LABELS_CONTROL, BAR)
 BEST_CONTROL = "best control"
 NEW = "a new data set"
-COUNT = "wins / ties / losses"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,10 @@ def _cells(
         [NEW, *blank, *(cell for future in futures.values() for cell in (_future_cell(future), NOTHING))]
     )
     counted = (
-        _count(suite.analysis.alpha, [x.gains[name] for x in lines if x.row != MACRO]) for name in compared
+        NOTHING
+        if few_seeds(suite)
+        else wins_ties_losses(suite.analysis.alpha, [x.gains[name] for x in lines if x.row != MACRO])
+        for name in compared
     )
     rows.append([COUNT, *blank, *(cell for count in counted for cell in (count, NOTHING))])
     headers = ["data set", "images (groups)", *columns]
@@ -176,15 +179,6 @@ def _future_cell(future: NewDataSet | None) -> Cell:
     if future is None:
         return MISSING
     return cells.Gain(100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high)
-
-
-def _count(alpha: float, gains: Sequence[Gain]) -> str:
-    """Return on how many data sets the gain is significantly positive, neither, significantly negative."""
-    significant = [item for item in gains if item.p_adjusted < alpha and item.study is not None]
-    wins = sum(item.study.estimate > item.comparison.null for item in significant if item.study)
-    missing = sum(item.study is None for item in gains)
-    counts = f"{wins} / {len(gains) - len(significant) - missing} / {len(significant) - wins}"
-    return f"{counts}, {missing} missing" if missing else counts
 
 
 def _caption(evaluation: Evaluation, lines: Sequence[_Line]) -> str:

@@ -1,22 +1,35 @@
 """Writes all tables of a run from its saved predictions and splits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from weckd.analysis.attention import load_attention
 from weckd.analysis.evaluation import Evaluation, evaluate_suite
+from weckd.analysis.published import Published
 from weckd.analysis.tables.accuracy import accuracy_tables
+from weckd.analysis.tables.across import across_table, leave_one_out_table, modality_table
+from weckd.analysis.tables.along import along_table
 from weckd.analysis.tables.attention import attention_table
 from weckd.analysis.tables.budgets import budgets_table
 from weckd.analysis.tables.checks import checks_table
+from weckd.analysis.tables.claims import claims_table
+from weckd.analysis.tables.classes import classes_table
 from weckd.analysis.tables.files import TableFile, write_table_file
 from weckd.analysis.tables.gains import gains_tables
 from weckd.analysis.tables.layout import AS_IT_IS, Layout
 from weckd.analysis.tables.main import main_table
+from weckd.analysis.tables.metrics import metrics_table
+from weckd.analysis.tables.panel import panel_table
+from weckd.analysis.tables.published import published_table
+from weckd.analysis.tables.sensitivity import sensitivity_table
 from weckd.analysis.tables.splits import splits_table
+from weckd.analysis.tables.variance import variance_table
 from weckd.config import Suite
 
 
-def write_tables(suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS) -> None:
+def write_tables(
+    suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS, published: Sequence[Published] = ()
+) -> None:
     """Write every table of the run as .csv, .md and .tex into the folder `out`.
 
     Args:
@@ -24,6 +37,7 @@ def write_tables(suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS) 
         run: folder with predictions/, splits/, manifests/ and attention/.
         out: folder for the tables.
         layout: labels, order, columns and digits.
+        published: the paper's own numbers.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
@@ -31,6 +45,7 @@ def write_tables(suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS) 
     evaluation = evaluate_suite(suite, run)
     for file in (
         *evaluated_tables(evaluation),
+        published_table(evaluation, published),
         splits_table(suite, run / "splits"),
         budgets_table(suite, run / "manifests"),
         attention_table(suite, load_attention(suite, run / "attention")),
@@ -40,9 +55,20 @@ def write_tables(suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS) 
 
 def evaluated_tables(evaluation: Evaluation) -> tuple[TableFile, ...]:
     """Return every table that is made from predictions alone."""
-    return (
-        main_table(evaluation),
-        gains_tables(evaluation),
-        accuracy_tables(evaluation),
-        checks_table(evaluation),
+    makers = (
+        claims_table,
+        main_table,
+        gains_tables,
+        along_table,
+        panel_table,
+        accuracy_tables,
+        metrics_table,
+        classes_table,
+        across_table,
+        modality_table,
+        leave_one_out_table,
+        sensitivity_table,
+        variance_table,
+        checks_table,
     )
+    return tuple(make(evaluation) for make in makers)

@@ -1,0 +1,98 @@
+"""The paper's numbers beside ours."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_suite import toy_suite, write_scores, write_text
+
+from weckd.analysis.evaluation import evaluate_suite
+from weckd.analysis.published import Published, read_published
+from weckd.analysis.tables.files import markdown
+from weckd.analysis.tables.published import published_table
+from weckd.cli import main
+from weckd.config import suite_json
+from weckd.errors import UserError
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+N = 400
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """The chain is 15 points over single on toy_two (real images), with an interval of 11.5 to 18.5."""
+    suite = toy_suite(datasets=("toy_two",), methods=("weckd", "single"))
+    write_text(tmp_path / "suite.json", suite_json(suite))
+    scores = {
+        (name, 1): np.tile(np.arange(N) < right, (5, 1)) for name, right in (("weckd", 360), ("single", 300))
+    }
+    write_scores(tmp_path / "predictions", "toy_two", scores, np.arange(N) % 2, np.arange(N), 2)
+    return evaluate_suite(suite, tmp_path)
+
+
+def rows(evaluation, *published):
+    table = published_table(evaluation, published).tables[0]
+    lines = markdown(table).split("\n\n")[2].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def number(value, data_set="toy_two", reference="single"):
+    return Published("a gain", "weckd", reference, "accuracy", data_set, value, "table 3", "v2")
+
+
+@pytest.mark.parametrize(
+    ("value", "judgement"),
+    [
+        (23.0, "outside our interval, above"),
+        (15.0, "inside our interval"),
+        (11.0, "outside our interval, below"),
+    ],
+)
+def test_inside_or_outside_our_interval(evaluation, value, judgement):
+    ours = "+15.0 [+11.5, +18.5]"
+    expected = ["a gain", "table 3, v2", f"{value:+.1f}", ours, "toy_two", judgement]
+    assert rows(evaluation, number(value)) == [expected]
+
+
+def test_largest_macro_and_what_is_not_there(evaluation):
+    found = rows(evaluation, number(15, "largest"), number(15, "macro"), number(15, reference="pooled"))
+    assert [row[3:] for row in found] == [
+        ["+15.0 [+11.5, +18.5]", "largest: toy_two", "inside our interval"],
+        ["+15.0 [+11.5, +18.5]", "macro", "inside our interval"],
+        ["-", "toy_two", "not in this run"],
+    ]
+    assert rows(evaluation) == [["no number of the paper is listed"]]
+
+
+def test_phantoms_are_not_comparable(toy_folder):
+    evaluation = evaluate_suite(toy_suite(), toy_folder)
+    (row,) = rows(evaluation, number(23, "toy_three"))
+    assert row[3:] == ["+22.5 [+11.8, +33.2]", "toy_three", "not comparable: phantom images"]
+    (row,) = rows(evaluation, number(23, "toy_copy"))
+    assert row[3:] == ["missing", "toy_copy †", "missing"]
+
+
+def test_the_file_that_comes_with_the_suite():
+    (only,) = read_published(CONFIG / "published.yaml")
+    assert (only.value, only.reference, only.data_set, only.where) == (23.0, "single", "largest", "abstract")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "- {name: a}",
+            r"published\.yaml: not a valid list of published numbers\n  0: 'method' is a required",
+        ),
+        ("a: b", r"  top level: \{'a': 'b'\} is not of type 'array'"),
+        ("- [", r"published\.yaml: not a readable list of published numbers"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, text, message, toy_folder, capsys):
+    file = tmp_path / "published.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_published(file)
+    options = ["--run", str(toy_folder), "--out", str(tmp_path), "--published", str(file)]
+    assert main(["tables", *options]) == 1
+    assert "published.yaml: not a" in capsys.readouterr().err
