@@ -2,6 +2,7 @@
 
 `snakemake --cores all` runs the demo suite; `--configfile config/real-small.yaml` another one;
 `--config seeds='[1,2]' datasets='[phantom_ear_chile]' methods='[weckd,single]'` narrows a run.
+`--config records=reference` makes tables and figures from a frozen reference, without training.
 `snakemake --cores all tune` searches for each method's settings; `--config tuned=true` trains with what it chose.
 """
 
@@ -55,8 +56,16 @@ rule readings:
         ),
 
 
-include: "rules/data.smk"
-include: "rules/train.smk"
+if RECORDS == "reference":
+
+    include: "rules/reference.smk"
+
+else:
+
+    include: "rules/data.smk"
+    include: "rules/train.smk"
+
+
 include: "rules/analysis.smk"
 include: "rules/report.smk"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from weckd.agreement.same_suite import frozen_suite
 from weckd.errors import UserError
 from weckd.listing import run_summary
 from weckd.locks import take_run_lock
@@ -37,6 +38,11 @@ TABLES = [
 ]
 FIGURES = ["forest", "chain"]
 
+# Where splits, predictions and manifests come from: this run, or a frozen reference, from which nothing is trained.
+RECORDS = config.pop("records", "run")
+if RECORDS not in ("run", "reference"):
+    raise WorkflowError(f"records: {RECORDS!r} is neither run nor reference")
+
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
 
 
@@ -46,13 +52,21 @@ try:
         key: value for key, value in config.items() if value != IN_FILES.get(key)
     }
     SUITE = resolve_suite(SUITE_FILES, CHANGES)
+    if RECORDS == "reference":
+        SUITE, REFERENCE = frozen_suite(
+            SUITE,
+            (
+                Path(workflow.basedir, "results/reference", SUITE.run),
+                Path("results/reference", SUITE.run),
+            ),
+        )
 except UserError as problem:
     raise WorkflowError(str(problem)) from None
 
 READINGS = readings_suite(SUITE)
 SUITES = {suite.run: suite for suite in (SUITE, READINGS)}
 
-RUN = f"results/{SUITE.run}"
+RUN = f"results/{SUITE.run}" + ("-reference" if RECORDS == "reference" else "")
 ANY_RUN = "results/{run}"
 STORE = "results/fits"
 DOWNLOADS = "data"
@@ -102,10 +116,9 @@ def kind_option(wildcards):
 
 def run_files(pattern, suite):
     """Return a file for each data set, and seed or batch, of a run."""
-    folder = f"results/{suite.run}/{pattern}"
-    return expand(
-        folder, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH
-    )
+    folder = RUN if suite is SUITE else f"results/{suite.run}"
+    files = f"{folder}/{pattern}"
+    return expand(files, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH)
 
 
 def attention_files(suite):

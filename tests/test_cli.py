@@ -35,6 +35,9 @@ COMMANDS = [
     "import-predictions",
     "attention",
     "report",
+    "freeze",
+    "agree",
+    "unfreeze",
     "selfcheck",
 ]
 

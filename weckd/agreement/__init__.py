@@ -1,0 +1,1 @@
+"""A frozen reference of a run, and whether another run of the same suite agrees with it."""

@@ -1,0 +1,104 @@
+"""From a finished run to a reference that others compare theirs with, and back to the files of a run."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from weckd.agreement.made_with import made_with
+from weckd.agreement.packed import pack_predictions, pack_records, unpack_predictions, unpack_records
+from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, read_reference, reference_json
+from weckd.analysis.imported import IMPORTED, imported_files
+from weckd.config import Suite, load_suite
+from weckd.errors import UserError
+from weckd.files import file_digest, write_json, write_text
+
+LEVEL = 0.99
+FINISH = "a reference is made of a finished run: snakemake --cores all"
+RULE = (
+    "Made with the same lock, device kind, threads and versions: every prediction, table and figure is equal. Made "
+    "with something else: every cell (each method's last stage and each gain of the plan, on every data set and mean) "
+    "differs by no more than t(level, df) * sqrt(2) * SE, df and SE those of the reference's own cell."
+)
+RECORDED = (
+    "splits/*/*.csv",
+    "manifests/*/*.json",
+    "audit/*.csv",
+    "audit/*.md",
+    "audit/*.tex",
+    "attention/*.npz",
+)
+WITHOUT_IMAGES = ("figures/attention.svg", "figures/attention.png")
+"""Outputs that a reference cannot make again, since it holds no image."""
+
+
+def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
+    """Write the reference of a finished run; the same run gives the same bytes.
+
+    Args:
+        run: folder of the run.
+        out: folder of the reference.
+        lock: the lock file of the run's environment; None where there is none.
+
+    Raises:
+        UserError: a cell, or the tables, are missing.
+    """
+    suite = load_suite(run / "suite.json")
+    _refuse_unfinished(suite, run)
+    if (out / FACTS).exists():  # an older reference, whose files must not stay beside the new ones
+        shutil.rmtree(out)
+    for key in suite.datasets:
+        cells = [run / "predictions" / key / f"seed{seed}.parquet" for seed in suite.seeds]
+        pack_predictions(cells, out / "predictions" / f"{key}.parquet")
+    pack_records(run, _found(run, RECORDED), out / RECORDS)
+    write_text(out / "suite.json", (run / "suite.json").read_text(encoding="utf-8"))
+    for table in _found(run, ("tables/*.md",)):
+        write_text(out / "tables" / table.name, table.read_text(encoding="utf-8"))
+    files = (file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
+    outputs = _found(run, ("tables/*", "figures/*"))
+    reference = Reference(
+        format=FORMAT,
+        suite=suite.run,
+        plan_hash=suite.plan_hash,
+        made_with=made_with(run, lock),
+        level=LEVEL,
+        rule=RULE,
+        files={file.relative_to(out).as_posix(): file_digest(file) for file in sorted(files)},
+        outputs={
+            name: file_digest(run / name)
+            for name in (file.relative_to(run).as_posix() for file in outputs)
+            if name not in WITHOUT_IMAGES
+        },
+    )
+    write_json(out / FACTS, reference_json(reference))
+
+
+def unfreeze(reference: Path, out: Path) -> None:
+    """Lay out a reference's files as a run has them, so that tables and figures can be made from them.
+
+    Raises:
+        UserError: it is no reference, or a file of it is missing or damaged.
+    """
+    read_reference(reference)
+    suite = load_suite(reference / "suite.json")
+    for key in suite.datasets:
+        unpack_predictions(reference / "predictions" / f"{key}.parquet", out / "predictions" / key)
+    unpack_records(reference / RECORDS, out)
+    write_text(out / "suite.json", (reference / "suite.json").read_text(encoding="utf-8"))
+
+
+def _refuse_unfinished(suite: Suite, run: Path) -> None:
+    for key in suite.datasets:
+        for seed in suite.seeds:
+            for name in (f"predictions/{key}/seed{seed}.parquet", f"splits/{key}/seed{seed}.csv"):
+                if not (run / name).exists():
+                    raise UserError(f"{run / name}: missing; {FINISH}")
+    if imported_files(run):
+        raise UserError(
+            f"{run}/{IMPORTED}: a reference holds the suite's own methods; move imported ones away and run again"
+        )
+    if not (run / "tables" / "main.md").exists():
+        raise UserError(f"{run}/tables: missing; {FINISH}")
+
+
+def _found(run: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+    return (file for pattern in patterns for file in sorted(run.glob(pattern)) if file.is_file())

@@ -1,0 +1,80 @@
+"""Predictions and records of a run in few small files, and back; no byte of them depends on when or where."""
+
+import io
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from weckd.files import whole_file
+
+NAMES = ("dataset", "method", "split", "image_id", "group_id")
+# One page a column: fits that several methods share lie in it several times, and compress away.
+_ONE_PAGE = 1 << 30
+_PICTURES = ("example_rows", "example_images", "example_maps")
+"""Arrays of an attention file that are, or show, images."""
+
+
+def pack_predictions(cells: Iterable[Path], out: Path) -> None:
+    """Write the cells of one data set as one table, in their order.
+
+    Args:
+        cells: `seed<k>.parquet` files.
+        out: file to write.
+    """
+    tables = [pq.read_table(file) for file in cells]
+    whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
+    with whole_file(out) as temporary:
+        pq.write_table(
+            whole,
+            temporary,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=list(NAMES),
+            row_group_size=len(whole) or 1,
+            data_page_size=_ONE_PAGE,
+            write_statistics=False,
+            store_schema=False,
+        )
+
+
+def unpack_predictions(file: Path, folder: Path) -> None:
+    """Write a packed data set as `folder/seed<k>.parquet`, a file a cell."""
+    frame = pd.read_parquet(file)
+    for seed, rows in frame.groupby("seed", sort=False):
+        with whole_file(folder / f"seed{seed}.parquet") as temporary:
+            rows.reset_index(drop=True).to_parquet(temporary, index=False, compression="zstd")
+
+
+def pack_records(run: Path, files: Iterable[Path], out: Path) -> None:
+    """Write files of a run into one archive; of attention files the numbers alone.
+
+    Args:
+        run: folder that names in the archive are relative to.
+        files: below it.
+        out: .tar.xz to write.
+    """
+    with whole_file(out) as temporary, tarfile.open(temporary, "w:xz", format=tarfile.PAX_FORMAT) as archive:
+        for file in sorted(files):
+            content = _without_pictures(file) if file.suffix == ".npz" else file.read_bytes()
+            entry = tarfile.TarInfo(file.relative_to(run).as_posix())  # no time, no owner
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def unpack_records(file: Path, folder: Path) -> None:
+    """Unpack an archive below a folder; members that would leave it are refused by Python's data filter."""
+    with tarfile.open(file, "r:xz") as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _without_pictures(file: Path) -> bytes:
+    with np.load(file, allow_pickle=False) as arrays:
+        kept = {name: arrays[name] for name in arrays.files if name not in _PICTURES}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **kept)
+    return stream.getvalue()

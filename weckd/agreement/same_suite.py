@@ -1,0 +1,42 @@
+"""Whether a run and a reference are of the same suite; light, since the workflow asks it at every start."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from weckd.config import Suite, load_suite
+from weckd.errors import UserError
+
+NEUTRAL = ("seeds_per_job", "data_root", "catalogue")
+"""Settings that say how and from where a run is made, not what it computes."""
+
+
+def refuse_other_suite(suite: Suite, other: Suite, reference: Path) -> None:
+    """Refuse a suite that is not the reference's, by the first key that differs.
+
+    Raises:
+        UserError: a key other than the neutral ones differs.
+    """
+    mine, theirs = (
+        {key: value for key, value in asdict(one).items() if key not in NEUTRAL} for one in (suite, other)
+    )
+    wrong = next((key for key in mine if mine[key] != theirs[key]), None)
+    if wrong:
+        raise UserError(
+            f"{reference}: made with another {wrong}: {theirs[wrong]}, not {mine[wrong]}; compare runs of one suite "
+            "and plan"
+        )
+
+
+def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Path]:
+    """Return the suite of the first reference folder that is there, and the folder.
+
+    Raises:
+        UserError: there is none, or it is of another suite.
+    """
+    found = next((folder for folder in references if (folder / "suite.json").exists()), None)
+    if found is None:
+        names = " or ".join(str(folder) for folder in references)
+        raise UserError(f"records=reference: there is no reference {names}; make one with `weckd freeze`")
+    frozen = load_suite(found / "suite.json")
+    refuse_other_suite(suite, frozen, found)
+    return replace(frozen, data_root=None), found
