@@ -1,0 +1,268 @@
+"""Freezing a run, making it again from the reference, and comparing another run with it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
+
+from weckd.agreement.agree import compare, tolerance_of
+from weckd.agreement.freeze import freeze_run, unfreeze
+from weckd.agreement.reference import read_reference
+from weckd.analysis.evaluation import evaluate_suite
+from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.tables.write import write_tables
+from weckd.cli import main
+from weckd.config import suite_json
+from weckd.errors import UserError
+
+DATASETS = ("toy_three", "toy_two")
+SKILL = {"weckd": (0.5, 0.65, 0.75), "single": (0.5,), "full-converged": (0.9,)}
+LOCK = "numpy==1.0 --hash=sha256:00\n"
+
+
+def suite(**changes):
+    return toy_suite(**({"datasets": DATASETS, "methods": tuple(SKILL)} | changes))
+
+
+def write_run(folder: Path, device="cpu x86_64") -> Path:
+    """Write a finished run of two data sets, with tables; figures are small files that only have bytes."""
+    write_text(folder / "suite.json", suite_json(suite()))
+    for dataset in DATASETS:
+        seeds = {}
+        for seed in SEEDS:
+            frame = toy_frame(dataset, seed, SKILL)
+            validation = frame[frame["image_id"] < "image0006"].assign(split="validation")
+            write_cell(folder / "predictions", pd.concat([validation, frame], ignore_index=True))
+            split = frame.drop_duplicates("image_id")[["image_id", "group_id", "y"]].assign(
+                part="test", draws=""
+            )
+            split["class"] = [suite().facts[dataset].classes[y] for y in split["y"]]
+            file = folder / "splits" / dataset / f"seed{seed}.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            split[["image_id", "group_id", "class", "y", "part", "draws"]].to_csv(file, index=False)
+            cell = {"device": device, "versions": {"torch": "2.0"}}
+            fit = {"steps": 4, "networks": 1, "steps_run": 4, "images": 32, "status": "finished"}
+            methods = {name: {"fits": ["a"], "labels": 8} for name in SKILL}
+            seeds[str(seed)] = {"cell": cell, "fits": {"a": fit}, "methods": methods}
+        manifest = {"dataset": dataset, "threads": 1, "seeds": seeds}
+        write_text(folder / "manifests" / dataset / "seeds1-5.json", json.dumps(manifest))
+    write_text(folder / "audit" / "audit.md", "nothing found\n")
+    (folder / "audit" / "toy_two.png").write_bytes(b"a picture")
+    (folder / "figures").mkdir()
+    (folder / "figures" / "forest.svg").write_bytes(b"<svg/>")
+    write_tables(suite(), folder, folder / "tables")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("agreement") / "run")
+
+
+@pytest.fixture(scope="module")
+def lock(run):
+    file = run.parent / "requirements.lock"
+    file.write_text(LOCK)
+    return file
+
+
+@pytest.fixture(scope="module")
+def reference(run, lock):
+    freeze_run(run, run.parent / "reference", lock)
+    return run.parent / "reference"
+
+
+@pytest.fixture
+def rerun(run, tmp_path):
+    return Path(shutil.copytree(run, tmp_path / "rerun"))
+
+
+def changed_probability(folder, dataset="toy_two", seed=2, row=-1, by=1e-6):
+    """Change one float32 probability of a run, and let the row sum to one still."""
+    file = folder / "predictions" / dataset / f"seed{seed}.parquet"
+    frame = pd.read_parquet(file)
+    position = frame.index[row]
+    frame.loc[position, "p_0"] += np.float32(by)
+    frame.loc[position, "p_1"] -= np.float32(by)
+    frame.astype({"p_0": np.float32, "p_1": np.float32}).to_parquet(file, index=False)
+    return frame.loc[position]
+
+
+def test_freezing_twice_gives_the_same_bytes_and_holds_no_picture(run, lock, reference, tmp_path):
+    freeze_run(run, tmp_path, lock)
+    files = sorted(file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file())
+    assert [str(file) for file in files if file.suffix != ".md"] == [
+        "predictions/toy_three.parquet",
+        "predictions/toy_two.parquet",
+        "records.tar.xz",
+        "reference.json",
+        "suite.json",
+    ]
+    for file in files:
+        assert (tmp_path / file).read_bytes() == (reference / file).read_bytes(), file
+    assert sum((tmp_path / file).stat().st_size for file in files if file.suffix != ".md") < 40_000
+    freeze_run(run, tmp_path, lock)  # over an older one
+    assert read_reference(tmp_path) == read_reference(reference)
+
+
+def test_tables_made_from_the_reference_are_those_of_the_run(run, reference, tmp_path):
+    unfreeze(reference, tmp_path)
+    for file in [*run.glob("predictions/*/*"), *run.glob("splits/*/*")]:
+        one, other = file, tmp_path / file.relative_to(run)
+        if file.suffix == ".csv":
+            assert one.read_bytes() == other.read_bytes()
+        else:
+            pd.testing.assert_frame_equal(pd.read_parquet(one), pd.read_parquet(other))
+    write_tables(suite(), tmp_path, tmp_path / "tables")
+    for file in run.glob("tables/*"):
+        assert (tmp_path / "tables" / file.name).read_bytes() == file.read_bytes(), file.name
+    assert (tmp_path / "audit" / "audit.md").exists()
+    assert not (tmp_path / "audit" / "toy_two.png").exists()
+
+
+def test_an_equal_run_is_reproduced(rerun, reference, lock, capsys):
+    agreement = compare(rerun, reference, lock)
+    assert agreement.exact
+    assert agreement.reproduced
+    kinds = pd.Series([cell.what for cell in agreement.cells]).value_counts().to_dict()
+    # Three methods and 8 gains on two data sets and three means; ten cells; 20 tables in three files.
+    tables = len(list(rerun.glob("tables/*")))
+    assert kinds == {"accuracy": 3 * 5, "gain": 8 * 5, "predictions": 10, "table": tables, "figure": 1}
+    assert main(["agree", str(rerun), str(reference), "--lock", str(lock)]) == 0
+    said = capsys.readouterr().out
+    assert f"Reproduced: {66 + tables} of {66 + tables} cells agree, compared by equal bytes." in said
+    assert (rerun / "agreement" / "agreement.csv").exists()
+
+
+def test_one_changed_digit_is_found_and_named(rerun, reference, lock, capsys):
+    row = changed_probability(rerun)
+    agreement = compare(rerun, reference, lock)
+    misses = [(cell.what, cell.dataset, cell.name, cell.note) for cell in agreement.cells if not cell.agrees]
+    note = f"{row['method']} stage {row['stage']}, image {row['image_id']}: p_0 differs (1 rows)"
+    assert misses == [("predictions", "toy_two", "seed 2", note)]
+    assert main(["agree", str(rerun), str(reference), "--lock", str(lock)]) == 1
+    said = capsys.readouterr().err
+    assert "NOT reproduced: " in said
+    assert note in said
+    text = (rerun / "agreement" / "agreement.md").read_text(encoding="utf-8")
+    assert note in text.splitlines()[6]  # what does not agree stands first
+
+
+def test_other_bytes_of_a_table_are_found(rerun, reference, lock):
+    with (rerun / "tables" / "main.md").open("a") as file:
+        file.write(" ")
+    misses = [(cell.what, cell.name) for cell in compare(rerun, reference, lock).cells if not cell.agrees]
+    assert misses == [("table", "tables/main.md")]
+
+
+def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_path):
+    other = write_run(tmp_path / "rerun", device="another card")
+    changed_probability(other)  # of a size that another device makes
+    agreement = compare(other, reference, lock)
+    assert (agreement.exact, agreement.reproduced) == (False, True)
+    assert agreement.differs == "device another card, not cpu x86_64"
+    assert {cell.what for cell in agreement.cells} == {"accuracy", "gain"}
+    theirs = evaluate_suite(suite(), other)
+    level = next(
+        x for x in theirs.levels if (x.method, x.dataset, x.metric) == ("single", "toy_two", "accuracy")
+    )
+    cell = next(
+        x for x in agreement.cells if (x.what, x.name, x.dataset) == ("accuracy", "single", "toy_two")
+    )
+    assert cell.tolerance == pytest.approx(100 * np.sqrt(2) * half_width(level.result.study, 0.99))
+    assert tolerance_of(level.result.study, 0.99) == pytest.approx(cell.tolerance / 100)
+    file = tmp_path / "other.lock"
+    file.write_text("numpy==2.0\n")
+    assert "lock " in compare(other, reference, file).differs
+
+
+def test_a_cell_outside_its_interval_is_a_miss(reference, lock, tmp_path, capsys):
+    other = write_run(tmp_path / "rerun", device="another card")
+    for seed in SEEDS:  # the bar has all right but one
+        file = other / "predictions" / "toy_two" / f"seed{seed}.parquet"
+        frame = pd.read_parquet(file)
+        bar = frame["method"] == "full-converged"
+        frame.loc[bar, "p_0"] = np.where(frame.loc[bar, "y"] == 0, 0.1, 0.9).astype(np.float32)
+        frame.loc[bar, "p_1"] = np.where(frame.loc[bar, "y"] == 0, 0.9, 0.1).astype(np.float32)
+        frame.to_parquet(file, index=False)
+    agreement = compare(other, reference, lock)
+    missed = {(cell.what, cell.dataset, cell.name) for cell in agreement.cells if not cell.agrees}
+    assert ("accuracy", "toy_two", "full-converged") in missed
+    assert ("accuracy", "toy_three", "full-converged") not in missed
+    assert main(["agree", str(other), str(reference), "--lock", str(lock)]) == 1
+    assert "accuracy toy_two full-converged: 0.000, reference 88.333, allowed " in capsys.readouterr().err
+
+
+def test_what_is_missing_in_the_rerun_is_a_miss(rerun, reference, lock):
+    (rerun / "predictions" / "toy_two" / "seed4.parquet").unlink()
+    misses = [cell for cell in compare(rerun, reference, lock).cells if not cell.agrees]
+    assert {cell.dataset for cell in misses} == {"toy_two", "macro", "macro microscopy"}
+    assert {cell.note for cell in misses if cell.what == "accuracy"} == {"missing: toy_two seed 4"}
+    assert [cell.note for cell in misses if cell.what == "predictions"] == ["missing"]
+
+
+def test_other_suites_and_unfinished_runs_are_refused(rerun, reference, lock, tmp_path):
+    write_text(rerun / "suite.json", suite_json(suite(seeds=(1, 2, 3))))
+    with pytest.raises(
+        UserError, match=r"reference: made with another seeds: \(1, 2, 3, 4, 5\), not \(1, 2, 3\)"
+    ):
+        compare(rerun, reference, lock)
+    write_text(rerun / "suite.json", suite_json(suite()))
+    (rerun / "imported").mkdir()
+    (rerun / "imported" / "mine.parquet").write_bytes(b"")
+    with pytest.raises(UserError, match="imported: a reference holds the suite's own methods"):
+        freeze_run(rerun, tmp_path / "out", lock)
+    shutil.rmtree(rerun / "imported")
+    (rerun / "tables" / "main.md").unlink()
+    with pytest.raises(UserError, match="tables: missing; a reference is made of a finished run"):
+        freeze_run(rerun, tmp_path / "out", lock)
+    (rerun / "predictions" / "toy_two" / "seed4.parquet").unlink()
+    with pytest.raises(
+        UserError, match=r"toy_two/seed4\.parquet: missing; a reference is made of a finished run"
+    ):
+        freeze_run(rerun, tmp_path / "out", lock)
+    shutil.rmtree(rerun / "manifests")
+    with pytest.raises(UserError, match="no manifests; finish the run first"):
+        compare(rerun, reference, lock)
+
+
+def test_a_damaged_or_missing_frozen_file_is_named(reference, run, lock, tmp_path):
+    broken = Path(shutil.copytree(reference, tmp_path / "broken"))
+    with (broken / "predictions" / "toy_two.parquet").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(
+        UserError, match=r"broken/predictions/toy_two\.parquet: damaged, its hash is not the recorded"
+    ):
+        compare(run, broken, lock)
+    (broken / "predictions" / "toy_two.parquet").unlink()
+    with pytest.raises(
+        UserError, match=r"broken/predictions/toy_two\.parquet: missing; restore the reference"
+    ):
+        unfreeze(broken, tmp_path / "out")
+    facts = json.loads((broken / "reference.json").read_text())
+    (broken / "reference.json").write_text(json.dumps(facts | {"format": 99}))
+    with pytest.raises(
+        UserError, match=r"reference\.json: format 99, this version reads 1; freeze the run again"
+    ):
+        read_reference(broken)
+    with pytest.raises(UserError, match=r"nowhere/reference\.json: not a readable reference"):
+        read_reference(tmp_path / "nowhere")
+
+
+def test_attention_keeps_its_numbers_and_loses_its_pictures(run, lock, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    (copy / "attention").mkdir()
+    arrays = {
+        "sharpness": np.ones((5, 3, 24)),
+        "example_images": np.zeros((1, 8, 8, 3)),
+        "example_maps": np.zeros(3),
+    }
+    np.savez_compressed(copy / "attention" / "toy_two.npz", example_rows=np.zeros(1), **arrays)
+    freeze_run(copy, tmp_path / "reference", lock)
+    unfreeze(tmp_path / "reference", tmp_path / "out")
+    with np.load(tmp_path / "out" / "attention" / "toy_two.npz") as kept:
+        assert kept.files == ["sharpness"]
