@@ -46,6 +46,8 @@ rule figures:
         predictions=PREDICTIONS,
         imported=IMPORTED,
         attention=ATTENTION,
+        splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
+        manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
     output:
         expand(f"{RUN}/figures/{{figure}}.png", figure=FIGURES),
         [

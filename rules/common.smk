@@ -36,7 +36,15 @@ TABLES = [
     "splits",
     "budgets",
 ]
-FIGURES = ["forest", "chain"]
+FIGURES = [
+    "forest",
+    "chain",
+    "labels",
+    "variance",
+    "reliability",
+    "ranks",
+    "attention",
+]
 
 # Where splits, predictions and manifests come from: this run, or a frozen reference, from which nothing is trained.
 RECORDS = config.pop("records", "run")

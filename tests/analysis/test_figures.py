@@ -1,15 +1,27 @@
+import json
+import math
+import shutil
+from dataclasses import replace
+
 import pytest
 from matplotlib.image import imread
-from small_suite import toy_suite, with_plan
+from small_suite import toy_frame, toy_suite, with_plan, write_cell
 
 from weckd.analysis.figures.chain import chain_figure
 from weckd.analysis.figures.forest import forest_figure
+from weckd.analysis.figures.labels import label_curves, labels_figure
+from weckd.analysis.figures.ranks import ranks_figure, seed_means
+from weckd.analysis.figures.reliability import reliability_figure
+from weckd.analysis.figures.variance import variance_figure
 from weckd.analysis.figures.write import write_figures
-from weckd.analysis.gains import planned_gains
+from weckd.analysis.gains import decides, planned_gains
 from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.metrics.calibration import reliability_curve
 from weckd.analysis.predictions import load_predictions
 
-FILES = ["chain.png", "chain.svg", "forest.png", "forest.svg"]
+NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]
+FILES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
 PHANTOM = "PHANTOM IMAGES DRAWN BY THIS SUITE: SAYS NOTHING ABOUT THE PAPER'S DATA."
 
 
@@ -27,12 +39,16 @@ def test_two_runs_give_the_same_bytes(figures, toy_folder, tmp_path):
         assert (tmp_path / name).read_bytes() == (figures / name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["chain.svg", "forest.svg"])
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith("svg")])
 def test_phantoms_are_marked_in_the_title(figures, name):
     text = (figures / name).read_text(encoding="utf-8")
     assert text.count(f"<!-- {PHANTOM}") == 1
     assert "<dc:date>" not in text
-    assert "missing" in text  # pooled diverged on toy_two; toy_copy lacks a seed
+    if name != "variance.svg":  # it draws no single data sets, but see below
+        assert (
+            "missing" in text or "too few for ranks" in text
+        )  # pooled diverged on toy_two; toy_copy lacks a seed
+    assert "/tmp" not in text
 
 
 def test_real_images_are_not_marked(toy_folder, tmp_path):
@@ -60,7 +76,7 @@ def test_forest_draws_what_the_table_says(toy_predictions):
     assert bar.get_xdata().tolist() == pytest.approx([22.5 - half, 22.5 + half])
     assert mean.get_xdata().tolist() == pytest.approx([22.5])
     labels = [label.get_text() for label in axis.get_yticklabels()]
-    assert labels == ["toy_three", "toy_two", "toy_copy †", "macro of 2"]
+    assert labels == ["toy_three", "toy_two", "toy_copy †", "macro of 2", "a new data set"]
     assert [text.get_text() for text in panels["weckd over pooled"].texts] == ["missing"] * 3
 
 
@@ -94,3 +110,102 @@ def test_few_seeds_draw_no_interval(toy_predictions):
     axis = forest_figure(suite, planned_gains(suite, loaded)).axes[0]
     assert not [line for line in axis.lines if line.get_linewidth() == 1.3]
     assert not chain_figure(suite, loaded).axes[0].collections
+
+
+def test_forest_draws_the_prediction_interval_of_a_new_data_set(toy_predictions):
+    suite = toy_suite()
+    gains = planned_gains(suite, load_predictions(suite, toy_predictions))
+    axis = next(
+        a
+        for a in forest_figure(suite, gains).axes
+        if a.get_title(loc="left") == "weckd against full-converged"
+    )
+    dashed = next(
+        line for line in axis.lines if line.get_linestyle() == "--" and list(line.get_ydata()) == [4, 4]
+    )
+    # Two data sets, -11.67 and -10.83 points: mean -+ t(1) * sd * sqrt(1 + 1/2).
+    half = 12.7062 * (0.83333 / 2**0.5) * 1.5**0.5
+    assert dashed.get_xdata().tolist() == pytest.approx([-11.25 - half, -11.25 + half], abs=1e-3)
+
+
+def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
+    suite = toy_suite()
+    gains = planned_gains(suite, load_predictions(suite, toy_predictions))
+    axis = variance_figure(suite, gains).axes[0]
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels[0] == "over single (macro of 2)"
+    assert labels[3] == "against full-converged (macro otoscopy of 1)"
+    shown = [gain for gain in gains if decides(gain)]
+    widths = [bar.get_width() for bar in axis.patches]
+    known = [gain.study for gain in shown if gain.study is not None and gain.study.se > 0]
+    assert widths[::2] == pytest.approx([100 * study.seed_share for study in known])
+    assert widths[1::2] == pytest.approx([100 - 100 * study.seed_share for study in known])
+    texts = [text.get_text() for text in axis.texts]
+    assert texts[:3] == [f"{100 * known[0].se:.1f}", "missing", "no variation"]
+    assert not variance_figure(toy_suite(seeds=(1, 2)), gains).axes
+
+
+def test_reliability_draws_the_bins_and_prints_the_error(toy_predictions):
+    suite = toy_suite()
+    loaded = load_predictions(suite, toy_predictions)
+    figure = reliability_figure(suite, loaded)
+    axes = [axis for axis in figure.axes if axis.get_ylabel() == "single\naccuracy"]
+    predicted = loaded.datasets["toy_three"].predicted("single", 1)
+    curve = reliability_curve(predicted.probabilities, predicted.y)
+    assert axes[0].lines[1].get_ydata().tolist() == pytest.approx(curve.accuracy.tolist())
+    # Every confidence is .9 and the mean accuracy .542: the error is the mean of |accuracy of a seed - .9|.
+    error = 100 * METRICS["ece"].score(predicted).values.mean()
+    assert error == pytest.approx(100 * (0.9 - 0.5416667), abs=1e-3)
+    assert [text.get_text() for text in axes[0].texts] == [f"ECE {error:.1f}"]
+    assert len(axes[0].lines) == 2  # no validation predictions, so no curve after scaling
+    columns = len(suite.datasets)
+    copies = figure.axes[2::columns]
+    assert [axis.texts[0].get_text() for axis in copies] == ["missing"] * 4
+
+
+def test_ranks_need_three_whole_data_sets(toy_predictions, tmp_path):
+    suite = toy_suite()
+    loaded = load_predictions(suite, toy_predictions)
+    means = seed_means(suite, loaded)
+    assert list(means.index) == ["toy_three", "toy_two"]
+    assert means.loc["toy_two"].isna().to_dict()["pooled"]
+    assert (
+        "6 whole methods on 2 data sets are too few for ranks" in ranks_figure(suite, loaded).get_suptitle()
+    )
+    facts = {key: replace(fact, derived_from=()) for key, fact in suite.facts.items()}
+    for dataset in suite.datasets:
+        for seed in suite.seeds:
+            write_cell(tmp_path, toy_frame(dataset, seed))
+    suite = toy_suite(facts=facts)
+    whole = load_predictions(suite, tmp_path)
+    figure = ranks_figure(suite, whole)
+    ranks = seed_means(suite, whole).rank(axis="columns", ascending=False).mean()
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    assert f"full-converged ({ranks['full-converged']:.1f})" in texts
+    assert "description only" in figure.get_suptitle()
+
+
+def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
+    suite = toy_suite(datasets=("toy_three",))
+    loaded = load_predictions(suite, toy_folder / "predictions")
+    (nowhere, no_chain) = label_curves(suite, loaded, tmp_path)["toy_three"]
+    assert all(math.isnan(point.labels) for point in (*nowhere.points, *no_chain.points))
+    shutil.copytree(toy_folder / "splits", tmp_path / "splits")
+    labels = {"single": 8, "pooled": 25, "full-converged": 82}
+    methods = {name: {"fits": [], "labels": count} for name, count in labels.items()}
+    manifest = {"seeds": {str(seed): {"fits": {}, "methods": methods} for seed in suite.seeds}}
+    (tmp_path / "manifests" / "toy_three").mkdir(parents=True)
+    (tmp_path / "manifests" / "toy_three" / "seeds1-5.json").write_text(json.dumps(manifest))
+    chain, no_chain = label_curves(suite, loaded, tmp_path)["toy_three"]
+    assert (chain.name, no_chain.name) == ("weckd, stage by stage", "no chain")
+    assert [point.labels for point in chain.points] == pytest.approx(
+        [8, 16, 25.6]
+    )  # D3 holds 8 once, else 10
+    assert [(point.labels, round(point.mean, 1)) for point in no_chain.points] == [
+        (8, 54.2),
+        (25, 82.5),
+        (82, 88.3),
+    ]
+    assert no_chain.points[0].half_width == pytest.approx(4.0647, abs=1e-3)
+    axis = labels_figure(suite, loaded, tmp_path).axes[0]
+    assert axis.lines[0].get_ydata().tolist() == pytest.approx([point.mean for point in chain.points])

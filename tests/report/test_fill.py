@@ -33,15 +33,32 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
             "Chain over controls, by data set, suite toy",
         ],
         "Along the chain": [
+            "Along the chain, suite toy",
             "Along the chain, by data set, suite toy",
             "Links of the chain, by data set, suite toy",
         ],
         "Other tables": [
+            "What the paper says",
+            "Supervised panel",
+            "Across data sets",
+            "By modality",
+            "Leave one out",
+            "Nine tests",
+            "Variance",
             "Chain over single, by data set, suite toy",
             "Accuracy, labels of the chain, suite toy",
+            "Metrics",
+            "Classes",
             "Checks, suite toy",
         ],
-        "Figures": ["Gains over each reference", "Gains along the chain"],
+        "Figures": [
+            "Gains over each reference",
+            "Gains along the chain",
+            "Label efficiency",
+            "More seeds or more images?",
+            "Reliability",
+            "Mean ranks",
+        ],
         "Audit of the images": [
             "Audit: copies",
             "Audit: copies across data sets",
@@ -69,12 +86,12 @@ def test_pictures_are_embedded(run):
 
 
 def test_what_no_section_names_stands_at_the_end(run):
-    (run / "tables" / "sensitivity.md").write_text(table_text("Sensitivity"))
-    (run / "figures" / "ranks.svg").write_text("<svg/>")
+    (run / "tables" / "extra.md").write_text(table_text("Extra"))
+    (run / "figures" / "more.svg").write_text("<svg/>")
     (run / "figures" / "photo.png").write_bytes(b"pixels alone")
     assert list(titles(run).items())[-1] == (
         "More",
-        ["Sensitivity", "figures/photo.png", "figures/ranks.svg"],
+        ["Extra", "figures/more.svg", "figures/photo.png"],
     )
     assert len(titles(run)) == len(SECTIONS) + 1
 

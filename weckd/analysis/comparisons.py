@@ -14,6 +14,10 @@ BASELINE = "single"
 BAR = "full-converged"
 """The supervised bar: every method of a suite is compared with it."""
 
+LABELS_CONTROL = "pooled"
+"""The control that stands beside the chain where there is room for one: is it just more labels?"""
+REFERENCES = (BASELINE, LABELS_CONTROL, BAR)
+
 SLOPE = "slope per stage"
 """Stands for the reference of a trend along a method's own stages."""
 
@@ -140,3 +144,9 @@ def _of_family(suite: Suite, family: Family, predictions: SuitePredictions) -> l
         Comparison(family.name, family.kind, method, stage, reference, contrast, null, decided_on)
         for stage, reference, contrast in contrasts
     ]
+
+
+def shown_methods(suite: Suite) -> tuple[str, ...]:
+    """Return the chain, the baseline, the control of labels and the bar, as far as the suite has them."""
+    wanted = dict.fromkeys((chain_method(suite), *REFERENCES))
+    return tuple(name for name in wanted if name is not None and name in suite.methods)

@@ -67,6 +67,7 @@ SECTIONS = (
         title="Along the chain",
         says="Whether each model of the chain is better than the one before it.",
         tables=(
+            Tables("tables/along.md"),
             Tables("tables/gains.md", ("Along the chain", "Links of the chain")),
             Tables("tables/attention.md", expected=False),
         ),
@@ -76,8 +77,17 @@ SECTIONS = (
         title="Other tables",
         says="Open a title to see its table.",
         tables=(
+            Tables("tables/published.md"),
+            Tables("tables/panel.md"),
+            Tables("tables/across.md"),
+            Tables("tables/modality.md"),
+            Tables("tables/leave-one-out.md"),
+            Tables("tables/sensitivity.md"),
+            Tables("tables/variance.md"),
             Tables("tables/gains.md"),
             Tables("tables/accuracy.md"),
+            Tables("tables/metrics.md"),
+            Tables("tables/classes.md"),
             Tables("tables/checks.md"),
             Tables("selfcheck/selfcheck.md", expected=False),
         ),
@@ -99,6 +109,28 @@ SECTIONS = (
                 "Gains along the chain",
                 "Line plots: the gain at each stage of the chain over its own first stage and over methods with as "
                 "many stages, a column for each data set, with a thin line for each seed and the mean with its band.",
+            ),
+            Pictures(
+                "figures/labels.svg",
+                "Label efficiency",
+                "Line plots: accuracy against the number of labels, for the chain stage by stage and for methods "
+                "without a chain, a panel for each data set and one for their mean.",
+            ),
+            Pictures(
+                "figures/variance.svg",
+                "More seeds or more images?",
+                "Bars: the share of each gain's variance that is due to seeds and to test images.",
+            ),
+            Pictures(
+                "figures/reliability.svg",
+                "Reliability",
+                "Reliability diagrams: accuracy against confidence, before and after temperature scaling, a row for "
+                "each method and a column for each data set.",
+            ),
+            Pictures(
+                "figures/ranks.svg",
+                "Mean ranks",
+                "Critical-difference diagram: mean ranks of all methods over the data sets. Description only.",
             ),
             Pictures(
                 "figures/attention.svg",

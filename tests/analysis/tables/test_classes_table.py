@@ -6,8 +6,9 @@ from sklearn.metrics import precision_recall_fscore_support
 from small_suite import SEEDS
 from wide_suite import GOLDEN, cells_of, only, text_of, wide_frame, wide_suite
 
+from weckd.analysis.comparisons import shown_methods
 from weckd.analysis.evaluation import evaluate_suite
-from weckd.analysis.tables.classes import classes_table, shown_methods
+from weckd.analysis.tables.classes import classes_table
 
 
 def test_golden_text(wide):

@@ -1,5 +1,6 @@
 """Where the chain's models look: examples of their attention maps, and two numbers over all test images."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,7 +75,8 @@ def _example(suite: Suite, axes: list[Any], found: AttentionMaps, example: int, 
         axis.set_yticks([])
         axis.set_box_aspect(1)
     axes[0].imshow(examples.images[example])
-    axes[0].set_ylabel(suite.facts[found.dataset].classes[examples.labels[example]], fontsize=5.5)
+    name = suite.facts[found.dataset].classes[examples.labels[example]]
+    axes[0].set_ylabel(textwrap.fill(name.replace("_", " "), 12), fontsize=5.5)
     for axis, shown in zip(axes[1:], maps, strict=True):
         if np.isnan(shown).any():
             axis.text(0.5, 0.5, "diverged", transform=axis.transAxes, ha="center", va="center")

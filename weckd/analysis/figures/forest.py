@@ -11,10 +11,12 @@ from weckd.analysis.comparisons import Comparison
 from weckd.analysis.contrasts import MACRO, independent
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.gains import Gain, few_seeds, interval
+from weckd.analysis.inference.new_data_set import new_data_set
 from weckd.analysis.metrics import METRICS
 from weckd.config import Suite
 
 COLUMNS = 4
+NEW = "a new data set"
 
 
 def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
@@ -30,7 +32,7 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
     panels = tuple(dict.fromkeys(gain.comparison for gain in shown))
     columns = min(COLUMNS, max(1, len(panels)))
     rows = math.ceil(max(1, len(panels)) / columns)
-    row_height = 0.26 * (len(suite.datasets) + 1) + 0.8
+    row_height = 0.26 * (len(suite.datasets) + 2) + 0.8
     figure = Figure(figsize=(1.9 + 2.3 * max(columns, 2), rows * row_height + 1.3), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axis, comparison in zip(axes, panels, strict=False):
@@ -47,7 +49,7 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
 
 
 def _panel(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain]) -> None:
-    names = [*suite.datasets, MACRO]
+    names = [*suite.datasets, MACRO, NEW]
     if comparison.kind == "non-inferiority":
         margin = suite.analysis.margin_pp
         axis.axvspan(-margin, margin, color=PALE, linewidth=0, zorder=0)
@@ -72,13 +74,27 @@ def _panel(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain
         if not math.isnan(low):
             axis.plot([100 * low, 100 * high], [y, y], color=INK, linewidth=1.3, zorder=3)
         axis.plot([mean], [y], "s", color=INK, markersize=3.5, zorder=3)
-    axis.axhline(len(names) - 1.5, color=PALE, linewidth=0.8)
+    _new_data_set(suite, axis, len(names) - 1, gains)
+    axis.axhline(len(names) - 2.5, color=PALE, linewidth=0.8)
     axis.set_ylim(len(names) - 0.5, -0.5)
     labels = [dataset_text(suite, key) for key in suite.datasets]
-    axis.set_yticks(range(len(names)), [*labels, f"{MACRO} of {len(independent(suite))}"])
+    axis.set_yticks(range(len(names)), [*labels, f"{MACRO} of {len(independent(suite))}", NEW])
     axis.tick_params(axis="x", length=2)
     axis.tick_params(axis="y", length=0)
     axis.set_title(f"{comparison.method} {comparison.text}", loc="left")
+
+
+def _new_data_set(suite: Suite, axis: Any, y: int, gains: Sequence[Gain]) -> None:
+    """Draw where the gain on one more data set would lie; nothing where that cannot be said."""
+    studies = [gain.study for gain in gains if gain.dataset in independent(suite)]
+    whole = [study for study in studies if study is not None]
+    if few_seeds(suite) or len(whole) < max(len(studies), 2):
+        return
+    new = new_data_set(whole, 1 - suite.analysis.alpha)
+    axis.plot(
+        [100 * new.measured_low, 100 * new.measured_high], [y, y], color=ACCENT, linewidth=1, linestyle="--"
+    )
+    axis.plot([100 * new.over_means.value], [y], "|", color=ACCENT, markersize=7)
 
 
 def _notes(suite: Suite, any_panel: bool) -> str:
@@ -92,6 +108,7 @@ def _notes(suite: Suite, any_panel: bool) -> str:
     else:
         marks = (
             f"square: mean; dots: seeds; bar: {100 * (1 - alpha):g} % two-way interval; "
-            f"diamond: macro mean and its interval; shaded: margin of {margin:g} points"
+            f"diamond: macro mean and its interval; shaded: margin of {margin:g} points\n"
+            f"dashed: {100 * (1 - alpha):g} % prediction interval of the gain on a new data set"
         )
     return f"{marks}\n{run_note(suite)}"

@@ -2,20 +2,26 @@
 
 from pathlib import Path
 
+from weckd.analysis.attention import load_attention
 from weckd.analysis.evaluation import load_run
+from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.chain import chain_figure
 from weckd.analysis.figures.forest import forest_figure
+from weckd.analysis.figures.labels import labels_figure
+from weckd.analysis.figures.ranks import ranks_figure
+from weckd.analysis.figures.reliability import reliability_figure
 from weckd.analysis.figures.style import save, styled
+from weckd.analysis.figures.variance import variance_figure
 from weckd.analysis.gains import planned_gains
 from weckd.config import Suite
 
 
 def write_figures(suite: Suite, run: Path, out: Path) -> None:
-    """Write `forest` and `chain` as .svg and .png into the folder `out`.
+    """Write every figure of the run as .svg and .png into the folder `out`.
 
     Args:
         suite: the run; its plan says which gains are drawn.
-        run: folder with predictions/.
+        run: folder with predictions/, splits/, manifests/ and attention/.
         out: folder for the figures.
 
     Raises:
@@ -23,7 +29,15 @@ def write_figures(suite: Suite, run: Path, out: Path) -> None:
     """
     suite, loaded = load_run(suite, run)
     with styled():
-        forest = forest_figure(suite, planned_gains(suite, loaded))
-        chain = chain_figure(suite, loaded)
-    save(forest, out, "forest")
-    save(chain, out, "chain")
+        gains = planned_gains(suite, loaded)
+        figures = {
+            "forest": forest_figure(suite, gains),
+            "chain": chain_figure(suite, loaded),
+            "labels": labels_figure(suite, loaded, run),
+            "variance": variance_figure(suite, gains),
+            "reliability": reliability_figure(suite, loaded),
+            "ranks": ranks_figure(suite, loaded),
+            "attention": attention_figure(suite, load_attention(suite, run / "attention")),
+        }
+    for name, figure in figures.items():
+        save(figure, out, name)

@@ -14,7 +14,7 @@ from weckd.analysis.captions import (
     phantom_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import chain_method
+from weckd.analysis.comparisons import REFERENCES, shown_methods
 from weckd.analysis.contrasts import Result
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.inference.reader_study import two_way
@@ -22,7 +22,6 @@ from weckd.analysis.levels import Floor, floors
 from weckd.analysis.metrics.per_class import per_class
 from weckd.analysis.tables.cells import MISSING, Cell, Level, Name
 from weckd.analysis.tables.files import Table, TableFile
-from weckd.analysis.tables.main import REFERENCES
 from weckd.analysis.tables.studies import NOTHING_KNOWN, confidence, study_interval
 from weckd.config import Suite
 
@@ -59,12 +58,6 @@ def classes_table(evaluation: Evaluation) -> TableFile:
     )
     tables = [_table(evaluation, name, found, floor_of.get(name)) for name, found in rows.items()]
     return TableFile("classes", frame, tables)
-
-
-def shown_methods(suite: Suite) -> tuple[str, ...]:
-    """Return the chain, the baseline, the control of labels and the bar, as far as the suite has them."""
-    wanted = dict.fromkeys((chain_method(suite), *REFERENCES))
-    return tuple(name for name in wanted if name is not None and name in suite.methods)
 
 
 def _rows(evaluation: Evaluation, dataset: str, methods: Sequence[str]) -> list[_ClassRow]:

@@ -17,7 +17,7 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import BAR, BASELINE, Comparison, chain_method
+from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
 from weckd.analysis.contrasts import MACRO
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, few_seeds, interval, is_phantom
@@ -31,9 +31,6 @@ from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, leve
 from weckd.analysis.tables.files import Table, TableFile
 from weckd.analysis.tables.wins import COUNT, wins_ties_losses
 
-LABELS_CONTROL = "pooled"
-"""The control that the main table shows: is it just more labels?"""
-REFERENCES = (BASELINE, LABELS_CONTROL, BAR)
 BEST_CONTROL = "best control"
 NEW = "a new data set"
 

@@ -16,7 +16,7 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import Comparison, chain_method
+from weckd.analysis.comparisons import REFERENCES, Comparison, chain_method
 from weckd.analysis.contrasts import MACRO
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import MARGIN_METRICS, Gain
@@ -25,7 +25,6 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import Cell, Name, P
 from weckd.analysis.tables.evaluated_cells import gain_cell, level_cell, short_verdict
 from weckd.analysis.tables.files import Table, TableFile
-from weckd.analysis.tables.main import REFERENCES
 from weckd.analysis.tables.studies import confidence
 
 DIRECTIONS = {False: "higher", True: "lower"}
