@@ -120,7 +120,8 @@ def write_cell(
 def measured(run: Path) -> list[str]:
     """Run the commands side by side; return the seconds of each and of all, and the largest memory of one."""
     code = (
-        "import resource, sys, time; from weckd.cli import main; start = time.perf_counter(); code = main(sys.argv[1:])\n"
+        "import resource, sys, time; from weckd.cli import main; start = time.perf_counter()\n"
+        "code = main(sys.argv[1:])\n"
         "print(code, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
     start = time.perf_counter()

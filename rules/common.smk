@@ -145,6 +145,11 @@ def splits_folder(wildcards):
     return f"results/{wildcards.run}/splits/{wildcards.dataset}"
 
 
+def own_splits_folder(wildcards):
+    """Return the folder of a data set's split files in this run itself."""
+    return f"{RUN}/splits/{wildcards.dataset}"
+
+
 def tuning_splits_folder(wildcards):
     """Return the folder of the split files that a data set's settings are chosen on."""
     return f"{RUN}/tuned/splits/{wildcards.dataset}"

@@ -100,7 +100,7 @@ rule attention:
         mem_mb=4000,
     params:
         prepared=subpath(input.images, parent=True),
-        splits=f"{RUN}/splits/{{dataset}}",
+        splits=own_splits_folder,
         store=STORE,
         source=TRAINING_SOURCE,
     shell:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from weckd.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "results" / "demo"
 
@@ -48,6 +50,20 @@ def test_checks_pass():
 def test_every_table_says_phantom():
     for file in [*RUN.glob("tables/*.md"), *RUN.glob("tables/*.tex"), *RUN.glob("figures/*.svg")]:
         assert "phantom" in file.read_text(encoding="utf-8").lower(), file
+
+
+def test_the_run_agrees_with_the_committed_reference(capsys):
+    lock = str(ROOT / "requirements.lock")
+    assert main(["agree", str(RUN), str(ROOT / "results" / "reference" / "demo"), "--lock", lock]) == 0
+    assert "Reproduced: " in capsys.readouterr().out
+
+
+def test_the_page_shows_every_claim():
+    page = (RUN / "report.html").read_text(encoding="utf-8")
+    claims = pd.read_csv(RUN / "tables" / "claims.csv")
+    assert claims["claim"].nunique() == 5
+    assert all(claim in page for claim in claims["claim"])
+    assert set(claims["claim_verdict"]) <= {"supported", "refuted", "undecided"}
 
 
 def test_readme_shows_this_run():
