@@ -37,19 +37,12 @@ def snakemake(folder, *arguments, configfile=TINY):
     )
 
 
-def result_bytes(run):
+RECORDS = ("suite.json", "groups/**/*", "splits/**/*", "manifests/**/*", "predictions/**/*")
+MADE_OF_RECORDS = ("attention/*", "tables/*", "figures/*", "report.html")
+
+
+def result_bytes(run, kinds=RECORDS + MADE_OF_RECORDS):
     """Return the digest of every file of a run whose bytes must not differ between runs."""
-    kinds = (
-        "suite.json",
-        "groups/**/*",
-        "splits/**/*",
-        "manifests/**/*",
-        "predictions/**/*",
-        "tables/*",
-        "figures/*",
-        "attention/*",
-        "report.html",
-    )
     files = sorted(file for kind in kinds for file in run.glob(kind) if file.is_file())
     return {str(f.relative_to(run)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 

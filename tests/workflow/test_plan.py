@@ -17,7 +17,15 @@ def test_demo_is_the_default_and_plans_every_cell(tmp_path):
     jobs, _ = planned(tmp_path, configfile=None)
     assert jobs == {
         **{"all": 1, "suite": 1, "prepare": 6, "group": 6, "audit": 1, "split": 6},
-        **{"train": 6, "gather": 30, "tables": 1, "figures": 1, "total": 59},
+        **{
+            "train": 6,
+            "gather": 30,
+            "tables": 1,
+            "attention": 6,
+            "figures": 1,
+            "html_report": 1,
+            "total": 66,
+        },
     }
 
 

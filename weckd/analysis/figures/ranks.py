@@ -28,12 +28,15 @@ def ranks_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
     from scikit_posthocs import critical_difference_diagram  # type: ignore[import-untyped] # noqa: PLC0415
 
     figure = Figure(figsize=(7.5, 0.13 * methods + 2.2), layout="constrained")
+    axis = figure.subplots()
+    # By number, not by name: the order of its bars follows the labels' hash, which for text differs between runs.
+    numbers = range(methods)
     critical_difference_diagram(
-        ranks.mean_ranks,
-        ranks.nemenyi_p,
-        ax=figure.subplots(),
-        label_fmt_left="{label} ({rank:.1f})",
-        label_fmt_right="({rank:.1f}) {label}",
+        pd.Series(ranks.mean_ranks.to_numpy(), index=numbers),
+        pd.DataFrame(ranks.nemenyi_p.to_numpy(), index=numbers, columns=numbers),
+        ax=axis,
+        label_fmt_left="{label}",
+        label_fmt_right="{label}",
         label_props={"fontsize": 8},
         elbow_props={"linewidth": 0.8},
         crossbar_props={"color": INK, "linewidth": 2},
@@ -41,6 +44,10 @@ def ranks_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
         color_palette=[INK] * methods,
         text_h_margin=0.02,
     )
+    for text in axis.texts:
+        number = int(text.get_text())
+        name, rank = ranks.mean_ranks.index[number], f"({ranks.mean_ranks.iloc[number]:.1f})"
+        text.set_text(f"{name} {rank}" if text.get_horizontalalignment() == "right" else f"{rank} {name}")
     figure.suptitle(
         title(suite, f"Mean ranks (1 is best), suite {suite.run}: description only"), weight="bold"
     )
