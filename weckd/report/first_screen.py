@@ -21,12 +21,14 @@ class Banner:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict of a claim, the paper's words, and the effect that the table names in the next column."""
+    """The verdict of a claim, the paper's words, and the comparison that decides; empty where the table lacks a column."""
 
     claim: Cell
     says: str  # the paper's words, shortened; empty where the plan has no claim of this name
     verdict: Cell
     effect: Cell
+    compared: Cell
+    why: Cell
 
 
 def banner(suite: Suite) -> Banner:
@@ -43,12 +45,16 @@ def banner(suite: Suite) -> Banner:
 
 
 def answers(suite: Suite, claims: Sequence[Block]) -> tuple[Answer, ...]:
-    """Return the answers in the order of the table of claims: a row's first cell, its verdict and the cell after it."""
+    """Return the answers in the order of the tables of claims; a row without a verdict is none."""
     says = {claim.name: claim.says for claim in suite.analysis.claims}
     found = []
-    for row in (row for block in claims for row in block.rows):
-        place = next((n for n, cell in enumerate(row) if cell.text in VERDICTS), None)
-        if place is not None:
-            effect = row[place + 1] if place + 1 < len(row) else Cell("", "")
-            found.append(Answer(row[0], says.get(row[0].text, ""), row[place], effect))
+    for block in claims:
+        names = [cell.text.partition(" [")[0] for cell in block.header]
+        for row in block.rows:
+            cells = dict(zip(names, row, strict=True))
+            claim, verdict, effect, compared, why = (
+                cells.get(name, Cell("", "")) for name in ("claim", "verdict", "effect", "compared", "why")
+            )
+            if verdict.text in VERDICTS:
+                found.append(Answer(claim, says.get(claim.text, ""), verdict, effect, compared, why))
     return tuple(found)
