@@ -41,7 +41,7 @@ def test_the_banner_tells_phantoms_from_real_images(phantoms, expected):
 
 def test_answers_are_the_rows_of_the_claims(run):
     found = answers(toy_suite(), read_blocks(run / "tables" / "claims.md"))
-    assert [a.why.text for a in found] == ["below the margin", "the interval holds 0", "above the margin"]
+    assert [a.why.text for a in found] == ["low", "the interval holds 0", "above the margin"]
     assert [a.compared.text for a in found] == ["against full-converged", "over one-step", "against full"]
     assert [(a.claim.text, a.says, a.verdict.text, a.effect.text) for a in found] == [
         (

@@ -95,7 +95,7 @@ def test_the_first_screen(run):
         '<li><span class="verdict refuted">refuted</span>\n'
         '        <span><span class="claim">1: matches supervised methods</span>: '
         "on the otoscopic data sets the chain matches existing supervised methods "
-        '<span class="why">below the margin</span></span>\n'
+        '<span class="why">low</span></span>\n'
         '        <span class="effect">-14.6 [-18.3, -10.9]<br>against full-converged</span></li>\n'
     ) in first
     assert first.index("refuted") < first.index("undecided") < first.index("supported")

@@ -21,7 +21,7 @@ class Banner:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict of a claim, the paper's words, and the comparison that decides; empty where the table lacks a column."""
+    """The verdict of a claim, the paper's words, and what decides; empty where the table lacks a column."""
 
     claim: Cell
     says: str  # the paper's words, shortened; empty where the plan has no claim of this name
