@@ -37,7 +37,7 @@ types: setup
 	mypy
 
 unit: setup
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 demo-check: setup ## check what must hold in a finished demo run
 	pytest -m demo

@@ -6,7 +6,6 @@ import pytest
 from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 
 from weckd.analysis.gains import decides, evaluate_gains, gains_frame, planned_gains
-from weckd.analysis.inference.multiplicity import adjust
 from weckd.analysis.predictions import load_predictions
 from weckd.config import Family
 
@@ -32,19 +31,6 @@ def row(frame, **where):
         frame = frame[frame[column] == value]
     assert len(frame.drop_duplicates(["dataset", "method", "stage", "reference", "metric"])) == 1
     return frame.iloc[0]
-
-
-def test_holm_and_benjamini_hochberg_by_hand():
-    p = [0.01, 0.04, 0.03, math.nan]  # an undefined p counts among the four
-    assert adjust(p, "holm") == pytest.approx([0.04, 0.09, 0.09, math.nan], nan_ok=True)
-    assert adjust(p, "fdr_bh") == pytest.approx([0.04, 0.04 * 4 / 3, 0.04 * 4 / 3, math.nan], nan_ok=True)
-    assert adjust([], "holm") == []
-
-
-def test_fixed_sequence_by_hand():
-    # The second is not rejected, so the third is not either, however small its own p.
-    assert adjust([0.01, 0.06, 0.001], "fixed") == [0.01, 0.06, 0.06]
-    assert adjust([math.nan, 0.001], "fixed") == pytest.approx([math.nan, 1.0], nan_ok=True)
 
 
 def test_columns_and_rows(toy):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import near, noise
+from thumbnails import near, noise
 
 from weckd.audit import summary, write_audit
 from weckd.audit.across import overlaps, pairs_across

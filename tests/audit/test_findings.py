@@ -1,6 +1,6 @@
 """What the audit counts where ids, patients or splits are unusual, on sets made by hand."""
 
-from conftest import near, noise
+from thumbnails import near, noise
 
 from weckd.audit.findings import find, listed_pairs
 from weckd.audit.sets import load_set

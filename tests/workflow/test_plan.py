@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import REPOSITORY, snakemake
+from engine import REPOSITORY, snakemake
 
 pytestmark = pytest.mark.workflow
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment, snakemake
+from engine import environment, snakemake
 
 pytestmark = pytest.mark.workflow
 WECKD = Path(sys.executable).with_name("weckd")

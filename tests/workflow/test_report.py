@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import environment, snakemake
+from engine import environment, snakemake
 
 pytestmark = pytest.mark.workflow
 WECKD = Path(sys.executable).with_name("weckd")

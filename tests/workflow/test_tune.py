@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from conftest import snakemake
+from engine import snakemake
 
 pytestmark = pytest.mark.workflow
 
