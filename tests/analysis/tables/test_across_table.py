@@ -9,7 +9,9 @@ from weckd.analysis.contrasts import independent
 from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.gains import Gain
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.tables.across import across_table, leave_one_out_table, modality_table
+from weckd.analysis.tables.across import across_table
+from weckd.analysis.tables.leave_one_out import leave_one_out_table
+from weckd.analysis.tables.modality import modality_table
 from weckd.analysis.tables.wins import wins_ties_losses
 
 MAKERS = {"across": across_table, "modality": modality_table, "leave-one-out": leave_one_out_table}

@@ -16,11 +16,13 @@ from small_suite import CLASSES, ROLES, SEEDS, SKILL, toy_frame, toy_suite, with
 
 from weckd.analysis.evaluation import Evaluation, evaluate_suite
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.across import across_table, leave_one_out_table, modality_table
+from weckd.analysis.tables.across import across_table
 from weckd.analysis.tables.along import along_table
 from weckd.analysis.tables.classes import classes_table
 from weckd.analysis.tables.files import TableFile, markdown
+from weckd.analysis.tables.leave_one_out import leave_one_out_table
 from weckd.analysis.tables.metrics import metrics_table
+from weckd.analysis.tables.modality import modality_table
 from weckd.analysis.tables.panel import panel_table
 from weckd.analysis.tables.sensitivity import sensitivity_table
 from weckd.analysis.tables.variance import variance_table

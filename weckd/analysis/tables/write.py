@@ -7,7 +7,7 @@ from weckd.analysis.attention import load_attention
 from weckd.analysis.evaluation import Evaluation, evaluate_suite
 from weckd.analysis.published import Published
 from weckd.analysis.tables.accuracy import accuracy_tables
-from weckd.analysis.tables.across import across_table, leave_one_out_table, modality_table
+from weckd.analysis.tables.across import across_table
 from weckd.analysis.tables.along import along_table
 from weckd.analysis.tables.attention import attention_table
 from weckd.analysis.tables.budgets import budgets_table
@@ -17,8 +17,10 @@ from weckd.analysis.tables.classes import classes_table
 from weckd.analysis.tables.files import TableFile, write_table_file
 from weckd.analysis.tables.gains import gains_tables
 from weckd.analysis.tables.layout import AS_IT_IS, Layout
+from weckd.analysis.tables.leave_one_out import leave_one_out_table
 from weckd.analysis.tables.main import main_table
 from weckd.analysis.tables.metrics import metrics_table
+from weckd.analysis.tables.modality import modality_table
 from weckd.analysis.tables.panel import panel_table
 from weckd.analysis.tables.published import published_table
 from weckd.analysis.tables.sensitivity import sensitivity_table

@@ -1,0 +1,90 @@
+"""What the tables of means share: the plan's comparisons, their caption, and what is said where there are none."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from weckd.analysis.captions import (
+    SCOPE,
+    closing,
+    derived_sentence,
+    design_sentence,
+    joined,
+    phantom_sentence,
+    size_sentence,
+    tuning_sentence,
+)
+from weckd.analysis.contrasts import MACRO, independent
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import few_seeds
+from weckd.analysis.inference.reader_study import Study
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.cells import Cell, Joined, Name
+from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.studies import (
+    IDENTICAL,
+    Planned,
+    confidence,
+    planned_once,
+)
+from weckd.config import Suite
+
+NOT_IN_RUN = "none of the plan's comparisons has its methods in this run"
+
+
+def compared_on_means(evaluation: Evaluation) -> tuple[Planned, ...]:
+    """Return the plan's comparisons of methods, each once."""
+    return planned_once(evaluation, "superiority", "non-inferiority")
+
+
+def comparison_cell(planned: Planned) -> Cell:
+    """Return what is compared, as a cell."""
+    return Joined((Name(planned.comparison.method), planned.comparison.text))
+
+
+def nothing_compared(suite: Suite, name: str, title: str) -> TableFile:
+    """Return the table of a run that has none of the plan's comparisons."""
+    nothing = pd.DataFrame({"comparison": [NOT_IN_RUN]})
+    caption = joined(phantom_sentence(suite), closing(suite))
+    return TableFile(name, nothing, [Table(title, caption, name, nothing)])
+
+
+def independent_studies(suite: Suite, planned: Planned) -> dict[str, Study]:
+    """Return the independent data sets' studies; empty where one is missing."""
+    found = {key: study for key in independent(suite) if (study := planned.gains[key].study) is not None}
+    return found if len(found) == len(independent(suite)) else {}
+
+
+def why_not_together(suite: Suite, planned: Planned) -> str:
+    """Return why data sets cannot be taken together; empty where they can."""
+    studies = independent_studies(suite, planned)
+    if not studies:
+        return "missing"
+    if all(study.all_zero for study in studies.values()):
+        return IDENTICAL
+    return f"descriptive only (k < {suite.analysis.minimum_seeds})" if few_seeds(suite) else ""
+
+
+def margin_sentence(suite: Suite) -> str:
+    """Return the null of the comparisons *against* a method."""
+    return (
+        "A comparison against a method is a test of non-inferiority: its null is a gain of "
+        f"-{suite.analysis.margin_pp:g} points."
+    )
+
+
+def means_caption(evaluation: Evaluation, notes: Sequence[str], missing: Iterable[str]) -> str:
+    """Return the caption of a table of means: what they are, a table's own notes, and what is missing."""
+    suite = evaluation.suite
+    return joined(
+        phantom_sentence(suite),
+        f"Gains in {METRICS[suite.analysis.metrics[0]].name}, percentage points, with their {confidence(suite)} "
+        "intervals, not adjusted;",
+        size_sentence(suite, evaluation.sizes[MACRO]),
+        design_sentence(suite),
+        tuning_sentence(suite),
+        *notes,
+        derived_sentence(suite),
+        SCOPE,
+        closing(suite, missing),
+    )
