@@ -72,7 +72,9 @@ rule gather:
         f"{ANY_RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
     params:
         store=STORE,
-        source=source_digest(["training/gather.py", "training/store.py"]),
+        source=source_digest(
+            ["training/gather.py", "training/manifests.py", "training/store.py"]
+        ),
     shell:
         "weckd gather --seed {wildcards.seed} --manifest {input.manifest:q} --split {input.split:q}"
         " --store {params.store:q} --out {output:q} 2> {log:q}"

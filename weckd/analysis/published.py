@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
+from weckd.analysis.yaml_files import read_yaml
 from weckd.config import build
-from weckd.errors import UserError
 
 LARGEST = "largest"
 """Stands for the data set with the largest gain: what "up to" says."""
@@ -55,12 +52,5 @@ def read_published(file: Path) -> tuple[Published, ...]:
     Raises:
         UserError: the file cannot be read, or an entry lacks a key or has a wrong one.
     """
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) or []
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UserError(f"{file}: not a readable list of published numbers ({problem})") from problem
-    problems = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(values))
-    if problems:
-        lines = [f"  {'.'.join(map(str, p.path)) or 'top level'}: {p.message}" for p in problems]
-        raise UserError(f"{file}: not a valid list of published numbers\n" + "\n".join(lines))
+    values = read_yaml(file, SCHEMA, "list of published numbers") or []
     return tuple(build(Published, value) for value in values)

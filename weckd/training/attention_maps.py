@@ -4,7 +4,6 @@ The maps are those that attention transfer compares (Zagoruyko and Komodakis 201
 the deepest feature stage that it compares.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +27,9 @@ from weckd.training.backbone import Backbone, build_backbone
 from weckd.training.cell import CellData, cell_data, load_prepared
 from weckd.training.device import prepare_device
 from weckd.training.evaluation import image_logits
+from weckd.training.manifests import named_fit, read_manifest
 from weckd.training.networks import Networks
-from weckd.training.store import StoredFit, find_fit
+from weckd.training.store import StoredFit
 
 EXAMPLES = 6
 """Test images at most whose maps are kept to be looked at."""
@@ -232,13 +232,12 @@ def _stored_models(
     """Return the models of a method under each seed, as the manifests name them."""
     found: dict[int, list[StoredFit]] = {}
     for manifest in manifests:
-        if not manifest.exists():
-            raise UserError(f"{manifest}: no such manifest; make it with `weckd train`")
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        for seed, cell in content["seeds"].items():
+        for seed, cell in read_manifest(manifest)["seeds"].items():
             stages = cell["methods"].get(method, {"stages": []})["stages"]
             identities = [member["fit"] for members in stages for member in members]
-            found[int(seed)] = [_stored(store, dataset, identity, manifest) for identity in identities]
+            found[int(seed)] = [
+                named_fit(store, dataset, identity, manifest, with_weights=True) for identity in identities
+            ]
     for seed in seeds:
         if not found.get(seed):
             names = ", ".join(map(str, manifests))
@@ -246,16 +245,6 @@ def _stored_models(
                 f"{names}: no {method} of seed {seed}; delete what is there to have it made again"
             )
     return found
-
-
-def _stored(store: Path, dataset: str, identity: str, manifest: Path) -> StoredFit:
-    fit = find_fit(store, dataset, identity, with_weights=True)
-    if fit is None:
-        raise UserError(
-            f"{store}: fit {identity[:20]} of {dataset} is missing, damaged or without its weights; "
-            f"delete {manifest} and run again to train it"
-        )
-    return fit
 
 
 def _refuse_other_images(

@@ -1,6 +1,5 @@
 """From a manifest and the store of fits to one cell's predictions; needs no torch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import whole_file
-from weckd.training.store import EVALUATED, StoredFit, find_fit
+from weckd.training.manifests import named_fit, read_manifest
+from weckd.training.store import EVALUATED, StoredFit
 
 
 def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path, out: Path) -> None:
@@ -23,14 +23,15 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
     Raises:
         UserError: the manifest lacks the seed, or the store a fit that it names.
     """
-    if not manifest.exists():
-        raise UserError(f"{manifest}: no such manifest; make it with `weckd train`")
-    content = json.loads(manifest.read_text(encoding="utf-8"))
+    content = read_manifest(manifest)
     if str(seed) not in content["seeds"]:
         raise UserError(f"{manifest}: holds no seed {seed}; delete it to have it made again")
     dataset, cell = content["dataset"], content["seeds"][str(seed)]
     split = read_split(split_file)
-    fits = {identity: _stored(store, dataset, identity, manifest) for identity in cell["fits"]}
+    fits = {
+        identity: named_fit(store, dataset, identity, manifest, with_weights=False)
+        for identity in cell["fits"]
+    }
     images = {part: split[split["part"] == part] for part in EVALUATED}
     frames = []
     for method, composition in cell["methods"].items():
@@ -48,16 +49,6 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     exponentials = np.exp(shifted)
     probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return probabilities
-
-
-def _stored(store: Path, dataset: str, identity: str, manifest: Path) -> StoredFit:
-    fit = find_fit(store, dataset, identity, with_weights=False)
-    if fit is None:
-        raise UserError(
-            f"{store}: fit {identity[:20]} of {dataset} is missing or damaged; "
-            f"delete {manifest} and run again to train it"
-        )
-    return fit
 
 
 def _probabilities(

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, text_of
+from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
 from weckd.analysis.tables.along import along_table
 
@@ -11,13 +11,6 @@ from weckd.analysis.tables.along import along_table
 @pytest.fixture(scope="module")
 def frame(wide):
     return along_table(wide).frame
-
-
-def row(frame, **where):
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    assert len(frame) == 1
-    return frame.iloc[0]
 
 
 def test_golden_text(wide):

@@ -3,19 +3,12 @@ import math
 
 import pytest
 from scipy import stats
-from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, text_of
+from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
 from weckd.analysis.inference.reader_study import Study
 from weckd.analysis.tables.variance import advice, twice_the_seeds, variance_table
 
 A_AND_C = Study(0.1, (0.1,) * 5, 4e-4, 1e-4, 5.0, 100, 50, False)
-
-
-def row(frame, **where):
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    assert len(frame) == 1
-    return frame.iloc[0]
 
 
 def test_golden_text(wide):

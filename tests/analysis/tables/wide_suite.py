@@ -134,6 +134,14 @@ def only(folder: Path, *methods: str) -> Evaluation:
     return evaluate_suite(suite, folder)
 
 
+def row(frame, **where):
+    """Return the one row that has these values."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
 def _rewrite_golden() -> None:
     with tempfile.TemporaryDirectory() as name:
         write_wide_predictions(Path(name) / "predictions")

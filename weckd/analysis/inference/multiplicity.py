@@ -20,7 +20,7 @@ def adjust(p_values: Sequence[float], method: str) -> list[float]:
 
 
 def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Holm's adjusted p; statsmodels collects garbage each time, which took two thirds of an analysis."""
+    """Return Holm's adjusted p; statsmodels collects garbage each time, nearly 0.1 s, hundreds of times a run."""
     order = np.argsort(p_values)
     steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty_like(p_values)

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pandas as pd
-import yaml
 
 from weckd.analysis.tables.cells import Wording, cell_key, cell_text
+from weckd.analysis.yaml_files import read_yaml
 from weckd.errors import UserError
 
 _NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
@@ -57,14 +56,7 @@ def read_layout(file: Path) -> Layout:
     Raises:
         UserError: the file cannot be read, or has a key or value that a layout cannot have.
     """
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UserError(f"{file}: not a readable layout of tables ({problem})") from problem
-    problems = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(values))
-    if problems:
-        lines = [f"  {'.'.join(map(str, p.path)) or 'top level'}: {p.message}" for p in problems]
-        raise UserError(f"{file}: not a valid layout of tables\n" + "\n".join(lines))
+    values = read_yaml(file, SCHEMA, "layout of tables") or {}
     selections = {
         label: Selection(tuple(table.get("columns", ())), tuple(table.get("rows", ())))
         for label, table in values.get("tables", {}).items()
