@@ -159,6 +159,22 @@ def test_other_bytes_of_a_table_are_found(rerun, reference, lock):
     assert misses == [("table", "tables/main.md")]
 
 
+def test_a_diverged_fit_agrees_with_itself_alone(rerun, lock, tmp_path):
+    whole = Path(shutil.copytree(rerun, tmp_path / "whole"))
+    file = rerun / "predictions" / "toy_two" / "seed2.parquet"
+    frame = pd.read_parquet(file)
+    frame.loc[frame["method"] == "single", ["p_0", "p_1"]] = np.float32("nan")
+    frame.astype({"p_0": np.float32, "p_1": np.float32}).to_parquet(file, index=False)
+    write_tables(suite(), rerun, rerun / "tables")
+    freeze_run(rerun, tmp_path / "reference", lock)
+    assert compare(rerun, tmp_path / "reference", lock).reproduced
+    other = compare(whole, tmp_path / "reference", lock)
+    misses = {(cell.what, cell.dataset, cell.name) for cell in other.cells if not cell.agrees}
+    assert ("predictions", "toy_two", "seed 2") in misses
+    assert ("accuracy", "toy_two", "single") in misses  # missing there, a number here
+    assert ("accuracy", "toy_three", "single") not in misses
+
+
 def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_path):
     other = write_run(tmp_path / "rerun", device="another card")
     changed_probability(other)  # of a size that another device makes
