@@ -185,6 +185,13 @@ def test_ranks_need_three_whole_data_sets(toy_predictions, tmp_path):
     assert "description only" in figure.get_suptitle()
 
 
+def test_ranks_begin_with_the_least_of_a_metric_whose_least_is_best(toy_predictions):
+    suite = with_plan(toy_suite(), metrics=("brier", "accuracy"))
+    means = seed_means(suite, load_predictions(suite, toy_predictions)).loc["toy_three"]
+    assert means.idxmax() == "full-converged"
+    assert (means < 0).all()
+
+
 def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
     suite = toy_suite(datasets=("toy_three",))
     loaded = load_predictions(suite, toy_folder / "predictions")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from weckd.analysis.prediction_files import SUM_TOLERANCE
 from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
@@ -15,7 +16,6 @@ from weckd.files import whole_file
 IMPORTED = "imported"
 """The role of methods whose predictions were made elsewhere, and the run's folder that keeps them."""
 KEYS = ("dataset", "seed", "split", "image_id", "y")
-SUM_TOLERANCE = 1e-3
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 

@@ -1,0 +1,26 @@
+"""Which settings make another suite, and which only say how it is run."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from small_suite import toy_suite
+
+from weckd.agreement.same_suite import refuse_other_suite
+from weckd.config import Suite
+from weckd.errors import UserError
+
+HOW = {"seeds_per_job": 3, "data_root": "elsewhere", "catalogue": "mine.yaml"}
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Suite) if field.name not in HOW])
+def test_every_setting_that_decides_a_number_is_compared(key):
+    suite = toy_suite()
+    with pytest.raises(UserError, match=f"ref: made with another {key}: changed, not "):
+        refuse_other_suite(suite, replace(suite, **{key: "changed"}), Path("ref"))
+
+
+@pytest.mark.parametrize("key", HOW)
+def test_how_and_from_where_it_is_run_is_not(key):
+    suite = toy_suite()
+    refuse_other_suite(suite, replace(suite, **{key: HOW[key]}), Path("ref"))
