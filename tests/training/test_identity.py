@@ -14,7 +14,9 @@ from weckd.training.identity import SOURCES, cell_ingredients, fit_identity
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
 KEY = "phantom_ear_ohio"
 # What these do is find, order and report fits; none of it changes a fit's result. The store hands weights on.
-ORCHESTRATION = {"__init__", "attention_maps", "gather", "identity", "job", "progress", "trials"}
+ORCHESTRATION = {
+    *("__init__", "attention_maps", "gather", "identity", "job", "manifests", "progress", "trials"),
+}
 
 
 RESNET, OTHER = BackboneSettings("test_resnet", "random"), BackboneSettings("resnet50", "a1_in1k")
