@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # One thread a process: two processes use two cores, and another count can change the last digit.
 export OMP_NUM_THREADS := 1
+export KILLS ?= 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup test lint types unit demo-check selfcheck readme lock clean help
+.PHONY: demo setup test lint types unit demo-check chaos selfcheck readme lock clean help
 
 demo: setup ## run the demo suite and print its main table
 	snakemake --cores all
@@ -41,6 +42,9 @@ unit: setup
 
 demo-check: setup ## check what must hold in a finished demo run
 	pytest -m demo
+
+chaos: setup ## kill runs at random moments, again and again, and compare bytes (KILLS=20)
+	pytest -m chaos --numprocesses 2 -rP
 
 selfcheck: setup ## check the suite's own statistics, on simulations and on a run of 40 seeds
 	snakemake --cores all --configfile config/selfcheck.yaml

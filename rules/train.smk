@@ -18,6 +18,7 @@ rule tune_method:
     threads: 1
     resources:
         mem_mb=4000,
+        jobs_per_gpu=1,
     params:
         prepared=subpath(input.images, parent=True),
         splits=tuning_splits_folder,
@@ -27,7 +28,8 @@ rule tune_method:
     shell:
         "exec weckd tune --suite {input.suite:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
-        " --studies {params.studies:q} --out {output:q} 2> >(exec tee {log:q} >&2)"
+        " --studies {params.studies:q} --jobs-per-gpu {resources.jobs_per_gpu} --out {output:q}"
+        " 2> >(exec tee {log:q} >&2)"
 
 
 rule train:
@@ -47,6 +49,8 @@ rule train:
     threads: 1
     resources:
         mem_mb=4000,
+        jobs_per_gpu=1,
+        checkpoint_s=60,
     params:
         seeds=batch_seeds,
         prepared=subpath(input.images, parent=True),
@@ -59,7 +63,9 @@ rule train:
     shell:
         "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
-        " --tuned {params.tuned:q} --store {params.store:q} --manifest {output:q} 2> >(exec tee {log:q} >&2)"
+        " --tuned {params.tuned:q} --store {params.store:q} --manifest {output:q}"
+        " --checkpoint-seconds {resources.checkpoint_s} --jobs-per-gpu {resources.jobs_per_gpu}"
+        " 2> >(exec tee {log:q} >&2)"
 
 
 rule gather:
@@ -100,6 +106,7 @@ rule attention:
     threads: 1
     resources:
         mem_mb=4000,
+        jobs_per_gpu=1,
     params:
         prepared=subpath(input.images, parent=True),
         splits=own_splits_folder,
@@ -108,4 +115,5 @@ rule attention:
     shell:
         "exec weckd attention --suite {input.suite:q} --dataset {wildcards.dataset:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
-        " --manifests {input.manifests:q} --out {output:q} 2> >(exec tee {log:q} >&2)"
+        " --manifests {input.manifests:q} --jobs-per-gpu {resources.jobs_per_gpu}"
+        " --out {output:q} 2> >(exec tee {log:q} >&2)"

@@ -34,27 +34,61 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with _told_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; put it in the place of `path` on success, remove it on any failure.
+
+    What a killed process left of an earlier try is removed first: only one process may write a folder at a time.
+
+    Raises:
+        UserError: it cannot be written, as on a full disk or in a folder that belongs to somebody else.
+    """
+    temporary = None
+    try:
+        with _told_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for left in path.parent.glob(f".{path.name}.*"):
+                shutil.rmtree(left)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            yield temporary
+            temporary.chmod(0o755)
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.replace(path)
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _told_errors(path: Path) -> Iterator[None]:
+    """Turn what keeps `path`, or the temporary one beside it, from being written into a message."""
+    try:
+        yield
     except OSError as problem:
         # Errors of writing name no file, or one on the way to this one; all others are somebody else's.
-        own = problem.filename is None or Path(problem.filename) in (temporary, path, *path.parents)
-        own = own or Path(problem.filename).parent == path.parent
+        name = problem.filename
+        own = name is None or Path(name) in (path, *path.parents) or path.parent in Path(name).parents
         if own and problem.errno in _REMEDIES:
             raise UserError(
                 f"{path}: cannot be written ({problem.strerror}); {_REMEDIES[problem.errno]}"
             ) from problem
         raise
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def refuse_full_disk(folder: Path, needed: int) -> None:

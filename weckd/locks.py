@@ -21,45 +21,52 @@ def take_run_lock(path: Path) -> IO[str]:
     Raises:
         UserError: another live run holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("a+")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as problem:
-        stream.seek(0)
-        holder = stream.read().strip() or "unknown"
-        stream.close()
+    stream = try_lock(path)
+    if stream is None:
+        holder = path.read_text().strip() or "unknown"
         raise UserError(
             f"{path}: another run (process {holder}) is working in this folder; wait for it, stop it, or use "
             "another folder with --directory"
-        ) from problem
+        )
     stream.truncate(0)
     stream.write(str(os.getpid()))
     stream.flush()
     return stream
 
 
+def try_lock(path: Path) -> IO[str] | None:
+    """Return the open file that holds a lock for as long as it stays open, or None where another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return stream
+
+
 @contextmanager
 def held_lock(path: Path) -> Iterator[None]:
     """Hold a lock for a block, waiting for whoever has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process that holds {path}", file=sys.stderr, flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    stream = try_lock(path)
+    if stream is None:
+        print(f"waiting for another process that holds {path}", file=sys.stderr, flush=True)
+        stream = path.open("a")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    with stream:
         yield
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends (Linux; elsewhere nothing happens).
+    """Ask the kernel to send SIGTERM to this process when its parent ends (Linux; elsewhere nothing happens).
 
-    A workflow engine that is killed would else leave training jobs behind that go on writing.
+    A workflow engine that is killed would else leave training jobs behind that go on writing. SIGTERM gives them time
+    for a checkpoint.
     """
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # the parent ended before the request was made
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -21,6 +21,7 @@ from weckd.training import attention_maps
 from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
 from weckd.training.evaluation import image_logits
 from weckd.training.images import unit_images
+from weckd.training.interruption import StopRequest
 from weckd.training.job import train_batch
 from weckd.training.networks import Networks
 from weckd.training.store import find_fit, store_fit
@@ -52,6 +53,8 @@ def place(tmp_path_factory):
             root / "tuned",
             root / "fits",
             manifest_of(place, seed),
+            60.0,
+            StopRequest(),
         )
     return place
 
@@ -94,7 +97,7 @@ def with_fits_changed(place, tmp_path, change):
             record, weights = dict(fit.record), fit.weights()
             if seed == 1001:
                 record, weights = change(number, record, weights)
-            store_fit(store, KEY, identity, record, logits, weights)
+            store_fit(store, KEY, identity, record, logits, np.empty((0, 2), np.float32), weights)
     return store
 
 

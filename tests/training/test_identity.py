@@ -16,6 +16,7 @@ KEY = "phantom_ear_ohio"
 # What these do is find, order and report fits; none of it changes a fit's result. The store hands weights on.
 ORCHESTRATION = {
     *("__init__", "attention_maps", "gather", "identity", "job", "manifests", "progress", "trials"),
+    *("checkpoints", "interruption", "memory", "phases"),
 }
 
 

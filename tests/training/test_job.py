@@ -16,11 +16,14 @@ from weckd.training import job, one_fit
 from weckd.training.cell import CellData
 from weckd.training.fit_loop import FitResult
 from weckd.training.initial import State
+from weckd.training.interruption import StopRequest
+from weckd.training.job import Shelf
 from weckd.training.one_fit import Cell
 from weckd.training.progress import Progress
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
-RECORD = {"steps_run": 1, "images": 16, "labels": 4, "loss_first": 1.0, "loss_last": 0.5, "seconds": 0.0}
+RECORD = {"steps_run": 1, "images": 16, "labels": 4, "loss_first": 1.0, "loss_last": 0.5, "seconds": {}}
+HISTORY = np.array([[1.0, 0.01]], np.float32)
 
 
 def of_methods(methods):
@@ -47,7 +50,7 @@ def cell(tmp_path, monkeypatch):
             asked.append(Asked(fit, start, teachers, peer))
             status = "diverged" if fit in diverging else "finished"
             logits = {split: np.zeros((4, 3), np.float32) for split in ("validation", "test")}
-            return FitResult({**start, "w": start["w"] + 1}, logits, {**RECORD, "status": status})
+            return FitResult({**start, "w": start["w"] + 1}, logits, HISTORY, {**RECORD, "status": status})
 
         monkeypatch.setattr(one_fit, "run_fit", run_fit)
         # Told apart by their first digits.
@@ -55,7 +58,8 @@ def cell(tmp_path, monkeypatch):
         networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
         kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(suite, data, networks, tmp_path)
-        stored = job._train_cell(toy, fits, kept, identities, tmp_path, {}, Progress("toy", 1))
+        shelf = Shelf(tmp_path, "toy", identities, {}, kept, 60.0, StopRequest(), Progress("toy", 1))
+        stored = job._train_cell(toy, fits, shelf)
         return fits, asked, stored
 
     return train

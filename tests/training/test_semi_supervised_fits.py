@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_state
+from toy_cell import AUGMENTATION, BACKBONE, MEASURED, TRAINING, toy_data, toy_state
 
 from weckd.config import DistillationSettings
 from weckd.methods.budget import Budget
@@ -70,7 +70,7 @@ def test_same_fit_same_bytes_and_an_honest_record(fit, data, networks, teacher):
     second = run(fit, data, networks, taught_by(fit, teacher))
     assert first.logits["test"].tobytes() == second.logits["test"].tobytes()
     assert all(torch.equal(first.state[key], second.state[key]) for key in first.state)
-    record = {k: v for k, v in first.record.items() if k not in ("loss_first", "loss_last", "seconds")}
+    record = {k: v for k, v in first.record.items() if k not in MEASURED}
     name = next(name for name, other in EACH.items() if other == fit)
     assert record == {
         "status": "finished",

@@ -16,6 +16,7 @@ from weckd.methods.knobs import knobs_of, with_values
 from weckd.methods.recipe import Fit
 from weckd.training import trials
 from weckd.training.gather import gather_predictions
+from weckd.training.interruption import StopRequest
 from weckd.training.job import train_batch
 from weckd.training.one_fit import train_one
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods, write_chosen
@@ -53,6 +54,8 @@ def train(place, suite, tuned, out):
         tuned,
         out / "fits",
         out / "manifests" / KEY / "seeds1.json",
+        60.0,
+        StopRequest(),
     )
     return json.loads((out / "manifests" / KEY / "seeds1.json").read_text())["seeds"][str(SEED)]
 
@@ -191,6 +194,8 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
             tmp_path,
             tmp_path / "fits",
             tmp_path / "m.json",
+            60.0,
+            StopRequest(),
         )
         gather_predictions(
             tmp_path / "m.json",

@@ -24,6 +24,8 @@ TRAINING = TrainingSettings(
 AUGMENTATION = AugmentationSettings(
     flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
 )
+MEASURED = ("loss_first", "loss_last", "seconds", "peak_bytes")
+"""What of a fit's record is not known beforehand."""
 
 
 def toy_state(member=1):

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -33,6 +34,41 @@ def snakemake(folder, *arguments, configfile=TINY):
         check=False,
         env=environment(),
     )
+
+
+def start(folder, *arguments, configfile=TINY):
+    """Start a run in a process group of its own."""
+    return subprocess.Popen(
+        snakemake_command(folder, *arguments, configfile=configfile),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+
+
+def trainers(folder):
+    """Return the processes that train in this folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                inside = (entry / "cwd").readlink() == folder
+            except OSError:
+                continue
+            if inside and b"train" in command and any(part.endswith(b"weckd") for part in command):
+                found.append(int(entry.name))
+    return found
+
+
+def wait_for_the_end_of_trainers(folder):
+    """Wait until no process trains in this folder; fail where one lives on."""
+    deadline = time.monotonic() + 30
+    while trainers(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert trainers(folder) == []
 
 
 RECORDS = ("suite.json", "groups/**/*", "splits/**/*", "manifests/**/*", "predictions/**/*")

@@ -4,13 +4,11 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from engine import RECORDS, TINY, environment, result_bytes, snakemake, snakemake_command
+from engine import RECORDS, TINY, result_bytes, snakemake, start, wait_for_the_end_of_trainers
 
 pytestmark = pytest.mark.workflow
 # Tables and figures are made of these, and equal where they are.
@@ -25,17 +23,6 @@ def copy(finished, tmp_path):
     return tmp_path / "copy"
 
 
-def start(folder, *arguments):
-    return subprocess.Popen(
-        snakemake_command(folder, *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
-
-
 def wait_for_a_fit(process, folder):
     """Wait until some fits, but not all, are stored."""
     deadline = time.monotonic() + 180
@@ -45,21 +32,6 @@ def wait_for_a_fit(process, folder):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
     pytest.fail("no fit was stored")
-
-
-def trainers(folder):
-    """Return the processes that train in this folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes().split(b"\0")
-                inside = (entry / "cwd").readlink() == folder
-            except OSError:
-                continue
-            if inside and b"train" in command and any(part.endswith(b"weckd") for part in command):
-                found.append(int(entry.name))
-    return found
 
 
 def test_predictions_are_complete_and_long(finished):
@@ -116,10 +88,7 @@ def test_killed_and_resumed_gives_the_bytes_of_an_undisturbed_run(finished, tmp_
     else:
         process.kill()
     process.wait()
-    deadline = time.monotonic() + 20
-    while trainers(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert trainers(tmp_path) == []  # nothing lives on and writes
+    wait_for_the_end_of_trainers(tmp_path)  # nothing lives on and writes
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/fits/*/*/record.json")}
     assert not (tmp_path / "results/tiny/tables/gains.csv").exists()
     again = snakemake(tmp_path, "--cores", "2", *UNTIL_RECORDS)

@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from weckd.cli.arguments import Commands, suite_and_dataset
+from weckd.gpus import claimed_gpu
 from weckd.locks import die_with_parent
+from weckd.training.interruption import StopRequest
 
 
 def add_commands(commands: Commands) -> None:
@@ -20,6 +22,13 @@ def add_commands(commands: Commands) -> None:
     )
     parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=60.0,
+        help="between two checkpoints of a fit under way (60); changes no result",
+    )
+    _device(parser)
     parser.set_defaults(run=_train)
 
     parser = commands.add_parser("tune", help="search for a method's settings, on validation images alone")
@@ -30,6 +39,7 @@ def add_commands(commands: Commands) -> None:
     _weights(parser)
     parser.add_argument("--studies", type=Path, required=True, help="folder of finished trials")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    _device(parser)
     parser.set_defaults(run=_tune)
 
     parser = commands.add_parser("gather", help="write one cell's predictions from the store of fits")
@@ -49,6 +59,7 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
     parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="files that `train` wrote")
     parser.add_argument("--out", type=Path, required=True, help="npz file to write")
+    _device(parser)
     parser.set_defaults(run=_attention)
 
 
@@ -58,39 +69,58 @@ def _weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs-per-gpu",
+        type=int,
+        default=1,
+        help="that may share a GPU (1); a job that finds all places taken waits",
+    )
+
+
 def _train(options: argparse.Namespace) -> None:
+    stop = StopRequest()
+    stop.listen()
     die_with_parent()
     from weckd.config import load_suite
-    from weckd.training.job import train_batch
 
-    train_batch(
-        load_suite(options.suite),
-        options.dataset,
-        options.seeds,
-        options.prepared,
-        options.splits,
-        options.weights,
-        options.tuned,
-        options.store,
-        options.manifest,
-    )
+    suite = load_suite(options.suite)
+    with claimed_gpu(options.jobs_per_gpu):
+        from weckd.training.job import train_batch
+
+        train_batch(
+            suite,
+            options.dataset,
+            options.seeds,
+            options.prepared,
+            options.splits,
+            options.weights,
+            options.tuned,
+            options.store,
+            options.manifest,
+            options.checkpoint_seconds,
+            stop,
+        )
 
 
 def _tune(options: argparse.Namespace) -> None:
     die_with_parent()
     from weckd.config import load_suite
-    from weckd.training.trials import tune_method
 
-    tune_method(
-        load_suite(options.suite),
-        options.dataset,
-        options.method,
-        options.prepared,
-        options.splits,
-        options.weights,
-        options.studies,
-        options.out,
-    )
+    suite = load_suite(options.suite)
+    with claimed_gpu(options.jobs_per_gpu):
+        from weckd.training.trials import tune_method
+
+        tune_method(
+            suite,
+            options.dataset,
+            options.method,
+            options.prepared,
+            options.splits,
+            options.weights,
+            options.studies,
+            options.out,
+        )
 
 
 def _gather(options: argparse.Namespace) -> None:
@@ -102,14 +132,17 @@ def _gather(options: argparse.Namespace) -> None:
 def _attention(options: argparse.Namespace) -> None:
     die_with_parent()
     from weckd.config import load_suite
-    from weckd.training.attention_maps import write_attention_maps
 
-    write_attention_maps(
-        load_suite(options.suite),
-        options.dataset,
-        options.prepared,
-        options.splits,
-        options.store,
-        options.manifests,
-        options.out,
-    )
+    suite = load_suite(options.suite)
+    with claimed_gpu(options.jobs_per_gpu):
+        from weckd.training.attention_maps import write_attention_maps
+
+        write_attention_maps(
+            suite,
+            options.dataset,
+            options.prepared,
+            options.splits,
+            options.store,
+            options.manifests,
+            options.out,
+        )

@@ -14,6 +14,7 @@ from torch import Tensor
 from weckd.data.index import read_index
 from weckd.data.splits import part_rows
 from weckd.errors import UserError
+from weckd.training.memory import SMALLER_IMAGES, memory_for
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ class CellData:
 
 
 def load_prepared(dataset: str, folder: Path, device: torch.device) -> Prepared:
-    """Read the folder that `weckd prepare` wrote."""
+    """Read the folder that `weckd prepare` wrote.
+
+    Raises:
+        UserError: the images do not fit into memory.
+    """
     facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    images = torch.from_numpy(np.load(folder / "images.npy")).to(device)
+    with memory_for(f"{dataset}: all its prepared images", SMALLER_IMAGES):
+        images = torch.from_numpy(np.load(folder / "images.npy")).to(device)
     return Prepared(dataset, images, pd.Index(read_index(folder)["image_id"]), facts["fingerprint"])
 
 

@@ -27,7 +27,8 @@ def prepare_device() -> torch.device:
 def device_kind(device: torch.device) -> str:
     """Return what decides the bytes of a result on this device: card, or CPU instruction sets in use."""
     if device.type == "cuda":
-        return f"cuda {torch.version.cuda} {torch.cuda.get_device_name(device)}"
+        cudnn = torch.backends.cudnn.version()
+        return f"cuda {torch.version.cuda} cudnn {cudnn} {torch.cuda.get_device_name(device)}"
     caps = [
         f"{name}={os.environ[name]}"
         for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
@@ -35,6 +36,13 @@ def device_kind(device: torch.device) -> str:
     ]
     parts = [platform.machine(), torch.backends.cpu.get_cpu_capability(), *_instruction_sets(), *caps]
     return " ".join(["cpu", *parts])
+
+
+def surroundings() -> dict[str, str | int]:
+    """Return what else of the machine a fit's record holds, which decides none of its bytes."""
+    driver = Path("/proc/driver/nvidia/version")
+    version = {"driver": driver.read_text().splitlines()[0]} if driver.exists() else {}
+    return {"threads": THREADS, "python": platform.python_version(), **version}
 
 
 def _instruction_sets() -> list[str]:

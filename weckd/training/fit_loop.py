@@ -1,28 +1,31 @@
 """One fit: from a declaration, a cell's images and its parents' weights to weights and logits."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined] # exported without __all__
 from torch import Tensor
 
 from weckd.config import AugmentationSettings, TrainingSettings
 from weckd.methods.recipe import Fit, SemiSupervised
-from weckd.seeds import generator
+from weckd.seeds import generator, stream_seed
 from weckd.training.augmentation import augment, draw_augmentations
 from weckd.training.backbone import Backbone
 from weckd.training.batches import batch_order
 from weckd.training.cell import CellData
-from weckd.training.evaluation import image_logits
+from weckd.training.checkpoints import Checkpoints
+from weckd.training.evaluation import EVALUATION_BATCH, image_logits
 from weckd.training.initial import State
+from weckd.training.memory import SMALLER_IMAGES, memory_for, smaller_batch
 from weckd.training.networks import Networks
-from weckd.training.objectives import Averaging, Objective, make_objective
+from weckd.training.objectives import Averaging, make_objective
+from weckd.training.phases import Phases
+from weckd.training.running import RunningFit, running_fit
 from weckd.training.unlabelled import Unlabelled, draw_unlabelled
 from weckd.training.views import Views
 
@@ -46,6 +49,7 @@ class FitResult:
 
     state: State
     logits: dict[str, NDArray[np.float32]]
+    history: NDArray[np.float32]  # (steps run, 2): loss and learning rate
     record: dict[str, Any]
 
 
@@ -60,6 +64,7 @@ def run_fit(
     augmentation: AugmentationSettings,
     evaluated: Sequence[str],
     on_step: Callable[[], None],
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train one network for `fit.steps` steps and evaluate it once, after the last.
 
@@ -74,37 +79,53 @@ def run_fit(
         augmentation: augmentation settings.
         evaluated: parts of the split to predict, each once, after the last step.
         on_step: called after each step, for progress.
+        checkpoints: where the fit goes on from, and is kept on the way.
 
     Raises:
         RuntimeError: an image of a test or validation group would be trained on.
     """
-    began = time.monotonic()
-    rows = _rows_of(fit.parts, data)
-    unlabelled_rows = _rows_of(fit.unlabelled, data)
-    _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
-    batches = _draw_batches(fit, data, rows, training, augmentation)
-    unlabelled = _draw_unlabelled(fit, data, unlabelled_rows, batches.rows, augmentation)
-    student = networks.student(fit, start)
-    objective = make_objective(fit, networks, student, teachers, peer, unlabelled)
-    losses = _optimise(fit, batches, data.images, objective, training, on_step)
-    diverged = not all(math.isfinite(loss) for loss in losses)
+    phases = Phases(data.images.device)
+    of_cell = f"{data.dataset}, seed {data.seed}"
+    with memory_for(f"{of_cell}: steps on {training.batch_size} images", smaller_batch(training.batch_size)):
+        with phases.timed("set up"):
+            rows = _rows_of(fit.parts, data)
+            unlabelled_rows = _rows_of(fit.unlabelled, data)
+            _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
+            batches = _draw_batches(fit, data, rows, training, augmentation)
+            unlabelled = _draw_unlabelled(fit, data, unlabelled_rows, batches.rows, augmentation)
+            student = networks.student(fit, start)
+            objective = make_objective(fit, networks, student, teachers, peer, unlabelled)
+            running = running_fit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
+            # For networks that draw while they train, as in dropout; whatever ran before must not matter.
+            torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
+        with phases.timed("steps"):
+            _optimise(running, batches, data.images, checkpoints, on_step)
+            failed = running.failed_step()
+    if checkpoints is not None:
+        phases.add("steps", checkpoints.seconds_before)
     result = objective.average if isinstance(objective, Averaging) else student
-    logits = {part: _evaluate(result, data, data.parts[part]) for part in evaluated}
-    if diverged:
+    predicting = memory_for(f"{of_cell}: predictions of {EVALUATION_BATCH} images", SMALLER_IMAGES)
+    with phases.timed("evaluation"), predicting:
+        logits = {part: _evaluate(result, data, data.parts[part]) for part in evaluated}
+        state = {key: value.detach().cpu().clone() for key, value in result.network.state_dict().items()}
+    if failed is not None:
         logits = {part: np.full_like(values, np.nan) for part, values in logits.items()}
+    losses = running.losses[: running.done].tolist()
     record = {
-        "status": "diverged" if diverged else "finished",
-        "steps_run": len(losses),
-        "images": len(losses) * training.batch_size * fit.views,
+        "status": "finished" if failed is None else "diverged",
+        "steps_run": running.done,
+        "images": running.done * training.batch_size * fit.views,
         "labels": len(rows),
         "loss_first": _plain(losses[0]),
         "loss_last": _plain(losses[-1]),
-        "seconds": round(time.monotonic() - began, 3),
+        **({} if failed is None else {"failed_step": failed + 1, "failed_rate": running.rates[failed]}),
+        **({"unlabelled": len(unlabelled_rows)} if fit.unlabelled else {}),
+        **({"resumed_at": checkpoints.resumed_at} if checkpoints and checkpoints.resumed_at else {}),
+        "seconds": phases.seconds(),
+        "peak_bytes": phases.peak_memory(),
     }
-    if fit.unlabelled:
-        record["unlabelled"] = len(unlabelled_rows)
-    state = {key: value.detach().cpu().clone() for key, value in result.network.state_dict().items()}
-    return FitResult(state, logits, record)
+    history = np.column_stack([losses, running.rates[: running.done]]).astype(np.float32)
+    return FitResult(state, logits, history, record)
 
 
 def _rows_of(parts: Sequence[str], data: CellData) -> NDArray[np.int64]:
@@ -153,46 +174,24 @@ def _draw_unlabelled(
 
 
 def _optimise(
-    fit: Fit,
+    running: RunningFit,
     batches: Batches,
     images: Tensor,
-    objective: Objective,
-    training: TrainingSettings,
+    checkpoints: Checkpoints | None,
     on_step: Callable[[], None],
-) -> list[float]:
-    """Run the steps; return the losses, ending early after one that is not finite."""
-    groups = [
-        group
-        for module in objective.trained
-        for group in param_groups_weight_decay(module, training.weight_decay)
-    ]
-    rate = fit.learning_rate or training.learning_rate
-    optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        rate,
-        total_steps=fit.steps,
-        pct_start=training.warmup,
-        cycle_momentum=False,
-    )
-    averaging = objective if isinstance(objective, Averaging) else None
-    draws = (batches.matrices, batches.colours)
-    views = Views(images, batches.rows, augment, draws)
-    losses = torch.zeros(fit.steps, device=images.device)
-    for step in range(fit.steps):
-        loss = objective.loss(step, views.at(step), batches.labels[step])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        if averaging is not None:
-            averaging.after_step(step)
-        losses[step] = loss.detach()
-        on_step()
-        looked = (step + 1) % CHECK_EVERY == 0 or step + 1 == fit.steps
-        if looked and not bool(torch.isfinite(losses[: step + 1]).all()):
-            return losses[: step + 1].tolist()
-    return losses.tolist()
+) -> None:
+    """Run the steps that are left, ending early after a loss that is not finite."""
+    views = Views(images, batches.rows, augment, (batches.matrices, batches.colours))
+    if checkpoints is not None:
+        checkpoints.resume(running)
+    with checkpoints.stop.deferred() if checkpoints else nullcontext():
+        while running.done < len(running.rates):
+            running.step(views.at(running.done), batches.labels[running.done])
+            on_step()
+            if running.done % CHECK_EVERY == 0 and running.failed_step() is not None:
+                return
+            if checkpoints is not None:
+                checkpoints.after_step(running)
 
 
 def _refuse_leaks(rows: NDArray[np.int64], data: CellData) -> None:

@@ -29,6 +29,7 @@ SOURCES = (
     "training/networks.py",
     "training/objectives/*.py",
     "training/one_fit.py",
+    "training/running.py",
     "training/store.py",
     "training/strong_augmentation.py",
     "training/unlabelled.py",

@@ -1,7 +1,7 @@
 """A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.knobs import with_values
 from weckd.methods.recipe import ClassFrequencies, Fit, Member, Method
 from weckd.training.cell import CellData, cell_data, load_prepared
-from weckd.training.device import THREADS, device_kind, prepare_device
+from weckd.training.checkpoints import Checkpoints
+from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
+from weckd.training.fit_loop import FitResult
 from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.initial import State, weights_digest
+from weckd.training.interruption import StopRequest
 from weckd.training.networks import Networks
 from weckd.training.one_fit import Cell, train_one
 from weckd.training.progress import Progress
@@ -37,6 +40,8 @@ def train_batch(
     tuned: Path,
     store: Path,
     manifest: Path,
+    checkpoint_seconds: float,
+    stop: StopRequest,
 ) -> None:
     """Train what the store lacks of the suite's fits for one data set and some seeds; write the manifest.
 
@@ -50,6 +55,8 @@ def train_batch(
         tuned: folder of what tuning chose for the methods on this data set; read where the suite is tuned.
         store: folder of stored fits.
         manifest: JSON file to write: for each seed the fits that make each method's stages.
+        checkpoint_seconds: between two checkpoints of a fit under way; changes no result.
+        stop: requests to stop, which are listened to.
     """
     device = prepare_device()
     kind = device_kind(device)
@@ -64,14 +71,16 @@ def train_batch(
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
     cells: dict[str, Any] = {}
-    for seed in seeds:
+    for number, seed in enumerate(seeds, start=1):
         split_file = splits / f"seed{seed}.csv"
         split = read_split(split_file)
         shared = cell_ingredients(suite, dataset, seed, images.fingerprint, split_file, kind)
         identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
         cell = Cell(suite, cell_data(images, seed, split, classes), networks, weights)
         with held_lock(store / dataset / f".seed{seed}.lock"):
-            stored = _train_cell(cell, fits, kept, identities, store, shared, progress)
+            shelf = Shelf(store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
+            progress.cell = f"seed {seed} ({number} of {len(seeds)})"
+            stored = _train_cell(cell, fits, shelf)
         cells[str(seed)] = {
             "cell": shared,
             "images_of_part": {part: len(rows) for part, rows in cell.data.parts.items()},
@@ -88,45 +97,76 @@ def _with_chosen(method: Method, chosen: Mapping[str, Chosen]) -> Method:
     return with_values(method, chosen[method.name].changed) if method.name in chosen else method
 
 
-def _train_cell(
-    cell: Cell,
-    fits: Sequence[Fit],
-    kept: frozenset[Fit],
-    identities: dict[Fit, str],
-    store: Path,
-    ingredients: dict[str, Any],
-    progress: Progress,
-) -> dict[Fit, StoredFit]:
+@dataclass(frozen=True)
+class Shelf:
+    """Where one cell's fits are looked up, kept under way and stored."""
+
+    store: Path
+    dataset: str
+    identities: Mapping[Fit, str]
+    ingredients: dict[str, Any]  # of the cell
+    with_weights: frozenset[Fit]  # fits whose weights are kept
+    checkpoint_seconds: float
+    stop: StopRequest
+    progress: Progress
+
+    def find(self, fit: Fit) -> StoredFit | None:
+        """Return a finished fit, with weights where they are needed."""
+        return find_fit(self.store, self.dataset, self.identities[fit], fit in self.with_weights)
+
+    def checkpoints(self, fit: Fit) -> Checkpoints:
+        """Return where the state of a fit under way is kept."""
+        folder = self.store / self.dataset / "checkpoints"
+        return Checkpoints(folder, self.identities[fit], self.checkpoint_seconds, self.stop, self.progress)
+
+    def put(self, fit: Fit, result: FitResult) -> StoredFit:
+        """Store a finished fit."""
+        finished = result.record["status"] == "finished"
+        weights = {key: value.numpy() for key, value in result.state.items()}
+        return store_fit(
+            self.store,
+            self.dataset,
+            self.identities[fit],
+            {**result.record, **surroundings(), "fit": fit.ingredients(), "cell": self.ingredients},
+            result.logits,
+            result.history,
+            weights if finished and fit in self.with_weights else None,
+        )
+
+
+def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, StoredFit]:
     """Return every fit of the cell from the store, training those it lacks; parents come before children."""
-    dataset, seed = cell.data.dataset, cell.data.seed
     stored: dict[Fit, StoredFit] = {}
     diverged: dict[Fit, bool] = {}
+    progress = shelf.progress
 
     def state_of(parent: Fit) -> State:
         return {key: torch.from_numpy(value) for key, value in stored[parent].weights().items()}
 
     for number, fit in enumerate(fits, start=1):
-        found = find_fit(store, dataset, identities[fit], with_weights=fit in kept)
+        found = shelf.find(fit)
         if found is None:
-            result = train_one(fit, cell, state_of, diverged, EVALUATED, progress.step)
-            weights = {key: value.numpy() for key, value in result.state.items()} if fit in kept else None
-            found = store_fit(
-                store,
-                dataset,
-                identities[fit],
-                {**result.record, "fit": fit.ingredients(), "cell": ingredients},
-                result.logits,
-                None if result.record["status"] == "diverged" else weights,
-            )
-            progress.tell(
-                f"seed {seed}: fit {number} of {len(fits)} {found.record['status']} "
-                f"({'+'.join(fit.parts)}, {fit.steps} steps, {found.record['seconds']:.1f} s)"
-            )
+            progress.fit = f"fit {number} of {len(fits)}"
+            checkpoints = shelf.checkpoints(fit)
+            result = train_one(fit, cell, state_of, diverged, EVALUATED, progress.step, checkpoints)
+            found = shelf.put(fit, result)
+            checkpoints.discard()
+            progress.tell(f"{found.record['status']} ({'+'.join(fit.parts)}, {_ran(found.record)})")
         else:
             progress.skip(fit.steps)
         stored[fit] = found
         diverged[fit] = found.diverged
     return stored
+
+
+def _ran(record: Mapping[str, Any]) -> str:
+    """Return in words how far a fit came, and how long it took."""
+    steps = f"{record['steps_run']} steps, {sum(record['seconds'].values()):.1f} s"
+    if "failed_step" not in record:
+        return steps
+    return (
+        f"{steps}; loss not finite at step {record['failed_step']}, learning rate {record['failed_rate']:.3g}"
+    )
 
 
 def _summary(fit: Fit, stored: StoredFit) -> dict[str, Any]:

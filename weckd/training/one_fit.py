@@ -9,6 +9,7 @@ import numpy as np
 from weckd.config import BackboneSettings, Suite
 from weckd.methods.recipe import Fit, Initial, Mutual
 from weckd.training.cell import CellData
+from weckd.training.checkpoints import Checkpoints
 from weckd.training.fit_loop import FitResult, run_fit
 from weckd.training.gate import with_gates
 from weckd.training.initial import State, initial_state
@@ -43,6 +44,7 @@ def train_one(
     diverged: Mapping[Fit, bool],
     evaluated: Sequence[str],
     on_step: Callable[[], None],
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train a fit whose parents are trained; where one of them diverged it is not trained and has no predictions.
 
@@ -53,6 +55,7 @@ def train_one(
         diverged: whether each parent diverged.
         evaluated: parts of the split to predict, each once, after the last step.
         on_step: called after each step.
+        checkpoints: where the fit goes on from, and is kept on the way.
     """
     if any(diverged[parent] for parent in fit.parents()):
         return _inherited_failure(fit, cell.data, evaluated)
@@ -70,6 +73,7 @@ def train_one(
         cell.suite.augmentation,
         evaluated,
         on_step,
+        checkpoints,
     )
 
 
@@ -84,6 +88,6 @@ def _inherited_failure(fit: Fit, data: CellData, evaluated: Sequence[str]) -> Fi
         "labels": sum(len(data.parts[part]) for part in fit.parts),
         "loss_first": None,
         "loss_last": None,
-        "seconds": 0.0,
+        "seconds": {},
     }
-    return FitResult({}, logits, record)
+    return FitResult({}, logits, np.empty((0, 2), dtype=np.float32), record)

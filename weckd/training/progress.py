@@ -10,12 +10,14 @@ INTERVAL = 5.0  # seconds between lines
 
 @dataclass
 class Progress:
-    """Counts the optimiser steps that a job has to make and tells how far it is."""
+    """Counts the optimiser steps that a job has to make and tells how far it is, and in which cell and fit."""
 
     label: str
     total_steps: int
     seconds: Callable[[], float] = time.monotonic
     done_steps: int = 0
+    cell: str = ""
+    fit: str = ""
     began: float = field(init=False)
     last: float = field(init=False)
 
@@ -38,7 +40,8 @@ class Progress:
 
     def tell(self, text: str) -> None:
         """Print one line."""
-        print(f"[{self.label}] {text}", file=sys.stderr, flush=True)
+        place = ", ".join(filter(None, (self.cell, self.fit)))
+        print(f"[{self.label}] {place + ': ' if place else ''}{text}", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

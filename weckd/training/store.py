@@ -4,10 +4,9 @@ Needs no torch, so that gathering predictions is light. A folder appears whole (
 and is checked against its own digests when read; one that does not agree is set aside and trained again.
 """
 
+import io
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
-from weckd.files import file_digest, write_json
+from weckd.files import file_digest, whole_folder, write_json
 
 RECORD = "record.json"
 WEIGHTS = "weights.safetensors"
+HISTORY = "history.npy"
 EVALUATED = ("validation", "test")
 
 
@@ -71,32 +71,37 @@ def store_fit(
     identity: str,
     record: Mapping[str, Any],
     logits: Mapping[str, NDArray[np.float32]],
+    history: NDArray[np.float32],
     weights: Mapping[str, NDArray[Any]] | None,
 ) -> StoredFit:
     """Write a finished fit; `record` must hold its "status" ("finished" or "diverged").
 
-    An earlier folder of the same fit (stored without weights, say) is replaced.
+    An earlier folder of the same fit (stored without weights, say) is replaced, and what a killed process left of one
+    removed.
+
+    Raises:
+        UserError: it cannot be written, as on a full disk.
     """
     folder = fit_folder(store, dataset, identity)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with whole_folder(folder) as temporary:
         for split, values in logits.items():
-            np.save(temporary / f"{split}.npy", values, allow_pickle=False)
+            (temporary / f"{split}.npy").write_bytes(_npy(values))
+        (temporary / HISTORY).write_bytes(_npy(history))
         if weights is not None:
             # safetensors writes an array's memory as it lies, and reads it as rows: channels-last weights would come
             # back with their values in other places.
             rows = {key: np.asarray(value, order="C") for key, value in weights.items()}
-            save_file(rows, temporary / WEIGHTS)
+            (temporary / WEIGHTS).write_bytes(save(rows))
         files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
         write_json(temporary / RECORD, {**record, "identity": identity, "files": files})
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return StoredFit(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
+
+
+def _npy(values: NDArray[np.float32]) -> bytes:
+    """Return an array's file; NumPy's own writing does not say why a full disk fails."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _checked_fit(folder: Path, identity: str) -> StoredFit | None:

@@ -1,0 +1,26 @@
+"""Seconds by phase, and memory."""
+
+import numpy as np
+import torch
+
+from weckd.training import phases
+from weckd.training.phases import Phases
+
+
+def test_the_seconds_of_a_phase_are_added_up(monkeypatch):
+    times = iter([10.0, 12.5, 20.0, 20.25, 30.0, 31.0])
+    monkeypatch.setattr(phases.time, "monotonic", lambda: next(times))
+    found = Phases(torch.device("cpu"))
+    for phase in ("steps", "evaluation", "steps"):
+        with found.timed(phase):
+            pass
+    found.add("steps", 100.0)
+    assert found.seconds() == {"steps": 103.5, "evaluation": 0.25}
+
+
+def test_the_peak_of_the_host_is_in_bytes_and_grows_with_what_is_held():
+    before = Phases(torch.device("cpu")).peak_memory()
+    held = np.ones(3 * before["host"] // 8)  # three times all that was ever held
+    after = Phases(torch.device("cpu")).peak_memory()
+    assert after.keys() == {"host"}
+    assert after["host"] >= held.nbytes > before["host"]
