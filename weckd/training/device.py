@@ -27,7 +27,7 @@ def prepare_device() -> torch.device:
 def device_kind(device: torch.device) -> str:
     """Return what decides the bytes of a result on this device: card, or CPU instruction sets in use."""
     if device.type == "cuda":
-        cudnn = torch.backends.cudnn.version()
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
         return f"cuda {torch.version.cuda} cudnn {cudnn} {torch.cuda.get_device_name(device)}"
     caps = [
         f"{name}={os.environ[name]}"
