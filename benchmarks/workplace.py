@@ -1,0 +1,97 @@
+"""A data set, prepared, grouped and split as the workflow does it, for benchmarks that train."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from weckd.config import Suite
+from weckd.data.catalogue import find_dataset
+from weckd.data.groups import write_groups
+from weckd.data.origin import read_origin
+from weckd.data.prepare import prepare
+from weckd.data.splits import write_splits
+from weckd.suite_file import resolve_suite
+from weckd.training.interruption import StopRequest
+from weckd.training.job import train_batch
+
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A suite of one data set, and where its files lie."""
+
+    suite: Suite
+    dataset: str
+    folder: Path
+
+    @property
+    def prepared(self) -> Path:
+        """Folder of the prepared images."""
+        return self.folder / "prepared"
+
+    @property
+    def splits(self) -> Path:
+        """Folder of the split files."""
+        return self.folder / "splits"
+
+    def train(self, store: Path, seeds: tuple[int, ...] = (1,)) -> None:
+        """Train all cells into a store, as a job of the workflow does after its imports."""
+        train_batch(
+            self.suite,
+            self.dataset,
+            seeds,
+            self.prepared,
+            self.splits,
+            self.folder / "weights",
+            self.folder / "tuned",
+            store,
+            store / "manifest.json",
+            60.0,
+            StopRequest(),
+        )
+
+
+def make_workplace(
+    folder: Path, config: str, dataset: str, data_root: Path | None, **changes: Any
+) -> Workplace:
+    """Prepare one data set of a suite with settings changed.
+
+    Args:
+        folder: where everything is written.
+        config: the suite, a file of `config/` without its ending.
+        dataset: key of the data set.
+        data_root: folder of real images; None where the suite draws phantoms.
+        changes: of the suite's settings.
+    """
+    rest = {"datasets": [dataset], "seeds": [1], "analysis": {"families": [], "claims": []}}
+    suite = resolve_suite([CONFIG / f"{config}.yaml"], {**rest, **changes})
+    place = Workplace(suite, dataset, folder)
+    found = find_dataset(dataset)
+    origin = read_origin(found, data_root / dataset, suite.image_size) if data_root else None
+    prepare(found, origin, suite.image_size, place.prepared, jobs=2)
+    write_groups(dataset, place.prepared, suite.groups_threshold, folder / "groups")
+    write_splits(
+        dataset,
+        suite.facts[dataset].classes,
+        suite.split,
+        suite.seeds,
+        place.prepared,
+        folder / "groups" / "groups.csv",
+        place.splits,
+    )
+    return place
+
+
+def machine() -> str:
+    """Return in words what a benchmark ran on."""
+    card = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    cpu = names[0].partition(":")[2].strip() if names else platform.machine()
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "timm", "numpy"))
+    return f"{len(names)} cores of {cpu}{card}; Python {platform.python_version()}, {versions}"
