@@ -1,7 +1,7 @@
 """A distilled step made in other ways, each against the way it is made: what was kept, and what was not, and why.
 
 A step is student forward and backward, teacher forward, cross-entropy and divergence, and AdamW, on one resident batch
-of 16. Ways are measured in turns in one process; a number is the median over the turns.
+of 16. Each way is measured in turns with the way that was kept, in one process; a number is the median over the turns.
 
 Run: python benchmarks/alternatives.py; it writes benchmarks/alternatives.md. `--compile` adds torch.compile (a minute).
 """
@@ -26,8 +26,7 @@ from workplace import FOLDER, machine
 from weckd.methods.losses.distillation import divergence
 from weckd.training.device import prepare_device
 
-NETWORKS = (("test_resnet", 32), ("tf_efficientnet_lite0", 64))
-TURNS = 20
+NETWORKS = (("test_resnet", 32, 100), ("tf_efficientnet_lite0", 64, 15))  # pixels a side, turns
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,19 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     ways = {**WAYS, **({"compiled": replace(KEPT, compiled=True)} if options.compile else {})}
-    columns = {}
-    for name, px in NETWORKS:
-        columns[f"{name}, {px} px"] = measured(name, px, ways)
+    columns: dict[str, dict[str, tuple[float, float]]] = {}
+    for name, px, turns in NETWORKS:
+        columns[f"{name}, {px} px"] = {key: against_kept(way, name, px, turns) for key, way in ways.items()}
         print(columns, flush=True)
     rows = [
-        [way, *(cell for times in columns.values() for cell in told(times[way], times["as it is"]))]
+        [
+            way,
+            *(
+                text
+                for times in columns.values()
+                for text in (f"{times[way][0]:.1f}", f"{times[way][1]:.2f}")
+            ),
+        ]
         for way in ways
     ]
     headers = ["way", *(f"{column}: {what}" for column in columns for what in ("ms a step", "ratio"))]
@@ -77,33 +83,31 @@ def main() -> None:
         pd.DataFrame(rows, columns=headers), "keys", "pipe", showindex=False, disable_numparse=True
     )
     text = (
-        f"# A distilled step, made in other ways\n\nBatch of 16, medians of {TURNS} turns, {machine()}. Made by "
+        f"# A distilled step, made in other ways\n\nBatch of 16, medians of {' and '.join(str(turns) for *_, turns in NETWORKS)} turns, {machine()}. Made by "
         f"`python benchmarks/alternatives.py --compile`. Ratio: to the step as it is made. [docs/performance.md]"
         f"(../docs/performance.md) says what was kept.\n\n{table}\n"
     )
     (FOLDER / "alternatives.md").write_text(text, encoding="utf-8")
 
 
-def told(milliseconds: float, kept: float) -> tuple[str, str]:
-    return f"{milliseconds:.1f}", f"{milliseconds / kept:.2f}"
-
-
-def measured(name: str, px: int, ways: dict[str, Way]) -> dict[str, float]:
-    """Return the median milliseconds of a step made in each way."""
+def against_kept(way: Way, name: str, px: int, turns: int) -> tuple[float, float]:
+    """Return the median milliseconds of a step made in a way, and their ratio to those of the way that was kept."""
     device = prepare_device()
-    steps = {key: step_of(way, name, px, device) for key, way in ways.items()}
-    times: dict[str, list[float]] = {key: [] for key in ways}
-    for turn in range(TURNS + 3):
-        for key, way in ways.items():
-            torch.set_num_threads(way.threads)
-            torch.utils.deterministic.fill_uninitialized_memory = way.fill
+    pair = (KEPT, way)
+    steps = [step_of(each, name, px, device) for each in pair]
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(turns + 3):
+        for each, step, found in zip(pair, steps, times, strict=True):
+            torch.set_num_threads(each.threads)
+            torch.utils.deterministic.fill_uninitialized_memory = each.fill
             began = time.perf_counter()
-            steps[key]()
+            step()
             if device.type == "cuda":
                 torch.cuda.synchronize()
             if turn >= 3:
-                times[key].append(1000 * (time.perf_counter() - began))
-    return {key: median(values) for key, values in times.items()}
+                found.append(1000 * (time.perf_counter() - began))
+    kept, other = map(median, times)
+    return other, other / kept
 
 
 def step_of(way: Way, name: str, px: int, device: torch.device) -> Callable[[], None]:

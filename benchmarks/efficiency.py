@@ -6,7 +6,7 @@ steps are forward, cross-entropy, backward and optimiser of the same networks, a
 forward pass where the fit has teachers. Both are made in turns in one process. The goal is 95 % on a CPU, 85 % on a
 GPU.
 
-Run: python benchmarks/efficiency.py [--data-root FOLDER]; it adds to benchmarks/efficiency.csv.
+Run: python benchmarks/efficiency.py [--data-root FOLDER]; it writes benchmarks/efficiency.md.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from workplace import Workplace, machine, make_workplace
+from tabulate import tabulate
+from workplace import FOLDER, Workplace, machine, make_workplace
 
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.recipe import Fit
@@ -58,7 +59,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             place = make_workplace(Path(folder), config, dataset, root, **changes)
             rows.append({"cell": name, **measured(place, options.rounds)})
-            print(pd.DataFrame(rows).to_string(), flush=True)
+            print(rows[-1], flush=True)
+    table = tabulate(pd.DataFrame(rows), "keys", "pipe", showindex=False, disable_numparse=True)
+    text = (
+        f"# A whole training job against its bare steps\n\nMedians of {options.rounds} rounds in turns, one process of "
+        f"one thread, {machine()}. Made by `python benchmarks/efficiency.py`. Goal: 95 % on a CPU, 85 % on a "
+        f"GPU.\n\n{table}\n"
+    )
+    (FOLDER / "efficiency.md").write_text(text, encoding="utf-8")
 
 
 def measured(place: Workplace, rounds: int) -> dict[str, Any]:
@@ -80,13 +88,12 @@ def measured(place: Workplace, rounds: int) -> dict[str, Any]:
     ]
     phases = pd.DataFrame([record["seconds"] for record in records]).sum()
     return {
-        "machine": machine(),
-        "steps": sum(record["steps_run"] for record in records),
-        "job, s": round(median(whole for whole, _ in times), 2),
-        "bare steps, s": round(median(steps for _, steps in times), 2),
-        "efficiency": round(median(steps / whole for whole, steps in times), 3),
-        **{f"{phase}, s": round(seconds, 2) for phase, seconds in phases.items()},
-        "rounds": rounds,
+        "network": f"{place.suite.backbone.name}, {place.suite.image_size} px",
+        "steps": str(sum(record["steps_run"] for record in records)),
+        "job, s": f"{median(whole for whole, _ in times):.1f}",
+        "bare steps, s": f"{median(steps for _, steps in times):.1f}",
+        "efficiency, %": f"{100 * median(steps / whole for whole, steps in times):.1f}",
+        **{f"of the job: {phase}, s": f"{seconds:.1f}" for phase, seconds in phases.items()},
     }
 
 

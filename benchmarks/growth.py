@@ -26,7 +26,7 @@ from workplace import FOLDER, machine, make_workplace
 from weckd.config import suite_json
 
 ROOT = FOLDER.parent
-WECKD = str(Path(sys.executable).with_name("weckd"))
+WECKD = [sys.executable, "-m", "weckd"]
 Command = tuple[int, list[str]]  # size, and what is run for it
 
 
@@ -68,12 +68,21 @@ def preparing(folder: Path) -> Iterator[Command]:
             file.parent.mkdir(parents=True, exist_ok=True)
             small = draws.integers(0, 255, (30, 30, 3), dtype=np.uint8)
             Image.fromarray(small).resize((600, 600)).save(file, quality=90)
-        described = [WECKD, "datasets", "--describe", str(source)]
+        described = [*WECKD, "datasets", "--describe", str(source)]
         catalogue = folder / f"{size}.yaml"
         entry = subprocess.run(described, check=True, capture_output=True, text=True).stdout
         catalogue.write_text(entry, encoding="utf-8")
         key = entry.split(":", 1)[0].rsplit("\n", 1)[-1]
-        command = [WECKD, "prepare", "--dataset", key, "--catalogue", str(catalogue), "--source", str(source)]
+        command = [
+            *WECKD,
+            "prepare",
+            "--dataset",
+            key,
+            "--catalogue",
+            str(catalogue),
+            "--source",
+            str(source),
+        ]
         yield size, [*command, "--image-size", "64", "--jobs", "1", "--out", str(folder / f"out {size}")]
 
 
@@ -98,7 +107,7 @@ def training(folder: Path) -> Iterator[Command]:
             "--manifest": "manifest.json",
         }
         options = [word for name, path in paths.items() for word in (name, str(place.folder / path))]
-        yield 3 * steps, [WECKD, "train", "--dataset", place.dataset, "--seeds", "1", *options]
+        yield 3 * steps, [*WECKD, "train", "--dataset", place.dataset, "--seeds", "1", *options]
 
 
 def tables(folder: Path) -> Iterator[Command]:
@@ -106,7 +115,7 @@ def tables(folder: Path) -> Iterator[Command]:
     for images in (100, 316, 1000):
         run = folder / str(images)
         simulated_run(run, 5, images)
-        yield images, [WECKD, "tables", "--run", str(run), "--out", str(folder / f"tables {images}")]
+        yield images, [*WECKD, "tables", "--run", str(run), "--out", str(folder / f"tables {images}")]
 
 
 def planning(folder: Path) -> Iterator[Command]:

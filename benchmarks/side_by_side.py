@@ -106,7 +106,7 @@ def measured(place: Workplace, data_root: Path, cores: int, number: int) -> dict
 
 
 def weckd(command: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("weckd")), command, "--dataset", DATASET]
+    return [sys.executable, "-m", "weckd", command, "--dataset", DATASET]
 
 
 def train(place: Workplace, out: Path, seed: int) -> list[str]:

@@ -234,3 +234,16 @@ def test_mistakes_end_in_one_message_and_status_one(command, message, tmp_path, 
 def test_methods_that_have_no_line_of_their_own_are_told_below_the_list(capsys):
     assert main(["methods"]) == 0
     assert capsys.readouterr().out.endswith("or one of them, as `panel-resnet50-30`.\n")
+
+
+def test_the_package_runs_where_it_is_not_installed():
+    process = subprocess.run(
+        [sys.executable, "-m", "weckd", "methods"], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0
+    assert "weckd" in process.stdout
+    refused = subprocess.run(
+        [sys.executable, "-m", "weckd", "show", "x"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("weckd: ")

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torchdistill.losses.mid_level import ATLoss
 
-from weckd.methods.attention import attention_energy, attention_stages, attention_transfer
+from weckd.methods.attention import attention_energy, attention_stages, attention_transfer, average_pooled
 
 
 def test_stages_are_the_two_deepest_of_at_least_4x4():
@@ -58,6 +59,18 @@ def test_larger_map_is_average_pooled():
     # Against a map that looks at the upper left only: Q_s = (1, 0, 1, 0)/sqrt 2, Q_t = (1, 0, 0, 0): 2 - sqrt 2.
     corner = torch.tensor([[[[5.0, 0.0], [0.0, 0.0]]]])
     assert attention_transfer([student], [corner]).item() == pytest.approx(2 - 2**0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"), [((8, 8), (4, 4)), ((7, 5), (3, 4)), ((5, 6), (5, 2)), ((4, 4), (4, 4))]
+)
+def test_pooling_is_torchs_with_its_gradient(sides, size):
+    torch.manual_seed(0)
+    maps, weights = torch.rand(2, *sides, requires_grad=True), torch.rand(2, *size)
+    ours, theirs = average_pooled(maps, size), F.adaptive_avg_pool2d(maps, size)
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad((pooled * weights).sum(), maps)[0] for pooled in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_gradients_reach_the_student_only():

@@ -56,8 +56,8 @@ class Stopwatch:
 
 
 @pytest.fixture(scope="module")
-def data():
-    return toy_data(12, 12)
+def data(networks):
+    return toy_data(12, 12, networks.device)
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ PAPERS = ("resnet50", "densenet121", "efficientnet_b0", "mobilenetv3_large_100",
 
 
 @pytest.fixture(scope="module")
-def data():
-    return toy_data(12, 12)
+def data(networks):
+    return toy_data(12, 12, networks.device)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_teacher_is_fed_its_own_normalisation_of_the_students_views(networks, 
     objective = make_objective(
         TAUGHT, networks, networks.student(TAUGHT, toy_state()).eval(), [teacher_state], None, None
     )
-    views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6])
+    views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6]).to(networks.device)
     (teacher,) = objective.teachers
     timms_student, timms_teacher = objective.student.network, teacher.network
 
@@ -56,7 +56,7 @@ def test_a_teacher_is_fed_its_own_normalisation_of_the_students_views(networks, 
         return distillation_loss(*logits, labels, own_maps, [maps], LOSS, 4.0).item()
 
     found = objective.loss(0, views, labels).item()
-    assert found == pytest.approx(expected((views - MEAN) / STD), rel=1e-6)
+    assert found == pytest.approx(expected((views - MEAN.to(views)) / STD.to(views)), rel=1e-6)
     # The trap: the teacher is fed the student's input.
     assert found != pytest.approx(expected((views - 0.5) / 0.5), rel=1e-2)
 
@@ -71,7 +71,7 @@ def test_stand_ins_for_labels_come_from_the_teachers_own_input(networks, data, t
     (teacher,) = networks.teachers(fit.teachers, [teacher_state])
     images = unit_images(data.images[data.parts["rest"]])
     with torch.no_grad():
-        right = teacher.network((images - MEAN) / STD).softmax(1)
+        right = teacher.network((images - MEAN.to(images)) / STD.to(images)).softmax(1)
         trap = teacher.network((images - 0.5) / 0.5).softmax(1)
     torch.testing.assert_close(objective.stand_ins, right)
     assert not torch.allclose(objective.stand_ins, trap, atol=1e-3)
@@ -79,7 +79,7 @@ def test_stand_ins_for_labels_come_from_the_teachers_own_input(networks, data, t
 
 def test_as_many_maps_of_each_are_compared_from_the_deepest(networks):
     # At small sizes one network may have a single map of 4x4, the other two.
-    apart = toy_networks()
+    apart = toy_networks(networks.device)
     apart._attention = {BACKBONE: [1, 2], OTHER: [3]}
     assert _compared_stages(TAUGHT, apart, attention=True) == [[2], [3]]
     assert _compared_stages(replace(M1, teachers=(TAUGHT,), loss=LOSS), apart, attention=True) == [[3], [2]]
@@ -92,7 +92,7 @@ def test_gates_of_differing_networks_are_compared_from_the_deepest(networks, dat
     states = [with_gates(state, 2) for state in (toy_state(), initial_state(OTHER, 3, 1, 1, Path()))]
     objective = make_objective(fit, networks, networks.student(fit, states[0]), states[1:], None, None)
     objective.teachers[0].gates[1].convolution.weight.data.fill_(1.0)
-    views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6])
+    views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6]).to(networks.device)
     both = objective.loss(0, views, labels).item()
     objective.stages = [[1], [1]]  # the deepest gate alone, which is the one that differs
     assert objective.loss(0, views, labels).item() == pytest.approx(both, rel=1e-4)
@@ -111,7 +111,7 @@ def test_a_chain_of_growing_networks_learns(networks, data):
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_chain_runs_on_each_backbone_of_the_papers_suite(name, data):
     settings = BackboneSettings(name, "random")
-    networks = Networks(settings, 3, 32, 0.1, torch.device("cpu"))
+    networks = Networks(settings, 3, 32, 0.1, data.images.device)
     m1 = Fit(("D1",), 1)
     m2 = Fit(("D2",), 1, m1, (m1,), LOSS)
     state = initial_state(settings, 3, 1, 1, Path())

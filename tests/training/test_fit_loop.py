@@ -33,8 +33,8 @@ TAUGHT = {
 
 
 @pytest.fixture(scope="module")
-def data():
-    return toy_data(12, 12)
+def data(networks):
+    return toy_data(12, 12, networks.device)
 
 
 class Recorded(torch.optim.AdamW):
@@ -95,7 +95,7 @@ def test_teachers_are_bit_identical_afterwards_and_in_eval_mode(fit, data, netwo
     result = train(fit, data, networks, first_state(fit), states)
     for number, (state, kept) in enumerate(zip(states, before, strict=True), start=1):
         network = networks._module(f"teacher {number}", BACKBONE, fit.gate)
-        teacher = network.network.state_dict()
+        teacher = {key: value.cpu() for key, value in network.network.state_dict().items()}
         assert not any(module.training for module in network.modules())
         assert not any(parameter.requires_grad for parameter in network.parameters())
         assert all(torch.equal(kept[key], teacher[key]) for key in kept)  # BatchNorm statistics too
@@ -150,9 +150,9 @@ def test_a_second_teacher_changes_the_result_and_two_equal_ones_do_not(data, net
 def test_a_peer_learns_beside_the_student(data, networks):
     result = train(PEERS, data, networks, peer=start(2))
     assert result.record["images"] == 2 * 6 * 8  # both networks see every batch
-    peer = networks._module("peer", BACKBONE, gate=False).network.state_dict()
-    assert not torch.equal(peer["conv1.0.weight"], start(2)["conv1.0.weight"])
-    assert not torch.equal(peer["conv1.0.weight"], result.state["conv1.0.weight"])
+    peer = networks._module("peer", BACKBONE, gate=False).network.state_dict()["conv1.0.weight"].cpu()
+    assert not torch.equal(peer, start(2)["conv1.0.weight"])
+    assert not torch.equal(peer, result.state["conv1.0.weight"])
     alone = train(replace(PEERS, loss=None), data, networks)
     assert result.logits["test"].tobytes() != alone.logits["test"].tobytes()
 
@@ -203,7 +203,7 @@ def test_permuted_labels_are_a_shuffle_within_the_subset(data, networks, monkeyp
     batches = fit_loop._draw_batches(
         Fit(("rest",), 9, permute_labels=True), data, data.parts["rest"], TRAINING, AUGMENTATION
     )
-    rows, labels = batches.rows.flatten().numpy(), batches.labels.flatten().numpy()
+    rows, labels = batches.rows.flatten().tolist(), batches.labels.flatten().tolist()
     given = dict(zip(rows, labels, strict=True))
     assert len(given) == 18  # one label an image, the same each time it comes
     assert all(given[row] == label for row, label in zip(rows, labels, strict=True))
@@ -214,7 +214,7 @@ def test_permuted_labels_are_a_shuffle_within_the_subset(data, networks, monkeyp
 def test_batches_hold_the_subset_only(data):
     batches = fit_loop._draw_batches(M2, data, data.parts["D2"], TRAINING, AUGMENTATION)
     assert set(batches.rows.flatten().tolist()) == set(range(12, 24))
-    assert batches.labels.flatten().tolist() == data.labels[batches.rows.flatten().numpy()].tolist()
+    assert batches.labels.flatten().tolist() == data.labels[batches.rows.flatten().cpu().numpy()].tolist()
 
 
 @pytest.mark.parametrize("part", ["test", "validation"])

@@ -19,7 +19,7 @@ def train(networks):
     fit = Fit(("D1",), 6)
     run_fit(
         fit,
-        toy_data(12, 12),
+        toy_data(12, 12, networks.device),
         networks,
         toy_state(),
         [],

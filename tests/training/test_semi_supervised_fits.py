@@ -30,8 +30,8 @@ each_fit = pytest.mark.parametrize("fit", EACH.values(), ids=EACH.keys())
 
 
 @pytest.fixture(scope="module")
-def data():
-    return toy_data(6, 6)
+def data(networks):
+    return toy_data(6, 6, networks.device)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_teacher_is_bit_identical_afterwards(fit, data, networks, teacher):
     run(fit, data, networks, [teacher])
     network = networks._module("teacher 1", BACKBONE, gate=False)
     assert not network.training
-    assert all(torch.equal(before[key], value) for key, value in network.network.state_dict().items())
+    assert all(torch.equal(before[key], value.cpu()) for key, value in network.network.state_dict().items())
     assert all(torch.equal(before[key], teacher.state[key]) for key in before)
 
 
@@ -167,7 +167,7 @@ def test_stand_ins_are_the_teachers_view_of_unaugmented_images(data, networks, t
     logits = image_logits(
         networks.teachers([TEACHER], [teacher.state])[0],
         data.images,
-        torch.from_numpy(data.parts["rest"]),
+        torch.from_numpy(data.parts["rest"]).to(networks.device),
     )
     hard, *_ = objective_of(HARD, data, networks, teacher)
     soft, _, unlabelled = objective_of(SOFT, data, networks, teacher)
@@ -175,7 +175,7 @@ def test_stand_ins_are_the_teachers_view_of_unaugmented_images(data, networks, t
     assert torch.equal(soft.stand_ins, logits.softmax(1))
     # Each image of a batch has its own stand-in.
     for image, position in zip(unlabelled.weak(1).rows[2], soft.positions[2], strict=True):
-        assert data.parts["rest"][position] == image
+        assert data.parts["rest"][int(position)] == int(image)
 
 
 def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networks):
@@ -186,19 +186,19 @@ def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networ
     def follow():
         decay = average_decay(next(steps), STEPS, AVERAGED.loss)
         for name, parameter in student.named_parameters():
-            average[name] = decay * average[name] + (1 - decay) * parameter.detach().double()
+            average[name] = decay * average[name] + (1 - decay) * parameter.detach().cpu().double()
 
     result = run(AVERAGED, data, networks, on_step=follow)
     for name, parameter in student.named_parameters():
         np.testing.assert_allclose(result.state[name], average[name], rtol=1e-4, atol=1e-6)
-        assert not torch.equal(result.state[name], parameter)
+        assert not torch.equal(result.state[name], parameter.cpu())
     # BatchNorm's statistics are those that the average gathered itself, in training mode.
     assert int(result.state["bn1.num_batches_tracked"]) == STEPS
-    assert not torch.equal(result.state["bn1.running_mean"], student.state_dict()["bn1.running_mean"])
+    assert not torch.equal(result.state["bn1.running_mean"], student.state_dict()["bn1.running_mean"].cpu())
     network = networks.teachers([AVERAGED], [result.state])[0]
-    rows = torch.from_numpy(data.parts["test"])
+    rows = torch.from_numpy(data.parts["test"]).to(networks.device)
     seen = image_logits(network, data.images, rows)
-    assert torch.equal(seen, torch.from_numpy(result.logits["test"]))
+    assert torch.equal(seen.cpu(), torch.from_numpy(result.logits["test"]))
 
 
 def test_mean_teacher_consistency_is_not_zero_on_differing_views(data, networks, teacher, monkeypatch):

@@ -33,12 +33,12 @@ def toy_state(member=1):
     return initial_state(BACKBONE, 3, 1, member, Path())
 
 
-def toy_networks():
+def toy_networks(device):
     prepare_device()
-    return Networks(BACKBONE, 3, 32, TRAINING.batchnorm_momentum, torch.device("cpu"))
+    return Networks(BACKBONE, 3, 32, TRAINING.batchnorm_momentum, device)
 
 
-def toy_data(first, second):
+def toy_data(first, second, device):
     """Return three classes told apart by their brightest colour; 20 images each, each its own group.
 
     D1 holds `first` images, D2 `second`, 42 less those the rest.
@@ -50,7 +50,7 @@ def toy_data(first, second):
     return CellData(
         dataset="toy",
         seed=1,
-        images=torch.from_numpy(images),
+        images=torch.from_numpy(images).to(device),
         labels=labels,
         groups=np.array([f"g{i}" for i in range(60)]),
         parts={

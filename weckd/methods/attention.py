@@ -51,9 +51,25 @@ def attention_transfer(student_features: Sequence[Tensor], teacher_features: Seq
     for student, teacher in zip(student_features, teacher_features, strict=True):
         energies = [attention_energy(student), attention_energy(teacher.detach())]
         size = (min(e.shape[1] for e in energies), min(e.shape[2] for e in energies))
-        maps = [
-            F.normalize((e if e.shape[1:] == size else F.adaptive_avg_pool2d(e, size)).flatten(1), dim=1)
-            for e in energies
-        ]
+        maps = [F.normalize(average_pooled(e, size).flatten(1), dim=1) for e in energies]
         distances.append((maps[0] - maps[1]).square().sum(dim=1).mean())
     return torch.stack(distances).sum()
+
+
+def average_pooled(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return maps (B, H, W) average-pooled to (B, *size), as `adaptive_avg_pool2d` does it.
+
+    By two products of matrices: torch has no deterministic gradient of adaptive pooling on a GPU.
+    """
+    if maps.shape[1:] == size:
+        return maps
+    down, across = (_shares(length, cells, maps) for length, cells in zip(maps.shape[1:], size, strict=True))
+    return down @ maps @ across.T
+
+
+def _shares(length: int, cells: int, like: Tensor) -> Tensor:
+    """Return (cells, length): the share of each position in each cell's mean; neighbouring cells may overlap."""
+    cell = torch.arange(cells, device=like.device)[:, None]
+    position = torch.arange(length, device=like.device)
+    inside = (position >= cell * length // cells) & (position < -(-(cell + 1) * length // cells))
+    return inside.to(like.dtype) / inside.sum(dim=1, keepdim=True)
