@@ -82,10 +82,11 @@ def main() -> None:
     table = tabulate(
         pd.DataFrame(rows, columns=headers), "keys", "pipe", showindex=False, disable_numparse=True
     )
+    turns = " and ".join(str(count) for *_, count in NETWORKS)
     text = (
-        f"# A distilled step, made in other ways\n\nBatch of 16, medians of {' and '.join(str(turns) for *_, turns in NETWORKS)} turns, {machine()}. Made by "
-        f"`python benchmarks/alternatives.py --compile`. Ratio: to the step as it is made. [docs/performance.md]"
-        f"(../docs/performance.md) says what was kept.\n\n{table}\n"
+        f"# A distilled step, made in other ways\n\nBatch of 16, medians of {turns} turns with the step as it is made, to "
+        f"which the ratios are; {machine()}. Made by `python benchmarks/alternatives.py --compile`. "
+        f"[docs/performance.md](../docs/performance.md) says what was kept.\n\n{table}\n"
     )
     (FOLDER / "alternatives.md").write_text(text, encoding="utf-8")
 
