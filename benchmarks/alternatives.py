@@ -84,8 +84,8 @@ def main() -> None:
     )
     turns = " and ".join(str(count) for *_, count in NETWORKS)
     text = (
-        f"# A distilled step, made in other ways\n\nBatch of 16, medians of {turns} turns with the step as it is made, to "
-        f"which the ratios are; {machine()}. Made by `python benchmarks/alternatives.py --compile`. "
+        f"# A distilled step, made in other ways\n\nBatch of 16, medians of {turns} turns with the step as it is made, "
+        f"to which the ratios are; {machine()}. Made by `python benchmarks/alternatives.py --compile`. "
         f"[docs/performance.md](../docs/performance.md) says what was kept.\n\n{table}\n"
     )
     (FOLDER / "alternatives.md").write_text(text, encoding="utf-8")
