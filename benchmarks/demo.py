@@ -93,7 +93,7 @@ def run(source: Path, folder: Path) -> float:
         str(CORES),
     ]
     began = time.perf_counter()
-    subprocess.run([*command, "--directory", str(folder)], check=True, env=environment)
+    subprocess.run([*command, "--directory", str(folder)], check=True, env=environment, cwd=source)
     return time.perf_counter() - began
 
 

@@ -6,11 +6,11 @@ the goal; the start of each process is in its seconds.
 Run: python benchmarks/growth.py; it writes benchmarks/growth.md and benchmarks/growth.svg.
 """
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,18 +135,24 @@ def planning(folder: Path) -> Iterator[Command]:
         yield 6 * seeds, [*snakemake, "-n", "--directory", str(folder / str(seeds)), *changes]
 
 
+# A process inherits the peak of the one that starts it: a small one stands between.
+BETWEEN = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+seconds = time.perf_counter() - began
+assert process.returncode == 0, process.stderr
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
+"""
+
+
 def measured(command: list[str]) -> tuple[float, float]:
     """Run a command; return its seconds and its peak memory in MB."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        if status:
-            output.seek(0)
-            raise SystemExit(f"{command}: {output.read().decode()}")
-    return seconds, usage.ru_maxrss / 1024
+    between = [sys.executable, "-c", BETWEEN, *command]
+    output = subprocess.run(between, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    seconds, megabytes = json.loads(output)
+    return seconds, megabytes
 
 
 def draw(frame: pd.DataFrame) -> None:

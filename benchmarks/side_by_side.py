@@ -86,9 +86,9 @@ def link_image_folders(place: Workplace, images: Path) -> None:
     for seed in place.suite.seeds:
         split = read_split(place.splits / f"seed{seed}.csv")
         for row in split[split["part"] != "rest"].itertuples():
-            target = (
-                place.folder / "images" / f"seed{seed}" / row.part / classes[row.y] / Path(row.image_id).name
-            )
+            # Two folders of the source may hold files of one name.
+            name = row.image_id.replace("/", "-")
+            target = place.folder / "images" / f"seed{seed}" / row.part / classes[row.y] / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(images / row.image_id)
 

@@ -1,5 +1,7 @@
 """One cell: what is trained, in which order, and what a fit that diverged means for those that stand on it."""
 
+import json
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,7 +60,9 @@ def cell(tmp_path, monkeypatch):
         networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
         kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(suite, data, networks, tmp_path)
-        shelf = Shelf(tmp_path, "toy", identities, {}, kept, 60.0, StopRequest(), Progress("toy", 1))
+        shelf = Shelf(
+            tmp_path, "toy", identities, {"device": "toy"}, kept, 60.0, StopRequest(), Progress("toy", 1)
+        )
         stored = job._train_cell(toy, fits, shelf)
         return fits, asked, stored
 
@@ -118,6 +122,17 @@ def test_a_gated_chain_begins_with_gates_and_hands_them_on(cell):
             sorted(state) == sorted(["w", *(gates if a.fit.gate else [])]) for state in (a.start, *a.teachers)
         )
     assert [a.numbers()[1:] for a in asked] == [(1,), (2, 2), (3, 3), (1,)]
+
+
+def test_a_record_says_what_was_trained_where_and_what_it_cost(cell):
+    (fit,), _, stored = cell(["single"])
+    record = json.loads((stored[fit].folder / "record.json").read_text())
+    assert {key: record[key] for key in RECORD} == RECORD
+    assert record["status"] == "finished"
+    assert record["threads"] == 1
+    assert record["python"] == platform.python_version()
+    assert record["fit"] == json.loads(json.dumps(fit.ingredients()))
+    assert record["cell"] == {"device": "toy"}
 
 
 def test_nothing_is_trained_twice(cell):

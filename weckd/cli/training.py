@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, suite_and_dataset
+from weckd.cli.arguments import Commands, positive, suite_and_dataset
 from weckd.gpus import claimed_gpu
 from weckd.locks import die_with_parent
 from weckd.training.interruption import StopRequest
@@ -72,7 +72,7 @@ def _weights(parser: argparse.ArgumentParser) -> None:
 def _device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs-per-gpu",
-        type=int,
+        type=positive,
         default=1,
         help="that may share a GPU (1); a job that finds all places taken waits",
     )
