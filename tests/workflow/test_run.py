@@ -110,9 +110,12 @@ def test_a_second_live_run_in_the_same_folder_is_refused(tmp_path):
     first.wait()
 
 
-def test_a_second_call_has_nothing_to_do(finished):
+@pytest.mark.parametrize(
+    "machine", [[], ["--set-resources", "train:checkpoint_s=600", "train:jobs_per_gpu=4"]]
+)
+def test_a_second_call_has_nothing_to_do_whatever_is_said_of_the_machine(machine, finished):
     folder, _ = finished
-    process = snakemake(folder, "--cores", "2")
+    process = snakemake(folder, "--cores", "2", *machine)
     assert process.returncode == 0
     assert "Nothing to be done" in process.stdout
 
