@@ -4,8 +4,8 @@
 A fit is kept after every step here, so that most kills hit one that goes on from a checkpoint or is writing one.
 """
 
-import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -73,12 +73,12 @@ def contents(folder):
 def finish(folder):
     process = snakemake(folder, *ARGUMENTS, configfile=SUITE)
     assert process.returncode == 0, process.stdout
+    return process.stdout
 
 
-def resumed_at(folder):
-    """Return the steps at which the stored fits went on."""
-    records = [json.loads(file.read_text()) for file in folder.glob("results/fits/*/*/record.json")]
-    return [record["resumed_at"] for record in records if "resumed_at" in record]
+def resumed_at(output):
+    """Return the steps at which the fits of a run went on from a checkpoint."""
+    return [int(step) for step in re.findall(r"goes on at step (\d+) of", output)]
 
 
 @pytest.mark.parametrize("half", [1, 2])
@@ -99,7 +99,7 @@ def test_kills_at_random_moments_change_no_byte(half, tmp_path):
             way = WAYS[sum(killed.values()) % len(WAYS)]
             way(process, folder)
             killed[way.__name__] += 1
-            output = process.communicate()[0]
+            resumed += resumed_at(process.communicate()[0])
             wait_for_the_end_of_trainers(folder)
             print(
                 f"{sum(killed.values())}: {way.__name__}, {len(list(folder.glob(STORED))) // 3} fits stored"
@@ -108,13 +108,12 @@ def test_kills_at_random_moments_change_no_byte(half, tmp_path):
         output = process.communicate()[0]
         assert process.returncode == 0, output
         assert contents(folder) == expected
-        resumed += resumed_at(folder)
+        resumed += resumed_at(output)
         shutil.rmtree(folder)
-    finish(folder)
+    resumed += resumed_at(finish(folder))
     assert contents(folder) == expected
-    resumed += resumed_at(folder)
     assert list(folder.glob(KEPT)) == []
     assert list(folder.glob("results/fits/*/*damaged*")) == []
-    print(f"killed: {dict(killed)}; fits that went on: {len(resumed)}, at steps {sorted(resumed)}")
-    assert len(resumed) >= max(1, kills // 10)  # most kills hit a fit under way, several often the same one
+    print(f"killed: {dict(killed)}; went on: {len(resumed)} times, at steps {sorted(resumed)}")
+    assert len(resumed) >= kills // 3
     assert len(killed) == min(kills, len(WAYS))
