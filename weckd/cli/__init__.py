@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from weckd import __version__
-from weckd.cli import agreement, analysis, data, listing, report, selfcheck, training
+from weckd.cli import agreement, analysis, data, listing, planning, report, selfcheck, training
 from weckd.errors import UserError
 
 # Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
@@ -37,6 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weckd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (listing, data, training, analysis, report, agreement, selfcheck):
+    for group in (listing, planning, data, training, analysis, report, agreement, selfcheck):
         group.add_commands(commands)
     return parser

@@ -22,7 +22,7 @@ from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk, whole_file
 
-_GIVE = "set KAGGLE_USERNAME and KAGGLE_KEY, or put kaggle.json into ~/.kaggle"
+GIVE_CREDENTIALS = "set KAGGLE_USERNAME and KAGGLE_KEY, or put kaggle.json into ~/.kaggle"
 
 
 def download_archive(key: str, name: str, target: Path) -> Path:
@@ -58,14 +58,18 @@ class _Patient(HTTPAdapter):
         return super().send(request, *args, **{**kwargs, "timeout": kwargs.get("timeout") or TIMEOUT})
 
 
-def _refuse_no_credentials() -> None:
+def credentials_problem() -> str | None:
+    """Return why the user's credentials cannot be used, or None; the reason holds nothing of what is in the file."""
     try:
         credentials = get_kaggle_credentials()
     except (ValueError, OSError):
-        # Without its cause, which holds what is in the file.
-        raise DownloadError("kaggle.json cannot be read", _GIVE, passing=False) from None
-    if credentials is None:
-        raise DownloadError("it needs Kaggle credentials", _GIVE, passing=False)
+        return "kaggle.json cannot be read"
+    return "it needs Kaggle credentials" if credentials is None else None
+
+
+def _refuse_no_credentials() -> None:
+    if problem := credentials_problem():
+        raise DownloadError(problem, GIVE_CREDENTIALS, passing=False)
 
 
 def _download(name: str, target: Path) -> None:
@@ -79,7 +83,7 @@ def _download(name: str, target: Path) -> None:
             status = problem.response.status_code if problem.response is not None else None
             if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 reason = f"Kaggle refuses the credentials with {status}"
-                raise DownloadError(reason, _GIVE, passing=False) from None
+                raise DownloadError(reason, GIVE_CREDENTIALS, passing=False) from None
             raise
         refuse_full_disk(target.parent, int(response.headers.get("Content-Length", 0)))
         with whole_file(target) as temporary:

@@ -1,0 +1,90 @@
+"""Commands to be run before hours are spent: what a suite will cost, and whether this machine can run it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weckd.cli.arguments import Commands
+
+if TYPE_CHECKING:
+    from weckd.config import Suite
+
+_LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
+"""Beside the package, in a clone and in the container."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the parser."""
+    parser = commands.add_parser(
+        "plan",
+        help="print fits, steps, estimated device-hours and disk of a suite",
+        description="Measures a few passes of each network of the suite on this machine; trains nothing.",
+    )
+    _suite_files(parser, required=True)
+    parser.set_defaults(run=_plan)
+
+    parser = commands.add_parser(
+        "doctor",
+        help="check driver, cards, memory, disk, folders and images before a run",
+        description="Run it in the folder that the suite will run in. The exit status is 1 where something is in the "
+        "way of a run.",
+    )
+    _suite_files(parser, required=False)
+    parser.add_argument(
+        "--lock", type=Path, default=_LOCK, help="lock file to compare the packages with (that of the suite)"
+    )
+    parser.set_defaults(run=_doctor)
+
+
+def _suite_files(parser: argparse.ArgumentParser, required: bool) -> None:
+    parser.add_argument(
+        "--suite", nargs="+", type=Path, metavar="FILE", required=required, help="suite files; later ones win"
+    )
+    parser.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
+    )
+
+
+def _resolved(options: argparse.Namespace) -> "Suite":
+    from weckd.suite_file import parse_changes, resolve_suite
+
+    return resolve_suite(options.suite, parse_changes(options.config))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    suite = _resolved(options)
+    from weckd.gpus import claimed_gpu
+
+    with claimed_gpu(jobs_per_gpu=1):
+        from weckd.planning.page import plan_page
+        from weckd.planning.speed import measured_on, state_bytes, suite_speeds
+
+        print(plan_page(suite, suite_speeds(suite), state_bytes(suite), measured_on()))
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from weckd.errors import UserError
+
+    suite = _resolved(options) if options.suite else None
+    from weckd.doctor.cards import card_findings
+    from weckd.doctor.finding import findings_text
+    from weckd.doctor.images import image_findings
+    from weckd.doctor.machine import machine_findings
+    from weckd.doctor.packages import package_findings
+
+    needed = 0
+    if suite:
+        from weckd.planning.page import disk_bytes
+        from weckd.planning.speed import state_bytes
+
+        needed = disk_bytes(suite, state_bytes(suite))
+    findings = [
+        *package_findings(options.lock),
+        *card_findings(),
+        *machine_findings(Path.cwd(), needed),
+        *(image_findings(suite, Path("data")) if suite else []),
+    ]
+    print(findings_text(findings))
+    bad = sum(finding.level == "bad" for finding in findings)
+    if bad:
+        raise UserError(f"doctor: {bad} of {len(findings)} checks say that a run would fail here")

@@ -1,0 +1,71 @@
+"""Whether a suite's images and pretrained weights are there, or could be fetched."""
+
+from pathlib import Path
+
+from weckd.config import Suite
+from weckd.data.catalogue import Dataset, find_dataset
+from weckd.data.fetch.advice import not_there, origin
+from weckd.data.fetch.local import find_archives, find_folder
+from weckd.data.fetch.unpacked import has_unpacked
+from weckd.data.fetch.wanted import Wanted
+from weckd.doctor.finding import Finding
+from weckd.errors import UserError
+from weckd.methods.catalogue import fetched_weights
+
+
+def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
+    """Return a finding for each data set and each pretrained weights of a suite; nothing is downloaded.
+
+    Args:
+        suite: settings of the run.
+        downloads: folder that the workflow downloads to.
+    """
+    own = Path(suite.data_root).absolute() if suite.data_root else None
+    catalogue = Path(suite.catalogue) if suite.catalogue else None
+    datasets = [find_dataset(key, catalogue) for key in suite.datasets]
+    found = [_dataset(Wanted(entry, suite.image_size, own, downloads.absolute(), {})) for entry in datasets]
+    return found + [_weights(name, own, downloads) for name in fetched_weights(suite)]
+
+
+def _dataset(wanted: Wanted) -> Finding:
+    dataset = wanted.dataset
+    what = f"images {dataset.key}"
+    if dataset.phantom:
+        return Finding("ok", what, "drawn by the suite")
+    try:
+        place = _place(wanted)
+    except UserError as problem:
+        return Finding("bad", what, str(problem))
+    if place:
+        return Finding("ok", what, place)
+    if dataset.download is None:
+        return Finding("bad", what, str(not_there(wanted)))
+    return _to_be_downloaded(what, dataset)
+
+
+def _place(wanted: Wanted) -> str:
+    """Return where the images are, "" where they are not on this machine; in the order in which `fetch` looks."""
+    if folder := find_folder(wanted):
+        return str(folder.folder)
+    if archives := find_archives(wanted):
+        return f"to be unpacked from {', '.join(map(str, archives))}"
+    return f"unpacked in {wanted.unpacked}" if has_unpacked(wanted) else ""
+
+
+def _to_be_downloaded(what: str, dataset: Dataset) -> Finding:
+    source = origin(dataset)
+    if source.startswith("kaggle:"):
+        from weckd.data.fetch.kaggle import GIVE_CREDENTIALS, credentials_problem  # noqa: PLC0415 - takes a second
+
+        if problem := credentials_problem():
+            return Finding("bad", what, f"to be downloaded from {source}: {problem}", GIVE_CREDENTIALS)
+    return Finding("note", what, f"to be downloaded from {source}: the first jobs need the network")
+
+
+def _weights(name: str, own: Path | None, downloads: Path) -> Finding:
+    what = f"weights {name}"
+    folders = [root / "weights" for root in (own, downloads) if root is not None]
+    files = [folder / f"{name}.safetensors" for folder in folders]
+    if there := [file for file in files if file.is_file()]:
+        return Finding("ok", what, str(there[0]))
+    return Finding("note", what, "to be downloaded from timm's hub: the first jobs need the network")
