@@ -1,10 +1,11 @@
 # The suite in an NVIDIA CUDA container. Needs on the host: driver 580 or newer and a card of compute capability
 # 7.5 or newer (or no card at all: everything runs on the CPU too).
 #
-#   docker build -t weckd:0.1.0 .
+#   make image
 #   mkdir -p out && docker run --rm --user $(id -u):$(id -g) -v "$PWD/out:/work" weckd:0.1.0
 #
-# Add `--gpus all` where there is a card. /work holds results/ and .snakemake; the code lies in /opt/weckd.
+# Add `--gpus all` where there is a card. /work holds results/, data/ and .snakemake; the code and the reference lie in
+# /opt/weckd. docs/containers.md says how it runs read-only, without network and offline.
 # The base flavour is enough: torch's wheels bring cuBLAS, cuDNN and NCCL.
 ARG BASE_IMAGE=nvidia/cuda:13.0.1-base-ubuntu24.04@sha256:f8ef28f579ea42a44b415d2c5d46f788e6a9b395c6c83f2929416e1fc192c143
 
@@ -25,16 +26,10 @@ RUN --mount=type=cache,target=/cache/pip \
 RUN --mount=type=cache,target=/cache/uv \
     python3 -m venv --without-pip /opt/venv \
     && /opt/uv/bin/uv pip install --cache-dir /cache/uv --python /opt/venv/bin/python --link-mode copy --compile-bytecode \
-        --require-hashes --requirement requirements.lock
+        --require-hashes --requirement requirements.lock \
+    && ln -s /opt/weckd/docker/weckd /opt/venv/bin/weckd
 
 FROM python AS runtime
-ARG VERSION=0.1.0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="weckd" \
-      org.opencontainers.image.description="Reproducibility suite for WeCKD (arXiv 2510.14668)" \
-      org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
 COPY --from=dependencies /opt/venv /opt/venv
 # USER and HOME let any numeric --user work; CUBLAS_WORKSPACE_CONFIG makes cuBLAS deterministic.
 ENV PATH=/opt/venv/bin:$PATH \
@@ -44,14 +39,19 @@ ENV PATH=/opt/venv/bin:$PATH \
     USER=weckd \
     HOME=/tmp \
     CUBLAS_WORKSPACE_CONFIG=:4096:8
-COPY docker/weckd /opt/venv/bin/weckd
-COPY LICENSE Snakefile /opt/weckd/
-COPY config /opt/weckd/config
-COPY profiles /opt/weckd/profiles
-COPY report /opt/weckd/report
-COPY rules /opt/weckd/rules
-COPY weckd /opt/weckd/weckd
 RUN install -d -o 10001 -g 10001 /work
+# All above changes with the lock alone; an edit of the suite makes the few megabytes below anew.
+COPY . /opt/weckd
+RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/weckd/weckd
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="weckd" \
+      org.opencontainers.image.description="Reproducibility suite for WeCKD (arXiv 2510.14668)" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# Where there is no .git, provenance takes the code's revision from here.
+ENV WECKD_REVISION=${REVISION}
 USER 10001:10001
 WORKDIR /work
 ENTRYPOINT ["snakemake", "--snakefile", "/opt/weckd/Snakefile"]

@@ -10,7 +10,12 @@ export OMP_NUM_THREADS := 1
 export KILLS ?= 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup test lint types unit demo-check chaos selfcheck readme lock clean help
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+DOCKER ?= docker
+IMAGE ?= weckd:$(VERSION)
+DOCKER_BUILD_OPTIONS ?=
+
+.PHONY: demo setup test lint types unit demo-check chaos selfcheck image container-check slurm-check readme lock clean help
 
 demo: setup ## run the demo suite and print its main table
 	snakemake --cores all
@@ -49,6 +54,16 @@ chaos: setup ## kill runs at random moments, again and again, and compare bytes 
 selfcheck: setup ## check the suite's own statistics, on simulations and on a run of 40 seeds
 	snakemake --cores all --configfile config/selfcheck.yaml
 	weckd selfcheck --run results/selfcheck
+
+image: ## build the container image (needs Docker; IMAGE=weckd:0.1.0)
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) --tag $(IMAGE) .
+
+container-check: setup ## build the image on a stand-in base and run it (needs root, docker.io, mmdebstrap)
+	pytest -m container
+
+slurm-check: setup ## run the workflow on a SLURM of this machine (needs root and Debian's SLURM)
+	pytest -m slurm
 
 readme: setup ## put the finished demo run's tables and figure into the README
 	python docs/insert.py

@@ -1,0 +1,115 @@
+"""The image as a reviewer runs it: any user, read-only, without network; its tables are those of the host."""
+
+import json
+import subprocess
+
+import docker_host
+import numpy as np
+import pytest
+from engine import REPOSITORY, result_bytes, snakemake
+
+import weckd
+
+pytestmark = pytest.mark.container
+HARDENED = ("--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")  # noqa: S108
+TINY = "/opt/weckd/tests/workflow/tiny.yaml"
+
+
+def run(client, *arguments, **options):
+    command = [*client, "run", "--rm", *arguments]
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options
+    )
+
+
+def as_user(user_folder):
+    folder, user = user_folder
+    return (*HARDENED, "--security-opt", "no-new-privileges", "--user", user, "--volume", f"{folder}:/work")
+
+
+def test_read_only_without_network_and_as_a_stranger_it_makes_the_tables_of_the_host(
+    client, user_folder, tmp_path
+):
+    host = tmp_path / "host"
+    host.mkdir()
+    on_host = snakemake(host, "--cores", "2")
+    assert on_host.returncode == 0, on_host.stdout
+    done = run(client, *as_user(user_folder), docker_host.IMAGE, "--cores", "2", "--configfile", TINY)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert "report       results/tiny/report.html" in done.stdout
+    folder, _ = user_folder
+    on_both = [place / "results/tiny" for place in (folder, host)]
+    made, expected = (result_bytes(run) for run in on_both)
+    assert {"tables/main.md", "figures/forest.svg", "report.html"} < made.keys()
+    # Attention files are zips, which another build of zlib packs otherwise: their arrays are the same.
+    assert {name for name in made if made[name] != expected[name]} <= {
+        n for n in made if n.startswith("attention/")
+    }
+    assert made.keys() == expected.keys()
+    for name in (name for name in made if name.startswith("attention/")):
+        ours, theirs = (np.load(run / name) for run in on_both)
+        assert ours.files == theirs.files
+        assert all(ours[array].tobytes() == theirs[array].tobytes() for array in ours.files)
+    assert {file.lstat().st_uid for file in folder.rglob("*")} == {54321}
+    again = run(client, *as_user(user_folder), docker_host.IMAGE, "--cores", "2", "--configfile", TINY)
+    assert "Nothing to be done" in again.stdout  # .snakemake lies in the folder, and outlives the container
+
+
+def test_tables_of_the_frozen_demo_are_drawn_from_the_image_alone(client, user_folder):
+    done = run(
+        client, *as_user(user_folder), docker_host.IMAGE, "--cores", "2", "--config", "records=reference"
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    folder, _ = user_folder
+    main = folder / "results/demo-reference/tables/main.md"
+    assert main.read_bytes() == (REPOSITORY / "results/reference/demo/tables/main.md").read_bytes()
+
+
+def test_its_own_user_is_not_root_and_its_labels_say_what_it_is(client):
+    [facts] = json.loads(docker_host.told(*client, "inspect", docker_host.IMAGE))
+    assert facts["Config"]["User"] == "10001:10001"
+    labels = facts["Config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == weckd.__version__
+    revision = docker_host.told("git", "-C", REPOSITORY, "describe", "--always", "--dirty", "--abbrev=40")
+    assert labels["org.opencontainers.image.revision"] == revision.strip()
+    assert labels["org.opencontainers.image.licenses"] == "MIT"
+
+
+def test_a_folder_that_its_user_cannot_write_to_is_named(client, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o755)
+    done = run(
+        client,
+        *HARDENED,
+        "--volume",
+        f"{tmp_path}/out:/work",
+        "--entrypoint",
+        "weckd",
+        docker_host.IMAGE,
+        "doctor",
+    )
+    assert done.returncode == 1
+    assert "/work: cannot be written by user 10001" in done.stdout
+
+
+def test_an_edit_of_the_suite_builds_no_dependency_again(client, tmp_path):
+    docker_host.told("git", "clone", "--quiet", REPOSITORY, tmp_path / "clone")
+    with (tmp_path / "clone/README.md").open("a") as readme:
+        readme.write("\nAn edit.\n")
+    printed = docker_host.build(client, tmp_path / "clone")
+    steps = {line.partition("] ")[2]: line.split()[0] for line in printed.splitlines() if "] " in line}
+    installing = next(number for step, number in steps.items() if "--requirement requirements.lock" in step)
+    copying = next(number for step, number in steps.items() if step.startswith("COPY . /opt/weckd"))
+    assert f"{installing} CACHED" in printed
+    assert f"{copying} CACHED" not in printed
+
+
+def test_the_image_is_the_same_after_it_was_carried_in_a_file(client, tmp_path):
+    digest = docker_host.told(*client, "image", "inspect", "--format", "{{.Id}}", docker_host.IMAGE)
+    archive = tmp_path / "weckd.tar"
+    docker_host.told(*client, "save", "--output", archive, docker_host.IMAGE)
+    docker_host.told(*client, "tag", docker_host.IMAGE, "weckd:kept")
+    docker_host.told(*client, "rmi", docker_host.IMAGE)
+    assert docker_host.IMAGE in docker_host.told(*client, "load", "--input", archive)
+    archive.unlink()
+    loaded = docker_host.told(*client, "image", "inspect", "--format", "{{.Id}}", docker_host.IMAGE)
+    assert loaded == digest
