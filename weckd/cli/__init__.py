@@ -1,22 +1,20 @@
 """The command line: one thin sub-command for each rule of the workflow, and lists of what there is."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from weckd import __version__
 from weckd.cli import agreement, analysis, data, listing, planning, report, selfcheck, training
 from weckd.errors import UserError
+from weckd.kernels import settle_kernels
 
 # Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, or 1 after a message about a user's mistake."""
-    # One thread a process, set before NumPy starts: two jobs use two cores, and bytes do not depend on the count.
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    settle_kernels()
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
