@@ -6,7 +6,7 @@ IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
 
 
 ATTENTION = attention_files(SUITE)
-PUBLISHED = f"{workflow.basedir}/config/published.yaml"
+PUBLISHED = workflow.source_path("../config/published.yaml")
 
 
 rule tables:
@@ -17,7 +17,7 @@ rule tables:
         attention=ATTENTION,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
-        layout=f"{workflow.basedir}/config/tables.yaml",
+        layout=workflow.source_path("../config/tables.yaml"),
         published=PUBLISHED,
     output:
         expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),

@@ -102,6 +102,7 @@ rule group:
     input:
         thumbnails=rules.prepare.output.thumbnails,
         index=rules.prepare.output.index,
+        facts=rules.prepare.output.facts,
     output:
         groups=f"{ANY_RUN}/groups/{{dataset}}/groups.csv",
         pairs=f"{ANY_RUN}/groups/{{dataset}}/pairs.csv",
@@ -120,9 +121,19 @@ rule group:
 
 rule audit:
     input:
-        prepared=expand(f"{PREPARED}/dataset.json", dataset=SUITE.datasets),
-        groups=expand(f"{RUN}/groups/{{dataset}}/groups.csv", dataset=SUITE.datasets),
-        recorded=[str(RECORDED)] if RECORDED.exists() else [],
+        prepared=expand(
+            f"{PREPARED}/{{file}}",
+            dataset=SUITE.datasets,
+            file=["dataset.json", "index.csv", "images.npy", "thumbnails.npy"],
+        ),
+        groups=expand(
+            f"{RUN}/groups/{{dataset}}/{{file}}.csv",
+            dataset=SUITE.datasets,
+            file=["groups", "pairs", "clusters"],
+        ),
+        recorded=(
+            [workflow.source_path("../datasets.lock")] if RECORDED.exists() else []
+        ),
     output:
         AUDIT,
         [

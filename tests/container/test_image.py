@@ -1,7 +1,12 @@
 """The image as a reviewer runs it: any user, read-only, without network; its tables are those of the host."""
 
 import json
+import os
+import re
+import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import docker_host
 import numpy as np
@@ -55,14 +60,48 @@ def test_read_only_without_network_and_as_a_stranger_it_makes_the_tables_of_the_
     assert "Nothing to be done" in again.stdout  # .snakemake lies in the folder, and outlives the container
 
 
-def test_tables_of_the_frozen_demo_are_drawn_from_the_image_alone(client, user_folder):
-    done = run(
-        client, *as_user(user_folder), docker_host.IMAGE, "--cores", "2", "--config", "records=reference"
+def compose(client, user_folder, service, *arguments):
+    """Run a service of compose.yaml with its working folder in place of `out`."""
+    folder, user = user_folder
+    place = folder.parent / "checkout"
+    place.mkdir(exist_ok=True)
+    (place / "out").symlink_to(folder)
+    shutil.copy(REPOSITORY / "compose.yaml", place)
+    docker_host.told(*client, "tag", docker_host.IMAGE, f"weckd:{weckd.__version__}")
+    command = [Path(sys.executable).with_name("docker-compose"), "run", "--rm", service, *arguments]
+    variables = {**os.environ, "DOCKER_HOST": client[-1], "WECKD_USER": user}
+    return subprocess.run(
+        command,
+        cwd=place,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
+
+
+def test_tables_of_the_frozen_demo_are_drawn_from_the_image_alone(client, user_folder):
+    done = compose(client, user_folder, "tables")
     assert done.returncode == 0, done.stdout[-5000:]
     folder, _ = user_folder
     main = folder / "results/demo-reference/tables/main.md"
     assert main.read_bytes() == (REPOSITORY / "results/reference/demo/tables/main.md").read_bytes()
+
+
+def test_the_suites_own_tests_run_inside(client, user_folder):
+    done = compose(client, user_folder, "test", "-q", "/opt/weckd/tests/methods/losses")
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert re.search(r"^\d{2,} passed", done.stdout, re.MULTILINE)
+
+
+def test_a_service_without_its_folder_makes_none_that_root_owns(client, user_folder):
+    folder, _ = user_folder
+    folder.rmdir()
+    done = compose(client, user_folder, "demo")
+    assert done.returncode != 0
+    assert "does not exist" in done.stdout
+    assert not folder.exists()
 
 
 def test_its_own_user_is_not_root_and_its_labels_say_what_it_is(client):
@@ -101,15 +140,3 @@ def test_an_edit_of_the_suite_builds_no_dependency_again(client, tmp_path):
     copying = next(number for step, number in steps.items() if step.startswith("COPY . /opt/weckd"))
     assert f"{installing} CACHED" in printed
     assert f"{copying} CACHED" not in printed
-
-
-def test_the_image_is_the_same_after_it_was_carried_in_a_file(client, tmp_path):
-    digest = docker_host.told(*client, "image", "inspect", "--format", "{{.Id}}", docker_host.IMAGE)
-    archive = tmp_path / "weckd.tar"
-    docker_host.told(*client, "save", "--output", archive, docker_host.IMAGE)
-    docker_host.told(*client, "tag", docker_host.IMAGE, "weckd:kept")
-    docker_host.told(*client, "rmi", docker_host.IMAGE)
-    assert docker_host.IMAGE in docker_host.told(*client, "load", "--input", archive)
-    archive.unlink()
-    loaded = docker_host.told(*client, "image", "inspect", "--format", "{{.Id}}", docker_host.IMAGE)
-    assert loaded == digest
