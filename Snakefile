@@ -37,6 +37,7 @@ rule all:
             f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]
         ),
         f"{RUN}/report.html",
+        f"{RUN}/ro-crate-metadata.json",
 
 
 rule tune:

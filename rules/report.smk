@@ -1,4 +1,8 @@
-# From a finished run to one page.
+# From a finished run to one page, and to the record of what it was made of.
+
+
+localrules:
+    provenance,
 
 
 rule html_report:
@@ -31,3 +35,26 @@ rule html_report:
         ),
     shell:
         "weckd report --run {params.run:q} --out {output:q} 2> {log:q}"
+
+
+rule provenance:
+    """Describe the finished run as a Workflow Run RO-Crate; `weckd verify` compares it with what is there."""
+    input:
+        suite=f"{RUN}/suite.json",
+        records=run_files("predictions/{dataset}/seed{seed}.parquet", SUITE),
+        manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
+        audit=AUDIT,
+        tables=expand(f"{RUN}/tables/{{table}}.csv", table=TABLES),
+        figures=expand(f"{RUN}/figures/{{figure}}.svg", figure=FIGURES),
+        report=rules.html_report.output,
+    output:
+        crate=f"{RUN}/ro-crate-metadata.json",
+        workflow=directory(f"{RUN}/workflow"),
+    log:
+        f"{RUN}/logs/provenance.log",
+    params:
+        run=subpath(input.suite, parent=True),
+        root=str(workflow.basedir),
+        source=source_digest(["provenance/*.py"]),
+    shell:
+        "weckd provenance --run {params.run:q} --workflow {params.root:q} 2> {log:q}"

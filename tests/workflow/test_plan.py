@@ -24,7 +24,8 @@ def test_demo_is_the_default_and_plans_every_cell(tmp_path):
             "attention": 6,
             "figures": 1,
             "html_report": 1,
-            "total": 66,
+            "provenance": 1,
+            "total": 67,
         },
     }
 

@@ -59,6 +59,7 @@ def test_nothing_is_planned_but_tables_figures_and_the_page(frozen, tmp_path):
         "tables",
         "figures",
         "html_report",
+        "provenance",
     }
 
 

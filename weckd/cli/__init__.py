@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from weckd import __version__
-from weckd.cli import agreement, analysis, data, listing, planning, report, selfcheck, training
+from weckd.cli import agreement, analysis, data, listing, planning, provenance, report, selfcheck, training
 from weckd.errors import UserError
 from weckd.kernels import settle_kernels
 
@@ -35,6 +35,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weckd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (listing, planning, data, training, analysis, report, agreement, selfcheck):
+    for group in (listing, planning, data, training, analysis, report, agreement, provenance, selfcheck):
         group.add_commands(commands)
     return parser

@@ -1,0 +1,1 @@
+"""What a run was made of, as a Workflow Run RO-Crate, and whether it still is."""

@@ -1,0 +1,241 @@
+"""A run's folder described as a Workflow Run RO-Crate (profile 0.5, https://w3id.org/ro/wfrun/workflow/0.5)."""
+
+import datetime
+import mimetypes
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.model.entity import Entity
+from rocrate.rocrate import ROCrate
+
+from weckd import __version__
+from weckd.config import Suite, load_suite
+from weckd.data.catalogue import load_catalogue
+from weckd.files import file_digest, whole_folder
+from weckd.provenance.recorded import archives_of, prepared_digests, prepared_folder
+from weckd.provenance.revision import code_revision
+from weckd.report.manifests import trained_cells
+
+METADATA = "ro-crate-metadata.json"
+WORKFLOW = "workflow"
+"""Folder of the crate with the files that the run was made by."""
+WORKFLOW_FILES = ("Snakefile", "rules/*.smk", "config/*.yaml", "profiles/*/profile.yaml", "*.lock", "LICENSE")
+_RESULTS = (
+    "splits/*/*.csv",
+    "groups/*/*.csv",
+    "manifests/*/*.json",
+    "predictions/*/*.parquet",
+    "attention/*.npz",
+)
+_MADE = ("audit/*", "tables/*", "figures/*", "report.html")
+_PROFILES = (
+    "https://w3id.org/ro/wfrun/process/0.5",
+    "https://w3id.org/ro/wfrun/workflow/0.5",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
+)
+_TERMS = {
+    name: f"https://w3id.org/ro/terms/workflow-run#{name}"
+    for name in ("sha256", "containerImage", "ContainerImage")
+}
+_IMAGE = "WECKD_IMAGE"
+"""Where the caller of a container says which image it is, as sha256:<digest>; it cannot know by itself."""
+_SPDX = {"MIT": "MIT", "CC0": "CC0-1.0", "CC BY 4.0": "CC-BY-4.0"}
+
+
+def write_crate(run: Path, root: Path, data: Path) -> None:
+    """Describe a finished run: its files with their SHA-256, and what made which of what, when and where.
+
+    The workflow's own files are copied into the run's folder, since a crate holds what it describes. The description is
+    the last file that is written, whole or not at all.
+
+    Args:
+        run: folder of the run.
+        root: folder of the workflow, a checkout or that of the image.
+        data: folder of prepared data sets.
+
+    Raises:
+        UserError: the run's suite.json or a manifest cannot be read.
+    """
+    suite = load_suite(run / "suite.json")
+    _copy_workflow(root, run / WORKFLOW)
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_terms.update(_TERMS)
+    crate.name = f"WeCKD reproducibility suite, run {suite.run}"
+    phantom = [key for key in suite.datasets if suite.facts[key].phantom]
+    drawn = f" Drawn by the suite, not real images: {', '.join(phantom)}." if phantom else ""
+    crate.description = (
+        f"Chains of distilled models and their controls on {', '.join(suite.datasets)}; {len(suite.seeds)} seeds; "
+        f"analysis plan {suite.plan_hash}.{drawn}"
+    )
+    crate.license = crate.add(_licence(crate, "MIT"))
+    crate.datePublished = datetime.datetime.fromtimestamp((run / "report.html").stat().st_mtime, datetime.UTC)
+    crate.root_dataset["conformsTo"] = [
+        crate.add(ContextEntity(crate, profile, {"@type": "CreativeWork", "name": profile.split("ro/")[-1]}))
+        for profile in _PROFILES
+    ]
+    _describe(crate, suite, run, root, data)
+    with whole_folder(run / f".{METADATA}") as temporary:
+        crate.metadata.write(temporary)
+        (temporary / METADATA).replace(run / METADATA)
+    shutil.rmtree(run / f".{METADATA}")
+
+
+def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -> None:
+    workflow = crate.add_workflow(
+        source=None,
+        dest_path=f"{WORKFLOW}/Snakefile",
+        main=True,
+        lang="snakemake",
+        properties={
+            "name": "WeCKD reproducibility suite",
+            "version": __version__,
+            "softwareVersion": code_revision(root),
+            "sha256": file_digest(run / WORKFLOW / "Snakefile"),
+        },
+    )
+    code = [
+        _file(crate, run, file) for file in _found(run, (f"{WORKFLOW}/**/*",)) if file.name != "Snakefile"
+    ]
+    settings = _file(crate, run, run / "suite.json")
+    sets = {key: crate.add(_data_set(crate, suite, key, data)) for key in suite.datasets}
+    records = {file: _file(crate, run, file) for file in _found(run, _RESULTS)}
+    made = {file: _file(crate, run, file) for file in _found(run, _MADE)}
+    files = [*records, *made]
+    for cell in trained_cells(suite, run):
+        split, predictions = (
+            records[run / name / cell.dataset / f"seed{cell.seed}.{kind}"]
+            for name, kind in (("splits", "csv"), ("predictions", "parquet"))
+        )
+        _action(
+            crate,
+            f"#train-{cell.dataset}-seed{cell.seed}",
+            workflow,
+            f"Training of {cell.dataset}, seed {cell.seed}, {len(cell.fits)} fits",
+            [settings, sets[cell.dataset], split],
+            [run / "predictions" / cell.dataset / f"seed{cell.seed}.parquet"],
+            [predictions],
+            f"{cell.device}, {cell.threads} thread; "
+            + ", ".join(f"{library} {version}" for library, version in sorted(cell.versions.items())),
+        )
+    _action(
+        crate,
+        "#tables",
+        workflow,
+        "Tables, figures and report from stored predictions",
+        [settings, *records.values()],
+        list(made),
+        list(made.values()),
+    )
+    _action(
+        crate,
+        "#run",
+        workflow,
+        f"Run {suite.run} as a whole",
+        [settings, *code, *sets.values()],
+        files,
+        [*records.values(), *made.values()],
+        **_container(crate),
+    )
+
+
+def _container(crate: ROCrate) -> dict[str, Entity]:
+    """Return the image that the run was made in, where its caller has said so."""
+    if _IMAGE not in os.environ:
+        return {}
+    digest = os.environ[_IMAGE].removeprefix("sha256:")
+    properties = {"@type": "ContainerImage", "name": f"weckd:{__version__}", "sha256": digest}
+    return {"containerImage": crate.add(ContextEntity(crate, "#image", properties))}
+
+
+def _action(
+    crate: ROCrate,
+    identifier: str,
+    workflow: Entity,
+    name: str,
+    inputs: Sequence[Entity],
+    files: Sequence[Path],
+    results: Sequence[Entity],
+    description: str = "",
+    **more: Entity,
+) -> None:
+    """Add an action that ended when the last of its files was written, and began before the first."""
+    times = [file.stat().st_mtime for file in files]
+    properties: dict[str, Any] = {
+        "name": name,
+        "startTime": _time(min(times)),
+        "endTime": _time(max(times)),
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+        **({"description": description} if description else {}),
+        **more,
+    }
+    crate.add_action(workflow, identifier, object=list(inputs), result=list(results), properties=properties)
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
+
+
+def _file(crate: ROCrate, run: Path, file: Path) -> Entity:
+    kind, _ = mimetypes.guess_type(file.name)
+    return crate.add_file(
+        dest_path=file.relative_to(run).as_posix(),
+        properties={
+            "name": file.name,
+            "contentSize": str(file.stat().st_size),
+            "encodingFormat": kind or "application/octet-stream",
+            "sha256": file_digest(file),
+        },
+    )
+
+
+def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEntity:
+    """Return a data set: whose it is, what it allows, and the digests of its archives and of what was made of it."""
+    facts = suite.facts[key]
+    folder = prepared_folder(suite, key, data)
+    entry = load_catalogue().get(key)
+    digests = prepared_digests(folder)
+    values = {f"prepared {name}": digest for name, digest in digests.items()}
+    values |= {f"archive {name}": digest for name, digest in (archives_of(folder) if digests else {}).items()}
+    properties: dict[str, Any] = {
+        "@type": "Dataset",
+        "name": facts.title,
+        "identifier": [
+            crate.add(_value(crate, f"#data-{key}-{number}", name, digest))
+            for number, (name, digest) in enumerate(values.items(), start=1)
+        ],
+    }
+    if entry:
+        properties["license"] = crate.add(_licence(crate, entry.licence))
+        properties["description"] = f"Source: {entry.source}. {entry.citation}".strip()
+    return ContextEntity(crate, f"#data-{key}", properties)
+
+
+def _value(crate: ROCrate, identifier: str, name: str, digest: str) -> ContextEntity:
+    return ContextEntity(crate, identifier, {"@type": "PropertyValue", "name": name, "value": digest})
+
+
+def _licence(crate: ROCrate, licence: str) -> ContextEntity:
+    short = licence.partition(" (")[0]
+    spdx = _SPDX.get(short)
+    identifier = (
+        f"https://spdx.org/licenses/{spdx}" if spdx else f"#licence-{short.lower().replace(' ', '-')}"
+    )
+    return ContextEntity(
+        crate, identifier, {"@type": "CreativeWork", "name": licence, "description": licence}
+    )
+
+
+def _copy_workflow(root: Path, target: Path) -> None:
+    with whole_folder(target) as temporary:
+        for file in _found(root, WORKFLOW_FILES):
+            copy = temporary / file.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+
+
+def _found(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    return sorted(file for pattern in patterns for file in folder.glob(pattern) if file.is_file())
