@@ -40,10 +40,12 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     CUBLAS_WORKSPACE_CONFIG=:4096:8
 RUN install -d -o 10001 -g 10001 /work
+ARG VERSION=0.1.0
+COPY docker/bill_of_materials.py /opt/
+RUN python /opt/bill_of_materials.py "${VERSION}" > /opt/weckd.cdx.json
 # All above changes with the lock alone; an edit of the suite makes the few megabytes below anew.
 COPY . /opt/weckd
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/weckd/weckd
-ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="weckd" \
       org.opencontainers.image.description="Reproducibility suite for WeCKD (arXiv 2510.14668)" \

@@ -15,7 +15,7 @@ DOCKER ?= docker
 IMAGE ?= weckd:$(VERSION)
 DOCKER_BUILD_OPTIONS ?=
 
-.PHONY: demo setup test lint types unit demo-check chaos selfcheck image container-check slurm-check readme lock clean help
+.PHONY: demo setup test lint types unit demo-check chaos selfcheck image sbom container-check slurm-check readme lock clean help
 
 demo: setup ## run the demo suite and print its main table
 	snakemake --cores all
@@ -58,6 +58,9 @@ selfcheck: setup ## check the suite's own statistics, on simulations and on a ru
 image: ## build the container image (needs Docker; IMAGE=weckd:0.1.0)
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --build-arg VERSION=$(VERSION) \
 	  --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) --tag $(IMAGE) .
+
+sbom: ## print the image's bill of materials, CycloneDX (needs Docker and the image)
+	@$(DOCKER) run --rm --network none --entrypoint cat $(IMAGE) /opt/weckd.cdx.json
 
 container-check: setup ## build the image on a stand-in base and run it (needs root, docker.io, mmdebstrap)
 	pytest -m container

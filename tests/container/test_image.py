@@ -11,6 +11,8 @@ from pathlib import Path
 import docker_host
 import numpy as np
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from engine import REPOSITORY, result_bytes, snakemake
 
 import weckd
@@ -112,6 +114,21 @@ def test_its_own_user_is_not_root_and_its_labels_say_what_it_is(client):
     revision = docker_host.told("git", "-C", REPOSITORY, "describe", "--always", "--dirty", "--abbrev=40")
     assert labels["org.opencontainers.image.revision"] == revision.strip()
     assert labels["org.opencontainers.image.licenses"] == "MIT"
+
+
+def test_the_bill_of_materials_is_valid_and_names_what_is_inside(client):
+    make = ("make", "--no-print-directory", "-C", REPOSITORY, "sbom", f"IMAGE={docker_host.IMAGE}")
+    bill = docker_host.told(*make, f"DOCKER={' '.join(client)}")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
+    inside = {part["purl"] for part in json.loads(bill)["components"]}
+    locked = re.findall(
+        r"^(torch|timm|snakemake)==(\S+)", (REPOSITORY / "requirements.lock").read_text(), re.M
+    )
+    assert len(locked) == 3
+    assert {f"pkg:pypi/{name}@{version}" for name, version in locked} <= inside
+    shown = ("--entrypoint", "dpkg-query", docker_host.IMAGE, "--show", "--showformat", "${Package}\n")
+    packages = docker_host.told(*client, "run", "--rm", *shown).split()
+    assert len([part for part in inside if part.startswith("pkg:deb/")]) == len(packages) > 50
 
 
 def test_a_folder_that_its_user_cannot_write_to_is_named(client, tmp_path):
