@@ -15,7 +15,7 @@ from rocrate.rocrate import ROCrate
 from weckd import __version__
 from weckd.config import Suite, load_suite
 from weckd.data.catalogue import load_catalogue
-from weckd.files import file_digest, whole_folder
+from weckd.files import file_digest, whole_folder, write_json
 from weckd.provenance.recorded import archives_of, prepared_digests, prepared_folder
 from weckd.provenance.revision import code_revision
 from weckd.report.manifests import trained_cells
@@ -78,10 +78,7 @@ def write_crate(run: Path, root: Path, data: Path) -> None:
         for profile in _PROFILES
     ]
     _describe(crate, suite, run, root, data)
-    with whole_folder(run / f".{METADATA}") as temporary:
-        crate.metadata.write(temporary)
-        (temporary / METADATA).replace(run / METADATA)
-    shutil.rmtree(run / f".{METADATA}")
+    write_json(run / METADATA, crate.metadata.generate())
 
 
 def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -> None:
