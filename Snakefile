@@ -3,6 +3,7 @@
 `snakemake --cores all` runs the demo suite; `--configfile config/real-small.yaml` another one;
 `--config seeds='[1,2]' datasets='[phantom_ear_chile]' methods='[weckd,single]'` narrows a run.
 `--config records=reference` makes tables and figures from a frozen reference, without training.
+`snakemake --cores all leakage` trains on official test parts too, and says what copies of training images gain there.
 `snakemake --cores all tune` searches for each method's settings; `--config tuned=true` trains with what it chose.
 """
 
@@ -55,6 +56,11 @@ rule readings:
             f"results/{READINGS.run}/figures/specification.{{kind}}",
             kind=["svg", "png"],
         ),
+
+
+rule leakage:
+    input:
+        leakage_files,
 
 
 if RECORDS == "reference":

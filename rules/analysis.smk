@@ -101,3 +101,39 @@ rule specification:
     shell:
         "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
         " --published {input.published:q} --out {params.run:q} 2> {log:q}"
+
+
+if OFFICIAL:
+
+    rule leak_study:
+        """The suite's methods on official test parts, beside its own grouped ones."""
+        input:
+            official=f"{run_folder(OFFICIAL)}/suite.json",
+            grouped=f"{RUN}/suite.json",
+            predictions=run_files("predictions/{dataset}/seed{seed}.parquet", OFFICIAL),
+            beside=expand(
+                f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+                dataset=OFFICIAL.datasets,
+                seed=OFFICIAL.seeds,
+            ),
+        output:
+            expand(
+                f"{run_folder(OFFICIAL)}/tables/leakage.{{kind}}",
+                kind=["csv", "md", "tex"],
+            ),
+            f"{run_folder(OFFICIAL)}/figures/leakage.png",
+            report(
+                f"{run_folder(OFFICIAL)}/figures/leakage.svg",
+                category="Figures",
+                caption="../report/figure.rst",
+                labels={"figure": "leakage"},
+            ),
+        log:
+            f"{run_folder(OFFICIAL)}/logs/leak_study.log",
+        params:
+            official=subpath(input.official, parent=True),
+            grouped=subpath(input.grouped, parent=True),
+            source=source_digest(["analysis/**/*.py", "config.py"]),
+        shell:
+            "weckd leakage --official {params.official:q} --grouped {params.grouped:q} --out {params.official:q}"
+            " 2> {log:q}"

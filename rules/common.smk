@@ -11,6 +11,7 @@ from weckd.errors import UserError
 from weckd.listing import run_summary
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
+from weckd.official_suite import official_suite
 from weckd.source import source_digest
 from weckd.readings_suite import readings_suite
 from weckd.suite_file import read_suite_files, resolve_suite
@@ -54,6 +55,12 @@ if RECORDS not in ("run", "reference"):
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
 
 
+def reference_folders(suite):
+    """Return where a suite's frozen reference is looked for: beside the workflow, then in the working folder."""
+    folder = Path("results/reference", suite.run)
+    return Path(workflow.basedir, folder), folder
+
+
 try:
     IN_FILES = read_suite_files(SUITE_FILES)
     CHANGES = {
@@ -61,20 +68,30 @@ try:
     }
     SUITE = resolve_suite(SUITE_FILES, CHANGES)
     if RECORDS == "reference":
-        SUITE, REFERENCE = frozen_suite(
-            SUITE,
-            (
-                Path(workflow.basedir, "results/reference", SUITE.run),
-                Path("results/reference", SUITE.run),
-            ),
-        )
+        SUITE, REFERENCE = frozen_suite(SUITE, reference_folders(SUITE))
 except UserError as problem:
     raise WorkflowError(str(problem)) from None
 
 READINGS = readings_suite(SUITE)
-SUITES = {suite.run: suite for suite in (SUITE, READINGS)}
+# The leak study's run beside this one, or why there can be none.
+OFFICIAL, NO_OFFICIAL = None, ""
+try:
+    OFFICIAL = official_suite(SUITE)
+    if RECORDS == "reference":
+        OFFICIAL, OFFICIAL_REFERENCE = frozen_suite(
+            OFFICIAL, reference_folders(OFFICIAL)
+        )
+except UserError as problem:
+    OFFICIAL, NO_OFFICIAL = None, str(problem)
+SUITES = {suite.run: suite for suite in (SUITE, READINGS, OFFICIAL) if suite}
 
-RUN = f"results/{SUITE.run}" + ("-reference" if RECORDS == "reference" else "")
+
+def run_folder(suite):
+    """Return the folder of a run, or of what is made of its frozen reference."""
+    return f"results/{suite.run}" + ("-reference" if RECORDS == "reference" else "")
+
+
+RUN = run_folder(SUITE)
 ANY_RUN = "results/{run}"
 STORE = "results/fits"
 DOWNLOADS = "data"
@@ -118,14 +135,15 @@ def plan_hash(wildcards):
 
 
 def kind_option(wildcards):
-    """Return the option that asks for the suite of readings."""
-    return ["--readings"] if wildcards.run == READINGS.run else []
+    """Return the option that asks for the suite of readings, or for that on official test parts."""
+    if wildcards.run == READINGS.run:
+        return ["--readings"]
+    return ["--official"] if OFFICIAL and wildcards.run == OFFICIAL.run else []
 
 
 def run_files(pattern, suite):
     """Return a file for each data set, and seed or batch, of a run."""
-    folder = RUN if suite is SUITE else f"results/{suite.run}"
-    files = f"{folder}/{pattern}"
+    files = f"{run_folder(suite)}/{pattern}"
     return expand(files, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH)
 
 
@@ -133,6 +151,22 @@ def attention_files(suite):
     """Return a file of attention maps for each data set, where the suite has a chain that transfers attention."""
     transfers = "chain" in suite.roles.values() and suite.distillation.beta > 0
     return run_files("attention/{dataset}.npz", suite) if transfers else []
+
+
+def leakage_files(wildcards):
+    """Return what the leak study makes.
+
+    Raises:
+        WorkflowError: it cannot be made of this suite.
+    """
+    if OFFICIAL is None:
+        raise WorkflowError(NO_OFFICIAL)
+    files = {"tables": ["csv", "md", "tex"], "figures": ["svg", "png"]}
+    return [
+        f"{run_folder(OFFICIAL)}/{folder}/leakage.{kind}"
+        for folder, kinds in files.items()
+        for kind in kinds
+    ]
 
 
 def batch_seeds(wildcards):

@@ -16,6 +16,7 @@ rule suite:
                 "config.py",
                 "suite_file.py",
                 "readings_suite.py",
+                "official_suite.py",
                 "suite_schema.yaml",
                 "data/catalogue.*",
                 "methods/readings.py",

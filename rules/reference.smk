@@ -21,3 +21,19 @@ rule unfreeze:
         source=source_digest(["agreement/*.py"]),
     shell:
         "weckd unfreeze {params.reference:q} --out {params.run:q} 2> {log:q}"
+
+
+if OFFICIAL:
+
+    use rule unfreeze as unfreeze_official with:
+        input:
+            reference=f"{OFFICIAL_REFERENCE}/reference.json",
+        output:
+            suite=f"{run_folder(OFFICIAL)}/suite.json",
+            records=[
+                *run_files("predictions/{dataset}/seed{seed}.parquet", OFFICIAL),
+                *run_files("splits/{dataset}/seed{seed}.csv", OFFICIAL),
+                *run_files("manifests/{dataset}/{batch}.json", OFFICIAL),
+            ],
+        log:
+            f"{run_folder(OFFICIAL)}/logs/unfreeze.log",

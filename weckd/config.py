@@ -32,6 +32,9 @@ class SplitSettings:
     validation: float = 0.15  # share of what is not test
     stage: float = 0.10  # share of the training part, each stage
     stages: int = 3
+    protocol: Literal["grouped", "official"] = (
+        "grouped"  # who chose the test part: the suite by group, or the source
+    )
 
 
 @dataclass(frozen=True)

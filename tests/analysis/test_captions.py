@@ -1,7 +1,7 @@
 from small_suite import every_block, toy_suite
 
-from weckd.analysis.captions import closing, tuning_sentence
-from weckd.config import TuningSettings
+from weckd.analysis.captions import closing, run_note, tuning_sentence
+from weckd.config import SplitSettings, TuningSettings
 
 
 def test_classes_left_out_are_named():
@@ -22,3 +22,13 @@ def test_who_is_tuned_is_said():
     assert tuning_sentence(narrowed) == (
         "Tuned: all methods, 4 trials each on every data set, scored on validation images of seed 7."
     )
+
+
+def test_official_test_parts_are_named_under_every_table_and_figure():
+    suite = toy_suite(split=SplitSettings(2025, protocol="official"))
+    assert closing(suite) == (
+        "Official test parts: test images may have copies among the images for training (the table of splits counts "
+        f"them). Plan {suite.plan_hash}."
+    )
+    assert run_note(suite).endswith("; official test parts, copies in training included")
+    assert "official" not in run_note(toy_suite())

@@ -2,7 +2,9 @@ import pandas as pd
 import pytest
 from small_suite import toy_suite, write_toy_splits
 
-from weckd.analysis.tables.split_counts import count_splits, splits_frame
+from weckd.analysis.tables.split_counts import COPIES, count_splits, splits_frame
+from weckd.analysis.tables.splits import splits_table
+from weckd.config import SplitSettings
 from weckd.errors import UserError
 
 
@@ -28,6 +30,21 @@ def test_split_counts_by_hand(toy_folder):
     assert {part: counts[part].share for part in shares} == pytest.approx(shares)
     # D1 holds pairs 19 to 22, classes b c a b.
     assert (counts["D1"].smallest_class, counts["D1"].smallest_class_n) == ("a", 2)
+
+
+def test_copies_of_official_test_images_are_counted(tmp_path):
+    write_toy_splits(tmp_path)
+    official = toy_suite(datasets=("toy_three",), split=SplitSettings(2025, protocol="official"))
+    for seed in official.seeds:
+        file = tmp_path / "toy_three" / f"seed{seed}.csv"
+        frame = pd.read_csv(file)
+        frame.loc[frame["group_id"].isin(["group0000", "group0001", "group0002"]), "group_id"] += "-cut"
+        frame.to_csv(file, index=False)
+    counts = [count for count in count_splits(official, tmp_path) if count.part == COPIES]
+    assert [(count.n_images, count.n_groups, count.share) for count in counts] == [(6, 3, 6 / 24)] * 5
+    [table] = splits_table(official, tmp_path).tables
+    assert table.cells[COPIES].tolist() == ["6 (25.0 %)"]
+    assert COPIES not in {count.part for count in count_splits(toy_suite(), tmp_path)}
 
 
 def test_a_missing_split_is_named(toy_folder):

@@ -4,7 +4,7 @@ import pytest
 
 from weckd.config import SplitSettings
 from weckd.data.index import COLUMNS as INDEX_COLUMNS
-from weckd.data.splits import draw_split, part_rows, read_split, write_splits
+from weckd.data.splits import CUT_MARK, draw_split, part_rows, read_split, write_splits
 from weckd.errors import UserError
 from weckd.files import write_text
 
@@ -319,3 +319,75 @@ def test_a_file_that_is_no_split_is_refused(tmp_path):
         UserError, match="columns must be image_id,group_id,class,y,part,draws; make it with `weckd"
     ):
         read_split(file)
+
+
+OFFICIAL = SplitSettings(seed=2025, protocol="official")
+
+
+def with_official(index, official):
+    """Return the index with a source's own test part: the images that `official` holds."""
+    return index.assign(
+        official_split=["test" if image in official else "train" for image in index["image_id"]]
+    )
+
+
+def test_the_official_test_part_is_the_sources_own_and_the_rest_is_drawn_as_ever():
+    index, groups = collection({"a": [1] * 30, "b": [2] * 20})
+    # Three whole groups a class, and one image of the pair b03, whose other image is for training.
+    official = {f"{key}/{number:02d}-{image}.png" for key in "ab" for number in range(3) for image in (0, 1)}
+    official |= {"b/03-0.png"}
+    split = parts(with_official(index, official), groups, "ab", OFFICIAL)
+    assert set(split.loc[split["part"] == "test", "image_id"]) == official & set(index["image_id"])
+    group_of = dict(zip(split["image_id"], split["group_id"], strict=True))
+    assert group_of["b/03-0.png"] == "b03-cut"
+    assert group_of["b/03-1.png"] == "b03"
+    assert [name for name in group_of.values() if name.endswith(CUT_MARK)] == ["b03-cut"]
+    assert split.groupby("group_id")["part"].nunique().max() == 1
+    # Of 27 images for training of class a: 15 % are 4.05 for validation, 10 % of the 23 left are 2.3 a stage.
+    counts = split.groupby(["class", "part"]).size().unstack()
+    assert counts.loc["a"].to_dict() == {
+        "D1": 2,
+        "D2": 2,
+        "D3": 2,
+        "rest": 17,
+        "test": 3,
+        "validation": 4,
+    }
+    assert counts.loc["b"].sum() == 40
+
+
+def test_the_official_test_part_is_the_same_for_all_seeds_and_the_subsets_are_not():
+    index, groups = collection({"a": [1] * 60, "b": [1] * 60})
+    official = {f"{key}/{number:02d}-0.png" for key in "ab" for number in range(10)}
+    one, two = (
+        membership(parts(with_official(index, official), groups, "ab", OFFICIAL, seed)) for seed in (1, 2)
+    )
+    tests, firsts = ([{i for i in m if m[i] == part} for m in (one, two)] for part in ("test", "D1"))
+    assert tests[0] == tests[1] == official
+    assert firsts[0] != firsts[1]
+
+
+@pytest.mark.parametrize(
+    ("official", "message"),
+    [
+        (
+            set(),
+            "mine: its source has no test part of its own; set split.protocol to grouped, or leave it out",
+        ),
+        (
+            {f"{key}/{number:02d}-0.png" for key in "ab" for number in range(2)},
+            "mine: class a has 2 test groups, a split needs 3 (three in test, one in each other part); leave it out "
+            "with exclude_classes: {mine: [a]}",
+        ),
+        (
+            {f"{key}/{number:02d}-0.png" for key in "ab" for number in range(6)},
+            "mine: class a has 4 groups for training, a split needs 5 (three in test, one in each other part); leave "
+            "it out with exclude_classes: {mine: [a]}",
+        ),
+    ],
+)
+def test_an_official_split_that_cannot_be_had_is_refused(official, message):
+    index, groups = collection({"a": [1] * 10, "b": [1] * 10})
+    with pytest.raises(UserError) as refused:
+        parts(with_official(index, official), groups, "ab", OFFICIAL)
+    assert str(refused.value) == message

@@ -96,7 +96,7 @@ def _refuse_unfinished(suite: Suite, run: Path) -> None:
         raise UserError(
             f"{run}/{IMPORTED}: a reference holds the suite's own methods; move imported ones away and run again"
         )
-    if not (run / "tables" / "main.md").exists():
+    if not any(run.glob("tables/*.md")):
         raise UserError(f"{run}/tables: missing; {FINISH}")
 
 

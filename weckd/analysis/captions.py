@@ -80,7 +80,7 @@ def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
     """Return the names of all that is missing or left out, and the plan's hash."""
     names = list(dict.fromkeys(missing))
     missed = f"MISSING: {'; '.join(names)}. " if names else ""
-    return f"{missed}{excluded_sentence(suite)}Plan {suite.plan_hash}."
+    return f"{missed}{excluded_sentence(suite)}{official_sentence(suite)}Plan {suite.plan_hash}."
 
 
 def excluded_sentence(suite: Suite) -> str:
@@ -91,6 +91,16 @@ def excluded_sentence(suite: Suite) -> str:
         if suite.exclude_classes.get(key)
     ]
     return f"Classes left out: {'; '.join(excluded)}. " if excluded else ""
+
+
+def official_sentence(suite: Suite) -> str:
+    """Return that the test parts are the sources' own, where they are: accuracies on copies measure memory."""
+    if suite.split.protocol != "official":
+        return ""
+    return (
+        "Official test parts: test images may have copies among the images for training "
+        "(the table of splits counts them). "
+    )
 
 
 def dataset_text(suite: Suite, key: str) -> str:
@@ -118,4 +128,7 @@ def run_note(suite: Suite) -> str:
     """Return the line that stands under every figure."""
     derived = any(suite.facts[key].derived_from for key in suite.datasets)
     mark = f"; {DERIVED_MARK} derived, not in the macro mean" if derived else ""
-    return f"k = {len(suite.seeds)} seeds; plan {suite.plan_hash}{mark}"
+    official = (
+        "; official test parts, copies in training included" if suite.split.protocol == "official" else ""
+    )
+    return f"k = {len(suite.seeds)} seeds; plan {suite.plan_hash}{mark}{official}"

@@ -28,6 +28,7 @@ class DatasetPredictions:
     n_classes: int
     y: NDArray[np.int64]  # (n,), 0..C-1
     groups: NDArray[np.int64]  # (n,), 0..G-1
+    group_ids: tuple[str, ...]  # (G,)
     probabilities: Mapping[tuple[str, int], NDArray[np.float32]]  # (method, stage) -> (k, n, C)
     absent: Mapping[Cell, str]  # cells that cannot be scored (NaN in probabilities) -> why
     absent_seeds: tuple[int, ...]  # seeds whose file is not there
@@ -199,12 +200,16 @@ def _assemble(
                 absent[cell] = "diverged"
         probabilities[(method, stage)] = values
     empty = np.zeros(0, dtype=np.int64)
+    group_ids, groups = (
+        ((), empty) if test_set is None else np.unique(test_set.group_ids, return_inverse=True)
+    )
     return DatasetPredictions(
         dataset=key,
         seeds=suite.seeds,
         n_classes=shape[1],
         y=empty if test_set is None else test_set.y,
-        groups=empty if test_set is None else np.unique(test_set.group_ids, return_inverse=True)[1],
+        groups=groups,
+        group_ids=tuple(map(str, group_ids)),
         probabilities=probabilities,
         absent=absent,
         absent_seeds=absent_seeds,

@@ -30,6 +30,16 @@ def add_commands(commands: Commands) -> None:
     parser.set_defaults(run=_specification)
 
     parser = commands.add_parser(
+        "leakage", help="what official test parts gain by copies of training images: a table and a figure"
+    )
+    parser.add_argument(
+        "--official", type=Path, required=True, help="folder of the run on official test parts"
+    )
+    parser.add_argument("--grouped", type=Path, required=True, help="folder of the run on grouped ones")
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
+    parser.set_defaults(run=_leakage)
+
+    parser = commands.add_parser(
         "import-predictions",
         help="let a method whose predictions were made elsewhere join every table",
         description="Checks long predictions (columns dataset, seed, split, image_id, y, p_0, p_1, ..) against the "
@@ -97,3 +107,11 @@ def _specification(options: argparse.Namespace) -> None:
 
     published = read_published(options.published) if options.published else ()
     write_specification(load_suite(options.suite), options.predictions, options.out, published)
+
+
+def _leakage(options: argparse.Namespace) -> None:
+    from weckd.analysis.leakage.write import write_leakage
+    from weckd.config import load_suite
+
+    official, grouped = (load_suite(run / "suite.json") for run in (options.official, options.grouped))
+    write_leakage(official, grouped, options.official, options.grouped, options.out)

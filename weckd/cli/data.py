@@ -18,7 +18,11 @@ def _add_sources(commands: Commands) -> None:
     parser.add_argument(
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
     )
-    parser.add_argument("--readings", action="store_true", help="the suite of readings in place of it")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--readings", action="store_true", help="the suite of readings in place of it")
+    kinds.add_argument(
+        "--official", action="store_true", help="the suite on official test parts in place of it"
+    )
     parser.add_argument("--out", type=Path, help="file to write (default: results/<run>/suite.json)")
     parser.set_defaults(run=_suite)
 
@@ -92,11 +96,15 @@ def _add_splits(commands: Commands) -> None:
 def _suite(options: argparse.Namespace) -> None:
     from weckd.config import suite_json
     from weckd.files import write_text
+    from weckd.official_suite import official_suite
     from weckd.readings_suite import readings_suite
     from weckd.suite_file import parse_changes, resolve_suite
 
     suite = resolve_suite(options.files, parse_changes(options.config))
-    suite = readings_suite(suite) if options.readings else suite
+    if options.readings:
+        suite = readings_suite(suite)
+    elif options.official:
+        suite = official_suite(suite)
     write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
 
 

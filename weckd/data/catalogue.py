@@ -77,6 +77,11 @@ class Dataset:
         """Whether the images are drawn by the suite."""
         return self.layout == "phantom"
 
+    @property
+    def official_test(self) -> bool:
+        """Whether the source has a test part of its own."""
+        return self.layout == "medmnist-npz" or any(f.official_split == "test" for f in self.folders)
+
     def record_files(self, image_size: int) -> tuple[RecordFile, ...]:
         """Return the files that images of `image_size` pixels a side are made from.
 

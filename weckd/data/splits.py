@@ -8,6 +8,10 @@ the end to the rest.
 
 Beside the disjoint D1, D2, .. stand overlapping draws E2, E3, ..: as large, each drawn from the whole training part for
 itself (the first of them would be D1).
+
+With the protocol `official` the test part is the source's own, copies of training images included: all other parts are
+drawn as ever. A group that the source's border cuts becomes two: its test images are a group of their own, whose name
+says so (`CUT_MARK`).
 """
 
 from collections.abc import Sequence
@@ -27,6 +31,8 @@ from weckd.seeds import generator
 COLUMNS = ("image_id", "group_id", "class", "y", "part", "draws")
 TEST_GROUPS, OTHER_GROUPS = 3, 1
 """Groups of each class that a test part, and any other part, must hold at least."""
+CUT_MARK = "-cut"
+"""Ends the name of a group of official test images that have copies among the source's images for training."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class _Group:
     class_key: str
     images: int
     first_image: str  # names the group whatever the order of the index
+    official_test: bool  # whether it is of the source's own test part, where that is the protocol
 
 
 def write_splits(
@@ -67,21 +74,23 @@ def draw_split(
     Draws names the overlapping draws that hold the image, as "E2+E3".
 
     Args:
-        index: columns image_id and class.
+        index: columns image_id and class, and official_split where the protocol is the official one.
         groups: columns image_id and group_id.
         dataset: key of the data set; names the random streams.
         classes: the kept classes; y is the position among them.
-        settings: shares and the seed of the test part.
+        settings: shares, the seed of the test part, and the protocol that chooses it.
         seed: seed of all other parts.
 
     Raises:
-        UserError: a class has too few groups, or an image no group.
+        UserError: a class has too few groups, an image no group, or the source no test part of its own.
     """
     frame = index.merge(groups, on="image_id", how="left", validate="one_to_one")
     if frame["group_id"].isna().any():
         missing = frame.loc[frame["group_id"].isna(), "image_id"].iloc[0]
         raise UserError(f"{dataset}: image {missing} has no group; make the groups again")
     frame = frame[frame["class"].isin(classes)].reset_index(drop=True)
+    official = settings.protocol == "official"
+    frame = _cut_groups(frame, dataset) if official else frame.assign(official_test=False)
     frame["y"] = frame["class"].map({name: y for y, name in enumerate(classes)}).astype(int)
     stages = [f"D{number}" for number in range(1, settings.stages + 1)]
     reserve = OTHER_GROUPS * (len(stages) + 1)  # the stages and the rest
@@ -90,9 +99,15 @@ def draw_split(
     everything = _groups(frame, classes)
     for class_key in classes:
         own = [group for group in everything if group.class_key == class_key]
-        _refuse_few_groups(dataset, class_key, len(own), TEST_GROUPS + OTHER_GROUPS + reserve)
-        own = _shuffled(own, "split", dataset, settings.seed, class_key)
-        test = _take(own, settings.test * _images(own), TEST_GROUPS, reserve + OTHER_GROUPS)
+        if official:
+            test = [group for group in own if group.official_test]
+            _refuse_few_groups(dataset, class_key, "test groups", len(test), TEST_GROUPS)
+            training = len(own) - len(test)
+            _refuse_few_groups(dataset, class_key, "groups for training", training, reserve + OTHER_GROUPS)
+        else:
+            _refuse_few_groups(dataset, class_key, "groups", len(own), TEST_GROUPS + OTHER_GROUPS + reserve)
+            own = _shuffled(own, "split", dataset, settings.seed, class_key)
+            test = _take(own, settings.test * _images(own), TEST_GROUPS, reserve + OTHER_GROUPS)
         rest = _shuffled(_without(own, test), "subsets", dataset, seed, class_key)
         validation = _take(rest, settings.validation * _images(rest), OTHER_GROUPS, reserve)
         rest = _without(rest, validation)
@@ -161,13 +176,30 @@ def _refuse_any(path: Path, split: pd.DataFrame, wrong: "pd.Series[bool]", messa
         raise UserError(f"{path}: {message.format_map(row)}; make it again with `weckd split`")
 
 
+def _cut_groups(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Return the frame with official_test, and no group on both sides of the official border."""
+    test = frame["official_split"] == "test"
+    if not test.any():
+        raise UserError(
+            f"{dataset}: its source has no test part of its own; set split.protocol to grouped, or leave it out"
+        )
+    cut = test & frame["group_id"].isin(frame.loc[~test, "group_id"])
+    return frame.assign(
+        official_test=test, group_id=frame["group_id"].where(~cut, frame["group_id"] + CUT_MARK)
+    )
+
+
 def _groups(frame: pd.DataFrame, classes: Sequence[str]) -> list[_Group]:
     """Return the groups in the order of their first image's name, so that the index's order plays no part."""
     counts = frame.groupby(["group_id", "y"]).size().unstack(fill_value=0)
     images = counts.sum(axis="columns").to_dict()
     majority = counts.idxmax(axis="columns").to_dict()  # columns are y in order: the first of equals
     first = frame.groupby("group_id")["image_id"].min().to_dict()
-    found = [_Group(str(key), classes[majority[key]], images[key], str(first[key])) for key in images]
+    test = frame.groupby("group_id")["official_test"].first().to_dict()
+    found = [
+        _Group(str(key), classes[majority[key]], images[key], str(first[key]), bool(test[key]))
+        for key in images
+    ]
     return sorted(found, key=lambda group: group.first_image)
 
 
@@ -200,9 +232,9 @@ def _images(groups: Sequence[_Group]) -> int:
     return sum(group.images for group in groups)
 
 
-def _refuse_few_groups(dataset: str, class_key: str, found: int, needed: int) -> None:
+def _refuse_few_groups(dataset: str, class_key: str, what: str, found: int, needed: int) -> None:
     if found < needed:
         raise UserError(
-            f"{dataset}: class {class_key} has {found} groups, a split needs {needed} "
+            f"{dataset}: class {class_key} has {found} {what}, a split needs {needed} "
             f"(three in test, one in each other part); leave it out with exclude_classes: {{{dataset}: [{class_key}]}}"
         )

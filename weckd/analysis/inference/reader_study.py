@@ -86,6 +86,23 @@ def mean_study(studies: Sequence[Study]) -> Study:
     )
 
 
+def difference(one: Study, other: Study) -> Study:
+    """Return the difference of two studies of other test cases, taken as independent, by Welch and Satterthwaite.
+
+    Where seeds or images are shared after all, the interval is rather too wide.
+    """
+    return Study(
+        estimate=_rounded(one.estimate - other.estimate),
+        per_seed=tuple(a - b for a, b in zip(one.per_seed, other.per_seed, strict=True)),
+        seed_part=one.seed_part + other.seed_part,
+        case_part=one.case_part + other.case_part,
+        df=_satterthwaite([(study.se**2, study.df) for study in (one, other)]),
+        n_images=one.n_images + other.n_images,
+        n_groups=one.n_groups + other.n_groups,
+        all_zero=one.all_zero and other.all_zero,
+    )
+
+
 def p_value(study: Study, null: float = 0.0) -> float:
     """Return the two-sided p of estimate = null; NaN where the standard error is 0 or not known."""
     if not study.se > 0:

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from weckd.config import Suite
+from weckd.data.splits import CUT_MARK
 from weckd.errors import UserError
 
 ALL, LABELS, TRAINING = "all", "labels used", "training"
+COPIES = "test with copies in training"
 REMEDY = "delete the file and run the suite again"
 
 
@@ -20,7 +22,7 @@ class PartCount:
 
     dataset: str
     seed: int
-    part: str  # all, test, validation, training, D1.., labels used (D1 + D2 + ..), rest
+    part: str  # all, test, validation, training, D1.., labels used (D1 + D2 + ..), rest; COPIES where test is official
     n_images: int | None
     n_groups: int | None
     share: float  # of the images in `share_of`
@@ -100,6 +102,9 @@ def _count(suite: Suite, key: str, seed: int, file: Path) -> list[PartCount]:
     not_test = ("validation", *training)
     whole = {ALL: (ALL, members[ALL]), "test": (ALL, members[ALL]), "validation": ("not test", not_test)}
     whole[TRAINING] = whole["validation"]
+    if suite.split.protocol == "official":
+        members[COPIES], whole[COPIES] = ("test",), ("test", ("test",))
+    cut = frame["group_id"].str.endswith(CUT_MARK).to_numpy()
     classes = suite.facts[key].classes
     part_of = pd.Categorical(frame["part"], members[ALL]).codes
     class_of = pd.Categorical(frame["class"], classes).codes
@@ -107,7 +112,7 @@ def _count(suite: Suite, key: str, seed: int, file: Path) -> list[PartCount]:
     counts = []
     for part, parts in members.items():
         share_of, base = whole.get(part, (TRAINING, training))
-        rows = np.isin(part_of, [members[ALL].index(name) for name in parts])
+        rows = np.isin(part_of, [members[ALL].index(name) for name in parts]) & (cut | (part != COPIES))
         in_base = np.isin(part_of, [members[ALL].index(name) for name in base])
         by_class = np.bincount(class_of[rows], minlength=len(classes))
         counts.append(

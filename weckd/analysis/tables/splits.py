@@ -10,6 +10,7 @@ from weckd.analysis.tables.cells import MISSING, Cell, Name
 from weckd.analysis.tables.files import Table, TableFile
 from weckd.analysis.tables.split_counts import (
     ALL,
+    COPIES,
     LABELS,
     PartCount,
     chain_parts,
@@ -32,7 +33,8 @@ def splits_table(suite: Suite, folder: Path) -> TableFile:
 
 def _splits(suite: Suite, counts: Sequence[PartCount]) -> Table:
     """One row a data set; ranges over the seeds where they differ."""
-    parts = ("test", "validation", *stage_parts(suite), "rest", LABELS)
+    official = suite.split.protocol == "official"
+    parts = ("test", *([COPIES] if official else []), "validation", *stage_parts(suite), "rest", LABELS)
     rows = []
     for dataset in suite.datasets:
         of_part: dict[str, list[PartCount]] = {}
@@ -66,6 +68,9 @@ def _splits(suite: Suite, counts: Sequence[PartCount]) -> Table:
         phantom_sentence(suite),
         "Images in each part (lowest to highest over the seeds).",
         "Shares: test, of all images; validation, of what is not test; the others, of the training part.",
+        f"{COPIES}: near-duplicates, or images of the same patient; share of the test images."
+        if official
+        else "",
         f"labels used: {' + '.join(chain_parts(suite))}; validation labels are labels too.",
         "smallest class: in any seed; 0 in one stage: a model of the chain learns from a subset without that class.",
         f"Suite {suite.run}, k = {len(suite.seeds)} seeds, split seed {suite.split.seed}.",

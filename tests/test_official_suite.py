@@ -1,0 +1,54 @@
+"""The suite of the leak study, derived from one whose test parts are drawn by group."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from weckd.errors import UserError
+from weckd.official_suite import official_suite
+from weckd.suite_file import resolve_suite
+
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+
+
+def suite(name, **changes):
+    return resolve_suite([CONFIG / f"{name}.yaml"], changes)
+
+
+def test_only_sets_with_a_test_part_of_their_own_and_only_methods_that_are_no_reading():
+    grouped = suite("real-small")
+    official = official_suite(grouped)
+    assert (official.run, official.datasets) == ("real-small-official", ("ear_chile",))
+    assert official.methods == tuple(method for method in grouped.methods if "=" not in method)
+    assert set(official.roles) == set(official.methods)
+    assert official.split == replace(grouped.split, protocol="official")
+    assert (official.seeds, official.training) == (grouped.seeds, grouped.training)
+    assert official.analysis.families == official.analysis.claims == ()
+    assert official.plan_hash not in ("", grouped.plan_hash)
+
+
+def test_medmnist_has_official_parts_too():
+    assert official_suite(suite("paper", tuned=False)).datasets == ("ear_chile", "blood_cells")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (
+            "demo",
+            {},
+            "leak study: no data set of demo has an official test part; name one, such as ear_chile",
+        ),
+        ("paper", {}, "leak study: settings were tuned for the grouped parts; run it with tuned=false"),
+        (
+            "real-small",
+            {"split": {"protocol": "official"}},
+            "leak study: compares with grouped test parts; set split.protocol to grouped",
+        ),
+    ],
+)
+def test_a_suite_without_a_leak_study_is_refused(name, changes, message):
+    with pytest.raises(UserError) as refused:
+        official_suite(suite(name, **changes))
+    assert str(refused.value) == message

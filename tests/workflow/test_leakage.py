@@ -1,0 +1,91 @@
+"""The leak study end to end: trained on official test parts, frozen, and drawn again from the references."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from engine import environment, snakemake
+from PIL import Image
+
+pytestmark = pytest.mark.workflow
+TRAINING, TESTING, COPIES = 16, 6, 2
+"""Images of each class in each folder, and how many of the testing ones are copies of training ones."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Return the working folder of a finished study, and the words that name its suite."""
+    place = tmp_path_factory.mktemp("leakage")
+    folder, images = place / "work", place / "images" / "mine"
+    folder.mkdir()
+    generator = np.random.default_rng(7)
+    for shade, name in enumerate(("dark", "light")):
+        for part, count in (("Training", TRAINING), ("Testing", TESTING)):
+            (images / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = 90 * shade + 40 + generator.normal(0, 60, (40, 40, 3))
+                file = images / part / name / f"{number:02d}.png"
+                Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file)
+        for number in range(COPIES):
+            shutil.copy(images / "Training" / name / f"{number:02d}.png", images / "Testing" / name)
+    describe = [sys.executable, "-m", "weckd", "datasets", "--describe", str(images)]
+    (place / "mine.yaml").write_text(
+        subprocess.run(describe, capture_output=True, check=True, text=True).stdout
+    )
+    changes = {
+        "datasets": ["mine"],
+        "methods": ["weckd", "single", "start=fresh", "majority"],
+        "data_root": str(images.parent),
+        "catalogue": str(place / "mine.yaml"),
+    }
+    words = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    done = snakemake(folder, "--cores", "2", "leakage", "--config", *words)
+    assert done.returncode == 0, done.stdout[-5000:]
+    return folder, words
+
+
+def test_the_copies_are_found_and_counted(study):
+    folder, _ = study
+    [official] = (folder / "results").glob("tiny+*-official")
+    split = pd.read_csv(official / "splits/mine/seed1.csv")
+    test = split[split["part"] == "test"]
+    assert sorted(test["image_id"]) == sorted(
+        f"Testing/{name}/{number:02d}.png" for name in ("dark", "light") for number in range(TESTING)
+    )
+    cut = test[test["group_id"].str.endswith("-cut")]
+    assert sorted(cut["image_id"]) == [
+        f"Testing/{name}/{number:02d}.png" for name in ("dark", "light") for number in range(COPIES)
+    ]
+    text = (official / "tables/leakage.md").read_text()
+    assert "mine: 12 official test images in 12 groups, 4 of them with a copy in training." in text
+    assert "fewer than 5 seeds, so no intervals" in text
+    frame = pd.read_csv(official / "tables/leakage.csv")
+    assert frame["method"].unique().tolist() == ["weckd", "single", "majority"]  # readings take no part
+    assert frame["estimate_pp"].notna().all()
+    assert sorted(file.name for file in official.glob("figures/*")) == ["leakage.png", "leakage.svg"]
+
+
+def test_it_is_drawn_again_from_two_references(study):
+    folder, words = study
+    [official] = (folder / "results").glob("tiny+*-official")
+    done = snakemake(folder, "--cores", "2", "--config", *words)
+    assert done.returncode == 0, done.stdout[-5000:]
+    for run in (official, official.with_name(official.name.removesuffix("-official"))):
+        weckd = [sys.executable, "-m", "weckd", "freeze", str(run)]
+        subprocess.run(weckd, cwd=folder, env=environment(), check=True, capture_output=True)
+    done = snakemake(folder, "--cores", "2", "leakage", "--config", *words, "records=reference")
+    assert done.returncode == 0, done.stdout[-5000:]
+    again = official.with_name(f"{official.name}-reference")
+    for file in [*official.glob("tables/*"), *official.glob("figures/*")]:
+        assert (again / file.relative_to(official)).read_bytes() == file.read_bytes(), file.name
+
+
+def test_where_there_can_be_none_it_is_said_before_any_job(tmp_path):
+    done = snakemake(tmp_path, "--cores", "1", "leakage")
+    assert done.returncode != 0
+    assert "leak study: no data set of tiny has an official test part; name one" in done.stdout
+    assert not (tmp_path / "results/tiny").exists()

@@ -1,0 +1,60 @@
+"""Writes the leak study from the predictions of two runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from weckd.analysis.figures.style import save, styled
+from weckd.analysis.leakage.figure import leakage_figure
+from weckd.analysis.leakage.study import leaks
+from weckd.analysis.leakage.table import leakage_table
+from weckd.analysis.predictions import load_predictions
+from weckd.analysis.tables.files import write_table_file
+from weckd.config import Suite
+from weckd.errors import UserError
+
+
+def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_run: Path, out: Path) -> None:
+    """Write tables/leakage (.csv .md .tex) and figures/leakage (.svg .png) into the folder `out`.
+
+    Args:
+        official: the suite whose test parts are the sources' own.
+        grouped: the suite that it was made from.
+        official_run: folder with predictions/<dataset>/seed<k>.parquet of the one.
+        grouped_run: likewise of the other.
+        out: folder to write.
+
+    Raises:
+        UserError: the runs are not of one suite, or a file is unreadable or inconsistent; what is missing is printed
+            as missing instead.
+    """
+    _refuse_others(official, grouped)
+    of_official = load_predictions(official, official_run / "predictions")
+    beside = load_predictions(replace(grouped, datasets=official.datasets), grouped_run / "predictions")
+    levels, gains = leaks(official, of_official, beside)
+    write_table_file(out / "tables", leakage_table(official, levels, gains, of_official))
+    with styled():
+        figure = leakage_figure(official, levels)
+    save(figure, out / "figures", "leakage")
+
+
+def _refuse_others(official: Suite, grouped: Suite) -> None:
+    if (official.split.protocol, grouped.split.protocol) != ("official", "grouped"):
+        raise UserError(
+            f"leak study: {official.run} and {grouped.run} must be a run on official test parts and the run on grouped "
+            "ones that it was made from; make both with `snakemake leakage`"
+        )
+    for key in ("seeds", "training", "augmentation", "distillation", "backbone", "image_size"):
+        if getattr(official, key) != getattr(grouped, key):
+            raise UserError(
+                f"leak study: {official.run} and {grouped.run} differ in {key}; make both with `snakemake leakage`"
+            )
+    absent = [
+        name
+        for own, others in ((official.datasets, grouped.datasets), (official.methods, grouped.methods))
+        for name in own
+        if name not in others
+    ]
+    if absent:
+        raise UserError(
+            f"leak study: {absent[0]} is not in {grouped.run}; make both with `snakemake leakage`"
+        )
