@@ -1,5 +1,6 @@
 """Freezing a run, making it again from the reference, and comparing another run with it."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
 from weckd.agreement.agree import compare, tolerance_of
 from weckd.agreement.freeze import freeze_run, unfreeze
 from weckd.agreement.reference import read_reference
+from weckd.agreement.table import verdict
 from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.tables.write import write_tables
@@ -182,6 +184,11 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
     assert (agreement.exact, agreement.reproduced) == (False, True)
     assert agreement.differs == "device another card, not cpu x86_64"
     assert {cell.what for cell in agreement.cells} == {"accuracy", "gain"}
+    assert (agreement.equal_files, agreement.files) == (9, 10)
+    assert (
+        "otherwise: device another card, not cpu x86_64; predictions are equal to the last digit in 9 of 10 cells all "
+        "the same." in verdict(agreement)
+    )
     theirs = evaluate_suite(suite(), other)
     level = next(
         x for x in theirs.levels if (x.method, x.dataset, x.metric) == ("single", "toy_two", "accuracy")
@@ -221,10 +228,73 @@ def test_what_is_missing_in_the_rerun_is_a_miss(rerun, reference, lock):
     assert [cell.note for cell in misses if cell.what == "predictions"] == ["missing"]
 
 
+PART = {
+    "run": "toy+part",
+    "plan_hash": "other",
+    "datasets": ("toy_two",),
+    "readings_datasets": ("toy_two",),
+    "seeds": (2,),
+    "methods": ("single", "weckd"),  # in another order than the reference's
+}
+
+
+def write_part(folder, device="cpu x86_64"):
+    """Write one cell of the suite with two of its methods, as a narrowed run has them; it has no tables yet."""
+    write_run(folder, device)
+    part = suite(**PART)
+    facts, roles = {"toy_two": part.facts["toy_two"]}, {name: part.roles[name] for name in part.methods}
+    write_text(folder / "suite.json", suite_json(dataclasses.replace(part, facts=facts, roles=roles)))
+    file = folder / "predictions/toy_two/seed2.parquet"
+    frame = pd.read_parquet(file)
+    kept = [frame[(frame["method"] == name)] for name in part.methods]
+    pd.concat(kept).to_parquet(file, index=False)
+    return folder
+
+
+def test_a_part_of_the_run_is_compared_by_its_cells(reference, lock, tmp_path):
+    part = write_part(tmp_path / "part")
+    agreement = compare(part, reference, lock)
+    assert (agreement.exact, agreement.reproduced) == (True, True)
+    assert [(cell.what, cell.dataset, cell.name) for cell in agreement.cells] == [
+        ("accuracy", "toy_two", "single, seed 2"),
+        ("accuracy", "toy_two", "weckd, seed 2"),
+        ("predictions", "toy_two", "seed 2"),
+    ]
+    frame = pd.read_parquet(part / "predictions/toy_two/seed2.parquet")
+    last = frame[(frame["split"] == "test") & (frame["method"] == "weckd") & (frame["stage"] == 3)]
+    accuracy = 100 * ((last["p_1"] > last["p_0"]) == (last["y"] == 1)).mean()
+    assert agreement.cells[1].reference == agreement.cells[1].rerun == pytest.approx(accuracy)
+    changed_probability(part)
+    [miss] = [cell for cell in compare(part, reference, lock).cells if not cell.agrees]
+    assert (miss.what, miss.note.startswith("weckd stage 3")) == ("predictions", True)
+
+
+def test_a_part_made_otherwise_is_compared_by_the_spread_of_the_references_seeds(reference, lock, tmp_path):
+    part = write_part(tmp_path / "part", device="another card")
+    agreement = compare(part, reference, lock)
+    assert (agreement.exact, agreement.reproduced, agreement.equal_files) == (False, True, 1)
+    level = next(
+        x
+        for x in evaluate_suite(suite(), write_run(tmp_path / "whole")).levels
+        if (x.method, x.dataset, x.metric) == ("single", "toy_two", "accuracy")
+    )
+    spread = np.std(level.result.study.per_seed, ddof=1)
+    # t(.995, 4) = 4.6041
+    assert agreement.cells[0].tolerance == pytest.approx(100 * 4.6041 * np.sqrt(2) * spread, rel=1e-4)
+
+
+def test_a_part_with_another_setting_is_refused_by_its_key(reference, lock, tmp_path):
+    part = write_part(tmp_path / "part")
+    file = part / "suite.json"
+    file.write_text(file.read_text().replace('"batch_size": 16', '"batch_size": 8'))
+    with pytest.raises(UserError, match="made with another training"):
+        compare(part, reference, lock)
+
+
 def test_other_suites_and_unfinished_runs_are_refused(rerun, reference, lock, tmp_path):
-    write_text(rerun / "suite.json", suite_json(suite(seeds=(1, 2, 3))))
+    write_text(rerun / "suite.json", suite_json(suite(seeds=(1, 2, 9))))
     with pytest.raises(
-        UserError, match=r"reference: made with another seeds: \(1, 2, 3, 4, 5\), not \(1, 2, 3\)"
+        UserError, match=r"reference: made with another seeds: \(1, 2, 3, 4, 5\), not \(1, 2, 9\)"
     ):
         compare(rerun, reference, lock)
     write_text(rerun / "suite.json", suite_json(suite()))

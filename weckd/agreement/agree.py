@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,14 +13,15 @@ from scipy.special import stdtrit
 from weckd.agreement.freeze import unfreeze
 from weckd.agreement.made_with import made_with
 from weckd.agreement.reference import MadeWith, Reference, read_reference
-from weckd.agreement.same_suite import refuse_other_suite
+from weckd.agreement.same_suite import narrowed, refuse_other_suite
 from weckd.analysis.comparisons import comparisons
-from weckd.analysis.contrasts import Contrast, evaluate_all, own
+from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
 from weckd.files import file_digest
 
+ROW = ["split", "method", "stage", "image_id"]
 EXACT = 1e-9  # what nothing varies in must be equal, but for the rounding of sums
 
 
@@ -45,6 +46,10 @@ class Agreement:
     exact: bool  # whether both were made with the same, so that bytes are compared
     differs: str  # in what they were made otherwise; empty where exact
     cells: tuple[Cell, ...]
+    equal_files: (
+        int  # files of predictions that are equal to the byte of every number, whether they must or not
+    )
+    files: int  # of predictions, one a data set and seed
 
     @property
     def reproduced(self) -> bool:
@@ -60,21 +65,31 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     difference of two independent runs whose cell has the reference's standard error (seeds and cases) and df. It
     is wide for a rerun of the same seeds, whose subsets are the same.
 
+    A run of some of the reference's data sets, seeds and methods is compared too: its predictions, and every method's
+    accuracy seed by seed, whose standard error is the standard deviation over the reference's seeds.
+
     Raises:
         UserError: the run is of another suite or plan, or a file of either is missing or damaged.
     """
     facts = read_reference(reference)
-    suite = load_suite(run / "suite.json")
-    refuse_other_suite(suite, load_suite(reference / "suite.json"), reference)
+    suite, whole = load_suite(run / "suite.json"), load_suite(reference / "suite.json")
+    part = narrowed(whole, suite)
+    refuse_other_suite(suite, part, reference)
     made = made_with(run, lock)
     differs = _differences(made, facts.made_with)
+    widest = math.inf if differs else 0.0
     with tempfile.TemporaryDirectory() as name:
         frozen = Path(name)
         unfreeze(reference, frozen)
-        cells = [*_numbers(suite, run, frozen, math.inf if differs else 0.0, facts.level)]
-        if not differs:
-            cells += [*_predictions(suite, run, frozen), *_outputs(run, facts)]
-    return Agreement(not differs, differs, tuple(cells))
+        predictions = [*_predictions(suite, run, frozen)]
+        if part is whole:
+            cells = [*_numbers(suite, run, frozen, widest, facts.level)]
+            outputs = [] if differs else [*_outputs(run, facts)]
+        else:
+            cells, outputs = [*_seeds(suite, whole, run, frozen, widest, facts.level)], []
+    equal = sum(cell.agrees for cell in predictions)
+    compared = cells if differs else [*cells, *predictions, *outputs]
+    return Agreement(not differs, differs, tuple(compared), equal, len(predictions))
 
 
 def agreement_frame(suite: Suite, agreement: Agreement) -> pd.DataFrame:
@@ -116,11 +131,51 @@ def _numbers(suite: Suite, run: Path, frozen: Path, widest: float, level: float)
             )
 
 
+def _seeds(
+    suite: Suite, whole: Suite, run: Path, frozen: Path, widest: float, level: float
+) -> Iterator[Cell]:
+    """Yield a cell a method, data set and seed of a part of the reference."""
+    metric = suite.analysis.metrics[0]
+    ours, theirs = (load_predictions(s, f / "predictions") for s, f in ((suite, run), (whole, frozen)))
+    for key in suite.datasets:
+        for method in suite.methods:
+            contrast = own(method, theirs.stages[method])
+            result = evaluate(theirs.datasets[key], contrast, metric)
+            mine = evaluate(ours.datasets[key], contrast, metric)
+            spread = (
+                float(np.std(result.study.per_seed, ddof=1))
+                if result.study and len(whole.seeds) > 1
+                else math.nan
+            )
+            tolerance = max(EXACT, min(widest, _difference_of_two(spread, len(whole.seeds) - 1, level)))
+            for place, seed in enumerate(suite.seeds):
+                name = f"{method}, seed {seed}"
+                if result.study is None or mine.study is None:
+                    both = result.study is mine.study
+                    note = f"missing: {'; '.join([*result.missing, *mine.missing])}"
+                    yield Cell(metric, key, name, math.nan, math.nan, math.nan, both, note)
+                    continue
+                theirs_here = result.study.per_seed[whole.seeds.index(seed)]
+                ours_here = mine.study.per_seed[place]
+                yield Cell(
+                    metric,
+                    key,
+                    name,
+                    100 * theirs_here,
+                    100 * ours_here,
+                    100 * tolerance,
+                    abs(ours_here - theirs_here) <= tolerance + ROUNDING,
+                    "",
+                )
+
+
 def tolerance_of(study: Study, level: float) -> float:
     """Return t(level, df) * sqrt(2) * SE as a fraction; 0 where nothing varies."""
-    if not study.se > 0:
-        return 0.0
-    return float(stdtrit(study.df, (1 + level) / 2)) * math.sqrt(2) * study.se
+    return _difference_of_two(study.se, study.df, level)
+
+
+def _difference_of_two(se: float, df: float, level: float) -> float:
+    return float(stdtrit(df, (1 + level) / 2)) * math.sqrt(2) * se if se > 0 else 0.0
 
 
 def _contrasts(suite: Suite, predictions: SuitePredictions) -> Iterator[tuple[str, str, Contrast]]:
@@ -139,15 +194,19 @@ def _predictions(suite: Suite, run: Path, frozen: Path) -> Iterator[Cell]:
     for key in suite.datasets:
         for seed in suite.seeds:
             name = f"{key}/seed{seed}.parquet"
-            note = _prediction_difference(run / "predictions" / name, frozen / "predictions" / name)
+            files = run / "predictions" / name, frozen / "predictions" / name
+            note = _prediction_difference(*files, suite.methods)
             yield Cell("predictions", key, f"seed {seed}", math.nan, math.nan, 0.0, not note, note)
 
 
-def _prediction_difference(file: Path, frozen: Path) -> str:
-    """Return the first difference between two files of predictions, or nothing."""
+def _prediction_difference(file: Path, frozen: Path, methods: Sequence[str]) -> str:
+    """Return the first difference between two files' predictions of some methods, or nothing."""
     if not file.exists():
         return "missing"
-    one, other = pd.read_parquet(file), pd.read_parquet(frozen)
+    one, other = (
+        frame[frame["method"].isin(methods)].sort_values(ROW, kind="stable").reset_index(drop=True)
+        for frame in (pd.read_parquet(file), pd.read_parquet(frozen))
+    )
     if list(one.columns) != list(other.columns) or len(one) != len(other):
         return "other columns or rows"
     for column in one.columns:

@@ -17,7 +17,9 @@ FINISH = "a reference is made of a finished run: snakemake --cores all"
 RULE = (
     "Made with the same lock, device kind, threads and versions: every prediction, table and figure is equal. Made "
     "with something else: every cell (each method's last stage and each gain of the plan, on every data set and mean) "
-    "differs by no more than t(level, df) * sqrt(2) * SE, df and SE those of the reference's own cell."
+    "differs by no more than t(level, df) * sqrt(2) * SE, df and SE those of the reference's own cell. A run of some "
+    "of its data sets, seeds and methods: each method's last stage is compared seed by seed, with the standard "
+    "deviation over the reference's seeds for SE, and one less than their number for df."
 )
 RECORDED = (
     "splits/*/*.csv",
@@ -96,7 +98,7 @@ def _refuse_unfinished(suite: Suite, run: Path) -> None:
         raise UserError(
             f"{run}/{IMPORTED}: a reference holds the suite's own methods; move imported ones away and run again"
         )
-    if not any(run.glob("tables/*.md")):
+    if not any((run / "tables" / f"{name}.md").exists() for name in ("main", "leakage")):
         raise UserError(f"{run}/tables: missing; {FINISH}")
 
 

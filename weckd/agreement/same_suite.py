@@ -27,6 +27,26 @@ def refuse_other_suite(suite: Suite, other: Suite, reference: Path) -> None:
         )
 
 
+def narrowed(whole: Suite, suite: Suite) -> Suite:
+    """Return the reference's suite narrowed to what a run has of it; itself, where the run is no part of it."""
+    axes = ("datasets", "seeds", "methods")
+    if not all(set(getattr(suite, axis)) <= set(getattr(whole, axis)) for axis in axes) or all(
+        getattr(suite, axis) == getattr(whole, axis) for axis in axes
+    ):
+        return whole
+    return replace(
+        whole,
+        run=suite.run,  # a narrowed run has a folder and a plan of its own
+        plan_hash=suite.plan_hash,
+        datasets=suite.datasets,
+        seeds=suite.seeds,
+        methods=suite.methods,
+        readings_datasets=suite.readings_datasets,
+        facts={key: whole.facts[key] for key in suite.datasets},
+        roles={method: whole.roles[method] for method in suite.methods},
+    )
+
+
 def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Path]:
     """Return the suite of the first reference folder that is there, and the folder.
 

@@ -53,7 +53,8 @@ def verdict(agreement: Agreement) -> str:
     how = (
         "equal bytes"
         if agreement.exact
-        else f"intervals, since the run was made otherwise: {agreement.differs}"
+        else f"intervals, since the run was made otherwise: {agreement.differs}; predictions are equal to the last "
+        f"digit in {agreement.equal_files} of {agreement.files} cells all the same"
     )
     return f"{word}: {inside} of {len(agreement.cells)} cells agree, compared by {how}."
 
