@@ -36,6 +36,7 @@ TABLES = [
     "checks",
     "splits",
     "budgets",
+    "tuned",
 ]
 FIGURES = [
     "forest",

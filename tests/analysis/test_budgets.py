@@ -10,6 +10,8 @@ from small_suite import every_block, toy_suite
 from weckd.analysis.blocks import method_blocks
 from weckd.analysis.tables.budgets import budgets_frame, budgets_table
 from weckd.analysis.tables.files import write_table_file
+from weckd.analysis.tables.layout import AS_IT_IS, printed
+from weckd.analysis.tables.tuned import tuned_table
 
 
 def fit(parts, steps, steps_run=None, status="finished", networks=1):
@@ -200,3 +202,36 @@ def test_steps_of_networks_that_are_trained_side_by_side_are_counted_for_each(tm
     (tmp_path / "toy_three" / "seeds1.json").write_text(json.dumps({"seeds": {"1": cell}}))
     row = budgets_frame(suite, tmp_path).iloc[0]
     assert row[["fits", "steps", "steps_run", "images"]].tolist() == [1, 72, 72, 36 * 16 * 2]
+
+
+def test_tuned_settings_are_those_of_the_manifests(tmp_path):
+    suite = every_block(methods=("weckd", "fixmatch", "single"))
+    for dataset, rate in (("toy_three", 0.000359), ("toy_two", 0.004)):
+        content = manifest([1, 2])
+        for cell in content["seeds"].values():
+            values = {"learning_rate": rate, "alpha": 0.725}
+            cell["methods"]["weckd"]["tuning"] = {"trials": 16, "values": values}
+            cell["methods"]["single"]["tuning"] = {"trials": 16, "values": {"learning_rate": 0.002}}
+        (tmp_path / dataset).mkdir()
+        (tmp_path / dataset / "seeds1-2.json").write_text(json.dumps(content))
+    file = tuned_table(suite, tmp_path)
+    [table] = file.tables
+    assert [list(row) for row in printed(table.cells, "tuned", AS_IT_IS).to_numpy()] == [
+        ["toy_three", "weckd", "0.00036", "0.72"],
+        ["toy_three", "single", "0.002", "-"],
+        ["toy_two", "weckd", "0.004", "0.72"],
+        ["toy_two", "single", "0.002", "-"],
+    ]
+    assert list(table.cells.columns) == ["data set", "method", "learning rate", "alpha"]
+    assert (
+        "Committed settings, the first trial of each search: learning rate 0.004, alpha 0.5, beta 1, "
+        "temperature from 4 to 1, or 4 where it is constant." in table.caption
+    )
+    assert file.frame["value"].tolist() == [0.000359, 0.725, 0.002, 0.004, 0.725, 0.002]
+
+
+def test_without_tuning_no_setting_was_chosen(folder):
+    suite, manifests = folder
+    file = tuned_table(suite, manifests)
+    assert file.frame.empty
+    assert "No method is tuned: committed settings." in file.tables[0].caption

@@ -186,7 +186,7 @@ SECTIONS = (
         key="cost",
         title="Cost",
         says="What was trained for this page, and what each method was given.",
-        tables=(Tables("tables/budgets.md"),),
+        tables=(Tables("tables/budgets.md"), Tables("tables/tuned.md", expected=False)),
     ),
     Section(key="reading", title="How to read this", says=""),
 )

@@ -1,7 +1,6 @@
 """What each method was given: fits, optimiser steps, images and labels, summed from the run's manifests."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
 from weckd.analysis.captions import closing, joined, phantom_sentence, tuning_images
+from weckd.analysis.manifest_cells import manifest_cells
 from weckd.analysis.tables.cells import MISSING, Cell, Name
 from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
@@ -50,17 +50,11 @@ def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
     """
     rows = []
     for dataset in suite.datasets:
-        cells = list(_cells(suite, manifests / dataset))
+        cells = list(manifest_cells(suite, manifests / dataset))
         for method in suite.methods:
             numbers = [_numbers(cell, method) for cell in cells if method in cell["methods"]]
             rows.append({"dataset": dataset, "method": method, "cells": len(numbers), **_mean(numbers)})
     return pd.DataFrame(rows)
-
-
-def _cells(suite: Suite, folder: Path) -> Iterator[dict[str, Any]]:
-    for file in sorted(folder.glob("*.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        yield from (cell for seed, cell in content["seeds"].items() if int(seed) in suite.seeds)
 
 
 def _numbers(cell: dict[str, Any], method: str) -> dict[str, float]:

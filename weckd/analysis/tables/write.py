@@ -25,6 +25,7 @@ from weckd.analysis.tables.panel import panel_table
 from weckd.analysis.tables.published import published_table
 from weckd.analysis.tables.sensitivity import sensitivity_table
 from weckd.analysis.tables.splits import splits_table
+from weckd.analysis.tables.tuned import tuned_table
 from weckd.analysis.tables.variance import variance_table
 from weckd.config import Suite
 
@@ -50,6 +51,7 @@ def write_tables(
         published_table(evaluation, published),
         splits_table(suite, run / "splits"),
         budgets_table(suite, run / "manifests"),
+        tuned_table(suite, run / "manifests"),
         attention_table(suite, load_attention(suite, run / "attention")),
     ):
         write_table_file(out, file, layout)
