@@ -18,7 +18,7 @@ from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.tables.write import write_tables
 from weckd.cli import main
-from weckd.config import suite_json
+from weckd.config import load_suite, suite_json
 from weckd.errors import UserError
 
 DATASETS = ("toy_three", "toy_two")
@@ -109,6 +109,13 @@ def test_freezing_twice_gives_the_same_bytes_and_holds_no_picture(run, lock, ref
     assert sum((tmp_path / file).stat().st_size for file in files if file.suffix != ".md") < 40_000
     freeze_run(run, tmp_path, lock)  # over an older one
     assert read_reference(tmp_path) == read_reference(reference)
+
+
+def test_a_reference_does_not_tell_where_the_images_lay(rerun, lock, tmp_path):
+    write_text(rerun / "suite.json", suite_json(suite(data_root="my folder")))
+    freeze_run(rerun, tmp_path / "reference", lock)
+    assert load_suite(tmp_path / "reference/suite.json") == suite()
+    assert compare(rerun, tmp_path / "reference", lock).reproduced
 
 
 def test_tables_made_from_the_reference_are_those_of_the_run(run, reference, tmp_path):

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from weckd.agreement.made_with import made_with
 from weckd.agreement.packed import pack_predictions, pack_records, unpack_predictions, unpack_records
 from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, read_reference, reference_json
 from weckd.analysis.imported import IMPORTED, imported_files
-from weckd.config import Suite, load_suite
+from weckd.config import Suite, load_suite, suite_json
 from weckd.errors import UserError
 from weckd.files import file_digest, write_json, write_text
 
@@ -52,7 +53,8 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
         cells = [run / "predictions" / key / f"seed{seed}.parquet" for seed in suite.seeds]
         pack_predictions(cells, out / "predictions" / f"{key}.parquet")
     pack_records(run, _found(run, RECORDED), out / RECORDS)
-    write_text(out / "suite.json", (run / "suite.json").read_text(encoding="utf-8"))
+    # Where the images lay is a matter of one machine.
+    write_text(out / "suite.json", suite_json(replace(suite, data_root=None)))
     for table in _found(run, ("tables/*.md",)):
         write_text(out / "tables" / table.name, table.read_text(encoding="utf-8"))
     files = (file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
