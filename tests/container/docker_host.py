@@ -16,6 +16,7 @@ from engine import REPOSITORY
 BASE, IMAGE = "weckd-base:test", "weckd:test"
 PACKAGES = "docker.io mmdebstrap"
 RELEASE = "bookworm"
+BUILD_OPTIONS = f"--progress plain --network host --build-arg BASE_IMAGE={BASE}"
 
 
 def missing():
@@ -74,7 +75,7 @@ def build(client, context=REPOSITORY, *options):
     return told(
         *("make", "--no-print-directory", "-C", context, "image", f"IMAGE={IMAGE}"),
         f"DOCKER={' '.join(client)}",
-        f"DOCKER_BUILD_OPTIONS=--progress plain --network host --build-arg BASE_IMAGE={BASE} {' '.join(options)}",
+        f"DOCKER_BUILD_OPTIONS={BUILD_OPTIONS} {' '.join(options)}",
     )
 
 
