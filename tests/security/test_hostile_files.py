@@ -1,0 +1,263 @@
+"""Files that somebody else may have made are read as data: what hides in them is refused, and never run.
+
+Refused elsewhere: pickles among fetched weights (tests/data/fetch), archives that leave their folder
+(tests/data/fetch/test_unpack.py), hostile names and values of the command line (tests/workflow/test_hostile_names.py).
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from attention_files import toy_arrays
+from engine import TINY, snakemake
+from small_suite import toy_suite
+from trap import archive, bare_pickle, object_array, tagged, torch_file
+
+from weckd.agreement.packed import pack_records
+from weckd.analysis.attention import load_attention
+from weckd.analysis.published import read_published
+from weckd.analysis.tables.layout import read_layout
+from weckd.audit.sets import load_set
+from weckd.audit.sheet import pair_sheet
+from weckd.config import BackboneSettings
+from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile, find_dataset, load_catalogue
+from weckd.data.groups import write_groups
+from weckd.data.origin import Origin
+from weckd.data.prepare import prepare
+from weckd.data.recorded import recorded_archives
+from weckd.data.weights import recorded_weights
+from weckd.errors import UserError
+from weckd.suite_file import resolve_suite
+from weckd.training.store import StoredFit
+
+PHANTOM = "phantom_brain_mri"
+NO_PICKLES = "allow_pickle="
+
+
+@pytest.fixture
+def sprung(tmp_path):
+    """Return the folder that a trap makes; it must not be there when the test is over."""
+    place = tmp_path / "sprung"
+    yield place
+    assert not place.exists()
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Return the folders of a prepared phantom and of its groups; tests must leave them as they are."""
+    root = tmp_path_factory.mktemp("drawn")
+    prepare(find_dataset(PHANTOM), None, 32, root / "prepared", jobs=1)
+    write_groups(PHANTOM, root / "prepared", 0.97, root / "groups")
+    return root
+
+
+def test_each_trap_springs_where_a_file_is_read_carelessly(tmp_path):
+    def load_array(content):
+        np.load(io.BytesIO(content), allow_pickle=True)
+
+    def load_archive(content):
+        np.load(io.BytesIO(content), allow_pickle=True)["a"]
+
+    def load_torch_file(content):
+        import torch
+
+        torch.load(io.BytesIO(content), weights_only=False)
+
+    careless = (
+        (pickle.loads, bare_pickle),
+        (load_array, object_array),
+        (load_archive, lambda place: archive({}, place, "a")),
+        (load_torch_file, torch_file),
+        (yaml.unsafe_load, tagged),
+    )
+    for number, (load, trap) in enumerate(careless):
+        place = tmp_path / str(number)
+        load(trap(place))
+        assert place.is_dir(), trap
+
+
+def load_prepared_images(root):
+    import torch
+
+    from weckd.training.cell import load_prepared
+
+    load_prepared(PHANTOM, root / "prepared", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("trap", [object_array, bare_pickle])
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("images.npy", load_prepared_images),
+        ("images.npy", lambda root: pair_sheet(load_set(root / "prepared", root / "groups"))),
+        ("thumbnails.npy", lambda root: load_set(root / "prepared", root / "groups")),
+        ("thumbnails.npy", lambda root: write_groups(PHANTOM, root / "prepared", 0.97, root / "out")),
+    ],
+    ids=["training", "pairs of the audit", "audit", "groups"],
+)
+def test_prepared_images_are_never_unpickled(file, read, trap, drawn, sprung, tmp_path):
+    root = shutil.copytree(drawn, tmp_path / "copy")
+    (root / "prepared" / file).write_bytes(trap(sprung))
+    with pytest.raises(ValueError, match=rf"{NO_PICKLES}|Python objects in dtype"):
+        read(root)
+
+
+@pytest.mark.parametrize("trap", [object_array, bare_pickle])
+def test_logits_of_a_stored_fit_are_never_unpickled(trap, sprung, tmp_path):
+    (tmp_path / "test.npy").write_bytes(trap(sprung))
+    with pytest.raises(ValueError, match=NO_PICKLES):
+        StoredFit(tmp_path, {}).logits("test")
+
+
+@pytest.mark.parametrize("name", ["sharpness", "example_maps"])
+def test_attention_files_with_an_object_are_refused_by_name(name, sprung, tmp_path):
+    file = tmp_path / "toy_three.npz"
+    arrays = toy_arrays("toy_three")
+    del arrays[name]
+    file.write_bytes(archive(arrays, sprung, name))
+    with pytest.raises(UserError, match=f"{file}: not a readable file of attention maps .*{NO_PICKLES}"):
+        load_attention(toy_suite(), tmp_path)
+
+
+def test_attention_files_with_an_object_are_not_packed_into_a_reference(sprung, tmp_path):
+    file = tmp_path / "toy_three.npz"
+    file.write_bytes(archive({}, sprung, "sharpness"))
+    with pytest.raises(ValueError, match=NO_PICKLES):
+        pack_records(tmp_path, [file], tmp_path / "out.tar.xz")
+
+
+def test_an_attention_file_that_is_a_pickle_is_refused_by_name(sprung, tmp_path):
+    file = tmp_path / "toy_three.npz"
+    file.write_bytes(bare_pickle(sprung))
+    with pytest.raises(UserError, match=f"{file}: not a readable file of attention maps .*{NO_PICKLES}"):
+        load_attention(toy_suite(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("train_labels", r"train_labels is object \(1,\), not one integer an image; download it again"),
+        ("val_images", r"val_images is object \(1,\), not uint8 \(2, height, width\)"),
+    ],
+)
+def test_medmnist_files_with_an_object_are_refused_by_name(name, told, sprung, tmp_path):
+    cells = Dataset(
+        key="cells",
+        title="Cells",
+        modality="microscopy",
+        layout="medmnist-npz",
+        groups="near-duplicates",
+        classes=(ClassEntry("round", "round", label=0), ClassEntry("long", "long", label=1)),
+        source="https://doi.org/10.0/0",
+        download=Download(doi="10.0/0", files=(RecordFile("cells.npz", pixels=28),)),
+    )
+    arrays = {}
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"] = np.zeros((2, 28, 28, 3), np.uint8)
+        arrays[f"{split}_labels"] = np.array([[0], [1]], np.uint8)
+    del arrays[name]
+    (tmp_path / "cells.npz").write_bytes(archive(arrays, sprung, name))
+    with pytest.raises(UserError, match=f"cells.npz: {told}"):
+        prepare(cells, Origin(tmp_path, {}), 28, tmp_path / "out", jobs=1)
+
+
+@pytest.mark.parametrize("trap", [bare_pickle, torch_file])
+def test_weights_of_a_stored_fit_are_never_unpickled(trap, sprung, tmp_path):
+    from safetensors import SafetensorError
+
+    (tmp_path / "weights.safetensors").write_bytes(trap(sprung))
+    with pytest.raises(SafetensorError, match="Error while deserializing"):
+        StoredFit(tmp_path, {}).weights()
+
+
+@pytest.mark.parametrize("trap", [bare_pickle, torch_file])
+def test_a_checkpoint_is_never_unpickled_even_where_its_name_has_its_digest(trap, sprung, tmp_path):
+    from safetensors import SafetensorError
+
+    from weckd.training.checkpoints import Checkpoints
+    from weckd.training.interruption import StopRequest
+    from weckd.training.progress import Progress
+
+    content, identity = trap(sprung), "ab" * 32
+    name = f"{identity[:20]}-00000001-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+    (tmp_path / name).write_bytes(content)
+    kept = Checkpoints(tmp_path, identity, 60.0, StopRequest(), Progress("toy", 8))
+    with pytest.raises(SafetensorError, match="Error while deserializing"):
+        kept.resume(None)
+
+
+@pytest.mark.parametrize("trap", [bare_pickle, torch_file])
+def test_fetched_weights_are_never_unpickled_even_where_their_record_has_their_digest(trap, sprung, tmp_path):
+    from safetensors import SafetensorError
+
+    from weckd.training.initial import initial_state
+
+    name, file = "test_resnet.r160_in1k", tmp_path / "test_resnet.r160_in1k.safetensors"
+    file.write_bytes(trap(sprung))
+    facts = {
+        "weights": name,
+        "file": str(file),
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+    }
+    (tmp_path / f"{name}.json").write_text(json.dumps(facts))
+    with pytest.raises(SafetensorError, match="Error while deserializing"):
+        initial_state(BackboneSettings("test_resnet", "r160_in1k"), 2, 1, 1, tmp_path)
+
+
+@pytest.mark.parametrize("trap", [bare_pickle, torch_file])
+def test_packaged_weights_are_read_as_weights_only(trap, sprung, tmp_path, monkeypatch):
+    from weckd.training import initial
+
+    file = tmp_path / "weights.pth"
+    file.write_bytes(trap(sprung))
+    monkeypatch.setattr(initial, "_packaged_file", lambda name: file)
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        initial.initial_state(BackboneSettings("test_resnet", "imagenet"), 2, 1, 1, tmp_path)
+
+
+def a_plan(file):
+    suite = file.with_name("suite.yaml")
+    suite.write_text(TINY.read_text().replace("../../config/analysis.yaml", str(file)))
+    resolve_suite([suite], {})
+
+
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (lambda file: resolve_suite([file], {}), "not valid YAML"),
+        (a_plan, "not valid YAML"),
+        (load_catalogue, "not valid YAML"),
+        (read_layout, "not a readable layout of tables"),
+        (read_published, "not a readable list of published numbers"),
+        (lambda file: recorded_archives(file, "ear_ohio"), "cannot be read"),
+        (lambda file: recorded_weights(file, "resnet50.a1_in1k"), "cannot be read"),
+    ],
+    ids=["suite", "plan", "catalogue", "layout", "published", "datasets.lock", "weights.lock"],
+)
+def test_a_call_in_a_yaml_file_is_refused_with_the_files_name(read, told, sprung, tmp_path):
+    file = tmp_path / "hostile.yaml"
+    file.write_text(tagged(sprung))
+    with pytest.raises(UserError, match=f"{file}: {told}.*python/object/apply:os.mkdir") as refused:
+        read(file)
+    assert isinstance(refused.value.__cause__, yaml.constructor.ConstructorError)
+
+
+@pytest.mark.workflow
+def test_the_engine_runs_no_call_in_a_suite_file(sprung, tmp_path):
+    file = tmp_path / "hostile.yaml"
+    file.write_text(tagged(sprung))
+    done = snakemake(tmp_path, "--dry-run", configfile=file)
+    assert done.returncode == 1
+    assert "Config file is not valid JSON or YAML." in done.stdout
+
+
+@pytest.mark.workflow
+def test_the_engine_takes_a_call_on_its_command_line_for_a_value(sprung, tmp_path):
+    done = snakemake(tmp_path, "--dry-run", "--config", tagged(sprung).replace(": ", "="))
+    assert done.returncode == 1
+    assert f"suite: ['{sprung}'] is not of type 'string'" in done.stdout
