@@ -1,9 +1,12 @@
-"""The workflow on a real SLURM of one node: one failing cell, resume, arrays, and a job that is ended."""
+"""The workflow on a real SLURM of one node: a failing cell, resume, arrays, and jobs that SLURM ends or pre-empts."""
 
 import json
 import re
+import shutil
 import subprocess
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import slurm_host
@@ -16,6 +19,9 @@ HERE = (
     *("--seconds-between-status-checks", "2"),
 )
 NARROWED = ["datasets=[phantom_brain_mri]", "seeds_per_job=1"]
+STEPS = 1200
+ONE_FIT = [*NARROWED, "seeds=[1]", "methods=[single,majority]", f"training={{steps: {STEPS}}}"]
+"""Of steps that leave time to disturb it."""
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +64,28 @@ def jobs(slurm):
     return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in shown.splitlines()]
 
 
-@pytest.fixture
-def prepared(tmp_path):
-    """Return a folder where everything before the training was made by this machine itself."""
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    done = snakemake(folder, "--cores", "2", "--until", "split", "--config", *NARROWED)
+def split(folder, changes):
+    """Make everything before the training on this machine itself."""
+    done = snakemake(folder, "--cores", "2", "--until", "split", "--config", *changes)
     assert done.returncode == 0, done.stdout
     return folder
 
 
-def test_a_failing_cell_fails_alone_and_is_made_alone_by_the_next_call(slurm, prepared, tmp_path):
+@pytest.fixture(scope="module")
+def before_training(tmp_path_factory):
+    """Return a folder where only the training is left; tests must leave it as it is."""
+    return split(tmp_path_factory.mktemp("before"), NARROWED)
+
+
+@pytest.fixture
+def prepared(before_training, tmp_path):
+    """Return a copy of it."""
+    return shutil.copytree(before_training, tmp_path / "cluster")
+
+
+def test_a_failing_cell_fails_alone_and_is_made_alone_by_the_next_call(
+    slurm, before_training, prepared, tmp_path
+):
     in_the_way = prepared / "results/fits/phantom_brain_mri/.seed2.lock"
     in_the_way.mkdir(parents=True)  # where the second cell has to write a file
     arguments = ("--until", "gather", "--retries", "0", "--config", *NARROWED)
@@ -85,8 +102,7 @@ def test_a_failing_cell_fails_alone_and_is_made_alone_by_the_next_call(slurm, pr
     again = submit(slurm, prepared, *arguments)
     assert again.returncode == 0, again.stdout[-5000:]
     assert rules_run(again.stdout) == {"train": 1, "gather": 1}
-    local = tmp_path / "local"
-    local.mkdir()
+    local = shutil.copytree(before_training, tmp_path / "local")
     done = snakemake(local, "--cores", "2", "--until", "gather", "--config", *NARROWED)
     assert done.returncode == 0, done.stdout
     [on_cluster], [here] = (list(folder.glob("results/tiny*")) for folder in (prepared, local))
@@ -105,29 +121,62 @@ def test_cells_that_are_ready_together_can_be_one_array(slurm, prepared):
     assert len(list(prepared.glob("results/*/manifests/*/*.json"))) == 2
 
 
-def test_a_job_that_is_ended_keeps_its_step_and_goes_on_when_it_is_submitted_again(slurm, prepared):
-    steps = 1200
-    changes = [*NARROWED, "seeds=[1]", "methods=[single,majority]", f"training={{steps: {steps}}}"]
-    arguments = ("--until", "train", "--retries", "1", "--config", *changes)
+@pytest.fixture(scope="module")
+def before_the_fit(tmp_path_factory):
+    """Return a folder where only the training of one fit is left; tests must leave it as it is."""
+    return split(tmp_path_factory.mktemp("before-the-fit"), ONE_FIT)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(before_the_fit, tmp_path_factory):
+    """Return the digests of the fit's files, predictions and weights among them, as this machine itself makes them."""
+    folder = shutil.copytree(before_the_fit, tmp_path_factory.mktemp("undisturbed") / "here")
+    done = snakemake(folder, "--cores", "1", "--until", "train", "--config", *ONE_FIT)
+    assert done.returncode == 0, done.stdout
+    return record_of_the_fit(folder)["files"]
+
+
+def record_of_the_fit(folder):
+    [file] = folder.glob("results/fits/*/*/record.json")
+    return json.loads(file.read_text())
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run whose only training job is at its steps."""
+
+    folder: Path
+    process: subprocess.Popen
+    job: str
+
+    def went_on(self, undisturbed):
+        """Wait for the run's end, check its fit, and return how often the job was submitted."""
+        output = self.process.communicate(timeout=300)[0]
+        assert self.process.returncode == 0, output[-5000:]
+        record = record_of_the_fit(self.folder)
+        assert 0 < record["resumed_at"] < record["steps_run"] == STEPS
+        assert record["files"] == undisturbed
+        return rules_run(output)["train"]
+
+
+@pytest.fixture
+def training(slurm, before_the_fit, tmp_path):
+    folder = shutil.copytree(before_the_fit, tmp_path / "cluster")
     process = subprocess.Popen(
-        command(prepared, *arguments),
+        command(folder, "--until", "train", "--retries", "1", "--config", *ONE_FIT),
         env=slurm,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    job = wait_for_training(slurm, process, prepared)
-    # As at the end of a job's time and when another one pre-empts it: SIGTERM, and SIGKILL after KillWait.
-    subprocess.run(["scancel", job], env=slurm, check=True)
-    output = process.communicate()[0]
-    assert process.returncode == 0, output[-5000:]
-    assert rules_run(output)["train"] == 2
-    [record] = prepared.glob("results/fits/*/*/record.json")
-    facts = json.loads(record.read_text())
-    assert 0 < facts["resumed_at"] < facts["steps_run"] == steps
+    try:
+        yield Training(folder, process, job_at_its_steps(slurm, folder, process))
+    finally:
+        process.kill()  # of a test that has failed
+        process.wait()
 
 
-def wait_for_training(slurm, process, folder):
+def job_at_its_steps(slurm, folder, process):
     """Wait until steps were made and return the number of the job that makes them."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -138,3 +187,32 @@ def wait_for_training(slurm, process, folder):
             return running[-1]
         time.sleep(0.2)
     pytest.fail("no step was made")
+
+
+def state_and_restarts(slurm, number):
+    [job] = [job for job in jobs(slurm) if job["JobId"] == number]
+    return job["JobState"], int(job["Restarts"])
+
+
+def order(slurm, *words):
+    subprocess.run(words, env=slurm, check=True)
+
+
+def test_a_job_that_is_ended_keeps_its_step_and_goes_on_when_it_is_submitted_again(
+    slurm, undisturbed, training
+):
+    order(slurm, "scancel", training.job)
+    assert training.went_on(undisturbed) == 2
+    assert state_and_restarts(slurm, training.job) == ("CANCELLED", 0)
+
+
+@pytest.mark.parametrize("grace", [0, 30])
+def test_a_job_that_slurm_pre_empts_goes_on_from_its_step(grace, slurm, undisturbed, training):
+    order(slurm, "scontrol", "update", "PartitionName=main", f"GraceTime={grace}")
+    order(slurm, "sbatch", "--partition=urgent", "--cpus-per-task=2", "--output=/dev/null", "--wrap=true")
+    submitted = training.went_on(undisturbed)
+    state, restarts = state_and_restarts(slurm, training.job)
+    if grace == 0:
+        assert (state, restarts) == ("COMPLETED", 1)
+    # SLURM queues it again; one that has left within its grace time is submitted again, by the profile's retries.
+    assert submitted + restarts == 2
