@@ -15,7 +15,7 @@ DOCKER ?= docker
 IMAGE ?= weckd:$(VERSION)
 DOCKER_BUILD_OPTIONS ?=
 
-.PHONY: demo setup test lint types unit demo-check chaos selfcheck image sbom container-check slurm-check readme lock clean help
+.PHONY: demo setup test lint types unit demo-check chaos selfcheck reference-check docs-check image sbom container-check slurm-check audit-dependencies readme lock clean help
 
 demo: setup ## run the demo suite and print its main table
 	snakemake --cores all
@@ -55,6 +55,12 @@ selfcheck: setup ## check the suite's own statistics, on simulations and on a ru
 	snakemake --cores all --configfile config/selfcheck.yaml
 	weckd selfcheck --run results/selfcheck
 
+reference-check: setup ## train one cell of the reference on real images again, and draw all tables and figures of it
+	pytest -m reference -rP
+
+docs-check: setup ## run every command of the documents, as it stands or reduced
+	pytest -m documentation --numprocesses 2 --dist loadfile
+
 image: ## build the container image (needs Docker; IMAGE=weckd:0.1.0)
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --build-arg VERSION=$(VERSION) \
 	  --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) --tag $(IMAGE) .
@@ -68,7 +74,12 @@ container-check: setup ## build the image on a stand-in base and run it (needs r
 slurm-check: setup ## run the workflow on a SLURM of this machine (needs root and Debian's SLURM)
 	pytest -m slurm
 
-readme: setup ## put the finished demo run's tables and figure into the README
+audit-dependencies: setup ## look up known vulnerabilities of all that the locks pin (needs the network)
+	python .ci/audit_dependencies.py requirements.lock requirements-uv.lock
+
+readme: setup ## put tables and figures of the frozen references into README and docs/findings.md
+	snakemake --cores all --config records=reference
+	snakemake --cores all --configfile config/real-small.yaml --config records=reference -- all leakage
 	python docs/insert.py
 
 lock: ## resolve requirements.lock anew (needs uv)

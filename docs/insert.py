@@ -1,48 +1,91 @@
-"""Insert tables and figures of a finished run into the Markdown files that show them.
+"""Insert numbers, tables and figures of the frozen references into the documents that show them.
 
-Between `<!-- insert FILE -->` and `<!-- end -->` stands the content of FILE, a path from the repository's root, so
-that no number in a document is typed by hand. Run by `make readme`, after `make`.
+No number of a result is typed by hand. Between a mark and `<!-- end -->` stands what a table of a reference holds:
+
+    <!-- table real-small/main -->                                   a whole file, title and caption included
+    <!-- cell real-small/main; macro of 3; gain over single -->    one cell: the row's first cells, then the column
+
+where `real-small/main` is `results/reference/real-small/tables/main.md`. A row may be named by several of its first
+cells, as `ear_chile / weckd`. The first table of the file that has the row and the column is meant; of several,
+`real-small-official/leakage#Gains` means the one whose title begins so. Run by `make readme`, which draws the figures
+from the references first.
 """
 
-import json
 import re
 import shutil
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md",)
-FIGURES = {"results/demo/figures/forest.svg": "docs/images/demo-forest.svg"}
-BLOCK = re.compile(r"(<!-- insert (?P<file>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+REFERENCES = ROOT / "results" / "reference"
+DOCUMENTS = ("README.md", "docs/findings.md")
+FIGURES = {
+    "docs/images/demo-forest.svg": "demo/figures/forest.svg",
+    "docs/images/real-small-forest.svg": "real-small/figures/forest.svg",
+    "docs/images/real-small-chain.svg": "real-small/figures/chain.svg",
+    "docs/images/leakage.svg": "real-small-official/figures/leakage.svg",
+}
+"""Picture in a document -> suite and figure; drawn into `results/<suite>-reference/`."""
+MARK = re.compile(
+    r"(?P<mark><!-- (?P<kind>table|cell) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
+)
 
 
-def inserted(document: str) -> str:
-    """Return a document with every block's content taken from its file."""
+def inserted(document: str, references: Path = REFERENCES) -> str:
+    """Return a document with the content of every mark taken from its reference.
 
-    def content(block: re.Match[str]) -> str:
-        file = ROOT / block["file"]
-        if not file.exists():
-            sys.exit(f"{file}: not there; make the run first: make")
-        text = re.sub(r"^### ", "#### ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        return f"{block[1]}<!-- {device(file.parents[1])} -->\n\n{text.strip()}\n\n{block[3]}"
+    Raises:
+        LookupError: a file, a row or a column is not there; the message names it.
+    """
 
-    return BLOCK.sub(content, document)
+    def content(mark: re.Match[str]) -> str:
+        if mark["kind"] == "table":
+            text = re.sub(r"^### ", "#### ", table_file(references, mark["what"]), flags=re.MULTILINE)
+            return f"{mark['mark']}\n\n{text.strip()}\n\n{mark['end']}"
+        name, row, column = (word.strip() for word in mark["what"].split(";"))
+        return f"{mark['mark']}{cell(table_file(references, name), name, row, column)}{mark['end']}"
+
+    return MARK.sub(content, document)
 
 
-def device(run: Path) -> str:
-    """Return the device kind that a run's fits were trained on."""
-    manifest = next(iter(sorted(run.glob("manifests/*/*.json"))))
-    seeds = json.loads(manifest.read_text(encoding="utf-8"))["seeds"]
-    return str(next(iter(seeds.values()))["cell"]["device"])
+def table_file(references: Path, name: str) -> str:
+    """Return the text of a frozen file of tables, `suite/table`, or of one table of it, `suite/table#title`."""
+    place, _, title = name.partition("#")
+    suite, _, table = place.partition("/")
+    file = references / suite / "tables" / f"{table}.md"
+    if not file.exists():
+        raise LookupError(f"{file}: no such table; freeze the run that has it: weckd freeze results/{suite}")
+    sections = re.split(r"^(?=### )", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return "".join(section for section in sections if section.startswith(f"### {title}"))
+
+
+def cell(text: str, name: str, row: str, column: str) -> str:
+    """Return one cell of a file of tables, without the marks of bold print."""
+    wanted = row.split(" / ")
+    header: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            header = []
+            continue
+        cells = [words.strip().strip("*") for words in line.strip("|").split("|")]
+        if not header:
+            header = cells
+        elif cells[: len(wanted)] == wanted and column in header:
+            return cells[header.index(column)]
+    raise LookupError(f"{name}: no table has a row {row!r} and a column {column!r}")
 
 
 def main() -> None:
     """Rewrite the documents and copy the figures."""
-    for name in DOCUMENTS:
-        path = ROOT / name
-        path.write_text(inserted(path.read_text(encoding="utf-8")), encoding="utf-8")
-    for source, target in FIGURES.items():
-        shutil.copyfile(ROOT / source, ROOT / target)
+    try:
+        for name in DOCUMENTS:
+            path = ROOT / name
+            path.write_text(inserted(path.read_text(encoding="utf-8")), encoding="utf-8")
+    except LookupError as problem:
+        sys.exit(str(problem.args[0]))
+    for target, figure in FIGURES.items():
+        suite, _, rest = figure.partition("/")
+        shutil.copyfile(ROOT / "results" / f"{suite}-reference" / rest, ROOT / target)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The committed references: their tables and figures can be made again, byte for byte."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +8,36 @@ import pytest
 from weckd.agreement.freeze import unfreeze
 from weckd.agreement.reference import read_reference
 from weckd.analysis.figures.write import write_figures
+from weckd.analysis.leakage.write import write_leakage
 from weckd.analysis.published import read_published
 from weckd.analysis.tables.layout import read_layout
 from weckd.analysis.tables.write import write_tables
 from weckd.config import load_suite
 from weckd.files import file_digest
+from weckd.official_suite import official_suite
 from weckd.suite_file import resolve_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCES = ROOT / "results" / "reference"
-of_each = pytest.mark.parametrize("name", ["demo", "real-small"])
+SUITES = {
+    "demo": resolve_suite([ROOT / "config/demo.yaml"], {}),
+    "real-small": resolve_suite([ROOT / "config/real-small.yaml"], {}),
+    "real-small-tuned": resolve_suite([ROOT / f"config/real-small{x}.yaml" for x in ("", "-tuned")], {}),
+}
+OFFICIAL = "real-small-official"
+of_each = pytest.mark.parametrize("name", [*SUITES, OFFICIAL])
+of_each_suite = pytest.mark.parametrize("name", SUITES)
 
 
 @of_each
-def test_it_is_of_the_suite_as_it_stands_and_small(name):
-    folder = REFERENCES / name
-    suite = resolve_suite([ROOT / "config" / f"{name}.yaml"], {})
-    assert replace(load_suite(folder / "suite.json"), data_root=None) == suite
-    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 3_000_000
+def test_it_is_of_the_suite_as_it_stands(name):
+    suite = official_suite(SUITES["real-small"]) if name == OFFICIAL else SUITES[name]
+    assert load_suite(REFERENCES / name / "suite.json") == suite
+
+
+def test_they_are_small():
+    assert {folder.name for folder in REFERENCES.iterdir()} == {*SUITES, OFFICIAL}
+    assert sum(file.stat().st_size for file in REFERENCES.rglob("*") if file.is_file()) < 20_000_000
 
 
 @of_each
@@ -41,13 +52,13 @@ def test_it_holds_no_image(name, tmp_path):
     }
     unfreeze(folder, tmp_path)
     unpacked = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert {file.suffix for file in unpacked} == {".parquet", ".csv", ".json", ".md", ".tex", ".npz"}
+    assert {file.suffix for file in unpacked} <= {".parquet", ".csv", ".json", ".md", ".tex", ".npz"}
     for file in tmp_path.glob("attention/*.npz"):
         with np.load(file, allow_pickle=False) as arrays:
             assert not [array for array in arrays.files if "images" in array or "maps" in array]
 
 
-@of_each
+@of_each_suite
 def test_its_tables_and_figures_are_made_again_to_the_byte(name, tmp_path):
     folder = REFERENCES / name
     reference = read_reference(folder)
@@ -63,3 +74,14 @@ def test_its_tables_and_figures_are_made_again_to_the_byte(name, tmp_path):
     assert len(made) >= 18 * 3 + 6 * 2
     for file in sorted((folder / "tables").glob("*.md")):
         assert (tmp_path / "tables" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_the_leak_study_is_made_again_to_the_byte(tmp_path):
+    reference = read_reference(REFERENCES / OFFICIAL)
+    runs = [tmp_path / name for name in (OFFICIAL, "real-small")]
+    for run in runs:
+        unfreeze(REFERENCES / run.name, run)
+    write_leakage(*(load_suite(run / "suite.json") for run in runs), *runs, tmp_path / "made")
+    kinds = {"tables": ("csv", "md", "tex"), "figures": ("png", "svg")}
+    made = {f"{folder}/leakage.{kind}" for folder, all_kinds in kinds.items() for kind in all_kinds}
+    assert {name: file_digest(tmp_path / "made" / name) for name in made} == reference.outputs

@@ -1,0 +1,134 @@
+"""README and docs/findings.md show what the frozen references hold, and no number of a result is typed by hand."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from weckd.agreement.reference import read_reference
+from weckd.files import file_digest
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = """### First
+
+Caption.
+
+| data set   | method   | gain             |
+|:-----------|:---------|:-----------------|
+| ears       | weckd    | **+1.5**         |
+| ears       | single   | -0.5 [-1.0, 0.0] |
+
+### Second
+
+| method   | accuracy   |
+|:---------|:-----------|
+| weckd    | 71.0 ± 2.0 |
+"""
+RESULT = re.compile(r"(?<![\w.])[+±-]?\d+(?:\.\d+)*(?: ?(?:%|points?))?")
+# What may be typed: no results, but the paper's words, names, versions and settings of the statistics.
+TYPED = {
+    "README.md": {
+        "+23 points",
+        "10 %",
+        "3.11",
+        "13",
+        "580",
+        "7.5",
+        "2510.14668",
+        "2 points",
+        "95 %",
+        "4",
+        "1",
+        "10",
+        "30",
+    },
+    "docs/findings.md": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def insert():
+    specification = importlib.util.spec_from_file_location("insert", ROOT / "docs" / "insert.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def references(tmp_path):
+    (tmp_path / "mine/tables").mkdir(parents=True)
+    (tmp_path / "mine/tables/main.md").write_text(TABLES)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_document_shows_what_the_references_hold(insert, name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert name in insert.DOCUMENTS
+    assert insert.inserted(text) == text, "run: make readme"
+    assert len(insert.MARK.findall(text)) >= 6
+
+
+def test_every_picture_is_the_references_own(insert):
+    shown = {
+        target
+        for name in insert.DOCUMENTS
+        for target in re.findall(
+            r"\((?:docs/)?(images/[\w-]+\.svg)\)", (ROOT / name).read_text(encoding="utf-8")
+        )
+    }
+    assert {f"docs/{target}" for target in shown} == set(insert.FIGURES)
+    for target, figure in insert.FIGURES.items():
+        suite, _, rest = figure.partition("/")
+        reference = read_reference(ROOT / "results/reference" / suite)
+        assert file_digest(ROOT / target) == reference.outputs[rest], f"{target}: run make readme"
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_no_number_of_a_result_is_typed(insert, name):
+    text = insert.MARK.sub(" ", (ROOT / name).read_text(encoding="utf-8"))
+    text = re.sub(
+        r"```.*?```|^    .*$|`[^`]*`|\]\([^)]*\)|<!--.*?-->", " ", text, flags=re.DOTALL | re.MULTILINE
+    )
+    text = re.sub(r"\b(?:M|D|T|C|Python |Q)\d\b|\b(?:19|20)\d\d\b|EfficientNet-Lite0|\S*/\S*", " ", text)
+    assert set(RESULT.findall(text)) - TYPED[name] == set()
+
+
+def test_the_search_for_typed_numbers_finds_them():
+    assert RESULT.findall("gains +4.1 points, 77 % of it; 3 seeds, -0.5 [-1.0, ±2]") == [
+        *("+4.1 points", "77 %", "3", "-0.5", "-1.0", "±2"),
+    ]
+
+
+def test_cells_and_tables_are_put_between_their_marks(insert, references):
+    document = (
+        "gain <!-- cell mine/main; ears / single; gain -->old<!-- end --> and "
+        "<!-- cell mine/main; weckd; accuracy --><!-- end -->, "
+        "<!-- cell mine/main#Second; weckd; accuracy --><!-- end -->, "
+        "<!-- cell mine/main; ears; gain --><!-- end -->\n"
+        "<!-- table mine/main -->\nold\n<!-- end -->\n"
+    )
+    text = insert.inserted(document, references)
+    assert text.startswith(
+        "gain <!-- cell mine/main; ears / single; gain -->-0.5 [-1.0, 0.0]<!-- end --> and "
+        "<!-- cell mine/main; weckd; accuracy -->71.0 ± 2.0<!-- end -->, "
+        "<!-- cell mine/main#Second; weckd; accuracy -->71.0 ± 2.0<!-- end -->, "
+        "<!-- cell mine/main; ears; gain -->+1.5<!-- end -->\n<!-- table mine/main -->\n\n#### First\n\nCaption."
+    )
+    assert text.endswith("| weckd    | 71.0 ± 2.0 |\n\n<!-- end -->\n")
+    assert insert.inserted(text, references) == text
+
+
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        ("cell mine/main; nose; gain", "mine/main: no table has a row 'nose' and a column 'gain'"),
+        ("cell mine/main#Second; ears; gain", "mine/main#Second: no table has a row 'ears'"),
+        ("cell mine/main; ears; loss", "mine/main: no table has a row 'ears' and a column 'loss'"),
+        ("table mine/other", r"mine/tables/other\.md: no such table; freeze the run that has it"),
+    ],
+)
+def test_what_is_not_there_is_named(insert, references, mark, message):
+    with pytest.raises(LookupError, match=message):
+        insert.inserted(f"<!-- {mark} --><!-- end -->", references)
