@@ -29,7 +29,7 @@ rule tune_method:
         "exec weckd tune --suite {input.suite:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
         " --studies {params.studies:q} --jobs-per-gpu {resources.jobs_per_gpu} --out {output:q}"
-        " 2> >(exec tee {log:q} >&2)"
+        " 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
 
 
 rule train:
@@ -60,12 +60,14 @@ rule train:
         store=STORE,
         source=TRAINING_SOURCE,
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
+    # trap: whoever ends a job signals all its processes; tee must live on to take the job's last words, since a job
+    # that cannot print them would end without its checkpoint, and as if it had succeeded.
     shell:
         "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
         " --tuned {params.tuned:q} --store {params.store:q} --manifest {output:q}"
         " --checkpoint-seconds {resources.checkpoint_s} --jobs-per-gpu {resources.jobs_per_gpu}"
-        " 2> >(exec tee {log:q} >&2)"
+        " 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
 
 
 rule gather:
@@ -116,4 +118,4 @@ rule attention:
         "exec weckd attention --suite {input.suite:q} --dataset {wildcards.dataset:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
         " --manifests {input.manifests:q} --jobs-per-gpu {resources.jobs_per_gpu}"
-        " --out {output:q} 2> >(exec tee {log:q} >&2)"
+        " --out {output:q} 2> >(trap '' TERM INT; exec tee {log:q} >&2)"

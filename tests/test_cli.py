@@ -1,6 +1,7 @@
 """The command line: quick help, lists, messages in place of tracebacks."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -247,3 +248,15 @@ def test_the_package_runs_where_it_is_not_installed():
     )
     assert refused.returncode == 1
     assert refused.stderr.startswith("weckd: ")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_command_whose_output_nobody_reads_has_not_succeeded(stream):
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    command = ["datasets"] if stream == "stdout" else ["datasets", "no-such"]  # a list, and a message
+    done = subprocess.run([sys.executable, "-m", "weckd", *command], check=False, **streams)
+    os.close(writer)
+    assert done.returncode == 141  # of SIGPIPE, as other programs have it behind `| head`
+    assert not (done.stdout or b"") + (done.stderr or b"")

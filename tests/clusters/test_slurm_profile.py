@@ -1,8 +1,10 @@
 """The workflow on a real SLURM of one node: a failing cell, resume, arrays, and jobs that SLURM ends or pre-empts."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import slurm_host
-from engine import REPOSITORY, TINY, environment, result_bytes, snakemake, unavailable
+from engine import REPOSITORY, TINY, environment, result_bytes, snakemake, trainers, unavailable
 
 pytestmark = pytest.mark.slurm
 # Of this cluster: it has no database for sacct, and need not be asked only now and then.
@@ -204,6 +206,15 @@ def test_a_job_that_is_ended_keeps_its_step_and_goes_on_when_it_is_submitted_aga
     order(slurm, "scancel", training.job)
     assert training.went_on(undisturbed) == 2
     assert state_and_restarts(slurm, training.job) == ("CANCELLED", 0)
+
+
+def test_a_job_at_the_end_of_its_time_goes_on_when_it_is_submitted_again(slurm, undisturbed, training):
+    [trainer] = trainers(training.folder)
+    # SLURM looks at the time only twice a minute; what it ends it wakes up first.
+    os.kill(trainer, signal.SIGSTOP)
+    order(slurm, "scontrol", "update", f"JobId={training.job}", "EndTime=now+1")
+    assert training.went_on(undisturbed) == 2
+    assert state_and_restarts(slurm, training.job) == ("TIMEOUT", 0)
 
 
 @pytest.mark.parametrize("grace", [0, 30])

@@ -97,6 +97,37 @@ def test_killed_and_resumed_gives_the_bytes_of_an_undisturbed_run(finished, tmp_
     assert kept == {path: path.stat().st_mtime_ns for path in kept}  # finished fits were not trained again
 
 
+def test_a_job_that_is_asked_to_stop_with_all_its_processes_keeps_its_step_and_its_last_words(tmp_path):
+    changes = [
+        "datasets=[phantom_brain_mri]",
+        "seeds=[1]",
+        "methods=[single,majority]",
+        "training={steps: 1200}",
+    ]
+    arguments = ("--cores", "1", "--until", "train", "--config", *changes)
+    process = start(tmp_path, *arguments)
+    wait_for_steps(process, tmp_path)
+    os.killpg(process.pid, signal.SIGTERM)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "asked to stop: kept step" in output
+    assert "completed successfully" not in output  # as of a job whose outputs are missing
+    again = snakemake(tmp_path, *arguments)
+    assert again.returncode == 0, again.stdout
+    [record] = tmp_path.glob("results/fits/*/*/record.json")
+    assert json.loads(record.read_text())["resumed_at"] > 0
+
+
+def wait_for_steps(process, folder):
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if any("fit 1 of 1: " in log.read_text() for log in folder.glob("results/*/logs/train/*/*.log")):
+            return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    pytest.fail("no step was made")
+
+
 def test_a_second_live_run_in_the_same_folder_is_refused(tmp_path):
     first = start(tmp_path, "--cores", "1")
     deadline = time.monotonic() + 60

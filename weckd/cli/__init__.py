@@ -1,6 +1,8 @@
 """The command line: one thin sub-command for each rule of the workflow, and lists of what there is."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,17 +15,29 @@ from weckd.kernels import settle_kernels
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, or 1 after a message about a user's mistake."""
+    """Run the command line and return its exit status.
+
+    0, or 1 after a message about a user's mistake, or 141 (as of SIGPIPE) where the reader of its output is gone: a
+    job that could not say its last words has not succeeded.
+    """
     settle_kernels()
     options = _parser().parse_args(arguments)
     try:
+        return _run(options)
+    except BrokenPipeError:  # as `| head` makes it; what is still buffered goes nowhere
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
         options.run(options)
+        sys.stdout.flush()
     except UserError as problem:
         print(f"weckd: {problem}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of a list closed it, as `| head` does
-        sys.stderr.close()
-        return 0
     return 0
 
 
