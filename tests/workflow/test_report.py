@@ -52,7 +52,7 @@ def test_a_method_trained_elsewhere_joins_the_tables_without_training(copy):
     pooled = whole[(whole["method"] == "pooled") & (whole["split"] == "test")]
     columns = ["dataset", "seed", "split", "image_id", "y", *sorted(whole.filter(regex="^p_").columns)]
     pooled[columns].to_csv(copy / "mine.csv", index=False)
-    options = ["--run", "results/tiny", "--name", "mine", "--selection", "none"]
+    options = ["--run", "results/tiny", "--name", "mine", "--selection", "validation"]
     command = [WECKD, "import-predictions", "mine.csv", *options]
     done = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -46,9 +46,7 @@ class Agreement:
     exact: bool  # whether both were made with the same, so that bytes are compared
     differs: str  # in what they were made otherwise; empty where exact
     cells: tuple[Cell, ...]
-    equal_files: (
-        int  # files of predictions that are equal to the byte of every number, whether they must or not
-    )
+    equal_files: int  # files whose predictions are equal to the last digit, whether they must be or not
     files: int  # of predictions, one a data set and seed
 
     @property
