@@ -7,7 +7,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from weckd.agreement.same_suite import frozen_suite
+from weckd.config import suite_json
 from weckd.errors import UserError
+from weckd.files import digest
 from weckd.listing import run_summary
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
@@ -130,9 +132,9 @@ SEEDS_OF_BATCH = {batch_name(seeds): list(seeds) for seeds in BATCHES}
 BATCH_OF_SEED = {str(seed): batch_name(seeds) for seeds in BATCHES for seed in seeds}
 
 
-def plan_hash(wildcards):
-    """Return the hash of a run's analysis plan."""
-    return SUITES[wildcards.run].plan_hash
+def suite_content(wildcards):
+    """Return the hash of all that a run's suite says, so that an edited suite file is noticed."""
+    return digest(suite_json(SUITES[wildcards.run]))
 
 
 def kind_option(wildcards):

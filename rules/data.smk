@@ -10,7 +10,7 @@ rule suite:
         files=[str(file) for file in SUITE_FILES],
         changes=changes_option(),
         kind=kind_option,
-        content=plan_hash,
+        content=suite_content,
         source=source_digest(
             [
                 "config.py",

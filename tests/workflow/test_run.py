@@ -8,7 +8,7 @@ import time
 
 import pandas as pd
 import pytest
-from engine import RECORDS, TINY, result_bytes, snakemake, start, wait_for_the_end_of_trainers
+from engine import RECORDS, REPOSITORY, TINY, result_bytes, snakemake, start, wait_for_the_end_of_trainers
 
 pytestmark = pytest.mark.workflow
 # Tables and figures are made of these, and equal where they are.
@@ -63,6 +63,20 @@ def test_suite_json_is_the_same_through_snakemake_and_the_command_line(finished)
     suite = resolve_suite([TINY], {})
     assert (folder / "results" / "tiny" / "suite.json").read_text() == suite_json(suite)
     assert json.loads(suite_json(suite))["run"] == "tiny"
+
+
+def test_a_suite_file_that_is_edited_in_place_is_noticed(tmp_path):
+    text = TINY.read_text(encoding="utf-8").replace("../../config", str(REPOSITORY / "config"))
+    edited = text.replace("alpha: 0.5", "alpha: 0.6")  # no part of the plan, whose hash stays
+    assert edited != text
+    file = tmp_path / "mine.yaml"
+    for content, jobs in ((text, 1), (text, 0), (edited, 1)):
+        file.write_text(content, encoding="utf-8")
+        done = snakemake(tmp_path, "--cores", "1", "--", "results/tiny/suite.json", configfile=file)
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.count("Finished jobid") == jobs
+    made = json.loads((tmp_path / "results/tiny/suite.json").read_text(encoding="utf-8"))
+    assert made["distillation"]["alpha"] == 0.6
 
 
 def test_every_fit_was_trained_once(finished):
