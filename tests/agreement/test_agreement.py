@@ -20,10 +20,15 @@ from weckd.analysis.tables.write import write_tables
 from weckd.cli import main
 from weckd.config import load_suite, suite_json
 from weckd.errors import UserError
+from weckd.files import file_digest
 
 DATASETS = ("toy_three", "toy_two")
 SKILL = {"weckd": (0.5, 0.65, 0.75), "single": (0.5,), "full-converged": (0.9,)}
-LOCK = "numpy==1.0 --hash=sha256:00\n"
+LOCK = """numpy==2.4.6 ; python_full_version < '3.12' \\
+    --hash=sha256:00
+torch==2.0 \\
+    --hash=sha256:01
+"""
 
 
 def suite(**changes):
@@ -206,8 +211,23 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
     assert cell.tolerance == pytest.approx(100 * np.sqrt(2) * half_width(level.result.study, 0.99))
     assert tolerance_of(level.result.study, 0.99) == pytest.approx(cell.tolerance / 100)
     file = tmp_path / "other.lock"
-    file.write_text("numpy==2.0\n")
-    assert "lock " in compare(other, reference, file).differs
+    file.write_text("numpy==2.0\ntorch==2.0\n")
+    mine, theirs = file_digest(file), file_digest(lock)
+    assert compare(other, reference, file).differs.startswith(
+        f"lock {mine}, not {theirs}; device another card"
+    )
+
+
+def test_a_lock_that_does_not_name_what_the_run_was_trained_with_does_not_count(
+    reference, run, lock, tmp_path
+):
+    file = tmp_path / "newer.lock"
+    file.write_text(lock.read_text().replace("torch==2.0 ", "torch==2.0.1 "))
+    agreement = compare(run, reference, file)
+    assert (agreement.exact, agreement.differs) == (False, f"lock none, not {file_digest(lock)}")
+    freeze_run(run, tmp_path / "reference", file)
+    assert read_reference(tmp_path / "reference").made_with.lock == ""
+    assert compare(run, tmp_path / "reference", file).exact
 
 
 def test_a_cell_outside_its_interval_is_a_miss(reference, lock, tmp_path, capsys):

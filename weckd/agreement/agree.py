@@ -98,7 +98,11 @@ def agreement_frame(suite: Suite, agreement: Agreement) -> pd.DataFrame:
 
 def _differences(made: MadeWith, reference: MadeWith) -> str:
     mine, theirs = asdict(made), asdict(reference)
-    return "; ".join(f"{key} {mine[key]}, not {theirs[key]}" for key in mine if mine[key] != theirs[key])
+    return "; ".join(
+        f"{key} {mine[key] or 'none'}, not {theirs[key] or 'none'}"
+        for key in mine
+        if mine[key] != theirs[key]
+    )
 
 
 def _numbers(suite: Suite, run: Path, frozen: Path, widest: float, level: float) -> Iterator[Cell]:
