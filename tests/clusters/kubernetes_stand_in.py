@@ -20,52 +20,30 @@ import subprocess
 import threading
 import time
 import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from loopback import Handler, Loopback
 
-class LoopbackServer:
-    """An HTTP server on a free port of 127.0.0.1 that hands every request to `answer`."""
+
+class LoopbackServer(Loopback):
+    """Hands every request to `answer`."""
 
     def __init__(self):
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Answering(Handler):
             def handle_request(self):
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 query = {key: values[0] for key, values in parse_qs(url.query, True).items()}
                 status, headers, answer = owner.answer(self.command, unquote(url.path), query, body)
-                self.send_response(status)
-                for key, value in {"Content-Length": str(len(answer)), **headers}.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(answer)
+                self.send(status, answer, headers)
 
             do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_request  # noqa: N815
 
-            def log_message(self, *_):
-                """Print nothing: the tests look at what was kept."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.lock = threading.Lock()
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().__init__(Answering)
 
 
 class ObjectStoreStandIn(LoopbackServer):

@@ -8,47 +8,20 @@ built in: it is a proxy that opens every tunnel itself, with a certificate that 
 import datetime
 import json
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from loopback import Handler, Loopback
 
 
-class Stand:
-    """An HTTP server on a free port of 127.0.0.1, for the length of a block; `asked` is what it was asked for."""
+class Stand(Loopback):
+    """A stand-in; `asked` is what it was asked for."""
 
     def __init__(self, handler):
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        super().__init__(handler)
         self.server.stand = self
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.asked = []
-        self.lock = threading.Lock()
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def send(self, status, content):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        """Print nothing."""
 
 
 class OsvStandIn(Stand):
@@ -67,7 +40,7 @@ class OsvStandIn(Stand):
 
 
 class OsvHandler(Handler):
-    def do_POST(self):
+    def do_POST(self):  # noqa: N802 - as http.server calls it
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         stand, pin = self.server.stand, (question["package"]["name"], question["version"])
         stand.asked.append(pin)
@@ -143,7 +116,7 @@ def written(file, certificate):
 
 
 class IndexHandler(Handler):
-    def do_CONNECT(self):
+    def do_CONNECT(self):  # noqa: N802 - as http.server calls it
         stand = self.server.stand
         self.send_response(200)
         self.end_headers()
@@ -153,7 +126,7 @@ class IndexHandler(Handler):
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
         self.close_connection = False  # the question comes through the tunnel
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 - as http.server calls it
         name = self.path.split("/")[2]
         self.server.stand.asked.append(name)
         if name in self.server.stand.known:
