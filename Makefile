@@ -80,6 +80,7 @@ audit-dependencies: setup ## look up known vulnerabilities of all that the locks
 readme: setup ## put tables and figures of the frozen references into README and docs/findings.md
 	snakemake --cores all --config records=reference
 	snakemake --cores all --configfile config/real-small.yaml --config records=reference -- all leakage
+	snakemake --cores all --configfile config/real-small.yaml config/real-medium.yaml --config records=reference
 	python docs/insert.py
 
 lock: ## resolve requirements.lock anew (needs uv)

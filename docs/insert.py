@@ -21,11 +21,16 @@ REFERENCES = ROOT / "results" / "reference"
 DOCUMENTS = ("README.md", "docs/findings.md")
 FIGURES = {
     "docs/images/demo-forest.svg": "demo/figures/forest.svg",
-    "docs/images/real-small-forest.svg": "real-small/figures/forest.svg",
-    "docs/images/real-small-chain.svg": "real-small/figures/chain.svg",
+    "docs/images/real-medium-forest.svg": "real-medium/figures/forest.svg",
+    "docs/images/real-medium-chain.svg": "real-medium/figures/chain.svg",
     "docs/images/leakage.svg": "real-small-official/figures/leakage.svg",
 }
 """Picture in a document -> suite and figure; drawn into `results/<suite>-reference/`."""
+REPORTS = {
+    f"results/reference/{suite}/report.html": f"{suite}/report.html"
+    for suite in ("real-small", "real-medium")
+}
+"""The reports that people open without running anything: of records alone, so without an image of the data."""
 MARK = re.compile(
     r"(?P<mark><!-- (?P<kind>table|cell) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
 )
@@ -76,14 +81,14 @@ def cell(text: str, name: str, row: str, column: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the documents and copy the figures."""
+    """Rewrite the documents, and copy the figures and reports."""
     try:
         for name in DOCUMENTS:
             path = ROOT / name
             path.write_text(inserted(path.read_text(encoding="utf-8")), encoding="utf-8")
     except LookupError as problem:
         sys.exit(str(problem.args[0]))
-    for target, figure in FIGURES.items():
+    for target, figure in {**FIGURES, **REPORTS}.items():
         suite, _, rest = figure.partition("/")
         shutil.copyfile(ROOT / "results" / f"{suite}-reference" / rest, ROOT / target)
 

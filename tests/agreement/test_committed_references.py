@@ -1,5 +1,7 @@
 """The committed references: their tables and figures can be made again, byte for byte."""
 
+import base64
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,18 @@ from weckd.suite_file import resolve_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCES = ROOT / "results" / "reference"
+FILES = {
+    "demo": ("demo",),
+    "real-small": ("real-small",),
+    "real-small-tuned": ("real-small", "real-small-tuned"),
+    "real-medium": ("real-small", "real-medium"),
+    "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
+}
 SUITES = {
-    "demo": resolve_suite([ROOT / "config/demo.yaml"], {}),
-    "real-small": resolve_suite([ROOT / "config/real-small.yaml"], {}),
-    "real-small-tuned": resolve_suite([ROOT / f"config/real-small{x}.yaml" for x in ("", "-tuned")], {}),
+    name: resolve_suite([ROOT / f"config/{file}.yaml" for file in files], {}) for name, files in FILES.items()
 }
 OFFICIAL = "real-small-official"
+WITH_REPORT = ("real-small", "real-medium")
 of_each = pytest.mark.parametrize("name", [*SUITES, OFFICIAL])
 of_each_suite = pytest.mark.parametrize("name", SUITES)
 
@@ -49,6 +57,7 @@ def test_it_holds_no_image(name, tmp_path):
         ".xz",
         ".json",
         ".md",
+        *([".html"] if name in WITH_REPORT else []),
     }
     unfreeze(folder, tmp_path)
     unpacked = [file for file in tmp_path.rglob("*") if file.is_file()]
@@ -56,6 +65,16 @@ def test_it_holds_no_image(name, tmp_path):
     for file in tmp_path.glob("attention/*.npz"):
         with np.load(file, allow_pickle=False) as arrays:
             assert not [array for array in arrays.files if "images" in array or "maps" in array]
+
+
+@pytest.mark.parametrize("name", WITH_REPORT)
+def test_its_report_shows_drawings_alone(name):
+    report = (REFERENCES / name / "report.html").read_text(encoding="utf-8")
+    kinds = re.findall(r"data:(image/[a-z+]+);base64,([^\"')]+)", report)
+    assert len(kinds) >= 7
+    assert {kind for kind, _ in kinds} == {"image/svg+xml"}
+    drawings = [base64.b64decode(content).decode() for _, content in kinds]
+    assert not [drawing for drawing in drawings if "<image" in drawing or "data:image" in drawing]
 
 
 @of_each_suite

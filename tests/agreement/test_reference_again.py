@@ -12,6 +12,7 @@ from weckd.files import file_digest
 pytestmark = pytest.mark.reference
 REAL_SMALL = REPOSITORY / "config/real-small.yaml"
 REFERENCES = REPOSITORY / "results/reference"
+WITH_REPORT = ("real-small", "real-medium")
 IMAGES = REPOSITORY.parent / "shared/data"
 
 
@@ -42,12 +43,26 @@ def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, caps
     assert "Reproduced: " in agreed.stdout
 
 
-def test_the_workflow_draws_every_output_of_the_references_again(tmp_path):
-    arguments = ["--cores", "2", "--config", "records=reference", "--", "all", "leakage"]
-    done = snakemake(tmp_path, *arguments, configfile=REAL_SMALL)
+@pytest.mark.parametrize(
+    ("files", "targets", "names"),
+    [
+        (("real-small",), ("all", "leakage"), ("real-small", "real-small-official")),
+        (("real-small", "real-small-tuned"), ("all",), ("real-small-tuned",)),
+        (("real-small", "real-medium"), ("all",), ("real-medium",)),
+        (("real-small", "real-medium", "real-medium-tuned"), ("all",), ("real-medium-tuned",)),
+    ],
+    ids=["real-small", "real-small-tuned", "real-medium", "real-medium-tuned"],
+)
+def test_the_workflow_draws_every_output_of_the_references_again(tmp_path, files, targets, names):
+    arguments = ["--cores", "2", "--config", "records=reference", "--", *targets]
+    suites = tuple(REPOSITORY / f"config/{name}.yaml" for name in files)
+    done = snakemake(tmp_path, *arguments, configfile=suites)
     assert done.returncode == 0, done.stdout[-5000:]
-    for name in ("real-small", "real-small-official"):
+    for name in names:
         expected = read_reference(REFERENCES / name).outputs
         made = tmp_path / "results" / f"{name}-reference"
         assert {file: file_digest(made / file) for file in expected} == expected
+        if name in WITH_REPORT:
+            report = REFERENCES / name / "report.html"
+            assert report.read_bytes() == (made / "report.html").read_bytes(), f"{report}: run make readme"
     assert not (tmp_path / "results/fits").exists()  # nothing was trained

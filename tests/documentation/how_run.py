@@ -51,6 +51,7 @@ ONE_CELL = (
 )
 REAL_FILE = "--configfile config/real-small.yaml"
 REAL = f"snakemake --cores all {REAL_FILE}"
+MEDIUM = f"{REAL} config/real-medium.yaml"
 
 ON_PHANTOMS = (
     # Lists and checks, which need no run.
@@ -167,12 +168,22 @@ ON_PHANTOMS = (
 )
 
 ON_IMAGES = (
+    *(
+        Run(
+            f"{command} --config records=reference",
+            instead=(("config/", "committed/"),),
+            add=f"--until tables && cmp results/{suite}-reference/tables/main.md "
+            f"results/reference/{suite}/tables/main.md",
+            why="the reference is of the committed suite, and its tables are compared",
+        )
+        for command, suite in ((REAL, "real-small"), (MEDIUM, "real-medium"))
+    ),
     Run(
-        f"{REAL} --config records=reference",
-        instead=(("config/", "committed/"),),
-        add="--until tables && cmp results/real-small-reference/tables/main.md "
-        "results/reference/real-small/tables/main.md",
-        why="the reference is of the committed suite, and its tables are compared",
+        f"{MEDIUM} --config data_root=PATH",
+        instead=IN_PATH,
+        add="--until split",
+        why=f"{DRAWN}; another command trains on one of the three sets",
+        makes=("results/real-medium/splits/ear_chile/seed10.csv",),
     ),
     Run(
         f"{REAL} --config data_root=PATH",

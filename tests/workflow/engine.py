@@ -21,7 +21,9 @@ def unavailable(reason):
 
 
 def snakemake_command(folder, *arguments, configfile=TINY):
-    files = ["--configfile", str(configfile)] if configfile else []
+    """Return the command that runs the workflow in a folder, with one suite file, several over each other, or none."""
+    several = configfile if isinstance(configfile, tuple) else (configfile,)
+    files = ["--configfile", *map(str, several)] if configfile else []
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
         *("--directory", str(folder), "--quiet", "host", *files, *arguments),
