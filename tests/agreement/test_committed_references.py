@@ -2,10 +2,10 @@
 
 import base64
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from references import FILES, OFFICIAL, REFERENCES, ROOT, WITH_REPORT
 
 from weckd.agreement.freeze import unfreeze
 from weckd.agreement.reference import read_reference
@@ -19,20 +19,7 @@ from weckd.files import file_digest
 from weckd.official_suite import official_suite
 from weckd.suite_file import resolve_suite
 
-ROOT = Path(__file__).resolve().parents[2]
-REFERENCES = ROOT / "results" / "reference"
-FILES = {
-    "demo": ("demo",),
-    "real-small": ("real-small",),
-    "real-small-tuned": ("real-small", "real-small-tuned"),
-    "real-medium": ("real-small", "real-medium"),
-    "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
-}
-SUITES = {
-    name: resolve_suite([ROOT / f"config/{file}.yaml" for file in files], {}) for name, files in FILES.items()
-}
-OFFICIAL = "real-small-official"
-WITH_REPORT = ("real-small", "real-medium")
+SUITES = {name: resolve_suite(files, {}) for name, files in FILES.items()}
 of_each = pytest.mark.parametrize("name", [*SUITES, OFFICIAL])
 of_each_suite = pytest.mark.parametrize("name", SUITES)
 

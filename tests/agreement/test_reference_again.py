@@ -5,14 +5,12 @@ import sys
 
 import pytest
 from engine import REPOSITORY, environment, snakemake, unavailable
+from references import FILES, OFFICIAL, REFERENCES, WITH_REPORT
 
 from weckd.agreement.reference import read_reference
 from weckd.files import file_digest
 
 pytestmark = pytest.mark.reference
-REAL_SMALL = REPOSITORY / "config/real-small.yaml"
-REFERENCES = REPOSITORY / "results/reference"
-WITH_REPORT = ("real-small", "real-medium")
 IMAGES = REPOSITORY.parent / "shared/data"
 
 
@@ -21,7 +19,7 @@ def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, caps
         unavailable("needs the real images in ../shared/data, beside the checkout")
     changes = [f"data_root={IMAGES}", "datasets=[brain_yesno]", "seeds=[1]", "methods=[weckd,single]"]
     done = snakemake(
-        tmp_path, "--cores", "2", "--until", "gather", "--config", *changes, configfile=REAL_SMALL
+        tmp_path, "--cores", "2", "--until", "gather", "--config", *changes, configfile=FILES["real-small"]
     )
     assert done.returncode == 0, done.stdout[-5000:]
     [run] = tmp_path.glob("results/real-small+*")
@@ -43,22 +41,14 @@ def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, caps
     assert "Reproduced: " in agreed.stdout
 
 
-@pytest.mark.parametrize(
-    ("files", "targets", "names"),
-    [
-        (("real-small",), ("all", "leakage"), ("real-small", "real-small-official")),
-        (("real-small", "real-small-tuned"), ("all",), ("real-small-tuned",)),
-        (("real-small", "real-medium"), ("all",), ("real-medium",)),
-        (("real-small", "real-medium", "real-medium-tuned"), ("all",), ("real-medium-tuned",)),
-    ],
-    ids=["real-small", "real-small-tuned", "real-medium", "real-medium-tuned"],
-)
-def test_the_workflow_draws_every_output_of_the_references_again(tmp_path, files, targets, names):
+@pytest.mark.parametrize("suite", [name for name in FILES if name != "demo"])
+def test_the_workflow_draws_every_output_of_the_references_again(tmp_path, suite):
+    with_leaks = suite == "real-small"
+    targets = ("all", "leakage") if with_leaks else ("all",)
     arguments = ["--cores", "2", "--config", "records=reference", "--", *targets]
-    suites = tuple(REPOSITORY / f"config/{name}.yaml" for name in files)
-    done = snakemake(tmp_path, *arguments, configfile=suites)
+    done = snakemake(tmp_path, *arguments, configfile=FILES[suite])
     assert done.returncode == 0, done.stdout[-5000:]
-    for name in names:
+    for name in (suite, OFFICIAL) if with_leaks else (suite,):
         expected = read_reference(REFERENCES / name).outputs
         made = tmp_path / "results" / f"{name}-reference"
         assert {file: file_digest(made / file) for file in expected} == expected

@@ -1,0 +1,18 @@
+"""The committed references: which suite files each is of, laid over each other, and what of them people open."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCES = ROOT / "results" / "reference"
+FILES = {
+    name: tuple(ROOT / f"config/{file}.yaml" for file in files)
+    for name, files in {
+        "demo": ("demo",),
+        "real-small": ("real-small",),
+        "real-small-tuned": ("real-small", "real-small-tuned"),
+        "real-medium": ("real-small", "real-medium"),
+        "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
+    }.items()
+}
+OFFICIAL = "real-small-official"  # derived from real-small
+WITH_REPORT = ("real-small", "real-medium")
