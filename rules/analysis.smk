@@ -34,7 +34,7 @@ rule tables:
         f"{RUN}/logs/tables.log",
     params:
         run=subpath(input.suite, parent=True),
-        source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
+        source=code_of("weckd.cli.analysis:_tables"),
     shell:
         "weckd tables --run {params.run:q} --layout {input.layout:q} --published {input.published:q}"
         " --out {params.run:q}/tables 2> {log:q}"
@@ -63,7 +63,7 @@ rule figures:
         f"{RUN}/logs/figures.log",
     params:
         run=subpath(input.suite, parent=True),
-        source=source_digest(["analysis/**/*.py", "config.py", "tuning/chosen.py"]),
+        source=code_of("weckd.cli.analysis:_figures"),
     shell:
         "weckd figures --run {params.run:q} --out {params.run:q}/figures 2> {log:q}"
 
@@ -90,14 +90,7 @@ rule specification:
         f"results/{READINGS.run}/logs/specification.log",
     params:
         run=subpath(input.suite, parent=True),
-        source=source_digest(
-            [
-                "analysis/**/*.py",
-                "config.py",
-                "methods/readings.py",
-                "tuning/chosen.py",
-            ]
-        ),
+        source=code_of("weckd.cli.analysis:_specification"),
     shell:
         "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
         " --published {input.published:q} --out {params.run:q} 2> {log:q}"
@@ -133,7 +126,7 @@ if OFFICIAL:
         params:
             official=subpath(input.official, parent=True),
             grouped=subpath(input.grouped, parent=True),
-            source=source_digest(["analysis/**/*.py", "config.py"]),
+            source=code_of("weckd.cli.analysis:_leakage"),
         shell:
             "weckd leakage --official {params.official:q} --grouped {params.grouped:q} --out {params.official:q}"
             " 2> {log:q}"

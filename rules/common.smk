@@ -14,7 +14,7 @@ from weckd.listing import run_summary
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
-from weckd.source import source_digest
+from weckd.source import code_of
 from weckd.readings_suite import readings_suite
 from weckd.suite_file import read_suite_files, resolve_suite
 from weckd.tuning.chosen import tunable_methods
@@ -100,10 +100,6 @@ STORE = "results/fits"
 DOWNLOADS = "data"
 WEIGHTS = f"{DOWNLOADS}/weights"
 STUDIES = "results/studies"
-SPLIT_SOURCE = source_digest(["data/splits.py", "data/index.py", "seeds.py"])
-TRAINING_SOURCE = source_digest(
-    ["training/**/*.py", "tuning/*.py", "methods/**/*.py", "seeds.py", "locks.py"]
-)
 SKIPPING = "-skip-bad" if SUITE.skip_bad else ""
 PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px{SKIPPING}"
 AUDIT = expand(f"{RUN}/audit/audit.{{kind}}", kind=["csv", "md", "tex"])

@@ -11,17 +11,7 @@ rule suite:
         changes=changes_option(),
         kind=kind_option,
         content=suite_content,
-        source=source_digest(
-            [
-                "config.py",
-                "suite_file.py",
-                "readings_suite.py",
-                "official_suite.py",
-                "suite_schema.yaml",
-                "data/catalogue.*",
-                "methods/readings.py",
-            ]
-        ),
+        source=code_of("weckd.cli.data:_suite"),
     shell:
         "weckd suite {params.files:q} {params.changes:q} {params.kind} --out {output:q} 2> {log:q}"
 
@@ -38,9 +28,7 @@ rule fetch:
         catalogue=catalogue_option,
         downloads=subpath(output[0], ancestor=2),
         recorded=recorded_option,
-        source=source_digest(
-            ["data/fetch/*.py", "data/layouts/locate.py", "data/catalogue.*"]
-        ),
+        source=code_of("weckd.cli.data:_fetch"),
     shell:
         "weckd fetch --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.root:q}"
         " --downloads {params.downloads:q} {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
@@ -56,7 +44,7 @@ rule weights:
         root=data_root_option,
         downloads=subpath(output[0], ancestor=2),
         recorded=str(RECORDED.with_name("weights.lock")),
-        source=source_digest(["data/fetch/*.py"]),
+        source=code_of("weckd.cli.data:_weights"),
     shell:
         "weckd weights {wildcards.weights:q} {params.root:q} --downloads {params.downloads:q}"
         " --lock {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
@@ -81,19 +69,7 @@ rule prepare:
         where=source_option,
         skip="--skip-bad" if SUITE.skip_bad else "",
         folder=subpath(output.images, parent=True),
-        source=source_digest(
-            [
-                "data/array_file.py",
-                "data/catalogue.*",
-                "data/counts.py",
-                "data/decode.py",
-                "data/index.py",
-                "data/layouts/*.py",
-                "data/origin.py",
-                "data/phantoms/*.py",
-                "data/prepare.py",
-            ]
-        ),
+        source=code_of("weckd.cli.data:_prepare"),
     shell:
         "weckd prepare --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.where:q}"
         " {params.skip} --jobs {threads} --out {params.folder:q} 2> >(tee {log:q} >&2)"
@@ -114,7 +90,7 @@ rule group:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
-        source=source_digest(["data/groups.py", "data/duplicates.py", "data/index.py"]),
+        source=code_of("weckd.cli.data:_group"),
     shell:
         "weckd group --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
         " --threshold {params.threshold} --out {params.folder:q} 2> {log:q}"
@@ -154,17 +130,7 @@ rule audit:
         threshold=SUITE.groups_threshold,
         recorded=recorded_option,
         folder=subpath(output[0], parent=True),
-        source=source_digest(
-            [
-                "audit/*.py",
-                "analysis/tables/cells.py",
-                "analysis/tables/files.py",
-                "analysis/tables/layout.py",
-                "analysis/figures/style.py",
-                "data/duplicates.py",
-                "data/recorded.py",
-            ]
-        ),
+        source=code_of("weckd.cli.data:_audit"),
     shell:
         "weckd audit --prepared {params.prepared:q} --groups {params.groups:q} --threshold {params.threshold}"
         " {params.recorded:q} --out {params.folder:q} > {log:q} 2>&1"
@@ -186,7 +152,7 @@ rule split:
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),
-        source=SPLIT_SOURCE,
+        source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
         " --groups {input.groups:q} --out {params.folder:q} 2> {log:q}"
@@ -209,7 +175,7 @@ rule tuning_split:
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),
-        source=SPLIT_SOURCE,
+        source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
         " --groups {input.groups:q} --tuning --out {params.folder:q} 2> {log:q}"

@@ -18,7 +18,7 @@ rule unfreeze:
     params:
         reference=subpath(input.reference, parent=True),
         run=subpath(output.suite, parent=True),
-        source=source_digest(["agreement/*.py"]),
+        source=code_of("weckd.cli.agreement:_unfreeze"),
     shell:
         "weckd unfreeze {params.reference:q} --out {params.run:q} 2> {log:q}"
 

@@ -24,15 +24,7 @@ rule html_report:
         f"{RUN}/logs/html_report.log",
     params:
         run=subpath(input.suite, parent=True),
-        source=source_digest(
-            [
-                "analysis/captions.py",
-                "config.py",
-                "data/catalogue.*",
-                "report/*.py",
-                "report/template/*",
-            ]
-        ),
+        source=code_of("weckd.cli.report:_report"),
     shell:
         "weckd report --run {params.run:q} --out {output:q} 2> {log:q}"
 
@@ -55,6 +47,6 @@ rule provenance:
     params:
         run=subpath(input.suite, parent=True),
         root=str(workflow.basedir),
-        source=source_digest(["provenance/*.py"]),
+        source=code_of("weckd.cli.provenance:_provenance"),
     shell:
         "weckd provenance --run {params.run:q} --workflow {params.root:q} 2> {log:q}"

@@ -24,7 +24,7 @@ rule tune_method:
         splits=tuning_splits_folder,
         weights=WEIGHTS,
         studies=STUDIES,
-        source=TRAINING_SOURCE,
+        source=code_of("weckd.cli.training:_tune"),
     shell:
         "exec weckd tune --suite {input.suite:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
@@ -58,7 +58,7 @@ rule train:
         weights=WEIGHTS,
         tuned=tuned_folder,
         store=STORE,
-        source=TRAINING_SOURCE,
+        source=code_of("weckd.cli.training:_train"),
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
     # trap: whoever ends a job signals all its processes; tee must live on to take the job's last words, since a job
     # that cannot print them would end without its checkpoint, and as if it had succeeded.
@@ -80,9 +80,7 @@ rule gather:
         f"{ANY_RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
     params:
         store=STORE,
-        source=source_digest(
-            ["training/gather.py", "training/manifests.py", "training/store.py"]
-        ),
+        source=code_of("weckd.cli.training:_gather"),
     shell:
         "weckd gather --seed {wildcards.seed} --manifest {input.manifest:q} --split {input.split:q}"
         " --store {params.store:q} --out {output:q} 2> {log:q}"
@@ -113,7 +111,7 @@ rule attention:
         prepared=subpath(input.images, parent=True),
         splits=own_splits_folder,
         store=STORE,
-        source=TRAINING_SOURCE,
+        source=code_of("weckd.cli.training:_attention"),
     shell:
         "exec weckd attention --suite {input.suite:q} --dataset {wildcards.dataset:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"

@@ -11,6 +11,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TINY = REPOSITORY / "tests" / "workflow" / "tiny.yaml"
+IMPORTED = "finished-run-imports"
+"""Folder beside the finished run: a file for each of its commands, <command>-<process>, with what it imported."""
 
 
 def unavailable(reason):
