@@ -8,7 +8,7 @@ from engine import REPOSITORY
 
 PACKAGE = REPOSITORY / "weckd"
 PAGE = (REPOSITORY / "docs" / "design.md").read_text(encoding="utf-8")
-TORCH = {"training", "methods", "planning", "doctor", "data"}
+TORCH = {"training", "planning", "doctor", "data"}
 """Folders with a module that imports torch or timm, be it where a function needs it."""
 
 

@@ -11,7 +11,6 @@ from weckd.methods.budget import Budget, suite_budget
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.readings import WHY_OPEN, choices, every_combination, one_change_each
 from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Method
-from weckd.methods.wording import loss_text
 
 _IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 """Two steps a stage, so that half a stage is a whole number."""
@@ -156,7 +155,7 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
         start = f"from {names[fit.start]}"
     text = f"{names[fit]}: {'+'.join(fit.parts)}; {start}"
     if fit.loss is not None:
-        text += f"; {loss_text(fit.loss, [names[teacher] for teacher in fit.teachers])}"
+        text += f"; {fit.loss.text(' and '.join(names[teacher] for teacher in fit.teachers))}"
     if fit.unlabelled:
         text += f"; {'+'.join(fit.unlabelled)} without labels"
     if fit.gate:

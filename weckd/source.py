@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def code_reached(*entries: str, beyond: Collection[str] = ()) -> dict[str, str]:
     Args:
         entries: modules, as `weckd.data.prepare`; or functions, as `weckd.cli.data:_prepare`, of whose module nothing
             else is followed than what the function names.
-        beyond: modules at which to turn back.
+        beyond: modules, or patterns of them, at which to turn back.
 
     Raises:
         ValueError: there is no such module or function.
@@ -43,7 +44,7 @@ def code_reached(*entries: str, beyond: Collection[str] = ()) -> dict[str, str]:
     waiting, named, loading = list(entries), set[str](), False
     while waiting:
         name = waiting.pop()
-        if name in found or name in beyond:
+        if name in found or any(fnmatchcase(name, pattern) for pattern in beyond):
             continue
         piece = _piece(name)
         found[name] = piece.sha256
@@ -132,10 +133,3 @@ def _files_beside(module: Path, text: str) -> list[Path]:
     return sorted(
         file for path in data for file in (path, *path.rglob("*")) if file.is_file()
     )  # of a file, rglob finds none
-
-
-def source_digest(patterns: Collection[str]) -> str:
-    """Return the SHA-256 over the files below the package that match any of the glob patterns."""
-    return digest(
-        {str(file): file_digest(file) for pattern in patterns for file in sorted(PACKAGE.glob(pattern))}
-    )

@@ -13,8 +13,9 @@ from weckd.data.catalogue import find_dataset
 from weckd.errors import UserError
 from weckd.files import digest
 from weckd.methods.catalogue import find_method, suite_methods
+from weckd.methods.losses import Decoupled
 from weckd.methods.panel import PANEL, panel_names
-from weckd.methods.recipe import Decoupled, Method
+from weckd.methods.recipe import Method
 
 SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
 # Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.

@@ -92,7 +92,7 @@ def test_tables_of_the_frozen_demo_are_drawn_from_the_image_alone(client, user_f
 
 
 def test_the_suites_own_tests_run_inside(client, user_folder):
-    done = compose(client, user_folder, "test", "-q", "/opt/weckd/tests/methods/losses")
+    done = compose(client, user_folder, "test", "-q", "/opt/weckd/tests/training/objectives")
     assert done.returncode == 0, done.stdout[-5000:]
     assert re.search(r"^\d{2,} passed", done.stdout, re.MULTILINE)
 

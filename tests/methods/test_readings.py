@@ -8,6 +8,7 @@ import pytest
 from weckd.config import BackboneSettings, DistillationSettings
 from weckd.errors import UserError
 from weckd.methods.budget import Budget
+from weckd.methods.losses import Distillation, Temperature
 from weckd.methods.readings import (
     REFERENCE,
     WHY_OPEN,
@@ -22,7 +23,7 @@ from weckd.methods.readings import (
     read_chain,
     reading_name,
 )
-from weckd.methods.recipe import Distillation, Fit, Temperature
+from weckd.methods.recipe import Fit
 
 S = 40
 BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 6)

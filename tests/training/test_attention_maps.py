@@ -15,7 +15,6 @@ from weckd.cli import main
 from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
-from weckd.methods.attention import attention_transfer
 from weckd.methods.catalogue import suite_methods
 from weckd.training import attention_maps
 from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
@@ -24,6 +23,7 @@ from weckd.training.images import unit_images
 from weckd.training.interruption import StopRequest
 from weckd.training.job import train_batch
 from weckd.training.networks import Networks
+from weckd.training.objectives.attention_transfer import attention_transfer
 from weckd.training.store import find_fit, store_fit
 
 HUGE = np.float32(1e20)

@@ -8,17 +8,16 @@ import pytest
 import torch
 from toy_cell import AUGMENTATION, TRAINING, toy_data, toy_state
 
-from weckd.methods.recipe import (
+from weckd.methods.losses import (
     Decoupled,
     Distillation,
-    Fit,
     FixMatch,
-    Initial,
     MeanTeacher,
     Mutual,
     PseudoLabels,
     Temperature,
 )
+from weckd.methods.recipe import Fit, Initial
 from weckd.training.checkpoints import Checkpoints
 from weckd.training.fit_loop import run_fit
 from weckd.training.gate import with_gates

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks, toy_state
+from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks, toy_setup, toy_state
 
 from weckd.config import BackboneSettings
-from weckd.methods.attention import attention_transfer
-from weckd.methods.losses.distillation import distillation_loss
-from weckd.methods.recipe import Distillation, Fit, PseudoLabels, Temperature
-from weckd.training.fit_loop import _draw_batches, _draw_unlabelled, run_fit
+from weckd.methods.losses import Distillation, PseudoLabels, Temperature
+from weckd.methods.recipe import Fit
+from weckd.training.fit_loop import run_fit
 from weckd.training.gate import with_gates
 from weckd.training.images import unit_images
 from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
-from weckd.training.objectives import _compared_stages, make_objective
+from weckd.training.objectives.attention_transfer import attention_transfer
+from weckd.training.objectives.base import make_objective
+from weckd.training.objectives.distillation import _compared_stages, distillation_loss
 
 # timm's means and deviations of the two are 0.5 each, and ImageNet's.
 OTHER = BackboneSettings("resnet10t", "random")
@@ -42,9 +43,8 @@ def teacher_state():
 
 @torch.no_grad()
 def test_a_teacher_is_fed_its_own_normalisation_of_the_students_views(networks, data, teacher_state):
-    objective = make_objective(
-        TAUGHT, networks, networks.student(TAUGHT, toy_state()).eval(), [teacher_state], None, None
-    )
+    student = networks.student(TAUGHT, toy_state()).eval()
+    objective = make_objective(toy_setup(TAUGHT, data, networks, student, [teacher_state])[0])
     views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6]).to(networks.device)
     (teacher,) = objective.teachers
     timms_student, timms_teacher = objective.student.network, teacher.network
@@ -64,10 +64,8 @@ def test_a_teacher_is_fed_its_own_normalisation_of_the_students_views(networks, 
 def test_stand_ins_for_labels_come_from_the_teachers_own_input(networks, data, teacher_state):
     loss = PseudoLabels(hard=False, strong=False, ratio=1)
     fit = Fit(("D1",), 6, teachers=(replace(M1, parts=("D2",)),), loss=loss, unlabelled=("rest",))
-    batches = _draw_batches(fit, data, data.parts["D1"], TRAINING, AUGMENTATION)
-    unlabelled = _draw_unlabelled(fit, data, data.parts["rest"], batches.rows, AUGMENTATION)
-    student = networks.student(fit, toy_state())
-    objective = make_objective(fit, networks, student, [teacher_state], None, unlabelled)
+    setup, _ = toy_setup(fit, data, networks, networks.student(fit, toy_state()), [teacher_state])
+    objective = make_objective(setup)
     (teacher,) = networks.teachers(fit.teachers, [teacher_state])
     images = unit_images(data.images[data.parts["rest"]])
     with torch.no_grad():
@@ -90,7 +88,8 @@ def test_gates_of_differing_networks_are_compared_from_the_deepest(networks, dat
     gated = replace(M1, gate=True)
     fit = Fit(("D2",), 6, teachers=(gated,), loss=LOSS, gate=True)
     states = [with_gates(state, 2) for state in (toy_state(), initial_state(OTHER, 3, 1, 1, Path()))]
-    objective = make_objective(fit, networks, networks.student(fit, states[0]), states[1:], None, None)
+    setup, _ = toy_setup(fit, data, networks, networks.student(fit, states[0]), states[1:])
+    objective = make_objective(setup)
     objective.teachers[0].gates[1].convolution.weight.data.fill_(1.0)
     views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6]).to(networks.device)
     both = objective.loss(0, views, labels).item()

@@ -8,7 +8,8 @@ import torch
 from toy_cell import AUGMENTATION, BACKBONE, MEASURED, TRAINING, toy_data
 from toy_cell import toy_state as start
 
-from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
+from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
+from weckd.methods.recipe import Fit, Initial
 from weckd.training import fit_loop
 from weckd.training.fit_loop import run_fit
 from weckd.training.gate import with_gates

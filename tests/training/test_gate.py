@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from weckd.errors import UserError
-from weckd.methods.attention import attention_transfer
 from weckd.training.backbone import attention_indices, build_backbone
-from weckd.training.gate import SpatialGate, attach_gates, gate_maps, with_gates
+from weckd.training.gate import SpatialGate, attach_gates, with_gates
+from weckd.training.objectives.attention_transfer import attention_transfer
 
 FAMILIES = {
     "test_resnet": 32,
@@ -36,9 +36,10 @@ def test_gates_begin_as_the_identity_on_the_two_deepest_maps_that_timm_names_and
     network.load_state_dict(with_gates(state, len(stages)))
 
     assert torch.equal(given(network.eval(), images, stages)[0], logits)
-    assert [gate_map.shape for gate_map in gate_maps(network)] == [(2, 1, *m.shape[2:]) for m in features]
-    assert [gate_map.shape[2] for gate_map in gate_maps(network)] == [8, 4]
-    assert all(bool((gate_map == 1).all()) for gate_map in gate_maps(network))
+    maps = [gate.map for gate in network.gates]
+    assert [gate_map.shape for gate_map in maps] == [(2, 1, *m.shape[2:]) for m in features]
+    assert [gate_map.shape[2] for gate_map in maps] == [8, 4]
+    assert all(bool((gate_map == 1).all()) for gate_map in maps)
 
     parameters = [p for gate in network.gates for p in gate.convolution.parameters()]
     gradients = torch.autograd.grad(network(images).square().sum(), parameters)

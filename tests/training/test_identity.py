@@ -1,33 +1,64 @@
 """The hash of a fit follows all that determines it, and nothing else."""
 
+import ast
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
-from weckd.config import BackboneSettings
-from weckd.methods.catalogue import suite_methods
-from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
+import numpy as np
+import pytest
+import torch
+
+from weckd import source
+from weckd.config import BackboneSettings, DistillationSettings
+from weckd.methods.budget import Budget
+from weckd.methods.catalogue import METHODS, suite_methods
+from weckd.methods.losses import (
+    Decoupled,
+    Distillation,
+    FixMatch,
+    LogitLoss,
+    MeanTeacher,
+    Mutual,
+    PseudoLabels,
+    Temperature,
+)
+from weckd.methods.readings import Reading, read_chain
+from weckd.methods.recipe import CROSS_ENTROPY, GATES, Fit, Initial, Loss
 from weckd.source import PACKAGE
 from weckd.suite_file import resolve_suite
-from weckd.training.identity import SOURCES, cell_ingredients, fit_identity
+from weckd.training.cell import CellData
+from weckd.training.identity import (
+    CORE,
+    DECIDES_NOTHING,
+    cell_ingredients,
+    code_beyond_core,
+    fit_identity,
+)
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
 KEY = "phantom_ear_ohio"
-# What these do is find, order and report fits; none of it changes a fit's result. The store hands weights on.
-ORCHESTRATION = {
-    *("__init__", "attention_maps", "gather", "identity", "job", "manifests", "progress", "trials"),
-    *("checkpoints", "interruption", "memory", "phases"),
-}
-
-
 RESNET, OTHER = BackboneSettings("test_resnet", "random"), BackboneSettings("resnet50", "a1_in1k")
 WEIGHTS = {RESNET: None, OTHER: "digest"}
 
 
-def ingredients(tmp_path, suite=None, *, seed=1, fingerprint="f", split="s", device="cpu"):
+def ingredients(
+    tmp_path, suite=None, *, seed=1, fingerprint="f", split="s", device="cpu", rows=(0, 1), labels=(0, 1, 2)
+):
     file = tmp_path / "split.csv"
     file.write_text(split)
-    return cell_ingredients(suite or resolve_suite(DEMO, {}), KEY, seed, fingerprint, file, device)
+    data = CellData(
+        KEY,
+        seed,
+        torch.empty(0),
+        np.array(labels),
+        np.array(["a", "b", "c"]),
+        {"D1": np.array(rows), "test": np.array([2])},
+        3,
+    )
+    return cell_ingredients(suite or resolve_suite(DEMO, {}), data, fingerprint, file, device)
 
 
 def identity(fit, cell):
@@ -43,6 +74,9 @@ def test_each_ingredient_changes_the_identity(tmp_path):
         ingredients(tmp_path, fingerprint="g"),
         ingredients(tmp_path, split="t"),
         ingredients(tmp_path, device="cuda"),
+        ingredients(tmp_path, rows=(1, 0)),
+        ingredients(tmp_path, labels=(0, 1, 1)),
+        ingredients(tmp_path, replace(suite, image_size=64)),
         *(
             ingredients(tmp_path, replace(suite, training=replace(suite.training, **{key: value})))
             for key, value in (
@@ -137,11 +171,135 @@ def test_the_networks_of_a_fit_and_of_all_that_it_stands_on_change_its_identity(
     assert fit_identity(m1, cell, RESNET, WEIGHTS) == fit_identity(m1, cell, OTHER, WEIGHTS)
 
 
-def test_every_module_that_computes_is_in_the_source_digest():
-    computing = {
-        f"training/{file.name}"
-        for file in (PACKAGE / "training").glob("*.py")
-        if file.stem not in ORCHESTRATION
-    } | {"training/objectives/*.py"}
-    losses = {"methods/attention.py", "methods/losses/*.py", "methods/temperature.py"}
-    assert set(SOURCES) == computing | losses | {"seeds.py"}
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """Return a copy of the package, of which the digests are taken."""
+    copied = tmp_path / "weckd"
+    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(source, "PACKAGE", copied)
+    yield copied
+    forget()
+
+
+def forget():
+    for remembered in (source._file, source._piece, code_beyond_core):
+        remembered.cache_clear()
+
+
+BUDGET = Budget(6, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
+GATED = read_chain(BUDGET, Reading(attention="gate"), "gated", "", "reading")
+FITS = {
+    f"{method.name} {number}": fit
+    for method in (*(declare(BUDGET) for declare in METHODS.values()), GATED)
+    for number, fit in enumerate(method.fits(), start=1)
+}
+"""Every fit of the catalogue, and those of a chain with gates."""
+
+
+@dataclass(frozen=True)
+class Plain(LogitLoss):
+    function = "weckd.training.objectives.mutual:mutual_loss"
+
+
+def losses_of(fit):
+    return {type(member.loss) for member in fit.lineage()}
+
+
+def changed_by_an_edit(copied, module, tmp_path):
+    """Return the names of the fits whose identity another byte in a module's file changes."""
+
+    def identities():
+        forget()
+        cell = ingredients(tmp_path)
+        return {name: identity(fit, cell) for name, fit in FITS.items()}
+
+    before = identities()
+    file = copied.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    content = file.read_bytes()
+    file.write_bytes(content + b"\n")
+    after = identities()
+    file.write_bytes(content)
+    return {name for name in FITS if before[name] != after[name]}
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_an_edit_of_the_core_changes_every_fit(copied, module, tmp_path):
+    assert changed_by_an_edit(copied, module, tmp_path) == FITS.keys()
+
+
+@pytest.mark.parametrize(
+    ("module", "losses"),
+    [
+        ("objectives.supervised", {type(None)}),
+        ("objectives.distillation", {Distillation}),
+        ("objectives.attention_transfer", {Distillation}),
+        ("objectives.temperature", {Distillation, Mutual}),
+        ("objectives.decoupled", {Decoupled}),
+        ("objectives.mutual", {Mutual}),
+        ("objectives.pseudo_labels", {PseudoLabels}),
+        ("objectives.mean_teacher", {MeanTeacher}),
+        ("objectives.fixmatch", {FixMatch}),
+        ("unlabelled", {PseudoLabels, MeanTeacher, FixMatch}),
+        ("strong_augmentation", {PseudoLabels, FixMatch}),
+    ],
+)
+def test_an_edit_of_a_losss_module_changes_the_fits_with_that_loss_alone(copied, module, losses, tmp_path):
+    expected = {name for name, fit in FITS.items() if losses_of(fit) & losses}
+    assert FITS.keys() > expected or losses == {type(None)}
+    assert changed_by_an_edit(copied, f"weckd.training.{module}", tmp_path) == expected
+
+
+def test_an_edit_of_the_gates_changes_the_fits_with_gates_alone(copied, tmp_path):
+    changed = changed_by_an_edit(copied, "weckd.training.gate", tmp_path)
+    assert changed == {"gated 1", "gated 2", "gated 3"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "weckd.analysis.tables.main",
+        "weckd.data.splits",
+        "weckd.methods.catalogue",
+        "weckd.methods.losses",
+        "weckd.methods.recipe",
+        "weckd.training.attention_maps",
+        "weckd.training.job",
+        "weckd.training.objectives.logits",
+    ],
+)
+def test_an_edit_of_tables_declarations_or_orchestration_changes_no_fit(copied, module, tmp_path):
+    assert changed_by_an_edit(copied, module, tmp_path) == set()
+
+
+def test_the_function_that_a_declaration_names_is_in_the_identity(tmp_path):
+    cell, m1 = ingredients(tmp_path), Fit(("D1",), 9)
+    other = type("Plain", (Plain,), {"function": "weckd.training.objectives.mutual:another"})
+    taught = [Fit(("D2",), 9, m1, (m1,), kind()) for kind in (Plain, other)]
+    assert taught[0].ingredients() == taught[1].ingredients()
+    assert identity(taught[0], cell) != identity(taught[1], cell)
+    assert "weckd.training.objectives.mutual" in code_beyond_core(
+        *(f.partition(":")[0] for f in Plain().code)
+    )
+
+
+def test_every_module_of_a_training_job_decides_every_fit_or_those_that_name_it_or_says_why_none():
+    kinds, named = [Loss], {GATES, CROSS_ENTROPY}
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__() if kind.__module__.startswith("weckd.") else []
+        named |= {kind.objective} if hasattr(kind, "objective") else set()
+    of_losses = code_beyond_core(*(function.partition(":")[0] for function in named))
+    reached = set(source.code_reached("weckd.cli.training:_train")) - {"weckd.cli.training:_train"}
+    known = [*CORE, *of_losses, *DECIDES_NOTHING]
+    assert {module for module in reached if not any(fnmatch(module, pattern) for pattern in known)} == set()
+    # And the lists name nothing that is not there.
+    assert {pattern for pattern in known if not any(fnmatch(module, pattern) for module in reached)} <= {
+        *("weckd.kernels", "weckd.training.gather")
+    }
+    assert not any(fnmatch(module, pattern) for module in (*CORE, *of_losses) for pattern in DECIDES_NOTHING)
+
+
+def test_packages_on_the_way_to_training_hold_a_sentence_alone():
+    for package in ("training", "training/objectives", "methods", "data", "tuning"):
+        tree = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8"))
+        assert [type(node) for node in tree.body] == [ast.Expr], package

@@ -5,18 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, MEASURED, TRAINING, toy_data, toy_state
+from toy_cell import AUGMENTATION, BACKBONE, MEASURED, TRAINING, toy_data, toy_setup, toy_state
 
 from weckd.config import DistillationSettings
 from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS
-from weckd.methods.losses.semi_supervised import average_decay
-from weckd.methods.recipe import Fit, FixMatch, MeanTeacher, PseudoLabels
-from weckd.training import objectives
+from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
+from weckd.methods.recipe import Fit
 from weckd.training.evaluation import image_logits
-from weckd.training.fit_loop import _draw_batches, _draw_unlabelled, run_fit
-from weckd.training.objectives import make_objective
+from weckd.training.fit_loop import _draw_batches, run_fit
+from weckd.training.objectives import mean_teacher as mean_teacher_module
+from weckd.training.objectives.base import make_objective
+from weckd.training.objectives.mean_teacher import average_decay
 from weckd.training.store import EVALUATED
+from weckd.training.strong_augmentation import strong_views
+from weckd.training.unlabelled import draw_unlabelled
 
 LABELLED, REST = ("D1", "D2"), ("rest",)
 STEPS = 6
@@ -49,12 +52,10 @@ def taught_by(fit, teacher):
 
 
 def objective_of(fit, data, networks, teacher):
-    """Return the objective as a fit makes it, and its labelled batches."""
-    batches = _draw_batches(fit, data, np.arange(12), TRAINING, AUGMENTATION)
-    unlabelled = _draw_unlabelled(fit, data, data.parts["rest"], batches.rows, AUGMENTATION)
-    student = networks.student(fit, toy_state())
+    """Return the objective as a fit makes it, its labelled and its unlabelled batches."""
     states = [found.state for found in taught_by(fit, teacher)]
-    return make_objective(fit, networks, student, states, None, unlabelled), batches, unlabelled
+    setup, batches = toy_setup(fit, data, networks, networks.student(fit, toy_state()), states)
+    return make_objective(setup), batches, draw_unlabelled(setup, fit.loss.ratio)
 
 
 def first_views(batches, unlabelled):
@@ -118,7 +119,7 @@ def test_batches_hold_unlabelled_images_only_each_before_any_again(fit, data, ne
     rows = unlabelled.weak(1).rows.flatten()
     assert sorted(rows[:30].tolist()) == data.parts["rest"].tolist()
     assert set(rows.tolist()) == set(data.parts["rest"].tolist())
-    assert torch.equal(unlabelled.strong().rows, unlabelled.weak(2).rows)
+    assert torch.equal(strong_views(unlabelled).rows, unlabelled.weak(2).rows)
 
 
 @each_fit
@@ -132,7 +133,7 @@ def test_labelled_batches_are_those_of_the_supervised_fit(fit, data):
 @each_fit
 def test_all_views_of_an_image_differ(fit, data, networks, teacher):
     _, batches, unlabelled = objective_of(fit, data, networks, teacher)
-    views = [unlabelled.weak(1), unlabelled.weak(2), unlabelled.strong()]
+    views = [unlabelled.weak(1), unlabelled.weak(2), strong_views(unlabelled)]
     shown = [view.at(0) for view in views]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert bool(((shown[one] - shown[other]).abs().amax(dim=(1, 2, 3)) > 0).all())
@@ -204,13 +205,13 @@ def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networ
 def test_mean_teacher_consistency_is_not_zero_on_differing_views(data, networks, teacher, monkeypatch):
     objective, batches, unlabelled = objective_of(AVERAGED, data, networks, teacher)
     seen = []
-    real = objectives.mean_teacher.mean_teacher_loss
+    real = mean_teacher_module.mean_teacher_loss
 
     def watch(student_logits, average_logits, labels, weight):
         seen.append((student_logits.detach(), average_logits))
         return real(student_logits, average_logits, labels, weight)
 
-    monkeypatch.setattr(objectives.mean_teacher, "mean_teacher_loss", watch)
+    monkeypatch.setattr(mean_teacher_module, "mean_teacher_loss", watch)
     again, labels = first_views(batches, unlabelled)
     own = unlabelled.weak(3).at(0)[:8]
     objective.loss(0, own, labels)

@@ -8,8 +8,10 @@ import torch
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
 from weckd.training.cell import CellData
 from weckd.training.device import prepare_device
+from weckd.training.fit_loop import _draw_batches
 from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
+from weckd.training.objectives.base import Setup
 
 BACKBONE = BackboneSettings("test_resnet", "random")
 TRAINING = TrainingSettings(
@@ -62,3 +64,14 @@ def toy_data(first, second, device):
         },
         classes=3,
     )
+
+
+def toy_setup(fit, data, networks, student, teachers=(), peer=None):
+    """Return what a fit's objective is made of, and the fit's labelled batches."""
+    rows, unlabelled = (
+        np.concatenate([np.empty(0, dtype=np.int64), *(data.parts[part] for part in parts)])
+        for parts in (fit.parts, fit.unlabelled)
+    )
+    batches = _draw_batches(fit, data, rows, TRAINING, AUGMENTATION)
+    setup = Setup(fit, networks, student, teachers, peer, data, batches.rows, unlabelled, AUGMENTATION)
+    return setup, batches

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from weckd.config import BackboneSettings, DistillationSettings, Suite
-from weckd.methods.recipe import Distillation, Temperature
+from weckd.methods.losses import Distillation, Temperature
 
 
 @dataclass(frozen=True)

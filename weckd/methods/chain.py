@@ -1,7 +1,8 @@
 """The pieces that chains are declared of."""
 
 from weckd.methods.budget import Budget
-from weckd.methods.recipe import Distillation, Fit
+from weckd.methods.losses import Distillation
+from weckd.methods.recipe import Fit
 
 
 def single_fit(budget: Budget) -> Fit:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from weckd.methods.recipe import Distillation, Fit, Loss, Member, Method, Role
+from weckd.methods.recipe import Fit, Loss, Member, Method, Role
 
 UNTUNED_ROLES: tuple[Role, ...] = ("check", "floor")
 """Methods that check the pipeline are tuned by nobody."""
@@ -94,34 +94,12 @@ def _knobs(fit: Fit, learning_rate: float) -> list[Knob]:
     knobs = [Knob(LEARNING_RATE, rate / _RATE_FACTOR, rate * _RATE_FACTOR, log=True, default=rate)]
     if fit.loss is None:
         return knobs
-    for name, default in _settings(fit.loss).items():
+    for name, default in fit.loss.tunable().items():
         within = fit.loss.ranges[name]
-        low = min(max(within.low, _least(fit.loss, name)), default)
+        low = min(max(within.low, fit.loss.least(name)), default)
         knobs.append(Knob(name, low, max(within.high, default), within.log, default))
     return knobs
 
 
-def _settings(loss: Loss) -> dict[str, float]:
-    """Return the committed value of each setting that is tuned of a loss."""
-    if not isinstance(loss, Distillation):
-        return {name: getattr(loss, name) for name in loss.ranges}
-    if not loss.alpha:  # the teacher is followed in its attention alone, if at all
-        return {"beta": loss.beta} if loss.beta else {}
-    scheduled = {} if loss.temperature.schedule == "learned" else {"temperature": loss.temperature.first}
-    return {"alpha": loss.alpha, **scheduled}
-
-
-def _least(loss: Loss, name: str) -> float:
-    """Return the least value that leaves a setting its meaning: a temperature that falls must begin above its end."""
-    if isinstance(loss, Distillation) and name == "temperature" and loss.temperature.schedule != "constant":
-        return loss.temperature.last
-    return 0.0
-
-
 def _with_settings(loss: Loss, values: Mapping[str, float]) -> Loss:
-    chosen = {name: values[name] for name in _settings(loss) if name in values}
-    if isinstance(loss, Distillation) and "temperature" in chosen:
-        first = chosen.pop("temperature")
-        last = first if loss.temperature.schedule == "constant" else loss.temperature.last
-        loss = replace(loss, temperature=replace(loss.temperature, first=first, last=last))
-    return replace(loss, **chosen)  # type: ignore[arg-type]
+    return loss.tuned({name: values[name] for name in loss.tunable() if name in values})

@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args, get_type_hints
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.budget import Budget
-from weckd.methods.recipe import Distillation, Fit, Initial, Method, Role, Temperature
+from weckd.methods.losses import Distillation, Temperature
+from weckd.methods.recipe import Fit, Initial, Method, Role
 from weckd.seeds import generator
 
 LENGTHS = (1, 2, 3, 4, 5, 6)

@@ -1,13 +1,14 @@
-"""A method's words: `Fit`, one training of one network; the losses it may use; `Method`, what its fits give."""
+"""A method's words: `Fit`, one training of one network; `Loss`, what it may minimise; `Method`, what its fits give."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from weckd.config import BackboneSettings
 from weckd.files import digest
 
-Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
+CROSS_ENTROPY = "weckd.training.objectives.supervised:supervised"
+GATES = "weckd.training.gate:attach_gates"
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,6 @@ Ranges = Mapping[str, Range]
 
 
 @dataclass(frozen=True)
-class Temperature:
-    """The distillation temperature over the steps of a fit (see `weckd.methods.temperature`)."""
-
-    schedule: Schedule
-    first: float  # of "learned": the lower bound
-    last: float  # of "constant": the same; of "learned": the upper bound
-
-
-@dataclass(frozen=True)
 class Initial:
     """The seed's own initial state of the backbone; members other than 1 draw another random state."""
 
@@ -40,106 +32,48 @@ class Initial:
 
 
 @dataclass(frozen=True)
-class Distillation:
-    """The terms that teachers add to cross-entropy (see `weckd.methods.losses.distillation`)."""
+class Loss:
+    """What a fit minimises, where that is more than cross-entropy; a subclass adds its settings."""
 
-    # The paper tunes the distillation weight and the temperature factor. Without divergence the weight is beta.
-    ranges: ClassVar[Ranges] = {
-        "alpha": Range(0.05, 0.95),
-        "beta": Range(0.1, 10.0, log=True),
-        "temperature": Range(1.0, 10.0, log=True),
-    }
-    alpha: float  # weight of the temperature-scaled divergence
-    beta: float  # weight of attention transfer; 0 leaves it out
-    temperature: Temperature
-    mixing: Literal["convex", "additive"] = "convex"  # cross-entropy weighs 1 - alpha, or 1
-    squared: bool = True  # the divergence is multiplied by T^2
+    objective: ClassVar[str]
+    """The function that makes it of a `weckd.training.objectives.base.Setup`, as "module:function".
 
-
-@dataclass(frozen=True)
-class Decoupled:
-    """Decoupled knowledge distillation (see `weckd.methods.losses.decoupled`)."""
-
-    ranges: ClassVar[Ranges] = {
-        "others": Range(1.0, 16.0, log=True),
-        "temperature": Range(1.0, 10.0, log=True),
-    }
-    target: float  # weight of the divergence of target against all others
-    others: float  # weight of the divergence among the others
-    temperature: float
-    warmup: float  # share of the steps over which both weights rise from zero
-
-
-@dataclass(frozen=True)
-class LogitLoss:
-    """A loss of the student's and one teacher's logits, and the labels; a subclass adds its settings.
-
-    The function is called with student logits (B, C), teacher logits (B, C), labels (B,) and the settings, and
-    returns a scalar (see docs/add-a-method.md).
-    """
-
-    function: ClassVar[str]  # "module:function", imported only where something is trained
+    It is imported only where something is trained. Its module, with those that it imports, is in the identity of the
+    fits that use it, and of no other fit."""
     ranges: ClassVar[Ranges] = {}
+    taught: ClassVar[bool] = True  # by the fit's teachers
+    with_unlabelled: ClassVar[bool] = False  # sees images without their labels
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """All functions that make it, as "module:function"."""
+        return (self.objective,)
 
-@dataclass(frozen=True)
-class Mutual:
-    """Deep mutual learning with a peer that is trained beside it (see `weckd.methods.losses.mutual`)."""
-
-    ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
-    peer: Initial  # where the peer starts
-    temperature: float
-
-
-@dataclass(frozen=True)
-class PseudoLabels:
-    """A teacher's predictions stand in for the labels of unlabelled images (see `losses.semi_supervised`)."""
-
-    ranges: ClassVar[Ranges] = {}
-    hard: bool  # the teacher's decision, or its probabilities
-    strong: bool  # unlabelled images are seen strongly augmented
-    ratio: int  # unlabelled images a labelled one, in each batch
+    @property
+    def beside(self) -> Initial | None:
+        """Where a second network starts that is trained beside the first."""
+        return None
 
     @property
     def views(self) -> int:
         """Augmented views of a step, a labelled image."""
-        return 1 + self.ratio
+        return 1 if self.beside is None else 2
 
+    def text(self, teachers: str) -> str:
+        """Return in a few words what it adds to cross-entropy; `teachers` are the names of the fit's teachers."""
+        return f"taught by {teachers} ({type(self).__name__})"
 
-@dataclass(frozen=True)
-class MeanTeacher:
-    """Consistency with an average of the student's own weights (see `losses.semi_supervised`)."""
+    def tunable(self) -> dict[str, float]:
+        """Return the committed value of each setting that is tuned."""
+        return {name: getattr(self, name) for name in self.ranges}
 
-    ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
-    ratio: int  # unlabelled images a labelled one, in each batch
-    weight: float  # of the consistency, once it has risen
-    rampup: float  # share of the steps over which it rises
-    decay: float  # of the average
-    reach: float  # share of the steps that the average reaches back at most
+    def least(self, name: str) -> float:
+        """Return the least value that leaves a setting its meaning."""
+        return 0.0
 
-    @property
-    def views(self) -> int:
-        """Augmented views of a step, a labelled image: one for the student, another for the average."""
-        return 2 * (1 + self.ratio)
-
-
-@dataclass(frozen=True)
-class FixMatch:
-    """Confident decisions on a weak view are the labels of a strong one (see `losses.semi_supervised`)."""
-
-    ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
-    ratio: int  # unlabelled images a labelled one, in each batch
-    weight: float  # of the unlabelled term
-    threshold: float  # least probability of a confident decision
-
-    @property
-    def views(self) -> int:
-        """Augmented views of a step, a labelled image: a weak and a strong one of each unlabelled image."""
-        return 1 + 2 * self.ratio
-
-
-SemiSupervised = PseudoLabels | MeanTeacher | FixMatch
-Loss = Distillation | Decoupled | LogitLoss | Mutual | SemiSupervised
+    def tuned(self, values: Mapping[str, float]) -> Self:
+        """Return the loss with other values of settings that are tuned."""
+        return replace(self, **values)
 
 
 @dataclass(frozen=True)
@@ -159,9 +93,9 @@ class Fit:
 
     def __post_init__(self) -> None:
         """Refuse teachers, or unlabelled images, without a loss that uses them, and the reverse."""
-        if isinstance(self.loss, Distillation | Decoupled | LogitLoss | PseudoLabels) != bool(self.teachers):
+        if (self.loss is not None and self.loss.taught) != bool(self.teachers):
             raise ValueError("a fit has teachers and a distillation loss, or neither")
-        if isinstance(self.loss, SemiSupervised) != bool(self.unlabelled):
+        if (self.loss is not None and self.loss.with_unlabelled) != bool(self.unlabelled):
             raise ValueError("a fit has unlabelled images and a semi-supervised loss, or neither")
         if set(self.parts) & set(self.unlabelled):
             raise ValueError("a fit sees a part with its labels or without, not both")
@@ -171,12 +105,23 @@ class Fit:
     @property
     def networks(self) -> int:
         """Networks that each step trains."""
-        return 2 if isinstance(self.loss, Mutual) else 1
+        return 2 if self.loss is not None and self.loss.beside else 1
 
     @property
     def views(self) -> int:
         """Augmented views that each step shows, for each image of its labelled batch."""
-        return self.loss.views if isinstance(self.loss, SemiSupervised) else self.networks
+        return self.loss.views if self.loss is not None else 1
+
+    @property
+    def objective(self) -> str:
+        """The function that makes what it minimises, as "module:function"."""
+        return self.loss.objective if self.loss is not None else CROSS_ENTROPY
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The functions, as "module:function", that decide its result and not that of every fit."""
+        made = self.loss.code if self.loss is not None else (CROSS_ENTROPY,)
+        return (*made, *((GATES,) if self.gate else ()))
 
     def parents(self) -> tuple["Fit", ...]:
         """Return the fits whose weights this one needs."""

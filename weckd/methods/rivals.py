@@ -2,7 +2,8 @@
 
 from weckd.methods.budget import Budget
 from weckd.methods.chain import each_alone, single_fit
-from weckd.methods.recipe import Decoupled, Fit, Initial, Method, Mutual
+from weckd.methods.losses import Decoupled, Mutual
+from weckd.methods.recipe import Fit, Initial, Method
 
 
 def decoupled(budget: Budget) -> Method:

@@ -2,7 +2,8 @@
 
 from weckd.methods.budget import Budget
 from weckd.methods.chain import each_alone
-from weckd.methods.recipe import Fit, FixMatch, MeanTeacher, Method, PseudoLabels
+from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
+from weckd.methods.recipe import Fit, Method
 
 UNLABELLED_RATIO = 2
 """Unlabelled images a labelled one in each batch of the semi-supervised rivals: 30 % to 70 % of the training part

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from weckd.errors import UserError
-from weckd.methods.attention import attention_stages
+
+SMALLEST_MAP = 4
+"""Pixels a side below which a map is not compared: a 1x1 map, normalised, is a constant."""
 
 
 class Backbone(nn.Module):
@@ -74,6 +76,17 @@ def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.momentum = momentum
+
+
+def attention_stages(map_sizes: Sequence[tuple[int, int]], count: int = 2) -> list[int]:
+    """Return the indices of the `count` deepest stages whose maps are at least 4x4, shallow to deep.
+
+    Args:
+        map_sizes: (height, width) of each feature stage, shallow to deep.
+        count: how many stages to compare.
+    """
+    usable = [index for index, size in enumerate(map_sizes) if min(size) >= SMALLEST_MAP]
+    return usable[-count:]
 
 
 def attention_indices(network: nn.Module, image_size: int) -> list[int]:

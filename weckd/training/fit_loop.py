@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from weckd.config import AugmentationSettings, TrainingSettings
-from weckd.methods.recipe import Fit, SemiSupervised
+from weckd.methods.recipe import Fit
 from weckd.seeds import generator, stream_seed
 from weckd.training.augmentation import augment, draw_augmentations
 from weckd.training.backbone import Backbone
@@ -23,10 +23,9 @@ from weckd.training.evaluation import EVALUATION_BATCH, image_logits
 from weckd.training.initial import State
 from weckd.training.memory import SMALLER_IMAGES, memory_for, smaller_batch
 from weckd.training.networks import Networks
-from weckd.training.objectives import Averaging, make_objective
+from weckd.training.objectives.base import Averaging, Setup, make_objective
 from weckd.training.phases import Phases
 from weckd.training.running import RunningFit, running_fit
-from weckd.training.unlabelled import Unlabelled, draw_unlabelled
 from weckd.training.views import Views
 
 CHECK_EVERY = 25
@@ -92,9 +91,12 @@ def run_fit(
             unlabelled_rows = _rows_of(fit.unlabelled, data)
             _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
             batches = _draw_batches(fit, data, rows, training, augmentation)
-            unlabelled = _draw_unlabelled(fit, data, unlabelled_rows, batches.rows, augmentation)
             student = networks.student(fit, start)
-            objective = make_objective(fit, networks, student, teachers, peer, unlabelled)
+            objective = make_objective(
+                Setup(
+                    fit, networks, student, teachers, peer, data, batches.rows, unlabelled_rows, augmentation
+                )
+            )
             running = running_fit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
             # For networks that draw while they train, as in dropout; whatever ran before must not matter.
             torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
@@ -150,27 +152,6 @@ def _draw_batches(
     draws = draw_augmentations(fit.steps, size, augmentation, generator("augmentation", *axes))
     device = data.images.device
     return Batches(*(torch.from_numpy(values).to(device) for values in (rows[order], labels[order], *draws)))
-
-
-def _draw_unlabelled(
-    fit: Fit,
-    data: CellData,
-    rows: NDArray[np.int64],
-    labelled_rows: Tensor,
-    augmentation: AugmentationSettings,
-) -> Unlabelled | None:
-    """Draw the fit's unlabelled batches, keyed like the labelled ones, from streams of their own."""
-    if not isinstance(fit.loss, SemiSupervised):
-        return None
-    return draw_unlabelled(
-        data.images,
-        rows,
-        fit.loss.ratio * labelled_rows.shape[1],
-        labelled_rows,
-        (data.dataset, data.seed, "+".join(fit.unlabelled), fit.steps),
-        (data.dataset, data.seed, "+".join(fit.parts), fit.steps),
-        augmentation,
-    )
 
 
 def _optimise(

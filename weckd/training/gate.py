@@ -102,8 +102,3 @@ def with_gates(state: State, count: int) -> State:
     """Return a network's state with that of `count` gates at their start."""
     gates = nn.ModuleList(SpatialGate() for _ in range(count))
     return {**state, **{f"gates.{key}": value for key, value in gates.state_dict().items()}}
-
-
-def gate_maps(network: nn.Module) -> list[Tensor]:
-    """Return the maps (B, 1, H, W) of the last forward pass, shallow to deep."""
-    return [gate.map for gate in network.gates]  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,54 +10,78 @@ from typing import Any
 from weckd.config import BackboneSettings, Suite
 from weckd.files import digest, file_digest
 from weckd.methods.recipe import Fit
-from weckd.source import source_digest
+from weckd.source import code_reached
+from weckd.training.cell import CellData
 
-SOURCES = (
-    "seeds.py",
-    "methods/attention.py",
-    "methods/losses/*.py",
-    "methods/temperature.py",
-    "training/augmentation.py",
-    "training/backbone.py",
-    "training/batches.py",
-    "training/cell.py",
-    "training/device.py",
-    "training/evaluation.py",
-    "training/fit_loop.py",
-    "training/gate.py",
-    "training/images.py",
-    "training/initial.py",
-    "training/networks.py",
-    "training/objectives/*.py",
-    "training/one_fit.py",
-    "training/running.py",
-    "training/store.py",
-    "training/strong_augmentation.py",
-    "training/unlabelled.py",
-    "training/views.py",
+CORE = (
+    "weckd.kernels",
+    "weckd.seeds",
+    "weckd.training.augmentation",
+    "weckd.training.backbone",
+    "weckd.training.batches",
+    "weckd.training.cell",
+    "weckd.training.device",
+    "weckd.training.evaluation",
+    "weckd.training.fit_loop",
+    "weckd.training.images",
+    "weckd.training.initial",
+    "weckd.training.networks",
+    "weckd.training.objectives.base",
+    "weckd.training.one_fit",
+    "weckd.training.running",
+    "weckd.training.store",  # hands weights on
+    "weckd.training.views",
 )
-"""The modules whose code decides a fit's result, beyond what its declaration and settings say."""
+"""The modules whose code decides the result of every fit. What only some fits use, those name (`Fit.code`)."""
+
+DECIDES_NOTHING = {
+    "weckd": "holds the version alone",
+    "weckd.training": "holds a sentence alone",
+    "weckd.training.objectives": "holds a sentence alone",
+    "weckd.config": "its values are in the identity",
+    "weckd.errors": "messages",
+    "weckd.files": "how files are written and hashed",
+    "weckd.locks": "who waits for whom",
+    "weckd.gpus": "who waits for whom; the kind of card is in the identity",
+    "weckd.source": "makes the identity",
+    "weckd.data*": "what it reads is in the identity: images, split and weights by digest, rows and labels themselves",
+    "weckd.methods*": "what it declares is in the identity",
+    "weckd.tuning": "holds a sentence alone",
+    "weckd.tuning.chosen": "what was chosen is in the declarations",
+    "weckd.training.gather": "averages what fits say",
+    "weckd.training.checkpoints": "a fit that goes on ends as one that was not stopped",
+    "weckd.training.identity": "makes the identity",
+    "weckd.training.interruption": "when a fit stops, not how it goes on",
+    "weckd.training.job": "finds, orders and reports fits",
+    "weckd.training.memory": "messages",
+    "weckd.training.phases": "what a fit cost",
+    "weckd.training.progress": "messages",
+}
+"""The other modules, or patterns of them, that a training job imports, each with the reason."""
 
 
 def cell_ingredients(
-    suite: Suite, dataset: str, seed: int, fingerprint: str, split: Path, device: str
+    suite: Suite, data: CellData, fingerprint: str, split: Path, device: str
 ) -> dict[str, Any]:
     """Return what all fits of a cell share.
 
     Args:
         suite: settings of training and augmentation.
-        dataset: key of the data set.
-        seed: the cell's seed.
+        data: the cell's images, as the split file has them.
         fingerprint: digest of the prepared images and their index.
         split: the cell's split file.
         device: device kind, see `weckd.training.device.device_kind`.
     """
+    code = code_reached(*CORE)
+    rows = {part: found.tolist() for part, found in data.parts.items()}
     return {
-        "dataset": dataset,
+        "dataset": data.dataset,
         "fingerprint": fingerprint,
-        "seed": seed,
+        "image_size": suite.image_size,
+        "seed": data.seed,
         "split": file_digest(split),
-        "classes": list(suite.facts[dataset].classes),
+        "rows": digest({"parts": rows, "labels": data.labels.tolist()}),
+        "classes": list(suite.facts[data.dataset].classes),
         "training": {
             key: value
             for key, value in asdict(suite.training).items()
@@ -65,7 +90,7 @@ def cell_ingredients(
         "augmentation": asdict(suite.augmentation),
         "device": device,
         "versions": {name: version(name) for name in ("torch", "timm", "numpy")},
-        "source": source_digest(SOURCES),
+        "source": digest({name: code[name] for name in CORE}),
     }
 
 
@@ -75,7 +100,7 @@ def fit_identity(
     backbone: BackboneSettings,
     weights: Mapping[BackboneSettings, str | None],
 ) -> str:
-    """Return the SHA-256 of a fit's declaration, its parents', their networks' and the cell's ingredients.
+    """Return the SHA-256 of a fit's declaration, its parents', their networks' and code, and the cell's ingredients.
 
     Args:
         fit: the declaration.
@@ -83,11 +108,24 @@ def fit_identity(
         backbone: of fits that name none.
         weights: digest of each backbone's pretrained file, None for a random start.
     """
-    networks = [member.backbone or backbone for member in fit.lineage()]
+    lineage = fit.lineage()
+    networks = [member.backbone or backbone for member in lineage]
     return digest(
         {
             "fit": fit.ingredients(),
+            "views": fit.views,
             "cell": cell,
             "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
+            "code": [[member.code, code_beyond_core(*_modules(member))] for member in lineage],
         }
     )
+
+
+@cache
+def code_beyond_core(*entries: str) -> dict[str, str]:
+    """Return what `weckd.source.code_reached` finds from entries on, but for `CORE` and what decides nothing."""
+    return code_reached(*entries, beyond=(*CORE, *DECIDES_NOTHING))
+
+
+def _modules(fit: Fit) -> list[str]:
+    return [function.partition(":")[0] for function in fit.code]

@@ -74,9 +74,9 @@ def train_batch(
     for number, seed in enumerate(seeds, start=1):
         split_file = splits / f"seed{seed}.csv"
         split = read_split(split_file)
-        shared = cell_ingredients(suite, dataset, seed, images.fingerprint, split_file, kind)
-        identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
         cell = Cell(suite, cell_data(images, seed, split, classes), networks, weights)
+        shared = cell_ingredients(suite, cell.data, images.fingerprint, split_file, kind)
+        identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
         with held_lock(store / dataset / f".seed{seed}.lock"):
             shelf = Shelf(store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
             progress.cell = f"seed {seed} ({number} of {len(seeds)})"

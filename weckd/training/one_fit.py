@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from weckd.config import BackboneSettings, Suite
-from weckd.methods.recipe import Fit, Initial, Mutual
+from weckd.methods.recipe import Fit, Initial
 from weckd.training.cell import CellData
 from weckd.training.checkpoints import Checkpoints
 from weckd.training.fit_loop import FitResult, run_fit
@@ -61,7 +61,7 @@ def train_one(
         return _inherited_failure(fit, cell.data, evaluated)
     start = state_of(fit.start) if isinstance(fit.start, Fit) else cell.initial(fit, fit.start)
     teachers = [state_of(teacher) for teacher in fit.teachers]
-    peer = cell.initial(fit, fit.loss.peer) if isinstance(fit.loss, Mutual) else None
+    peer = cell.initial(fit, fit.loss.beside) if fit.loss and fit.loss.beside else None
     return run_fit(
         fit,
         cell.data,

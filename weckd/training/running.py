@@ -7,7 +7,7 @@ from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined] #
 from torch import Tensor, nn
 
 from weckd.config import TrainingSettings
-from weckd.training.objectives import Averaging, Objective
+from weckd.training.objectives.base import Averaging, Objective
 
 State = dict[str, Tensor]
 

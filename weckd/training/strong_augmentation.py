@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from weckd.config import AugmentationSettings
+from weckd.seeds import generator
 from weckd.training.augmentation import augment, draw_augmentations
+from weckd.training.unlabelled import Unlabelled
+from weckd.training.views import Views
 
 STRENGTHS = AugmentationSettings(flip=False, rotation=30, shift=0.15, zoom=0.2, brightness=0.3, contrast=0.5)
 """Half-widths of the uniform draws; flips, and whatever the suite's own augmentation draws wider, stay as there."""
@@ -21,6 +24,14 @@ SATURATION = 0.5
 """Half-width of the factor about 1 that moves colours from and towards grey."""
 SQUARE = 0.5
 """Side of the cut-out square, a share of the image's side."""
+
+
+def strong_views(unlabelled: Unlabelled) -> Views:
+    """Return strong views of a fit's unlabelled images."""
+    rows = unlabelled.rows[unlabelled.positions]
+    stream = generator("strong-augmentation", *unlabelled.axes)
+    draws = draw_strong_augmentations(rows.shape[0], rows.shape[1], unlabelled.augmentation, stream)
+    return unlabelled.views(rows, augment_strongly, draws)
 
 
 def strengthened(settings: AugmentationSettings) -> AugmentationSettings:

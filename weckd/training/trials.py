@@ -16,12 +16,11 @@ from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import find_method
 from weckd.methods.knobs import knobs_of, with_values
 from weckd.methods.recipe import Fit, Method
-from weckd.source import source_digest
 from weckd.training.cell import cell_data, load_prepared
 from weckd.training.device import device_kind, prepare_device
 from weckd.training.fit_loop import FitResult
 from weckd.training.gather import softmax
-from weckd.training.identity import cell_ingredients, fit_identity
+from weckd.training.identity import cell_ingredients, code_beyond_core, fit_identity
 from weckd.training.initial import State, weights_digest
 from weckd.training.networks import Networks
 from weckd.training.one_fit import Cell, train_one
@@ -31,6 +30,8 @@ from weckd.tuning.study import Outcome, best_trial, run_study
 
 JUDGED_ON = ("validation",)
 """A trial never predicts a test image."""
+_JUDGES = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.training.gather:softmax")
+"""The code that asks for trials and judges them, beside that of their fits."""
 
 
 def tune_method(
@@ -68,21 +69,22 @@ def tune_method(
     fits = method.fits()
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
     files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
+    cells = [
+        Cell(suite, cell_data(images, seed, read_split(file), classes), networks, weights)
+        for seed, file in files.items()
+    ]
     shared = [
-        cell_ingredients(suite, dataset, seed, images.fingerprint, file, kind) for seed, file in files.items()
+        cell_ingredients(suite, cell.data, images.fingerprint, files[cell.data.seed], kind) for cell in cells
     ]
     identity = digest(
         {
             "fits": [fit_identity(fit, each, suite.backbone, digests) for each in shared for fit in fits],
             "result": [fits.index(member) for member in method.stages[-1] if isinstance(member, Fit)],
             "knobs": [asdict(knob) for knob in knobs],
-            "search": [version("optuna"), source_digest(("tuning/study.py",))],
+            "tuned": [with_values(method, {knob.name: knob.high}).fits()[-1].ingredients() for knob in knobs],
+            "search": [version("optuna"), code_beyond_core(*_JUDGES)],
         }
     )
-    cells = [
-        Cell(suite, cell_data(images, seed, read_split(file), classes), networks, weights)
-        for seed, file in files.items()
-    ]
     tuning = suite.tuning
     label = f"{dataset} {name}"
     steps = len(cells) * sum(fit.steps for fit in fits)

@@ -17,7 +17,7 @@ from weckd.seeds import generator
 from weckd.training.augmentation import augment, draw_augmentations
 from weckd.training.batches import batch_order
 from weckd.training.evaluation import image_logits
-from weckd.training.strong_augmentation import augment_strongly, draw_strong_augmentations
+from weckd.training.objectives.base import Setup
 from weckd.training.views import Views
 
 Axes = tuple[str | int, ...]
@@ -39,13 +39,6 @@ class Unlabelled:
         """Return views under the suite's augmentation; each number (1 ..) has draws of its own."""
         return self._weak(self.rows[self.positions], generator("unlabelled-augmentation", *self.axes, number))
 
-    def strong(self) -> Views:
-        """Return views under strong augmentation."""
-        rows = self.rows[self.positions]
-        stream = generator("strong-augmentation", *self.axes)
-        draws = draw_strong_augmentations(rows.shape[0], rows.shape[1], self.augmentation, stream)
-        return self._views(rows, augment_strongly, draws)
-
     def labelled_again(self) -> Views:
         """Return views of the labelled batches, other than those that every fit sees."""
         return self._weak(self.labelled_rows, generator("second-augmentation", *self.labelled_axes))
@@ -56,42 +49,34 @@ class Unlabelled:
 
     def _weak(self, rows: Tensor, stream: np.random.Generator) -> Views:
         draws = draw_augmentations(rows.shape[0], rows.shape[1], self.augmentation, stream)
-        return self._views(rows, augment, draws)
+        return self.views(rows, augment, draws)
 
-    def _views(
+    def views(
         self, rows: Tensor, augmentation: Callable[..., Tensor], draws: tuple[NDArray[np.float32], ...]
     ) -> Views:
+        """Return views of rows of images (steps, m) under an augmentation with its draws."""
         on_device = tuple(torch.from_numpy(values).to(self.images.device) for values in draws)
         return Views(self.images, rows, augmentation, on_device)
 
 
-def draw_unlabelled(
-    images: Tensor,
-    rows: NDArray[np.int64],
-    batch_size: int,
-    labelled_rows: Tensor,
-    axes: Axes,
-    labelled_axes: Axes,
-    augmentation: AugmentationSettings,
-) -> Unlabelled:
-    """Draw which unlabelled images stand in which batch.
+def draw_unlabelled(setup: Setup, ratio: int) -> Unlabelled:
+    """Draw which unlabelled images stand in which batch, `ratio` for each labelled one.
 
-    Args:
-        images: uint8 (N, H, W, 3), on the device.
-        rows: the unlabelled ones.
-        batch_size: unlabelled images of a step.
-        labelled_rows: int64 (steps, n), the labelled batches.
-        axes: data set, seed, unlabelled parts and steps, never the method.
-        labelled_axes: the same with the labelled parts.
-        augmentation: the suite's.
+    The streams are keyed by data set, seed, parts and steps, as those of the labelled batches, and never by method.
     """
-    order = batch_order(len(rows), batch_size, labelled_rows.shape[0], generator("unlabelled-batches", *axes))
+    fit, data = setup.fit, setup.data
+    axes, labelled_axes = (
+        (data.dataset, data.seed, "+".join(parts), fit.steps) for parts in (fit.unlabelled, fit.parts)
+    )
+    rows = setup.unlabelled_rows
+    steps, size = setup.labelled_rows.shape
+    order = batch_order(len(rows), ratio * size, steps, generator("unlabelled-batches", *axes))
     return Unlabelled(
-        images,
-        torch.from_numpy(rows).to(images.device),
-        torch.from_numpy(order).to(images.device),
-        labelled_rows,
+        data.images,
+        torch.from_numpy(rows).to(data.images.device),
+        torch.from_numpy(order).to(data.images.device),
+        setup.labelled_rows,
         axes,
         labelled_axes,
-        augmentation,
+        setup.augmentation,
     )

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from toy_cell import toy_data, toy_setup
 
 from weckd.config import BackboneSettings
-from weckd.methods.losses.decoupled import decoupled_loss
-from weckd.methods.losses.distillation import distillation_loss
-from weckd.methods.losses.mutual import mutual_loss
-from weckd.methods.recipe import Decoupled, Distillation, Fit, Initial, Mutual, Temperature
+from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
+from weckd.methods.recipe import Fit, Initial
 from weckd.training.gate import SpatialGate, with_gates
 from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
-from weckd.training.objectives import make_objective
-from weckd.training.objectives.distilled import DecoupledDistilled, Distilled
-from weckd.training.objectives.mutual import MutuallyTaught
+from weckd.training.objectives.base import make_objective
+from weckd.training.objectives.decoupled import DecoupledDistilled, decoupled_loss
+from weckd.training.objectives.distillation import Distilled, distillation_loss
+from weckd.training.objectives.mutual import MutuallyTaught, mutual_loss
 from weckd.training.objectives.supervised import Supervised
 
 FALLING = Temperature("linear", 4.0, 1.0)
@@ -182,7 +182,10 @@ def made(fit):
     if fit.gate:
         first, second = with_gates(first, 2), with_gates(second, 2)
     student = networks.student(fit, first)
-    return make_objective(fit, networks, student, [second] * len(fit.teachers), second, None)
+    teachers = [second] * len(fit.teachers)
+    return make_objective(
+        toy_setup(fit, toy_data(6, 6, networks.device), networks, student, teachers, second)[0]
+    )
 
 
 def test_maps_are_compared_where_beta_asks_for_it_and_of_gates_where_there_are_any():
@@ -198,7 +201,7 @@ def test_maps_are_compared_where_beta_asks_for_it_and_of_gates_where_there_are_a
 
 def test_a_dense_fit_has_all_its_teachers():
     m2 = Fit(("D2",), 6, M1, (M1,), LOSS)
-    assert len(made(Fit(("D3",), 6, m2, (M1, m2), LOSS)).teachers) == 2
+    assert len(made(Fit(("rest",), 6, m2, (M1, m2), LOSS)).teachers) == 2
 
 
 def test_a_learned_temperature_is_trained_beside_the_student_and_a_scheduled_one_is_not():

@@ -1,15 +1,35 @@
-"""Mean Teacher: labels, and agreement with an average of the student's own weights."""
+"""Mean Teacher (Tarvainen and Valpola 2017): labels, and agreement with an average of the student's own weights.
 
+n labelled and m unlabelled images a batch, C classes, sigma softmax.
+"""
+
+import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from weckd.methods.losses.semi_supervised import average_decay, consistency_weight, mean_teacher_loss
-from weckd.methods.recipe import MeanTeacher
+from weckd.methods.losses import MeanTeacher
 from weckd.training.backbone import Backbone
+from weckd.training.objectives.base import Objective, Setup
+from weckd.training.unlabelled import draw_unlabelled
 from weckd.training.views import Views
+
+
+def taught_by_average(setup: Setup, loss: MeanTeacher) -> Objective:
+    """Return the loss of labels and of agreement with an average that begins with the student's state."""
+    unlabelled = draw_unlabelled(setup, loss.ratio)
+    return TaughtByAverage(
+        setup.student,
+        setup.networks.teachers([setup.fit], [setup.student.network.state_dict()])[0],
+        loss,
+        setup.fit.steps,
+        unlabelled.weak(1),
+        unlabelled.weak(2),
+        unlabelled.labelled_again(),
+    )
 
 
 @dataclass
@@ -38,7 +58,7 @@ class TaughtByAverage:
         return [self.student]
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of `weckd.methods.losses.semi_supervised.mean_teacher_loss`."""
+        """Return the loss of a step."""
         logits = self.student(torch.cat([views, self.unlabelled.at(step)]))
         with torch.no_grad():
             others = torch.cat([self.labelled_again.at(step), self.unlabelled_again.at(step)])
@@ -52,3 +72,54 @@ class TaughtByAverage:
         update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             update(list(self.average.parameters()), list(self.student.parameters()), None)
+
+
+def mean_teacher_loss(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, consistency_weight: float
+) -> Tensor:
+    """Return CE(y, z_s) over the n labelled images plus the weighted consistency over all n + m.
+
+    The authors average cross-entropy over all n + m images and multiply the weight by the labelled share; both
+    divided by that share, theirs is this form with the weight unchanged.
+
+    Args:
+        student_logits: float (n + m, C), labelled images first.
+        teacher_logits: float (n + m, C), of the averaged weights on other views.
+        labels: int64 (n,).
+        consistency_weight: see `consistency_weight`.
+    """
+    labelled = F.cross_entropy(student_logits[: len(labels)], labels)
+    return labelled + consistency_weight * consistency(student_logits, teacher_logits)
+
+
+def consistency(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """Return the mean over images and classes of (sigma(z_s) - sigma(z_t))^2.
+
+    Tarvainen and Valpola 2017, section 2, with the mean over C classes of the authors' code: C times smaller than
+    a squared distance. It stays at or below 2 / C. Gradients flow to the student alone. Both must come from different
+    views or weights: of one tensor with itself it is zero.
+
+    Args:
+        student_logits: float (B, C).
+        teacher_logits: float (B, C).
+    """
+    return F.mse_loss(F.softmax(student_logits, dim=1), F.softmax(teacher_logits.detach(), dim=1))
+
+
+def consistency_weight(step: int, steps: int, settings: MeanTeacher) -> float:
+    """Return the weight at `step` (0 .. steps - 1): w * exp(-5 (1 - t)^2), t rising from 0 to 1 over the ramp.
+
+    Tarvainen and Valpola 2017, appendix B.1.
+    """
+    done = min(step / max(settings.rampup * steps, 1.0), 1.0)
+    return settings.weight * math.exp(-5.0 * (1 - done) ** 2)
+
+
+def average_decay(step: int, steps: int, settings: MeanTeacher) -> float:
+    """Return the weight of the old average in the update that follows `step` (0 .. steps - 1).
+
+    min(1 - 1 / (k + 1), decay) after k = step + 1 updates of the student, as in the authors' code: a plain mean of
+    all weights so far, until the exponential one is shorter. Bounded by 1 - 1 / (reach * steps) as well (ours).
+    """
+    longest = max(settings.reach * steps, 1.0)
+    return min(1 - 1 / (step + 2), settings.decay, 1 - 1 / longest)

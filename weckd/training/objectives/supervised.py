@@ -5,6 +5,13 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weckd.training.objectives.base import Objective, Setup
+
+
+def supervised(setup: Setup, _: None) -> Objective:
+    """Return the cross-entropy of the student alone."""
+    return Supervised(setup.student)
+
 
 @dataclass
 class Supervised:

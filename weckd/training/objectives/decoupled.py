@@ -1,10 +1,40 @@
 """Decoupled knowledge distillation (DKD, Zhao et al. 2022)."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from weckd.methods.recipe import Decoupled
+from weckd.methods.losses import Decoupled
+from weckd.training.objectives.base import Objective, Setup, both_logits
+
+
+def decoupled(setup: Setup, loss: Decoupled) -> Objective:
+    """Return decoupled distillation from the fit's teacher."""
+    return DecoupledDistilled(setup.student, setup.taught_by()[0], loss, setup.fit.steps)
+
+
+@dataclass
+class DecoupledDistilled:
+    """Decoupled distillation from one teacher."""
+
+    student: nn.Module
+    teacher: nn.Module
+    settings: Decoupled
+    steps: int
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """The student."""
+        return [self.student]
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a step."""
+        logits, teacher_logits = both_logits(self.student, self.teacher, views)
+        # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
+        ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
+        return decoupled_loss(logits, teacher_logits, labels, self.settings, ramp)
 
 
 def decoupled_loss(

@@ -9,20 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALLEST_MAP = 4
-"""Pixels a side below which a map is not compared: a 1x1 map, normalised, is a constant."""
-
-
-def attention_stages(map_sizes: Sequence[tuple[int, int]], count: int = 2) -> list[int]:
-    """Return the indices of the `count` deepest stages whose maps are at least 4x4, shallow to deep.
-
-    Args:
-        map_sizes: (height, width) of each feature stage, shallow to deep.
-        count: how many stages to compare.
-    """
-    usable = [index for index, size in enumerate(map_sizes) if min(size) >= SMALLEST_MAP]
-    return usable[-count:]
-
 
 def attention_energy(features: Tensor) -> Tensor:
     """Return the mean over channels of the squared activation: (B, C, H, W) -> (B, H, W)."""

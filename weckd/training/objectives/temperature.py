@@ -1,14 +1,36 @@
-"""The distillation temperature over the steps of a fit."""
+"""The divergence of softened probabilities, and the temperature that softens them over the steps of a fit."""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weckd.methods.recipe import Temperature
+from weckd.methods.losses import Temperature
 
 CURRICULUM_SHARE = 10 / 240
 """Share of the steps over which the reversal of a learned temperature's gradient rises (10 of 240 epochs there)."""
+
+
+def divergence(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor, squared: bool = True
+) -> Tensor:
+    """Return T^2 * KL(sigma(z_t / T) || sigma(z_s / T)), summed over C classes and averaged over B images.
+
+    Hinton et al. 2015, equation 4 with the T^2 of section 2.1, which keeps its gradients' size as T changes.
+    (`reduction="batchmean"`: the default reduction of `kl_div` would divide by C as well.) Gradients flow
+    to the student alone, and to the temperature where it is a tensor.
+
+    Args:
+        student_logits: float (B, C).
+        teacher_logits: float (B, C).
+        temperature: T > 0, a number or a scalar tensor.
+        squared: whether the factor T^2 is there.
+    """
+    student = F.log_softmax(student_logits / temperature, dim=1)
+    teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
+    result = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    return temperature**2 * result if squared else result
 
 
 def temperature_at(step: int, steps: int, temperature: Temperature) -> float:

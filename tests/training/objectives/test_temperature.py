@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from weckd.methods.recipe import Distillation, Temperature
-from weckd.methods.temperature import CURRICULUM_SHARE, LearnedTemperature, temperature_at
-from weckd.training.objectives.distilled import Distilled
+from weckd.methods.losses import Distillation, Temperature
+from weckd.training.objectives.distillation import Distilled
+from weckd.training.objectives.temperature import CURRICULUM_SHARE, LearnedTemperature, temperature_at
 
 CTKD = Temperature("learned", 1.0, 21.0)
 

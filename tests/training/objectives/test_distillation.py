@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from timm.task import LogitDistillationTask
 
-from weckd.methods.losses.distillation import distillation_loss, divergence
-from weckd.methods.recipe import Distillation, Temperature
+from weckd.methods.losses import Distillation, Temperature
+from weckd.training.objectives.distillation import distillation_loss
+from weckd.training.objectives.temperature import divergence
 
 ONE = Temperature("constant", 1.0, 1.0)
 LN2, LN3, LN7 = math.log(2), math.log(3), math.log(7)

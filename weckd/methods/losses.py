@@ -1,0 +1,202 @@
+"""The losses that fits may declare: their settings, where tuning looks for these, and what makes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+from weckd.methods.recipe import Initial, Loss, Range, Ranges
+
+Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """The distillation temperature over the steps of a fit (see `weckd.training.objectives.temperature`)."""
+
+    schedule: Schedule
+    first: float  # of "learned": the lower bound
+    last: float  # of "constant": the same; of "learned": the upper bound
+
+    def text(self) -> str:
+        """Return it in a few words."""
+        if self.schedule == "constant":
+            return f"T {self.first:g}"
+        if self.schedule == "learned":
+            return f"T learned in {self.first:g} .. {self.last:g}"
+        curve = "" if self.schedule == "linear" else f" {self.schedule}"
+        return f"T {self.first:g} -> {self.last:g}{curve}"
+
+
+@dataclass(frozen=True)
+class Distillation(Loss):
+    """The terms that teachers add to cross-entropy (see `weckd.training.objectives.distillation`)."""
+
+    objective = "weckd.training.objectives.distillation:distilled"
+    # The paper tunes the distillation weight and the temperature factor. Without divergence the weight is beta.
+    ranges: ClassVar[Ranges] = {
+        "alpha": Range(0.05, 0.95),
+        "beta": Range(0.1, 10.0, log=True),
+        "temperature": Range(1.0, 10.0, log=True),
+    }
+    alpha: float  # weight of the temperature-scaled divergence
+    beta: float  # weight of attention transfer; 0 leaves it out
+    temperature: Temperature
+    mixing: Literal["convex", "additive"] = "convex"  # cross-entropy weighs 1 - alpha, or 1
+    squared: bool = True  # the divergence is multiplied by T^2
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        parts = [
+            self.temperature.text(),
+            "" if self.alpha else "no divergence",
+            f"beta {self.beta:g}" if self.beta else "no attention",
+            "" if self.mixing == "convex" else "CE + alpha KL",
+            "" if self.squared else "without T^2",
+        ]
+        return f"taught by {teachers} ({', '.join(filter(None, parts))})"
+
+    def tunable(self) -> dict[str, float]:
+        """Return what is tuned: of a teacher that is followed in its attention alone, if at all, the weight of that."""
+        if not self.alpha:
+            return {"beta": self.beta} if self.beta else {}
+        scheduled = self.temperature.schedule != "learned"
+        return {"alpha": self.alpha, **({"temperature": self.temperature.first} if scheduled else {})}
+
+    def least(self, name: str) -> float:
+        """Return the least value of a setting: a temperature that falls must begin above its end."""
+        falls = name == "temperature" and self.temperature.schedule != "constant"
+        return self.temperature.last if falls else 0.0
+
+    def tuned(self, values: Mapping[str, float]) -> Self:
+        """Return it with other values; the temperature's is its first, or that of all steps."""
+        others = {name: value for name, value in values.items() if name != "temperature"}
+        first = values.get("temperature", self.temperature.first)
+        last = first if self.temperature.schedule == "constant" else self.temperature.last
+        return replace(self, temperature=replace(self.temperature, first=first, last=last), **others)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Decoupled(Loss):
+    """Decoupled knowledge distillation (see `weckd.training.objectives.decoupled`)."""
+
+    objective = "weckd.training.objectives.decoupled:decoupled"
+    ranges: ClassVar[Ranges] = {
+        "others": Range(1.0, 16.0, log=True),
+        "temperature": Range(1.0, 10.0, log=True),
+    }
+    target: float  # weight of the divergence of target against all others
+    others: float  # weight of the divergence among the others
+    temperature: float
+    warmup: float  # share of the steps over which both weights rise from zero
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        return f"taught by {teachers} (decoupled {self.target:g} : {self.others:g}, T {self.temperature:g})"
+
+
+@dataclass(frozen=True)
+class LogitLoss(Loss):
+    """A loss of the student's and one teacher's logits, and the labels; a subclass adds its settings.
+
+    The function is called with student logits (B, C), teacher logits (B, C), labels (B,) and the settings, and
+    returns a scalar (see docs/add-a-method.md).
+    """
+
+    objective = "weckd.training.objectives.logits:of_logits"
+    function: ClassVar[str]  # "module:function"
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The objective and the function."""
+        return (self.objective, self.function)
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        return f"taught by {teachers} ({self.function.rpartition(':')[2]})"
+
+
+@dataclass(frozen=True)
+class Mutual(Loss):
+    """Deep mutual learning with a peer that is trained beside it (see `weckd.training.objectives.mutual`)."""
+
+    objective = "weckd.training.objectives.mutual:mutual"
+    ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
+    taught = False
+    peer: Initial  # where the peer starts
+    temperature: float
+
+    @property
+    def beside(self) -> Initial:
+        """Where the peer starts."""
+        return self.peer
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        return f"beside a peer from init, member {self.peer.member} (T {self.temperature:g})"
+
+
+@dataclass(frozen=True)
+class PseudoLabels(Loss):
+    """A teacher's predictions stand in for the labels of unlabelled images (see `objectives.pseudo_labels`)."""
+
+    objective = "weckd.training.objectives.pseudo_labels:pseudo_labelled"
+    with_unlabelled = True
+    hard: bool  # the teacher's decision, or its probabilities
+    strong: bool  # unlabelled images are seen strongly augmented
+    ratio: int  # unlabelled images a labelled one, in each batch
+
+    @property
+    def views(self) -> int:
+        """Augmented views of a step, a labelled image."""
+        return 1 + self.ratio
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        stand_ins = "decisions" if self.hard else "probabilities"
+        return f"taught by {teachers} ({stand_ins} as labels{', strong views' if self.strong else ''})"
+
+
+@dataclass(frozen=True)
+class MeanTeacher(Loss):
+    """Consistency with an average of the student's own weights (see `weckd.training.objectives.mean_teacher`)."""
+
+    objective = "weckd.training.objectives.mean_teacher:taught_by_average"
+    ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
+    taught = False
+    with_unlabelled = True
+    ratio: int  # unlabelled images a labelled one, in each batch
+    weight: float  # of the consistency, once it has risen
+    rampup: float  # share of the steps over which it rises
+    decay: float  # of the average
+    reach: float  # share of the steps that the average reaches back at most
+
+    @property
+    def views(self) -> int:
+        """Augmented views of a step, a labelled image: one for the student, another for the average."""
+        return 2 * (1 + self.ratio)
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        return f"consistent with its own average (weight {self.weight:g}, decay {self.decay:g})"
+
+
+@dataclass(frozen=True)
+class FixMatch(Loss):
+    """Confident decisions on a weak view are the labels of a strong one (see `weckd.training.objectives.fixmatch`)."""
+
+    objective = "weckd.training.objectives.fixmatch:fixmatched"
+    ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
+    taught = False
+    with_unlabelled = True
+    ratio: int  # unlabelled images a labelled one, in each batch
+    weight: float  # of the unlabelled term
+    threshold: float  # least probability of a confident decision
+
+    @property
+    def views(self) -> int:
+        """Augmented views of a step, a labelled image: a weak and a strong one of each unlabelled image."""
+        return 1 + 2 * self.ratio
+
+    def text(self, teachers: str) -> str:
+        """Return it in a few words."""
+        return f"decisions of {self.threshold:g} and more as labels of strong views (weight {self.weight:g})"
