@@ -13,6 +13,12 @@ rule html_report:
         figures=expand(f"{RUN}/figures/{{figure}}.svg", figure=FIGURES),
         audit=AUDIT,
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
+        # What the user's own entries say of licence and source.
+        facts=(
+            expand(f"{PREPARED}/dataset.json", dataset=SUITE.datasets)
+            if SUITE.catalogue and RECORDS == "run"
+            else []
+        ),
     output:
         report(
             f"{RUN}/report.html",

@@ -26,6 +26,7 @@ def dataset(**changes):
         "groups": "near-duplicates",
         "classes": (ClassEntry("normal", "normal", "Normal"), ClassEntry("tube", "tube", "A tube")),
         "folders": (SourceFolder("", ""),),
+        "licence": "CC BY 4.0",
         "source": "https://doi.org/10.0/0",
     }
     return Dataset(**{**values, **changes})
@@ -81,6 +82,9 @@ def test_arrays_index_and_facts(folder, tmp_path):
         "modality": "otoscopy",
         "phantom": False,
         "derived_from": [],
+        "licence": "CC BY 4.0",
+        "source": "https://doi.org/10.0/0",
+        "citation": "",
         "classes": ["normal", "tube"],
         "image_size": 4,
         "n_images": 3,

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from html import escape
 
 import pytest
 from small_suite import toy_suite
 
 from weckd.errors import UserError
+from weckd.files import write_json
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.licences import licences_block
@@ -24,12 +26,12 @@ def change_manifest(run, dataset, change):
     file.write_text(json.dumps(content))
 
 
-def test_licences_come_from_the_catalogue():
+def test_licences_come_from_the_catalogue(tmp_path):
     suite = toy_suite()
     facts = replace(
         suite.facts["toy_two"], key="ear_ohio", title="OtoMatch (Camalan 2020)", modality="otoscopy"
     )
-    block = licences_block(replace(suite, datasets=("ear_ohio",), facts={"ear_ohio": facts}))
+    block = licences_block(replace(suite, datasets=("ear_ohio",), facts={"ear_ohio": facts}), tmp_path)
     assert texts(block) == [
         [
             "data set",
@@ -58,12 +60,28 @@ def test_licences_come_from_the_catalogue():
     assert block.caption == "Licences and sources as the package&#x27;s catalogue states them."
 
 
-def test_data_sets_of_a_catalogue_of_ones_own():
-    block = licences_block(replace(toy_suite(), catalogue="mine.yaml"))
-    row = texts(block)[3]
-    assert (row[0], row[2], row[7]) == ("toy_copy", "phantom", "toy_three")
-    assert row[5] == row[6] == row[8] == "not in the package's catalogue"
-    assert block.caption.endswith("states them. Your own data sets stand in mine.yaml.")
+def test_data_sets_of_a_catalogue_of_ones_own_keep_what_their_entries_said(tmp_path):
+    facts = {"licence": "CC0", "source": "clinic X, <b>2024</b>", "citation": ""}
+    write_json(tmp_path / "toy_two-32px" / "dataset.json", facts)
+    block = licences_block(replace(toy_suite(), catalogue="gone.yaml"), tmp_path)
+    three, two, copy = texts(block)[1:]
+    assert (two[5], two[6], two[8]) == ("CC0", "clinic X, <b>2024</b>", "-")
+    assert block.rows[1][6].html == "clinic X, &lt;b&gt;2024&lt;/b&gt;"
+    assert (copy[0], copy[2], copy[7]) == ("toy_copy", "phantom", "toy_three")
+    assert three[5] == three[6] == three[8] == copy[5] == "not stated"
+    assert block.caption == escape(
+        "Licences and sources as the package's catalogue states them. Your own data sets (toy_three, toy_two, "
+        "toy_copy): as the entries that their images were prepared by. not stated: those images are not beside this "
+        "run."
+    )
+
+
+def test_facts_that_cannot_be_read_are_named(tmp_path):
+    write_json(tmp_path / "toy_two-32px" / "dataset.json", {"licence": "CC0"})
+    with pytest.raises(
+        UserError, match=r"toy_two-32px/dataset.json: not readable facts \(KeyError\('source'\)\)"
+    ):
+        licences_block(toy_suite(), tmp_path)
 
 
 def test_machines_are_counted_by_cells(run):

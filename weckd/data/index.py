@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from weckd.config import Suite
 from weckd.errors import UserError
 
 COLUMNS = (
@@ -33,6 +34,11 @@ class Record:
     file_sha256: str = ""
     pixel_sha256: str = ""
     problem: str = ""
+
+
+def prepared_folder(suite: Suite, key: str, data: Path) -> Path:
+    """Return the folder of a prepared data set in the folder of all of them, as the rules name it."""
+    return data / f"{key}-{suite.image_size}px{'-skip-bad' if suite.skip_bad else ''}"
 
 
 def read_index(prepared: Path) -> pd.DataFrame:

@@ -14,10 +14,11 @@ from rocrate.rocrate import ROCrate
 
 from weckd import __version__
 from weckd.config import Suite, load_suite
-from weckd.data.catalogue import load_catalogue
+from weckd.data.index import prepared_folder
 from weckd.files import file_digest, whole_folder, write_json
-from weckd.provenance.recorded import archives_of, prepared_digests, prepared_folder
+from weckd.provenance.recorded import archives_of, prepared_digests
 from weckd.provenance.revision import code_revision
+from weckd.report.licences import stated_terms
 from weckd.report.manifests import trained_cells
 
 METADATA = "ro-crate-metadata.json"
@@ -193,7 +194,6 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEnti
     """Return a data set: whose it is, what it allows, and the digests of its archives and of what was made of it."""
     facts = suite.facts[key]
     folder = prepared_folder(suite, key, data)
-    entry = load_catalogue().get(key)
     digests = prepared_digests(folder)
     values = {f"prepared {name}": digest for name, digest in digests.items()}
     values |= {f"archive {name}": digest for name, digest in (archives_of(folder) if digests else {}).items()}
@@ -205,9 +205,9 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEnti
             for number, (name, digest) in enumerate(values.items(), start=1)
         ],
     }
-    if entry:
-        properties["license"] = crate.add(_licence(crate, entry.licence))
-        properties["description"] = f"Source: {entry.source}. {entry.citation}".strip()
+    if terms := stated_terms(suite, key, data):
+        properties["license"] = crate.add(_licence(crate, terms.licence))
+        properties["description"] = f"Source: {terms.source}. {terms.citation}".strip()
     return ContextEntity(crate, f"#data-{key}", properties)
 
 

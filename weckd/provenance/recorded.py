@@ -3,16 +3,10 @@
 import json
 from pathlib import Path
 
-from weckd.config import Suite
 from weckd.files import file_digest
 
 FACTS = "dataset.json"
 PREPARED_FILES = ("images.npy", "index.csv", FACTS)
-
-
-def prepared_folder(suite: Suite, key: str, data: Path) -> Path:
-    """Return the folder of a prepared data set, as the rules name it."""
-    return data / f"{key}-{suite.image_size}px{'-skip-bad' if suite.skip_bad else ''}"
 
 
 def prepared_digests(folder: Path) -> dict[str, str]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from weckd.config import load_suite
+from weckd.data.index import prepared_folder
 from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.provenance.crate import METADATA, WORKFLOW
-from weckd.provenance.recorded import prepared_digests, prepared_folder
+from weckd.provenance.recorded import prepared_digests
 from weckd.provenance.revision import code_revision
 from weckd.report.manifests import trained_cells
 from weckd.training.store import RECORD, fit_folder

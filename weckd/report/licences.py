@@ -1,17 +1,69 @@
 """The data sets of a run: where their images come from and what their owners allow."""
 
-from weckd.config import DatasetFacts, Suite
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from weckd.config import Suite
 from weckd.data.catalogue import load_catalogue
+from weckd.data.index import prepared_folder
+from weckd.errors import UserError
 from weckd.report.blocks import Block, text_block
 
-_ELSEWHERE = "not in the package's catalogue"
+_NOT_STATED = "not stated"
 
 
-def licences_block(suite: Suite) -> Block:
-    """Return a row a data set. A user's own catalogue is no file of the run: rows of its data sets say so."""
+@dataclass(frozen=True)
+class Terms:
+    """What a catalogue says of a data set's images."""
+
+    licence: str
+    source: str
+    citation: str
+
+
+def stated_terms(suite: Suite, key: str, data: Path) -> Terms | None:
+    """Return the terms of a data set: as the package's catalogue has them, or as the user's own entry had.
+
+    The user's entry is read where its images were prepared, since a catalogue may be edited or moved after the run.
+
+    Args:
+        suite: the run.
+        key: of the data set.
+        data: folder of prepared data sets.
+
+    Returns:
+        None where the entry is the user's own and its prepared images are not there.
+
+    Raises:
+        UserError: the prepared data set's facts cannot be read.
+    """
+    entry = load_catalogue().get(key)
+    if entry:
+        return Terms(entry.licence, entry.source, entry.citation)
+    file = prepared_folder(suite, key, data) / "dataset.json"
+    if not file.is_file():
+        return None
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        return Terms(facts["licence"], facts["source"], facts["citation"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{file}: not readable facts ({problem!r}); make it again with `weckd prepare`"
+        ) from problem
+
+
+def licences_block(suite: Suite, data: Path) -> Block:
+    """Return a row a data set; `data` is the folder of prepared data sets, see `stated_terms`."""
+    terms = {key: stated_terms(suite, key, data) for key in suite.datasets}
+    own = [key for key in suite.datasets if key not in load_catalogue()]
     caption = "Licences and sources as the package's catalogue states them."
-    if suite.catalogue:
-        caption += f" Your own data sets stand in {suite.catalogue}."
+    if own:
+        caption += (
+            f" Your own data sets ({', '.join(own)}): as the entries that their images were prepared by."
+        )
+    if None in terms.values():
+        caption += f" {_NOT_STATED}: those images are not beside this run."
     header = (
         "data set",
         "title",
@@ -23,21 +75,19 @@ def licences_block(suite: Suite) -> Block:
         "derived from",
         "citation",
     )
-    rows = [_row(suite.facts[key]) for key in suite.datasets]
-    return text_block("Data sets", caption, header, rows)
+    return text_block("Data sets", caption, header, [_row(suite, key, terms[key]) for key in suite.datasets])
 
 
-def _row(facts: DatasetFacts) -> tuple[object, ...]:
-    entry = load_catalogue().get(facts.key)
-    licence, source, citation = (entry.licence, entry.source, entry.citation) if entry else (_ELSEWHERE,) * 3
+def _row(suite: Suite, key: str, terms: Terms | None) -> tuple[object, ...]:
+    facts = suite.facts[key]
     return (
-        facts.key,
+        key,
         facts.title,
         "phantom" if facts.phantom else "real",
         facts.modality,
         len(facts.classes),
-        licence,
-        source,
+        terms.licence if terms else _NOT_STATED,
+        terms.source if terms else _NOT_STATED,
         ", ".join(facts.derived_from) or "-",
-        citation or "-",
+        (terms.citation if terms else _NOT_STATED) or "-",
     )

@@ -50,7 +50,7 @@ def _with_own_tables(suite: Suite, run: Path, sections: tuple[Filled, ...]) -> t
     """Put the tables that the page makes itself before the run's own."""
     cells = trained_cells(suite, run)
     own = {
-        "data": (licences_block(suite),),
+        "data": (licences_block(suite, run.parent / "data"),),
         "environment": (machines_block(suite, cells), settings_block(suite)),
         "cost": (cost_block(suite, cells),),
     }
