@@ -15,6 +15,7 @@ rule tables:
         predictions=PREDICTIONS,
         imported=IMPORTED,
         attention=ATTENTION,
+        across=ACROSS,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
         layout=workflow.source_path("../config/tables.yaml"),
@@ -46,6 +47,7 @@ rule figures:
         predictions=PREDICTIONS,
         imported=IMPORTED,
         attention=ATTENTION,
+        across=ACROSS,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
     output:
@@ -73,6 +75,7 @@ rule specification:
     input:
         suite=f"results/{READINGS.run}/suite.json",
         predictions=run_files("predictions/{dataset}/seed{seed}.parquet", READINGS),
+        across=ACROSS,
         published=PUBLISHED,
     output:
         expand(
@@ -93,7 +96,7 @@ rule specification:
         source=code_of("weckd.cli.analysis:_specification"),
     shell:
         "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
-        " --published {input.published:q} --out {params.run:q} 2> {log:q}"
+        " --across {input.across:q} --published {input.published:q} --out {params.run:q} 2> {log:q}"
 
 
 if OFFICIAL:
@@ -109,6 +112,7 @@ if OFFICIAL:
                 dataset=OFFICIAL.datasets,
                 seed=OFFICIAL.seeds,
             ),
+            across=ACROSS,
         output:
             expand(
                 f"{run_folder(OFFICIAL)}/tables/leakage.{{kind}}",

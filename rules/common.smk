@@ -102,7 +102,13 @@ WEIGHTS = f"{DOWNLOADS}/weights"
 STUDIES = "results/studies"
 SKIPPING = "-skip-bad" if SUITE.skip_bad else ""
 PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px{SKIPPING}"
-AUDIT = expand(f"{RUN}/audit/audit.{{kind}}", kind=["csv", "md", "tex"])
+AUDIT = expand(
+    f"{RUN}/audit/{{table}}.{{kind}}",
+    table=["audit", "across"],
+    kind=["csv", "md", "tex"],
+)
+# What the audit found of images that data sets share, which decides what counts as independent.
+ACROSS = f"{RUN}/audit/across.csv"
 RECORDED = Path(workflow.basedir, "datasets.lock")
 
 

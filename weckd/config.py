@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,6 +181,9 @@ class Suite:
     facts: dict[str, DatasetFacts]
     roles: dict[str, str]  # what each method is there for, see `weckd.methods.recipe.Role`
     plan_hash: str
+    # Data sets that the audit found to share images with others, undeclared, and these (see `weckd.data.overlap`):
+    # a finding, not a setting, so not in suite.json.
+    undeclared: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load_suite(path: Path) -> Suite:
@@ -202,7 +205,9 @@ def load_suite(path: Path) -> Suite:
 
 def suite_json(suite: Suite) -> str:
     """Return the suite as indented JSON with sorted keys."""
-    return json.dumps(dataclasses.asdict(suite), indent=2, sort_keys=True) + "\n"
+    settings = dataclasses.asdict(suite)
+    del settings["undeclared"]
+    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 
 
 def build(kind: Any, value: Any) -> Any:

@@ -1,5 +1,6 @@
-"""Errors that name what the user can mend."""
+"""Errors that name what the user can mend, and numbers in sentences for people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -14,3 +15,13 @@ class BadImageError(UserError):
         """Compose the message; `what` stays by itself for a list of such images."""
         super().__init__(f"{file}: {what}; {remedy}")
         self.what = what
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 seed`, `2 seeds`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def named(noun: str, values: Sequence[object]) -> str:
+    """Return a noun and what it stands for: `seed 1`, `seeds 1, 2`."""
+    return f"{noun}{'' if len(values) == 1 else 's'} {', '.join(map(str, values))}"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from weckd.config import DistillationSettings, Suite
+from weckd.config import DistillationSettings, Suite, load_suite
 from weckd.data.catalogue import Dataset, RecordFile, find_dataset, load_catalogue
+from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
 from weckd.errors import UserError
 from weckd.methods.budget import Budget, suite_budget
 from weckd.methods.catalogue import METHODS, find_method
@@ -180,9 +181,11 @@ def run_summary(folder: Path) -> str:
                 f"{folder}: no {table.relative_to(folder)}; finish the run first: snakemake --cores all"
             )
     shown = "\n\n".join(table.read_text(encoding="utf-8").rstrip() for table in tables)
+    found = undeclared_sentence(with_finding(load_suite(folder / "suite.json"), folder / FINDING))
     return (
         f"\n{shown}\n\n"
-        f"report       {folder / 'report.html'} (all of it on one page)\n"
+        + (f"data sets    {found}\n" if found else "")
+        + f"report       {folder / 'report.html'} (all of it on one page)\n"
         f"tables       {folder / 'tables'} (.csv .md .tex)\n"
         f"figures      {folder / 'figures'} (.svg .png)\n"
         f"predictions  {folder / 'predictions'}\n"

@@ -19,6 +19,7 @@ from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
+from weckd.data.overlap import FINDING, with_finding
 from weckd.files import file_digest
 
 ROW = ["split", "method", "stage", "image_id"]
@@ -73,6 +74,7 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     suite, whole = load_suite(run / "suite.json"), load_suite(reference / "suite.json")
     part = narrowed(whole, suite)
     refuse_other_suite(suite, part, reference)
+    suite = with_finding(suite, run / FINDING)
     made = made_with(run, lock)
     differs = _differences(made, facts.made_with)
     widest = math.inf if differs else 0.0

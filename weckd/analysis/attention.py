@@ -17,7 +17,7 @@ from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.metrics.means import mean_score
 from weckd.analysis.metrics.scored import weighted_sum
 from weckd.config import Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, named
 
 REMEDY = "delete the file and run the suite again"
 TOLERANCE = 1e-5  # of float32 numbers between 0 and 1
@@ -76,9 +76,7 @@ class AttentionMaps:
         seeds = [seed for seed, gone in zip(self.seeds, self.diverged[:, model - 1], strict=True) if gone]
         if not seeds:
             return ()
-        plural = "s" if len(seeds) > 1 else ""
-        names = ", ".join(map(str, seeds))
-        return (f"{self.dataset} seed{plural} {names} {self.method} stage {model} diverged",)
+        return (f"{self.dataset} {named('seed', seeds)} {self.method} stage {model} diverged",)
 
 
 @dataclass(frozen=True)

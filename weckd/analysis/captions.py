@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from weckd.analysis.contrasts import independent, means
 from weckd.analysis.gains import TEST, few_seeds
 from weckd.config import Suite
+from weckd.data.overlap import undeclared_sentence
+from weckd.errors import counted, named
 from weckd.tuning.chosen import tunable_methods
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
 DERIVED_MARK = "†"
+UNDECLARED_MARK = "‡"
 
 
 def has_phantom(suite: Suite) -> bool:
@@ -35,7 +38,7 @@ def design_sentence(suite: Suite) -> str:
         else ""
     )
     return (
-        f"Suite {suite.run}, k = {len(suite.seeds)} seeds (readers), groups of images as cases; "
+        f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; "
         f"{TEST}; alpha = {suite.analysis.alpha:g}.{few}"
     )
 
@@ -55,15 +58,14 @@ def tuning_sentence(suite: Suite) -> str:
 
 def tuning_images(suite: Suite) -> str:
     """Return the images that trials of the tuning are scored on."""
-    seeds = suite.tuning.seeds
-    return f"validation images of seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return f"validation images of {named('seed', suite.tuning.seeds)}"
 
 
 def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:
     """Return what the macro mean stands on; `size` is its images and groups."""
     count = len(independent(suite))
-    counted = f"n = {size[0]} test images in {size[1]} groups" if size else "n not known"
-    return f"macro: unweighted mean of the J = {count} independent data sets ({counted})."
+    size_text = f"n = {size[0]} test images in {size[1]} groups" if size else "n not known"
+    return f"macro: unweighted mean of the J = {counted(count, 'independent data set')} ({size_text})."
 
 
 def derived_sentence(suite: Suite) -> str:
@@ -78,9 +80,10 @@ def derived_sentence(suite: Suite) -> str:
 
 def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
     """Return the names of all that is missing or left out, and the plan's hash."""
-    names = list(dict.fromkeys(missing))
+    names, found = list(dict.fromkeys(missing)), undeclared_sentence(suite)
     missed = f"MISSING: {'; '.join(names)}. " if names else ""
-    return f"{missed}{excluded_sentence(suite)}{official_sentence(suite)}Plan {suite.plan_hash}."
+    shared = f"{UNDECLARED_MARK} {found} " if found else ""
+    return f"{missed}{shared}{excluded_sentence(suite)}{official_sentence(suite)}Plan {suite.plan_hash}."
 
 
 def excluded_sentence(suite: Suite) -> str:
@@ -109,8 +112,10 @@ def dataset_text(suite: Suite, key: str) -> str:
 
 
 def derived_mark(suite: Suite, key: str) -> str:
-    """Return the mark behind a data set's name where it is derived."""
-    return f" {DERIVED_MARK}" if suite.facts[key].derived_from else ""
+    """Return the mark behind a data set's name where it is not independent: derived, or of shared images."""
+    if suite.facts[key].derived_from:
+        return f" {DERIVED_MARK}"
+    return f" {UNDECLARED_MARK}" if key in suite.undeclared else ""
 
 
 def mean_or_dataset(suite: Suite, name: str) -> str:
@@ -128,7 +133,9 @@ def run_note(suite: Suite) -> str:
     """Return the line that stands under every figure."""
     derived = any(suite.facts[key].derived_from for key in suite.datasets)
     mark = f"; {DERIVED_MARK} derived, not in the macro mean" if derived else ""
+    if suite.undeclared:
+        mark += f"; {UNDECLARED_MARK} shares images with a larger data set, not in the macro mean"
     official = (
         "; official test parts, copies in training included" if suite.split.protocol == "official" else ""
     )
-    return f"k = {len(suite.seeds)} seeds; plan {suite.plan_hash}{mark}{official}"
+    return f"k = {counted(len(suite.seeds), 'seed')}; plan {suite.plan_hash}{mark}{official}"

@@ -80,8 +80,10 @@ def scored(data: DatasetPredictions, method: str, stage: int, metric: str) -> Sc
 
 
 def independent(suite: Suite) -> tuple[str, ...]:
-    """Return the data sets that count in a mean over data sets: those not derived from others."""
-    return tuple(key for key in suite.datasets if not suite.facts[key].derived_from)
+    """Return the data sets that count in a mean over data sets: those that share no images with others that count."""
+    return tuple(
+        key for key in suite.datasets if not suite.facts[key].derived_from and key not in suite.undeclared
+    )
 
 
 def means(suite: Suite) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from weckd.analysis.imported import imported_files, with_imported
 from weckd.analysis.levels import Level, evaluate_levels
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite
+from weckd.data.overlap import FINDING, with_finding
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,27 @@ class Evaluation:
         return tuple(gain for gain in self.gains if gain.comparison.family and gain.metric == primary)
 
 
+def as_evaluated(suite: Suite, run: Path) -> Suite:
+    """Return a run's suite with the methods that were made elsewhere, and what its audit found of shared images.
+
+    Raises:
+        UserError: the audit's finding cannot be read.
+    """
+    return with_finding(with_imported(suite, run), run / FINDING)
+
+
 def load_run(suite: Suite, run: Path) -> tuple[Suite, SuitePredictions]:
-    """Return a run's saved predictions, and its suite with the methods whose predictions were made elsewhere.
+    """Return a run's saved predictions, and its suite as tables need it, see `as_evaluated`.
 
     Args:
         suite: the run's settings.
-        run: folder with predictions/<dataset>/seed<k>.parquet, and imported/<method>.parquet where there are any.
+        run: folder with predictions/<dataset>/seed<k>.parquet, and audit/ and imported/<method>.parquet where there
+            are any.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is kept and named instead.
     """
-    whole = with_imported(suite, run)
+    whole = as_evaluated(suite, run)
     return whole, load_predictions(whole, run / "predictions", imported_files(run))
 
 

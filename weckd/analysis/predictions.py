@@ -13,7 +13,7 @@ from weckd.analysis.imported import imported_cell
 from weckd.analysis.metrics.scored import Predicted, Scored, Validation
 from weckd.analysis.prediction_files import REMEDY, read_predictions, sorted_predictions
 from weckd.config import Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, named
 
 Cell = tuple[int, str, int]
 """Seed, method and stage."""
@@ -70,8 +70,7 @@ class DatasetPredictions:
             if reason is not None:
                 seeds_by_reason.setdefault(reason, []).append(seed)
         return tuple(
-            f"{self.dataset} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}{reason}"
-            for reason, seeds in seeds_by_reason.items()
+            f"{self.dataset} {named('seed', seeds)}{reason}" for reason, seeds in seeds_by_reason.items()
         )
 
     def _reason(self, seed: int, method: str, stage: int) -> str | None:

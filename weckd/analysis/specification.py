@@ -31,6 +31,8 @@ from weckd.analysis.published import LARGEST, Published
 from weckd.analysis.tables.cells import Bold, Cell, Gain
 from weckd.analysis.tables.files import Table, TableFile, write_table_file
 from weckd.config import Suite
+from weckd.data.overlap import with_finding
+from weckd.errors import counted
 from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
 
 CHAIN, SINGLE, POOLED = "weckd", "single", "pooled"
@@ -49,7 +51,11 @@ class Specification:
 
 
 def write_specification(
-    suite: Suite, predictions: Path, out: Path, published: Sequence[Published] = ()
+    suite: Suite,
+    predictions: Path,
+    out: Path,
+    published: Sequence[Published] = (),
+    across: Path | None = None,
 ) -> None:
     """Write tables/readings (.csv .md .tex) and figures/specification (.svg .png) into the folder `out`.
 
@@ -58,10 +64,12 @@ def write_specification(
         predictions: folder with `<dataset>/seed<k>.parquet`.
         out: folder of the run.
         published: the paper's own numbers.
+        across: what the audit of the data sets found of shared images, see `weckd.data.overlap`.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
     """
+    suite = with_finding(suite, across) if across else suite
     loaded = load_predictions(suite, predictions)
     found = specifications(suite, loaded)
     frame = specification_frame(suite, found)
@@ -270,6 +278,6 @@ def _notes(suite: Suite) -> str:
         else (f"bars: {100 * (1 - suite.analysis.alpha):g} % two-way intervals, not adjusted")
     )
     return (
-        f"mean of {len(independent(suite))} independent data sets; {bars}; shaded: the reference reading (ours); "
-        f"black marks: changes from it\n{run_note(suite)}"
+        f"mean of {counted(len(independent(suite)), 'independent data set')}; {bars}; shaded: the reference reading "
+        f"(ours); black marks: changes from it\n{run_note(suite)}"
     )

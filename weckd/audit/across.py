@@ -9,6 +9,7 @@ import pandas as pd
 
 from weckd.audit.sets import AuditedSet
 from weckd.data.duplicates import pairs_between
+from weckd.data.overlap import UNDECLARED
 
 COLUMNS = ("dataset_a", "image_a", "class_a", "dataset_b", "image_b", "class_b", "kind", "correlation")
 
@@ -27,7 +28,7 @@ class Overlap:
     def verdict(self) -> str:
         """What the overlap means for tests across data sets."""
         if self.copied and not self.declared:
-            return "undeclared: not independent"
+            return UNDECLARED
         if self.copied:
             return "as declared"
         return "declared, but not found" if self.declared else "none found"

@@ -10,6 +10,7 @@ from weckd.audit.across import Overlap
 from weckd.audit.findings import Findings
 from weckd.audit.neighbour import SHARE
 from weckd.audit.sets import AuditedSet
+from weckd.data.overlap import UNDECLARED
 
 _CORRELATION = (
     "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and "
@@ -60,7 +61,7 @@ def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> 
             "data set": item.dataset,
             "copies in": item.other,
             "images with a copy": f"{item.copied} of {item.images} ({item.copied / item.images:.0%})",
-            "finding": f"**{item.verdict}**" if item.verdict.startswith("undeclared") else item.verdict,
+            "finding": f"**{item.verdict}**" if item.verdict == UNDECLARED else item.verdict,
         }
         for item in found
     ]

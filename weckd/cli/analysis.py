@@ -26,6 +26,9 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--suite", type=Path, required=True, help="suite.json of a run of readings")
     parser.add_argument("--predictions", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
+    parser.add_argument(
+        "--across", type=Path, metavar="FILE", help="across.csv of the audit: data sets that share images"
+    )
     _published(parser)
     parser.set_defaults(run=_specification)
 
@@ -106,7 +109,8 @@ def _specification(options: argparse.Namespace) -> None:
     from weckd.config import load_suite
 
     published = read_published(options.published) if options.published else ()
-    write_specification(load_suite(options.suite), options.predictions, options.out, published)
+    suite = load_suite(options.suite)
+    write_specification(suite, options.predictions, options.out, published, options.across)
 
 
 def _leakage(options: argparse.Namespace) -> None:

@@ -36,6 +36,7 @@ def add_commands(commands: Commands) -> None:
 def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.analysis.predictions import load_predictions
     from weckd.config import load_suite
+    from weckd.data.overlap import FINDING, with_finding
     from weckd.errors import UserError
     from weckd.selfcheck import self_checks
     from weckd.selfcheck.outcome import Outcome
@@ -46,7 +47,7 @@ def _selfcheck(options: argparse.Namespace) -> None:
     if options.folder:
         if not (options.folder / "predictions").is_dir():
             raise UserError(f"{options.folder}: no predictions; finish the run first: snakemake --cores all")
-        suite = load_suite(options.folder / "suite.json")
+        suite = with_finding(load_suite(options.folder / "suite.json"), options.folder / FINDING)
         predictions = load_predictions(suite, options.folder / "predictions")
         out = out or options.folder / "selfcheck"
     print(heading(), flush=True)

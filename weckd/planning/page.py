@@ -8,6 +8,7 @@ from tabulate import tabulate
 from weckd.config import BackboneSettings, Suite
 from weckd.data.catalogue import Dataset, find_dataset
 from weckd.data.phantoms import IMAGES
+from weckd.errors import counted
 from weckd.planning.speed import Speed
 from weckd.planning.work import Work, cell_work, total_tuning, total_work
 
@@ -49,7 +50,8 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
         for backbone, speed in speeds.items()
     )
     return (
-        f"suite {suite.run}: {len(suite.datasets)} data sets x {len(suite.seeds)} seeds, {len(suite.methods)} methods, "
+        f"suite {suite.run}: {counted(len(suite.datasets), 'data set')} x {counted(len(suite.seeds), 'seed')}, "
+        f"{counted(len(suite.methods), 'method')}, "
         f"{suite.image_size} px, batches of {suite.training.batch_size}\n\n{table}\n\n"
         f"Estimated from passes measured here, on {device}, with {100 * (BESIDE - 1):.0f} % for the rest of a job:\n"
         f"{networks}\n"

@@ -15,6 +15,7 @@ from rocrate.rocrate import ROCrate
 from weckd import __version__
 from weckd.config import Suite, load_suite
 from weckd.data.index import prepared_folder
+from weckd.errors import counted
 from weckd.files import file_digest, whole_folder, write_json
 from weckd.provenance.recorded import archives_of, prepared_digests
 from weckd.provenance.revision import code_revision
@@ -69,8 +70,8 @@ def write_crate(run: Path, root: Path, data: Path) -> None:
     phantom = [key for key in suite.datasets if suite.facts[key].phantom]
     drawn = f" Drawn by the suite, not real images: {', '.join(phantom)}." if phantom else ""
     crate.description = (
-        f"Chains of distilled models and their controls on {', '.join(suite.datasets)}; {len(suite.seeds)} seeds; "
-        f"analysis plan {suite.plan_hash}.{drawn}"
+        f"Chains of distilled models and their controls on {', '.join(suite.datasets)}; "
+        f"{counted(len(suite.seeds), 'seed')}; analysis plan {suite.plan_hash}.{drawn}"
     )
     crate.license = crate.add(_licence(crate, "MIT"))
     crate.datePublished = datetime.datetime.fromtimestamp((run / "report.html").stat().st_mtime, datetime.UTC)
@@ -112,7 +113,7 @@ def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -
             crate,
             f"#train-{cell.dataset}-seed{cell.seed}",
             workflow,
-            f"Training of {cell.dataset}, seed {cell.seed}, {len(cell.fits)} fits",
+            f"Training of {cell.dataset}, seed {cell.seed}, {counted(len(cell.fits), 'fit')}",
             [settings, sets[cell.dataset], split],
             [run / "predictions" / cell.dataset / f"seed{cell.seed}.parquet"],
             [predictions],

@@ -7,6 +7,7 @@ from typing import Any
 
 from weckd import __version__
 from weckd.config import BackboneSettings, Suite
+from weckd.errors import named
 from weckd.report.blocks import Block, text_block
 from weckd.report.manifests import TrainedCell
 
@@ -31,16 +32,13 @@ def missing_cells(suite: Suite, cells: Sequence[TrainedCell]) -> tuple[str, ...]
     """Return a name for each data set that lacks the manifest of a seed."""
     found = {(cell.dataset, cell.seed) for cell in cells}
     lacking = {key: [seed for seed in suite.seeds if (key, seed) not in found] for key in suite.datasets}
-    return tuple(
-        f"manifests/{key}, seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}"
-        for key, seeds in lacking.items()
-        if seeds
-    )
+    return tuple(f"manifests/{key}, {named('seed', seeds)}" for key, seeds in lacking.items() if seeds)
 
 
 def settings_block(suite: Suite) -> Block:
     """Return the settings that decide the numbers."""
-    excluded = "; ".join(f"{key}: {_listed(names)}" for key, names in suite.exclude_classes.items() if names)
+    left_out = {key: suite.exclude_classes.get(key) for key in suite.datasets}
+    excluded = "; ".join(f"{key}: {_listed(names)}" for key, names in left_out.items() if names)
     tuning = f"{suite.tuning.trials} trials each, on seeds {_listed(suite.tuning.seeds)}"
     rows: list[tuple[str, str]] = [
         ("suite", suite.run),

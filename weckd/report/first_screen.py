@@ -34,14 +34,19 @@ class Answer:
 def banner(suite: Suite) -> Banner:
     """Return whether the run's images are phantoms, real, or both."""
     drawn = [key for key in suite.datasets if suite.facts[key].phantom]
-    count = len(suite.datasets)
+    one, count = len(suite.datasets) == 1, len(suite.datasets)
     if not drawn:
-        return Banner(False, "Real images", f"All {count} data sets hold real medical images.")
+        whole = "The data set holds" if one else f"All {count} data sets hold"
+        return Banner(False, "Real images", f"{whole} real medical images.")
     if len(drawn) == count:
-        text = f"All {count} data sets are synthetic stand-ins: the numbers show that the suite works, and no more."
-        return Banner(True, PHANTOM, text)
-    listed = ", ".join(drawn)
-    return Banner(True, PHANTOM, f"{len(drawn)} of {count} data sets are such stand-ins: {listed}.")
+        whole = (
+            "The data set is a synthetic stand-in"
+            if one
+            else f"All {count} data sets are synthetic stand-ins"
+        )
+        return Banner(True, PHANTOM, f"{whole}: the numbers show that the suite works, and no more.")
+    be = "is such a stand-in" if len(drawn) == 1 else "are such stand-ins"
+    return Banner(True, PHANTOM, f"{len(drawn)} of {count} data sets {be}: {', '.join(drawn)}.")
 
 
 def answers(suite: Suite, claims: Sequence[Block]) -> tuple[Answer, ...]:

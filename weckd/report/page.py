@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from weckd.analysis.captions import has_phantom
 from weckd.analysis.gains import few_seeds
 from weckd.config import Suite
+from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
 from weckd.report.contents import CLAIMS
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
@@ -23,6 +24,7 @@ def page(suite: Suite, run: Path) -> str:
     Raises:
         UserError: a file of the run cannot be read; what is missing is named instead.
     """
+    suite = with_finding(suite, run / FINDING)
     sections = _with_own_tables(suite, run, fill(suite, run))
     claims = next(filled.blocks for filled in sections if filled.section == CLAIMS)
     templates = Environment(
@@ -39,6 +41,7 @@ def page(suite: Suite, run: Path) -> str:
         banner=banner(suite),
         phantom=has_phantom(suite),
         real=any(not suite.facts[key].phantom for key in suite.datasets),
+        undeclared=undeclared_sentence(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
         answers=answers(suite, claims),

@@ -4,6 +4,7 @@ from weckd.analysis.checks import PERMUTED, evaluate_checks
 from weckd.analysis.contrasts import independent
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
+from weckd.errors import counted
 from weckd.selfcheck.outcome import FAILED, PASSED, Outcome, not_run
 
 LABELS = f"{PERMUTED} at chance"
@@ -20,6 +21,6 @@ def label_check(suite: Suite, predictions: SuitePredictions) -> Outcome:
         return not_run(LABELS, LABELS_SHOW, suite.run, why)
     outcome = PASSED if check.passed == "yes" else FAILED
     count = len(independent(suite))
-    note = f"{count} data set{'s' if count > 1 else ''}, {len(suite.seeds)} seeds"
+    note = f"{counted(count, 'data set')}, {counted(len(suite.seeds), 'seed')}"
     half = check.half_width
     return Outcome(LABELS, LABELS_SHOW, check.value, -half, half, outcome, suite.run, note)

@@ -32,6 +32,7 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scored import Scored, weighted_sum
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
+from weckd.errors import counted
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import Outcome, judged, not_run
 from weckd.selfcheck.simulation import ALPHA
@@ -55,14 +56,13 @@ def same_method_checks(suite: Suite, predictions: SuitePredictions) -> Iterator[
     """
     k = len(suite.seeds)
     if k < FEWEST_SEEDS:
-        why = f"{k} seeds, {FEWEST_SEEDS} are needed; config/selfcheck.yaml has enough"
+        why = f"{counted(k, 'seed')}, {FEWEST_SEEDS} are needed; config/selfcheck.yaml has enough"
         yield not_run(SAME_METHOD, SAME_METHOD_SHOWS, suite.run, why)
         return
     methods = [method for method in suite.methods if suite.roles[method] != "floor"]
     missing = {key: _missing(suite, predictions, key, methods) for key in suite.datasets}
     p_values = _p_values(suite, predictions, methods, [key for key in suite.datasets if not missing[key]])
-    of_methods = f"{len(methods)} method{'s' if len(methods) > 1 else ''}"
-    note = f"{of_methods}, {PARTITIONS} partitions of {k} seeds in halves of {k // 2}"
+    note = f"{counted(len(methods), 'method')}, {PARTITIONS} partitions of {k} seeds in halves of {k // 2}"
     for key in suite.datasets:
         yield _outcome(suite, key, REJECTION, missing[key], p_values.get(key, []), note)
     keys = independent(suite)

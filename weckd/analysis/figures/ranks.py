@@ -11,6 +11,7 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.tables.cells import P, Wording
 from weckd.config import Suite
+from weckd.errors import counted
 
 FEWEST = 3  # data sets, and methods
 
@@ -21,7 +22,7 @@ def ranks_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
     methods = len(ranks.mean_ranks)
     if min(methods, ranks.n_datasets) < FEWEST:
         figure = Figure(figsize=(7, 1.6), layout="constrained")
-        few = f"{methods} whole methods on {ranks.n_datasets} data sets are too few for ranks"
+        few = f"{counted(methods, 'whole method')} on {counted(ranks.n_datasets, 'data set')} are too few for ranks"
         figure.suptitle(title(suite, f"{suite.run}: {few}"), weight="bold")
         return figure
     # Imported here: it loads other drawing libraries. It has no types.
@@ -76,7 +77,7 @@ def _notes(suite: Suite, ranks: Ranks) -> str:
     left_out = f"; missing a data set, not ranked: {', '.join(ranks.left_out)}" if ranks.left_out else ""
     metric = METRICS[suite.analysis.metrics[0]].name
     return (
-        f"{metric}, seed means on J = {ranks.n_datasets} independent data sets; "
+        f"{metric}, seed means on J = {counted(ranks.n_datasets, 'independent data set')}; "
         f"Friedman p {P(ranks.friedman_p).text(Wording())}{left_out}\n"
         "bars join methods that Nemenyi's test does not part (5 %); few data sets: such ranks find\n"
         f"only large differences, and no claim rests on them; {run_note(suite)}"

@@ -21,7 +21,7 @@ def write_figures(suite: Suite, run: Path, out: Path) -> None:
 
     Args:
         suite: the run; its plan says which gains are drawn.
-        run: folder with predictions/, splits/, manifests/ and attention/.
+        run: folder with predictions/, splits/, manifests/, attention/ and audit/.
         out: folder for the figures.
 
     Raises:

@@ -13,6 +13,7 @@ from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.tables.cells import Cell, Gain, Level, Name
 from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
+from weckd.errors import counted
 
 COLUMNS = (
     "grouped test part",
@@ -129,7 +130,7 @@ def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions)
         "copy: a near-duplicate, or an image of the same patient, among the source's images for training, of which a "
         "method learns from some. official - grouped: other test images, taken as independent. with - without a copy: "
         "images with copies may also be easier; compare methods that learn from few labels and from many.",
-        f"k = {len(suite.seeds)} seeds (readers), groups of images as cases; {TEST}; "
+        f"k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; {TEST}; "
         f"{few if few_seeds(suite) else intervals}. Exploratory: in no family of the plan, nothing is tested.",
         closing(suite, missing),
     )

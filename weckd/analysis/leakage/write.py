@@ -10,6 +10,7 @@ from weckd.analysis.leakage.table import leakage_table
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.tables.files import write_table_file
 from weckd.config import Suite
+from weckd.data.overlap import FINDING, with_finding
 from weckd.errors import UserError
 
 
@@ -20,7 +21,7 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
         official: the suite whose test parts are the sources' own.
         grouped: the suite that it was made from.
         official_run: folder with predictions/<dataset>/seed<k>.parquet of the one.
-        grouped_run: likewise of the other.
+        grouped_run: likewise of the other, with its audit.
         out: folder to write.
 
     Raises:
@@ -28,6 +29,7 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
             as missing instead.
     """
     _refuse_others(official, grouped)
+    official = with_finding(official, grouped_run / FINDING)
     of_official = load_predictions(official, official_run / "predictions")
     beside = load_predictions(replace(grouped, datasets=official.datasets), grouped_run / "predictions")
     levels, gains = leaks(official, of_official, beside)

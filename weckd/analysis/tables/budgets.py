@@ -9,6 +9,7 @@ import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
 from weckd.analysis.captions import closing, joined, phantom_sentence, tuning_images
+from weckd.analysis.imported import IMPORTED
 from weckd.analysis.manifest_cells import manifest_cells
 from weckd.analysis.tables.cells import MISSING, Cell, Name
 from weckd.analysis.tables.files import Table, TableFile
@@ -92,6 +93,9 @@ def _table(suite: Suite, frame: pd.DataFrame, block: Block, methods: Sequence[st
     rows: list[list[Cell]] = []
     for method in methods:
         own = frame[frame["method"] == method]
+        if suite.roles[method] == IMPORTED:
+            rows.append([Name(method), *["not known"] * (len(spans) + 1)])
+            continue
         diverged = MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}"
         rows.append([Name(method), *(_span(own[key]) for key in spans.values()), diverged])
     caption = joined(

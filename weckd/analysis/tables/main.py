@@ -18,7 +18,7 @@ from weckd.analysis.captions import (
     tuning_sentence,
 )
 from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
-from weckd.analysis.contrasts import MACRO
+from weckd.analysis.contrasts import MACRO, independent
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, few_seeds, interval, is_phantom
 from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
@@ -57,7 +57,7 @@ def main_table(evaluation: Evaluation) -> TableFile:
             "main", nothing, [Table("Gains by data set", _caption(evaluation, ()), "main", nothing)]
         )
     lines = [_line(evaluation, chain, row, compared) for row in (*suite.datasets, MACRO)]
-    futures = {reference: _future(suite.datasets, lines, reference, evaluation) for reference in compared}
+    futures = {reference: _future(lines, reference, evaluation) for reference in compared}
     table = Table(
         f"Gains by data set, suite {suite.run}",
         _caption(evaluation, lines),
@@ -110,18 +110,12 @@ def _mean(level: Level) -> float:
     return level.result.study.estimate if level.result.study else float("nan")
 
 
-def _future(
-    datasets: Sequence[str], lines: Sequence[_Line], reference: str, evaluation: Evaluation
-) -> NewDataSet | None:
+def _future(lines: Sequence[_Line], reference: str, evaluation: Evaluation) -> NewDataSet | None:
     """Return what a new data set would show, or None where a data set's gain is missing or seeds are too few."""
     suite = evaluation.suite
     if few_seeds(suite):
         return None
-    studies = [
-        line.gains[reference].study
-        for line in lines
-        if line.row in datasets and not suite.facts[line.row].derived_from
-    ]
+    studies = [line.gains[reference].study for line in lines if line.row in independent(suite)]
     whole = [study for study in studies if study is not None]
     return new_data_set(whole, 1 - suite.analysis.alpha) if whole and len(whole) == len(studies) else None
 

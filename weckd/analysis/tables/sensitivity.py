@@ -27,6 +27,7 @@ from weckd.analysis.tables import cells
 from weckd.analysis.tables.cells import NOTHING, Cell, P
 from weckd.analysis.tables.files import Table, TableFile
 from weckd.analysis.tables.studies import IDENTICAL, confidence
+from weckd.errors import counted
 
 METRIC = "accuracy"
 """The nine tests compare right and wrong answers."""
@@ -67,7 +68,7 @@ def _why_not(evaluation: Evaluation, gain: Gain) -> str:
     if gain.study is None:
         return f"not done, missing: {'; '.join(gain.missing)}"
     if few_seeds(suite):
-        return f"not done: {len(suite.seeds)} seeds, at least {suite.analysis.minimum_seeds} are needed"
+        return f"not done: {counted(len(suite.seeds), 'seed')}, at least {suite.analysis.minimum_seeds} are needed"
     return ""
 
 

@@ -19,6 +19,7 @@ from weckd.analysis.tables.split_counts import (
     stage_parts,
 )
 from weckd.config import Suite
+from weckd.errors import counted
 
 
 def splits_table(suite: Suite, folder: Path) -> TableFile:
@@ -73,7 +74,7 @@ def _splits(suite: Suite, counts: Sequence[PartCount]) -> Table:
         else "",
         f"labels used: {' + '.join(chain_parts(suite))}; validation labels are labels too.",
         "smallest class: in any seed; 0 in one stage: a model of the chain learns from a subset without that class.",
-        f"Suite {suite.run}, k = {len(suite.seeds)} seeds, split seed {suite.split.seed}.",
+        f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')}, split seed {suite.split.seed}.",
         derived_sentence(suite),
         closing(suite, (count.missing for count in counts if count.missing)),
     )

@@ -37,7 +37,7 @@ def write_tables(
 
     Args:
         suite: the run's settings; its plan says what is tested.
-        run: folder with predictions/, splits/, manifests/ and attention/.
+        run: folder with predictions/, splits/, manifests/, attention/ and audit/.
         out: folder for the tables.
         layout: labels, order, columns and digits.
         published: the paper's own numbers.
@@ -46,13 +46,14 @@ def write_tables(
         UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
     """
     evaluation = evaluate_suite(suite, run)
+    whole = evaluation.suite
     for file in (
         *evaluated_tables(evaluation),
         published_table(evaluation, published),
-        splits_table(suite, run / "splits"),
-        budgets_table(suite, run / "manifests"),
-        tuned_table(suite, run / "manifests"),
-        attention_table(suite, load_attention(suite, run / "attention")),
+        splits_table(whole, run / "splits"),
+        budgets_table(whole, run / "manifests"),
+        tuned_table(whole, run / "manifests"),
+        attention_table(whole, load_attention(whole, run / "attention")),
     ):
         write_table_file(out, file, layout)
 
