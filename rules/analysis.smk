@@ -22,6 +22,7 @@ rule tables:
         published=PUBLISHED,
     output:
         expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
+        f"{RUN}/tables/answers.csv",
         [
             report(
                 f"{RUN}/tables/{table}.csv",

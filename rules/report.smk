@@ -10,6 +10,7 @@ rule html_report:
     input:
         suite=f"{RUN}/suite.json",
         tables=expand(f"{RUN}/tables/{{table}}.md", table=TABLES),
+        answers=f"{RUN}/tables/answers.csv",
         figures=expand(f"{RUN}/figures/{{figure}}.svg", figure=FIGURES),
         audit=AUDIT,
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),

@@ -1,10 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from small_suite import toy_suite
+from small_suite import toy_suite, write_toy_run
 
-from weckd.report.blocks import read_blocks, text_block
-from weckd.report.first_screen import Banner, answers, banner
+from weckd.analysis.tables.cells import Wording
+from weckd.analysis.tables.layout import AS_IT_IS, Layout, Selection
+from weckd.analysis.tables.write import write_tables
+from weckd.errors import UserError
+from weckd.report.first_screen import Answer, Banner, answers, banner
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 
@@ -39,11 +42,21 @@ def test_the_banner_tells_phantoms_from_real_images(phantoms, expected):
     assert banner(suite_of(*phantoms)) == expected
 
 
-def test_answers_are_the_rows_of_the_claims(run):
-    found = answers(toy_suite(), read_blocks(run / "tables" / "claims.md"))
-    assert [a.why.text for a in found] == ["low", "the interval holds 0", "above the margin"]
-    assert [a.compared.text for a in found] == ["against full-converged", "over one-step", "against full"]
-    assert [(a.claim.text, a.says, a.verdict.text, a.effect.text) for a in found] == [
+def test_one_data_set_is_no_plural():
+    suite = toy_suite(datasets=("toy_two",))
+    assert banner(suite).text == "The data set holds real medical images."
+    suite = toy_suite(datasets=("toy_three",))
+    assert banner(suite).text == (
+        "The data set is a synthetic stand-in: the numbers show that the suite works, and no more."
+    )
+    assert banner(suite_of("toy_three")).text == "1 of 3 data sets is such a stand-in: toy_three."
+
+
+def test_answers_are_those_of_the_claims(run):
+    found = answers(toy_suite(), run / "tables" / "answers.csv")
+    assert [a.why for a in found] == ["low", "the interval holds 0", "above the margin"]
+    assert [a.compared for a in found] == ["against full-converged", "over one-step", "against full"]
+    assert [(a.claim, a.says, a.verdict, a.effect) for a in found] == [
         (
             "1: matches supervised methods",
             "on the otoscopic data sets the chain matches existing supervised methods",
@@ -60,10 +73,43 @@ def test_answers_are_the_rows_of_the_claims(run):
     ]
 
 
-def test_answers_do_without_words_effect_or_verdict():
-    block = text_block(
-        "Claims", "", ("claim", "verdict"), [("not in the plan", "refuted"), ("no verdict", "missing")]
-    )
-    (answer,) = answers(toy_suite(), [block])
-    assert (answer.claim.text, answer.says, answer.verdict.text) == ("not in the plan", "", "refuted")
-    assert (answer.effect.text, answer.compared.text, answer.why.text) == ("", "", "")
+def test_claims_that_the_plan_does_not_hold_or_that_have_no_verdict(tmp_path):
+    file = tmp_path / "answers.csv"
+    rows = [
+        "claim,verdict,effect,compared,why",
+        "not in the plan,refuted,-,-,low",
+        "no verdict,not tested,-,-,x",
+    ]
+    file.write_text("\n".join(rows))
+    assert answers(toy_suite(), file) == (Answer("not in the plan", "", "refuted", "-", "-", "low"),)
+    assert answers(toy_suite(), tmp_path / "none.csv") == ()
+
+
+@pytest.mark.parametrize("text", ["outcome,claim\n1,2\n", "claim,verdict\n1,refuted\n"])
+def test_answers_that_cannot_be_read_are_named(tmp_path, text):
+    (tmp_path / "answers.csv").write_text(text)
+    with pytest.raises(
+        UserError, match=r"answers\.csv: not the answers of a run \(.*; make the run's tables again"
+    ):
+        answers(toy_suite(), tmp_path / "answers.csv")
+
+
+def test_whatever_the_printed_tables_are_relabelled_to_the_page_has_its_answers(tmp_path):
+    write_toy_run(tmp_path / "run")
+    labels = {"claim": "Behauptung", "verdict": "Outcome", "why": "Warum", "compared": "gegen"}
+    selected = {"claims": Selection(columns=("why", "claim"), rows=("5: few labels are enough",))}
+    found = []
+    for layout in (AS_IT_IS, Layout(Wording(labels=labels), selected)):
+        folder = tmp_path / str(len(found))
+        write_tables(toy_suite(), tmp_path / "run", folder / "tables", layout)
+        found.append(answers(toy_suite(), folder / "tables" / "answers.csv"))
+    assert "| Warum " in (folder / "tables" / "claims.md").read_text(encoding="utf-8")
+    assert found[0] == found[1]
+    assert [(a.claim[0], a.verdict) for a in found[0]] == [
+        ("1", "undecided"),
+        ("2", "undecided"),
+        ("3", "undecided"),
+        ("4", "undecided"),
+        ("5", "refuted"),
+    ]
+    assert found[0][4].says == "effective learning with a fraction of the labels"

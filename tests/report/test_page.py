@@ -109,7 +109,8 @@ def test_a_verdict_is_coloured_with_its_word(run):
 
 
 def test_no_verdicts_without_claims(run):
-    (run / "tables" / "claims.md").unlink()
+    for name in ("claims.md", "answers.csv"):
+        (run / "tables" / name).unlink()
     words = "".join(parsed(run).words)
     assert "No verdicts: the run has no table of claims." in words
     assert "Missing in this run: tables/claims.md" in words

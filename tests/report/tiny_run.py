@@ -46,6 +46,12 @@ CLAIMS = f"""### Claims, suite toy
 | 5: few labels are enough | supported | +1.0 [+0.2, +1.8] | against full | above the margin | - |
 """
 
+ANSWERS = """claim,verdict,effect,compared,why
+1: matches supervised methods,refuted,"-14.6 [-18.3, -10.9]",against full-converged,low
+4: each link refines,undecided,"+0.4 [-2.4, +3.2]",over one-step,the interval holds 0
+5: few labels are enough,supported,"+1.0 [+0.2, +1.8]",against full,above the margin
+"""
+
 
 def table_text(title, cell="1.0"):
     """Return a table with one number, as the suite writes it."""
@@ -59,6 +65,7 @@ def write_tiny_run(folder: Path) -> None:
     suite = toy_suite()
     write_text(folder / "suite.json", suite_json(suite))
     write_text(folder / "tables" / "claims.md", CLAIMS)
+    write_text(folder / "tables" / "answers.csv", ANSWERS)
     for file, titles in TITLES.items():
         write_text(folder / file, "\n".join(map(table_text, titles)))
     figures = [

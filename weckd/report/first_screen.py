@@ -1,11 +1,12 @@
 """What a person sees first: what this is, whether the images are real, and the answer to each claim."""
 
-from collections.abc import Sequence
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 from weckd.analysis.captions import PHANTOM
 from weckd.config import Suite
-from weckd.report.blocks import Block, Cell
+from weckd.errors import UserError
 
 VERDICTS = ("supported", "refuted", "undecided")
 
@@ -21,14 +22,14 @@ class Banner:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict of a claim, the paper's words, and what decides; empty where the table lacks a column."""
+    """The verdict of a claim, the paper's words, and what decides."""
 
-    claim: Cell
+    claim: str
     says: str  # the paper's words, shortened; empty where the plan has no claim of this name
-    verdict: Cell
-    effect: Cell
-    compared: Cell
-    why: Cell
+    verdict: str
+    effect: str
+    compared: str
+    why: str
 
 
 def banner(suite: Suite) -> Banner:
@@ -49,17 +50,25 @@ def banner(suite: Suite) -> Banner:
     return Banner(True, PHANTOM, f"{len(drawn)} of {count} data sets {be}: {', '.join(drawn)}.")
 
 
-def answers(suite: Suite, claims: Sequence[Block]) -> tuple[Answer, ...]:
-    """Return the answers in the order of the tables of claims; a row without a verdict is none."""
+def answers(suite: Suite, file: Path) -> tuple[Answer, ...]:
+    """Return the answers in the order of the plan's claims; a claim without a verdict is none.
+
+    Args:
+        suite: the run; its plan has the paper's words.
+        file: answers.csv of the run's tables, by stable names whatever the printed tables are relabelled to; there are
+            no answers where it is missing.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     says = {claim.name: claim.says for claim in suite.analysis.claims}
-    found = []
-    for block in claims:
-        names = [cell.text.partition(" [")[0] for cell in block.header]
-        for row in block.rows:
-            cells = dict(zip(names, row, strict=True))
-            claim, verdict, effect, compared, why = (
-                cells.get(name, Cell("", "")) for name in ("claim", "verdict", "effect", "compared", "why")
-            )
-            if verdict.text in VERDICTS:
-                found.append(Answer(claim, says.get(claim.text, ""), verdict, effect, compared, why))
-    return tuple(found)
+    try:
+        with file.open(encoding="utf-8", newline="") as rows:
+            found = [Answer(says=says.get(row["claim"], ""), **row) for row in csv.DictReader(rows)]
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{file}: not the answers of a run ({problem!r}); make the run's tables again"
+        ) from problem
+    return tuple(answer for answer in found if answer.verdict in VERDICTS)

@@ -9,7 +9,6 @@ from weckd.analysis.captions import has_phantom
 from weckd.analysis.gains import few_seeds
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
-from weckd.report.contents import CLAIMS
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.fill import Filled, fill
@@ -26,7 +25,6 @@ def page(suite: Suite, run: Path) -> str:
     """
     suite = with_finding(suite, run / FINDING)
     sections = _with_own_tables(suite, run, fill(suite, run))
-    claims = next(filled.blocks for filled in sections if filled.section == CLAIMS)
     templates = Environment(
         loader=PackageLoader("weckd.report", "template"),
         autoescape=True,
@@ -44,7 +42,7 @@ def page(suite: Suite, run: Path) -> str:
         undeclared=undeclared_sentence(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
-        answers=answers(suite, claims),
+        answers=answers(suite, run / "tables" / "answers.csv"),
         verdicts=VERDICTS,
     )
 

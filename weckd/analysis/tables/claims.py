@@ -17,15 +17,25 @@ from weckd.analysis.claims import ClaimVerdict, Judgement, evaluate_claims
 from weckd.analysis.contrasts import MACRO, means
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, gains_frame
-from weckd.analysis.tables.cells import NOTHING, Cell
+from weckd.analysis.tables.cells import NOTHING, Cell, Wording, cell_text
 from weckd.analysis.tables.evaluated_cells import gain_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, csv_text
+
+ANSWER = ("claim", "verdict", "effect", "compared", "why")
+"""The columns of answers.csv, which the report's first screen is made of."""
 
 
 def claims_table(evaluation: Evaluation) -> TableFile:
     """Return the ledger, and as a frame every comparison of every claim with its numbers."""
     claims = evaluate_claims(evaluation)
     return TableFile("claims", _frame(evaluation, claims), [_table(evaluation, claims)])
+
+
+def answers_text(table: Table, wording: Wording) -> str:
+    """Return the ledger's cells by stable names, as CSV: what is printed may be relabelled or left out by a layout."""
+    shown = table.cells.iloc[:, : len(ANSWER)]
+    rows = [[cell_text(cell, wording) for cell in row] for row in shown.itertuples(index=False)]
+    return csv_text(pd.DataFrame(rows if len(shown.columns) == len(ANSWER) else [], columns=list(ANSWER)))
 
 
 def _table(evaluation: Evaluation, claims: tuple[ClaimVerdict, ...]) -> Table:
@@ -40,8 +50,9 @@ def _table(evaluation: Evaluation, claims: tuple[ClaimVerdict, ...]) -> Table:
         ]
         for item in claims
     ]
-    headers = ["claim", "verdict", f"effect [{100 * (1 - suite.analysis.alpha):g} % CI]", "compared"]
-    cells = pd.DataFrame(rows, columns=[*headers, "why", "the paper's own comparison"])
+    headers = {"effect": f"effect [{100 * (1 - suite.analysis.alpha):g} % CI]"}
+    columns = [*(headers.get(name, name) for name in ANSWER), "the paper's own comparison"]
+    cells = pd.DataFrame(rows, columns=columns)
     if not rows:
         cells = pd.DataFrame({"claim": ["the plan of this run holds no claim"]})
     caption = joined(

@@ -12,7 +12,7 @@ from weckd.analysis.tables.along import along_table
 from weckd.analysis.tables.attention import attention_table
 from weckd.analysis.tables.budgets import budgets_table
 from weckd.analysis.tables.checks import checks_table
-from weckd.analysis.tables.claims import claims_table
+from weckd.analysis.tables.claims import answers_text, claims_table
 from weckd.analysis.tables.classes import classes_table
 from weckd.analysis.tables.files import TableFile, write_table_file
 from weckd.analysis.tables.gains import gains_tables
@@ -28,12 +28,13 @@ from weckd.analysis.tables.splits import splits_table
 from weckd.analysis.tables.tuned import tuned_table
 from weckd.analysis.tables.variance import variance_table
 from weckd.config import Suite
+from weckd.files import write_text
 
 
 def write_tables(
     suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS, published: Sequence[Published] = ()
 ) -> None:
-    """Write every table of the run as .csv, .md and .tex into the folder `out`.
+    """Write every table of the run as .csv, .md and .tex, and answers.csv, into the folder `out`.
 
     Args:
         suite: the run's settings; its plan says what is tested.
@@ -47,8 +48,11 @@ def write_tables(
     """
     evaluation = evaluate_suite(suite, run)
     whole = evaluation.suite
+    evaluated = evaluated_tables(evaluation)
+    claims = next(table for file in evaluated if file.name == "claims" for table in file.tables)
+    write_text(out / "answers.csv", answers_text(claims, layout.wording))
     for file in (
-        *evaluated_tables(evaluation),
+        *evaluated,
         published_table(evaluation, published),
         splits_table(whole, run / "splits"),
         budgets_table(whole, run / "manifests"),
