@@ -123,4 +123,4 @@ def test_two_runs_give_the_same_bytes(folder, tmp_path):
 
 def test_a_run_without_a_chain_says_so(tmp_path):
     figure = figure_of(toy_suite(methods=("single",)), tmp_path)
-    assert figure.get_suptitle().endswith("No method of toy is a chain")
+    assert figure.get_suptitle().endswith("Attention maps, suite toy")

@@ -137,7 +137,7 @@ def test_few_seeds_are_only_described(tmp_path):
 def test_a_run_without_a_chain_says_so(tmp_path):
     suite = toy_suite(methods=("single", "pooled"))
     file = attention_table(suite, load_attention(suite, tmp_path))
-    assert "no method of this run is a chain" in markdown(file.tables[0])
+    assert "no method of this run is a chain; add one, such as weckd" in markdown(file.tables[0])
     assert len(file.frame) == 0
 
 

@@ -174,7 +174,7 @@ def test_few_seeds_give_no_verdict(tmp_path):
 def test_a_plan_without_claims_says_so(tmp_path):
     suite = with_plan(toy_suite(), claims=())
     text = claims_table(evaluate_suite(suite, tmp_path)).tables[0].cells.to_numpy().tolist()
-    assert text == [["the plan of this run holds no claim"]]
+    assert text == [["the plan of this run holds no claim; see claims in config/analysis.yaml"]]
 
 
 def test_the_frame_has_every_comparison_of_every_claim(toy_folder):

@@ -45,9 +45,8 @@ def test_phantoms_are_marked_in_the_title(figures, name):
     assert text.count(f"<!-- {PHANTOM}") == 1
     assert "<dc:date>" not in text
     if name != "variance.svg":  # it draws no single data sets, but see below
-        assert (
-            "missing" in text or "too few for ranks" in text
-        )  # pooled diverged on toy_two; toy_copy lacks a seed
+        # pooled diverged on toy_two; toy_copy lacks a seed; there are no maps
+        assert "missing" in text or "<!-- nothing to draw: " in text
     assert str(figures) not in text
 
 
@@ -99,7 +98,9 @@ def test_chain_draws_each_stage_over_its_first(toy_predictions):
 
 def test_runs_without_a_chain_or_a_plan_say_so(toy_folder, tmp_path):
     write_figures(with_plan(toy_suite(), families=(), claims=()), toy_folder, tmp_path)
-    assert "No method of toy has stages to follow" in (tmp_path / "chain.svg").read_text(encoding="utf-8")
+    assert "no method of this run has stages to follow; add a chain, such as weckd" in (
+        tmp_path / "chain.svg"
+    ).read_text(encoding="utf-8")
     text = (tmp_path / "forest.svg").read_text(encoding="utf-8")
     assert "none of the plan's families has its methods in this run" in text
 
@@ -170,7 +171,8 @@ def test_ranks_need_three_whole_data_sets(toy_predictions, tmp_path):
     assert list(means.index) == ["toy_three", "toy_two"]
     assert means.loc["toy_two"].isna().to_dict()["pooled"]
     assert (
-        "6 whole methods on 2 data sets are too few for ranks" in ranks_figure(suite, loaded).get_suptitle()
+        ranks_figure(suite, loaded).get_label()
+        == "6 whole methods on 2 independent data sets; ranks need at least 3 of both"
     )
     facts = {key: replace(fact, derived_from=()) for key, fact in suite.facts.items()}
     for dataset in suite.datasets:

@@ -112,7 +112,7 @@ def test_no_verdicts_without_claims(run):
     for name in ("claims.md", "answers.csv"):
         (run / "tables" / name).unlink()
     words = "".join(parsed(run).words)
-    assert "No verdicts: the run has no table of claims." in words
+    assert "No verdicts: the run has no table of claims, or tests none of them." in words
     assert "Missing in this run: tables/claims.md" in words
     assert page(toy_suite(), run).count('<span class="lacks">incomplete</span>') == 1
 

@@ -13,6 +13,12 @@ PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's da
 SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
 DERIVED_MARK = "†"
 UNDECLARED_MARK = "‡"
+# Why there is nothing to show, and what would change that.
+NO_CHAIN = "no method of this run is a chain; add one, such as weckd"
+NO_STAGES = "no method of this run has stages to follow; add a chain, such as weckd"
+NO_FAMILY = (
+    "none of the plan's families has its methods in this run; add those of one, such as weckd and single"
+)
 
 
 def has_phantom(suite: Suite) -> bool:
@@ -76,6 +82,13 @@ def derived_sentence(suite: Suite) -> str:
         if suite.facts[key].derived_from
     ]
     return f"{DERIVED_MARK} derived, not in the macro mean: {'; '.join(derived)}." if derived else ""
+
+
+def missing_sentence(missing: Iterable[str]) -> str:
+    """Return what is missing where nothing else is left: the first few names, and how many more."""
+    names = list(dict.fromkeys(missing))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"missing: {'; '.join(names[:3])}{more}"
 
 
 def closing(suite: Suite, missing: Iterable[str] = ()) -> str:

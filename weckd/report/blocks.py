@@ -39,6 +39,11 @@ class Block:
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def only_sentence(self) -> str:
+        """The only cell of a table that has nothing to show and says why; else empty."""
+        return self.rows[0][0].text if len(self.header) == len(self.rows) == 1 else ""
+
 
 def text_block(title: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Block:
     """Return a table of plain text."""

@@ -1,6 +1,8 @@
 """The sections with what the run holds for them; what it lacks is named, and nothing that it holds is lost."""
 
 import base64
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from weckd.config import Suite
 from weckd.report.blocks import Block, read_blocks
 from weckd.report.contents import MORE, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Pictures, Section, Tables
 
+HEAD = 10_000  # bytes of an SVG that hold its metadata
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -24,11 +27,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Filled:
-    """A section with its tables, its pictures and the names of what is missing."""
+    """A section with its tables, its pictures, what is there but has nothing to show, and what is missing."""
 
     section: Section
     blocks: tuple[Block, ...]
     pictures: tuple[Picture, ...]
+    empty: tuple[str, ...]  # titles with the reason that they share
     missing: tuple[str, ...]
 
 
@@ -55,16 +59,20 @@ class _Shelf:
 
     def fill(self, section: Section) -> Filled:
         missing: list[str] = []
-        blocks = [block for source in section.tables for block in self._take_blocks(source, missing)]
-        pictures = [found for source in section.pictures for found in self._take_pictures(source, missing)]
-        return Filled(section, tuple(blocks), tuple(pictures), tuple(missing))
+        empty: dict[str, list[str]] = {}  # reason -> titles
+        blocks = [block for source in section.tables for block in self._take_blocks(source, missing, empty)]
+        pictures = [x for source in section.pictures for x in self._take_pictures(source, missing, empty)]
+        said = tuple(f"{', '.join(titles)}: {why}" for why, titles in empty.items())
+        return Filled(section, tuple(blocks), tuple(pictures), said, tuple(missing))
 
     def rest(self) -> Filled:
         blocks = tuple(block for left in self._blocks.values() for block in left)
         pictures = tuple(self._picture(name, name, f"{name} of this run.", True) for name in self._pictures)
-        return Filled(MORE, blocks, pictures, ())
+        return Filled(MORE, blocks, pictures, (), ())
 
-    def _take_blocks(self, source: Tables, missing: list[str]) -> Iterator[Block]:
+    def _take_blocks(
+        self, source: Tables, missing: list[str], empty: dict[str, list[str]]
+    ) -> Iterator[Block]:
         if source.file not in self._blocks:
             missing += [source.file] if source.expected else []
             return
@@ -75,9 +83,15 @@ class _Shelf:
                 missing.append(f"{source.file}: no table {start!r}")
             for block in found:
                 left.remove(block)
-                yield block
+                if block.only_sentence:
+                    title = block.title.removesuffix(f", suite {self._suite.run}")
+                    empty.setdefault(block.only_sentence, []).append(title)
+                else:
+                    yield block
 
-    def _take_pictures(self, source: Pictures, missing: list[str]) -> Iterator[Picture]:
+    def _take_pictures(
+        self, source: Pictures, missing: list[str], empty: dict[str, list[str]]
+    ) -> Iterator[Picture]:
         datasets = self._suite.datasets if "{dataset}" in source.file else ("",)
         for dataset in datasets:
             name, title, alt = (
@@ -85,7 +99,11 @@ class _Shelf:
             )
             if name in self._pictures:
                 self._pictures.remove(name)
-                yield self._picture(name, title, alt, source.folded)
+                why = _nothing_drawn(self._run / name)
+                if why:
+                    empty.setdefault(why, []).append(title)
+                else:
+                    yield self._picture(name, title, alt, source.folded)
             elif source.expected:
                 missing.append(name)
 
@@ -96,6 +114,13 @@ class _Shelf:
 
     def _name(self, file: Path) -> str:
         return file.relative_to(self._run).as_posix()
+
+
+def _nothing_drawn(file: Path) -> str:
+    """Return why a figure has nothing to show, which its SVG says as its description; empty where it has."""
+    head = file.read_bytes()[:HEAD].decode("utf-8", "replace") if file.suffix == ".svg" else ""
+    found = re.search(r"<dc:description>(.*?)</dc:description>", head, re.DOTALL)
+    return html.unescape(found[1]) if found else ""
 
 
 def _pictures(run: Path) -> Iterator[Path]:

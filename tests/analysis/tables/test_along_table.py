@@ -83,9 +83,13 @@ def test_few_seeds_only_describe(few):
 
 def test_a_run_without_a_chain_says_so(unplanned):
     nothing = along_table(unplanned)
-    assert cells_of(nothing.tables[0]) == [{"data set": "no method of this run has stages to follow"}]
+    assert cells_of(nothing.tables[0]) == [
+        {"data set": "no method of this run has stages to follow; add a chain, such as weckd"}
+    ]
 
 
 def test_no_other_method_with_as_many_stages(chain_and_single):
     nobody = along_table(chain_and_single)
-    assert cells_of(nobody.tables[1]) == [{"over": "no other method of this run has as many stages"}]
+    assert cells_of(nobody.tables[1]) == [
+        {"over": "no other method of this run has as many stages; sequential has"}
+    ]

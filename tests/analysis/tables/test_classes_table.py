@@ -92,5 +92,5 @@ def test_none_of_the_methods(tmp_path, wide, unplanned):
     )
     nothing = classes_table(only(tmp_path, "permuted", "majority"))
     assert cells_of(nothing.tables[0]) == [
-        {"class": "neither a chain nor single, pooled, full-converged is in this run"}
+        {"class": "neither a chain nor single, pooled, full-converged is in this run; add one of them"}
     ]

@@ -90,7 +90,9 @@ def test_neither_panel_nor_bar(chain_and_single):
 
 def test_no_chain_and_no_margin_are_said(unplanned, primary_nll):
     without = panel_table(unplanned)
-    assert cells_of(without.tables[0]) == [{"method": "no method of this run is a chain"}]
+    assert cells_of(without.tables[0]) == [
+        {"method": "no method of this run is a chain; add one, such as weckd"}
+    ]
     nll = panel_table(primary_nll)
     assert cells_of(nll.tables[0]) == [{"method": "the plan's margin is not stated for NLL"}]
 

@@ -1,6 +1,7 @@
 import pytest
 from wide_suite import GOLDEN, cells_of, groups_of, right, text_of
 
+from weckd.analysis.captions import NO_FAMILY
 from weckd.analysis.inference.sensitivity.nine_tests import MRMC, QUESTIONS, nine_tests
 from weckd.analysis.inference.sensitivity.paired import Paired
 from weckd.analysis.tables.sensitivity import sensitivity_table
@@ -76,6 +77,4 @@ def test_another_primary_metric_is_said(primary_nll):
 
 def test_a_run_without_such_a_claim_says_so(unplanned):
     nothing = sensitivity_table(unplanned)
-    assert cells_of(nothing.tables[0]) == [
-        {"test": "no superiority over all data sets is claimed in this run"}
-    ]
+    assert cells_of(nothing.tables[0]) == [{"test": NO_FAMILY}]

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
+from weckd.analysis.captions import NO_FAMILY
 from weckd.analysis.inference.reader_study import Study
 from weckd.analysis.tables.variance import advice, twice_the_seeds, variance_table
 
@@ -90,6 +91,4 @@ def test_few_seeds_only_describe(few):
 
 def test_a_run_without_the_plans_methods_says_so(unplanned):
     nothing = variance_table(unplanned)
-    assert cells_of(nothing.tables[0]) == [
-        {"data set": "none of the plan's families has its methods in this run"}
-    ]
+    assert cells_of(nothing.tables[0]) == [{"data set": NO_FAMILY}]

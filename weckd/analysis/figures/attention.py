@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from weckd.analysis.attention import AttentionMaps, Quantity, has_chain
-from weckd.analysis.captions import dataset_text, run_note, title
-from weckd.analysis.figures.style import ACCENT, GREY
+from weckd.analysis.captions import NO_CHAIN, dataset_text, run_note, title
+from weckd.analysis.figures.style import ACCENT, GREY, nothing_figure
 from weckd.config import Suite
 
 SHOWN = 2
@@ -20,9 +20,10 @@ SHOWN = 2
 def attention_figure(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Figure:
     """Return two rows a data set: a test image and the map of each model; beside them sharpness and agreement."""
     if not has_chain(suite):
-        figure = Figure(figsize=(6, 1.6), layout="constrained")
-        figure.suptitle(title(suite, f"No method of {suite.run} is a chain"), weight="bold")
-        return figure
+        return nothing_figure(suite, "Attention maps", NO_CHAIN)
+    if not maps:
+        why = "no maps in this run; they are made where the chain transfers attention, distillation.beta above 0"
+        return nothing_figure(suite, "Attention maps", why)
     models, rows = suite.chain_length, SHOWN * len(suite.datasets)
     figure = Figure(figsize=(4.4 + 0.9 * models, 0.8 * rows + 1.4), layout="constrained")
     widths = [0.25, *[1.0] * (models + 1), 2.0, 2.0]

@@ -5,16 +5,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import dataset_text, run_note, title
+from weckd.analysis.captions import NO_STAGES, missing_sentence, run_note, title
 from weckd.analysis.comparisons import OWN_STAGE, chain_method
 from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent
-from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, nothing_figure, short_name, wrapped
 from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
 
+WHAT = "Gain along the stages"
 OWN_START = f"{OWN_STAGE} 1"
 
 
@@ -26,26 +27,29 @@ def chain_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
     chain = chain_method(suite)
     stages = predictions.stages[chain] if chain else 1
     if chain is None or stages < 2:
-        figure = Figure(figsize=(6, 1.6), layout="constrained")
-        figure.suptitle(title(suite, f"No method of {suite.run} has stages to follow"), weight="bold")
-        return figure
+        return nothing_figure(suite, WHAT, NO_STAGES)
     alike = [name for name in suite.methods if name != chain and predictions.stages[name] == stages]
     references = (OWN_START, *alike)
     names = (*suite.datasets, MACRO)
+    gains = {
+        reference: [_gains(suite, predictions, chain, stage, reference) for stage in range(1, stages + 1)]
+        for reference in references
+    }
+    results = [result for along in gains.values() for by_name in along for result in by_name.values()]
+    if not any(result.study for result in results):
+        why = missing_sentence(name for result in results for name in result.missing)
+        return nothing_figure(suite, WHAT, why)
     figure = Figure(
         figsize=(1.0 + 1.45 * max(len(names), 5), 1.25 * len(references) + 1.3), layout="constrained"
     )
     axes = figure.subplots(len(references), len(names), sharex=True, sharey=True, squeeze=False)
-    for reference, row in zip(references, axes, strict=True):
-        along = [_gains(suite, predictions, chain, stage, reference) for stage in range(1, stages + 1)]
+    for (reference, along), row in zip(gains.items(), axes, strict=True):
         for name, axis in zip(names, row, strict=True):
-            _panel(suite, axis, [results[name] for results in along])
-        row[0].set_ylabel(f"over {reference}")
+            _panel(suite, axis, [by_name[name] for by_name in along])
+        row[0].set_ylabel(wrapped(f"over {reference}", 22))
     for name, axis in zip(names, axes[0], strict=True):
         macro = f"{MACRO} of {len(independent(suite))}"
-        axis.set_title(
-            macro if name == MACRO else dataset_text(suite, name).replace("phantom_", "phantom_\n")
-        )
+        axis.set_title(macro if name == MACRO else short_name(suite, name))
     metric = METRICS[suite.analysis.metrics[0]].name
     what = f"Gain of {chain} along its stages, {metric}, percentage points, suite {suite.run}"
     figure.suptitle(title(suite, what), weight="bold")

@@ -6,10 +6,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import dataset_text, run_note, title
+from weckd.analysis.captions import NO_FAMILY, dataset_text, missing_sentence, run_note, title
 from weckd.analysis.comparisons import Comparison
 from weckd.analysis.contrasts import MACRO, independent
-from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, nothing_figure, wrapped
 from weckd.analysis.gains import Gain, few_seeds, interval
 from weckd.analysis.inference.new_data_set import new_data_set
 from weckd.analysis.metrics import METRICS
@@ -30,8 +30,11 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
         and gain.metric == primary
     ]
     panels = tuple(dict.fromkeys(gain.comparison for gain in shown))
-    columns = min(COLUMNS, max(1, len(panels)))
-    rows = math.ceil(max(1, len(panels)) / columns)
+    if not any(gain.study for gain in shown):
+        why = missing_sentence(name for gain in shown for name in gain.missing) if shown else NO_FAMILY
+        return nothing_figure(suite, f"Gains in {METRICS[primary].name}", why)
+    columns = min(COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
     row_height = 0.26 * (len(suite.datasets) + 2) + 0.8
     figure = Figure(figsize=(1.9 + 2.3 * max(columns, 2), rows * row_height + 1.3), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -44,7 +47,7 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
             axis.tick_params(labelbottom=True)
             axis.set_xlabel("percentage points")
     figure.suptitle(title(suite, f"Gains in {METRICS[primary].name}, suite {suite.run}"), weight="bold")
-    figure.supxlabel(_notes(suite, bool(panels)), fontsize=8)
+    figure.supxlabel(_notes(suite), fontsize=8)
     return figure
 
 
@@ -81,7 +84,7 @@ def _panel(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain
     axis.set_yticks(range(len(names)), [*labels, f"{MACRO} of {len(independent(suite))}", NEW])
     axis.tick_params(axis="x", length=2)
     axis.tick_params(axis="y", length=0)
-    axis.set_title(f"{comparison.method} {comparison.text}", loc="left")
+    axis.set_title(wrapped(f"{comparison.method} {comparison.text}", 40), loc="left")
 
 
 def _new_data_set(suite: Suite, axis: Any, y: int, gains: Sequence[Gain]) -> None:
@@ -97,11 +100,9 @@ def _new_data_set(suite: Suite, axis: Any, y: int, gains: Sequence[Gain]) -> Non
     axis.plot([100 * new.over_means.value], [y], "|", color=ACCENT, markersize=7)
 
 
-def _notes(suite: Suite, any_panel: bool) -> str:
+def _notes(suite: Suite) -> str:
     alpha, margin = suite.analysis.alpha, suite.analysis.margin_pp
-    if not any_panel:
-        marks = "none of the plan's families has its methods in this run"
-    elif few_seeds(suite):
+    if few_seeds(suite):
         marks = (
             "square: mean; dots: seeds; diamond: macro mean; too few seeds for intervals: description only"
         )

@@ -13,7 +13,7 @@ from weckd.analysis.blocks import PANEL
 from weckd.analysis.captions import mean_or_dataset, run_note, title
 from weckd.analysis.comparisons import BAR, BASELINE, chain_method
 from weckd.analysis.contrasts import MACRO, evaluate_all, means, own
-from weckd.analysis.figures.style import ACCENT, GREY, INK
+from weckd.analysis.figures.style import ACCENT, GREY, INK, nothing_figure
 from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
@@ -53,6 +53,9 @@ def labels_figure(suite: Suite, predictions: SuitePredictions, run: Path) -> Fig
     """
     names = (*suite.datasets, MACRO)
     curves = label_curves(suite, predictions, run)
+    if not any(_known(curve) for of_name in curves.values() for curve in of_name):
+        why = f"neither a chain nor {', '.join(SUPERVISED)} has predictions and a known number of labels in this run"
+        return nothing_figure(suite, "Label efficiency", why)
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(1.2 + 2.0 * columns, 1.9 * rows + 1.4), layout="constrained")
@@ -150,10 +153,14 @@ def _with_mean(suite: Suite, labels: Mapping[str, float]) -> dict[str, float]:
     return {**labels, MACRO: float(np.mean(counted)) if counted else float("nan")}
 
 
+def _known(curve: Curve) -> list[Point]:
+    return [point for point in curve.points if not math.isnan(point.labels + point.mean)]
+
+
 def _panel(axis: Any, curves: Sequence[Curve]) -> None:
     axis.set_xscale("log")
     for place, curve in enumerate(curves):
-        known = [point for point in curve.points if not math.isnan(point.labels + point.mean)]
+        known = _known(curve)
         if len(known) < len(curve.points):
             where = axis.transAxes
             axis.text(

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.captions import run_note, title
 from weckd.analysis.contrasts import evaluate, independent, own
-from weckd.analysis.figures.style import INK
+from weckd.analysis.figures.style import INK, nothing_figure
 from weckd.analysis.inference.ranks import Ranks, rank_methods
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
@@ -21,10 +21,8 @@ def ranks_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
     ranks = rank_methods(seed_means(suite, predictions))
     methods = len(ranks.mean_ranks)
     if min(methods, ranks.n_datasets) < FEWEST:
-        figure = Figure(figsize=(7, 1.6), layout="constrained")
-        few = f"{counted(methods, 'whole method')} on {counted(ranks.n_datasets, 'data set')} are too few for ranks"
-        figure.suptitle(title(suite, f"{suite.run}: {few}"), weight="bold")
-        return figure
+        few = f"{counted(methods, 'whole method')} on {counted(ranks.n_datasets, 'independent data set')}"
+        return nothing_figure(suite, "Mean ranks", f"{few}; ranks need at least {FEWEST} of both")
     # Imported here: it loads other drawing libraries. It has no types.
     from scikit_posthocs import critical_difference_diagram  # type: ignore[import-untyped] # noqa: PLC0415
 

@@ -5,10 +5,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from weckd.analysis.captions import dataset_text, run_note, title
-from weckd.analysis.comparisons import shown_methods
+from weckd.analysis.captions import missing_sentence, run_note, title
+from weckd.analysis.comparisons import REFERENCES, shown_methods
 from weckd.analysis.contrasts import Contrast, evaluate, own
-from weckd.analysis.figures.style import ACCENT, GREY, PALE
+from weckd.analysis.figures.style import ACCENT, GREY, PALE, nothing_figure, short_name, wrapped
 from weckd.analysis.metrics.calibration import BINS, reliability_curve
 from weckd.analysis.metrics.temperature import scaled, temperatures
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
@@ -19,9 +19,16 @@ def reliability_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
     """Return a row a method (the chain, single, pooled, all labels) and a column a data set, all seeds pooled."""
     methods = shown_methods(suite)
     if not methods:
-        figure = Figure(figsize=(6, 1.6), layout="constrained")
-        figure.suptitle(title(suite, f"No chain and no reference in {suite.run}"), weight="bold")
-        return figure
+        why = f"neither a chain nor {', '.join(REFERENCES)} is in this run; add one of them"
+        return nothing_figure(suite, "Reliability", why)
+    missing = [
+        data.missing(method, predictions.stages[method])
+        for data in predictions.datasets.values()
+        for method in methods
+    ]
+    if all(missing):
+        why = missing_sentence(name for names in missing for name in names)
+        return nothing_figure(suite, "Reliability", why)
     columns = len(suite.datasets)
     figure = Figure(figsize=(1.0 + 1.45 * max(columns, 5), 1.4 * len(methods) + 1.4), layout="constrained")
     axes = figure.subplots(len(methods), columns, sharex=True, sharey=True, squeeze=False)
@@ -29,9 +36,9 @@ def reliability_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
         stage = predictions.stages[method]
         for key, axis in zip(suite.datasets, row, strict=True):
             _panel(axis, predictions.datasets[key], method, stage)
-        row[0].set_ylabel(f"{method}\naccuracy")
+        row[0].set_ylabel(f"{wrapped(method, 24)}\naccuracy")
     for key, axis in zip(suite.datasets, axes[0], strict=True):
-        axis.set_title(dataset_text(suite, key).replace("phantom_", "phantom_\n"))
+        axis.set_title(short_name(suite, key))
     figure.suptitle(title(suite, f"Reliability, last stages, suite {suite.run}"), weight="bold")
     figure.supxlabel(
         f"confidence (highest probability), {BINS} bins of equal mass, seeds pooled; open: as predicted; filled: after "

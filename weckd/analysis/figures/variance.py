@@ -5,20 +5,24 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import mean_or_dataset, run_note, title
-from weckd.analysis.figures.style import GREY, INK, PALE
+from weckd.analysis.captions import NO_FAMILY, mean_or_dataset, missing_sentence, run_note, title
+from weckd.analysis.figures.style import GREY, INK, PALE, nothing_figure
 from weckd.analysis.gains import Gain, few_seeds
 from weckd.config import Suite
+from weckd.errors import counted
 
 
 def variance_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
     """Return a bar a comparison on each mean that decides its family: the shares due to seeds and to images."""
     shown = [gain for gain in gains if gain.dataset in gain.comparison.decided_on]
+    if few_seeds(suite) or not any(gain.study for gain in shown):
+        why = missing_sentence(name for gain in shown for name in gain.missing) if shown else NO_FAMILY
+        if shown and few_seeds(suite):
+            why = (
+                f"{counted(len(suite.seeds), 'seed')}; the plan needs at least {suite.analysis.minimum_seeds}"
+            )
+        return nothing_figure(suite, "Where the uncertainty comes from", why)
     figure = Figure(figsize=(7.5, 0.24 * len(shown) + 1.5), layout="constrained")
-    if not shown or few_seeds(suite):
-        why = "too few seeds" if shown else "none of the plan's families has its methods in this run"
-        figure.suptitle(title(suite, f"Variance shares of {suite.run}: {why}"), weight="bold")
-        return figure
     axis = figure.subplots()
     for y, gain in enumerate(shown):
         _bar(axis, y, gain)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     mean_or_dataset,
 )
 from weckd.analysis.contrasts import MACRO, independent
@@ -22,11 +23,10 @@ from weckd.analysis.tables.compared import (
     independent_studies,
     margin_sentence,
     means_caption,
-    nothing_compared,
     why_not_together,
 )
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     NOTHING_KNOWN,
     Planned,
@@ -36,13 +36,15 @@ from weckd.analysis.tables.studies import (
 from weckd.analysis.tables.wins import COUNT, wins_ties_losses
 from weckd.config import Suite
 
+TITLE = "Across data sets"
+
 
 def across_table(evaluation: Evaluation) -> TableFile:
     """Return for each comparison of the plan what these data sets say, and what they say about a new one."""
     suite, compared = evaluation.suite, compared_on_means(evaluation)
-    title = f"Across data sets, suite {suite.run}"
     if not compared:
-        return nothing_compared(suite, "across", title)
+        return nothing_to_show(suite, "across", TITLE, "comparison", NO_FAMILY)
+    title = f"{TITLE}, suite {suite.run}"
     futures = [_future(suite, planned) for planned in compared]
     level = confidence(suite)
     headers = [

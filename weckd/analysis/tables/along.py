@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_STAGES,
     SCOPE,
     closing,
     derived_sentence,
@@ -21,7 +22,7 @@ from weckd.analysis.levels import Level
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import Cell, Name
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     UNTESTED,
     Planned,
@@ -43,11 +44,7 @@ def along_table(evaluation: Evaluation) -> TableFile:
     suite, stages = evaluation.suite, evaluation.predictions.stages
     chain = chain_method(suite)
     if chain is None or stages[chain] < 2:
-        nothing = pd.DataFrame({"data set": ["no method of this run has stages to follow"]})
-        caption = joined(phantom_sentence(suite), closing(suite))
-        return TableFile(
-            "along", nothing, [Table(f"Along the chain, suite {suite.run}", caption, "along", nothing)]
-        )
+        return nothing_to_show(suite, "along", "Along the chain", "data set", NO_STAGES)
     levels = _levels(evaluation, chain)
     planned = [x for x in planned_once(evaluation, "trend", "links") if x.comparison.method == chain]
     alike = [name for name in suite.methods if name != chain and stages[name] == stages[chain]]
@@ -165,7 +162,7 @@ def _at_same_stage(
         ]
     shown = pd.DataFrame(columns)
     if not same_stage:
-        shown = pd.DataFrame({"over": ["no other method of this run has as many stages"]})
+        shown = pd.DataFrame({"over": ["no other method of this run has as many stages; sequential has"]})
     results = [along[name] for stages in same_stage.values() for along in stages for name in names]
     caption = joined(
         phantom_sentence(suite),

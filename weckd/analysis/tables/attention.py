@@ -6,6 +6,7 @@ import pandas as pd
 
 from weckd.analysis.attention import AttentionMaps, Term, attention_frame, evaluate_attention, has_chain
 from weckd.analysis.captions import (
+    NO_CHAIN,
     closing,
     derived_sentence,
     design_sentence,
@@ -30,7 +31,7 @@ def attention_table(suite: Suite, maps: Mapping[str, AttentionMaps]) -> TableFil
 def _attention(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Table:
     title = f"Do the attention maps sharpen along the chain, suite {suite.run}"
     if not has_chain(suite):
-        cells = pd.DataFrame({"data set": ["no method of this run is a chain"]})
+        cells = pd.DataFrame({"data set": [NO_CHAIN]})
         return Table(title, joined(phantom_sentence(suite), closing(suite)), "attention", cells)
     last = suite.chain_length
     level = f"{100 * (1 - suite.analysis.alpha):g} %"

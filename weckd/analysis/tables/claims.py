@@ -54,7 +54,9 @@ def _table(evaluation: Evaluation, claims: tuple[ClaimVerdict, ...]) -> Table:
     columns = [*(headers.get(name, name) for name in ANSWER), "the paper's own comparison"]
     cells = pd.DataFrame(rows, columns=columns)
     if not rows:
-        cells = pd.DataFrame({"claim": ["the plan of this run holds no claim"]})
+        cells = pd.DataFrame(
+            {"claim": ["the plan of this run holds no claim; see claims in config/analysis.yaml"]}
+        )
     caption = joined(
         phantom_sentence(suite),
         *(f"Claim {item.claim.name}: {item.claim.says} ({item.claim.source})." for item in claims),

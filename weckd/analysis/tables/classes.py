@@ -21,7 +21,7 @@ from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.levels import Floor, floors
 from weckd.analysis.metrics.per_class import per_class
 from weckd.analysis.tables.cells import MISSING, Cell, Level, Name
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import NOTHING_KNOWN, confidence, study_interval
 from weckd.config import Suite
 
@@ -46,11 +46,8 @@ def classes_table(evaluation: Evaluation) -> TableFile:
     suite = evaluation.suite
     methods = shown_methods(suite)
     if not methods:
-        wanted = ", ".join(REFERENCES)
-        nothing = pd.DataFrame({"class": [f"neither a chain nor {wanted} is in this run"]})
-        caption = joined(phantom_sentence(suite), closing(suite))
-        table = Table(f"Classes, suite {suite.run}", caption, "classes", nothing)
-        return TableFile("classes", nothing, [table])
+        why = f"neither a chain nor {', '.join(REFERENCES)} is in this run; add one of them"
+        return nothing_to_show(suite, "classes", "Classes", "class", why)
     rows = {dataset: _rows(evaluation, dataset, methods) for dataset in suite.datasets}
     floor_of = floors(suite, evaluation.predictions)
     frame = pd.DataFrame(

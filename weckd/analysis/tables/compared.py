@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
-
 from weckd.analysis.captions import (
     SCOPE,
     closing,
@@ -20,7 +18,6 @@ from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import Study
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import Cell, Joined, Name
-from weckd.analysis.tables.files import Table, TableFile
 from weckd.analysis.tables.studies import (
     IDENTICAL,
     Planned,
@@ -28,8 +25,6 @@ from weckd.analysis.tables.studies import (
     planned_once,
 )
 from weckd.config import Suite
-
-NOT_IN_RUN = "none of the plan's comparisons has its methods in this run"
 
 
 def compared_on_means(evaluation: Evaluation) -> tuple[Planned, ...]:
@@ -40,13 +35,6 @@ def compared_on_means(evaluation: Evaluation) -> tuple[Planned, ...]:
 def comparison_cell(planned: Planned) -> Cell:
     """Return what is compared, as a cell."""
     return Joined((Name(planned.comparison.method), planned.comparison.text))
-
-
-def nothing_compared(suite: Suite, name: str, title: str) -> TableFile:
-    """Return the table of a run that has none of the plan's comparisons."""
-    nothing = pd.DataFrame({"comparison": [NOT_IN_RUN]})
-    caption = joined(phantom_sentence(suite), closing(suite))
-    return TableFile(name, nothing, [Table(title, caption, name, nothing)])
 
 
 def independent_studies(suite: Suite, planned: Planned) -> dict[str, Study]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from weckd.analysis.captions import closing, joined, phantom_sentence
 from weckd.analysis.tables.layout import AS_IT_IS, Layout, printed
+from weckd.config import Suite
 from weckd.files import write_text
 
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
@@ -31,6 +33,13 @@ class TableFile:
     name: str
     frame: pd.DataFrame
     tables: Sequence[Table]
+
+
+def nothing_to_show(suite: Suite, name: str, title: str, column: str, why: str) -> TableFile:
+    """Return a table of one cell, which says why a run has nothing to show here and what would change that."""
+    cells = pd.DataFrame({column: [why]})
+    caption = joined(phantom_sentence(suite), closing(suite))
+    return TableFile(name, cells, [Table(f"{title}, suite {suite.run}", caption, name, cells)])
 
 
 def write_table_file(folder: Path, file: TableFile, layout: Layout = AS_IT_IS) -> None:

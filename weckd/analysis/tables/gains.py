@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     SCOPE,
     closing,
     derived_mark,
@@ -66,7 +67,7 @@ def _families(evaluation: Evaluation, rows: Sequence[Gain]) -> Table:
         ]
     )
     if not rows:
-        cells = pd.DataFrame({"family": ["none of the plan's families has its methods in this run"]})
+        cells = pd.DataFrame({"family": [NO_FAMILY]})
     caption = joined(
         phantom_sentence(suite),
         f"Gains in {METRICS[suite.analysis.metrics[0]].name}, percentage points;",

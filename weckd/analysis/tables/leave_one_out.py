@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     mean_or_dataset,
 )
 from weckd.analysis.contrasts import MACRO, Result, independent
@@ -21,11 +22,10 @@ from weckd.analysis.tables.compared import (
     independent_studies,
     margin_sentence,
     means_caption,
-    nothing_compared,
     why_not_together,
 )
 from weckd.analysis.tables.evaluated_cells import gain_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     IDENTICAL,
     NOTHING_KNOWN,
@@ -36,6 +36,7 @@ from weckd.analysis.tables.studies import (
 )
 from weckd.config import Suite
 
+TITLE = "One data set left out"
 ONE_DATA_SET = "one data set"
 SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 """Where a mean lies in relation to its null, by `Hypothesis.side`."""
@@ -44,9 +45,9 @@ SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 def leave_one_out_table(evaluation: Evaluation) -> TableFile:
     """Return each comparison's smallest and largest mean with one data set left out, and what becomes of it."""
     suite, compared = evaluation.suite, compared_on_means(evaluation)
-    title = f"One data set left out, suite {suite.run}"
     if not compared:
-        return nothing_compared(suite, "leave-one-out", title)
+        return nothing_to_show(suite, "leave-one-out", TITLE, "comparison", NO_FAMILY)
+    title = f"{TITLE}, suite {suite.run}"
     found = [_left_out(suite, planned) for planned in compared]
     rows = [
         row

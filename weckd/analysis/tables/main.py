@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     SCOPE,
     closing,
     derived_mark,
@@ -28,7 +29,7 @@ from weckd.analysis.tables import cells
 from weckd.analysis.tables.best import BOLD_SENTENCE, best_methods
 from weckd.analysis.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.wins import COUNT, wins_ties_losses
 
 BEST_CONTROL = "best control"
@@ -52,10 +53,7 @@ def main_table(evaluation: Evaluation) -> TableFile:
     suite = evaluation.suite
     chain, compared = chain_method(suite), _compared(evaluation)
     if chain is None or not compared:
-        nothing = pd.DataFrame({"data set": ["none of the plan's comparisons has its methods in this run"]})
-        return TableFile(
-            "main", nothing, [Table("Gains by data set", _caption(evaluation, ()), "main", nothing)]
-        )
+        return nothing_to_show(suite, "main", "Gains by data set", "data set", NO_FAMILY)
     lines = [_line(evaluation, chain, row, compared) for row in (*suite.datasets, MACRO)]
     futures = {reference: _future(lines, reference, evaluation) for reference in compared}
     table = Table(

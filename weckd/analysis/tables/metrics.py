@@ -24,7 +24,7 @@ from weckd.analysis.levels import levels_frame
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import Cell, Name, P
 from weckd.analysis.tables.evaluated_cells import gain_cell, level_cell, short_verdict
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import confidence
 
 DIRECTIONS = {False: "higher", True: "lower"}
@@ -36,10 +36,8 @@ def metrics_table(evaluation: Evaluation) -> TableFile:
     suite = evaluation.suite
     secondary = suite.analysis.metrics[1:]
     if not secondary:
-        nothing = pd.DataFrame({"method": ["the plan has no metric besides the primary"]})
-        caption = joined(phantom_sentence(suite), closing(suite))
-        table = Table(f"Secondary metrics, suite {suite.run}", caption, "metrics", nothing)
-        return TableFile("metrics", nothing, [table])
+        why = "the plan has no metric besides the primary; its metrics may name more"
+        return nothing_to_show(suite, "metrics", "Secondary metrics", "method", why)
     levels = [level for level in evaluation.levels if level.metric in secondary]
     tables = [_block(evaluation, block, methods) for block, methods in method_blocks(suite).items()]
     return TableFile(
@@ -102,7 +100,8 @@ def _gains(evaluation: Evaluation) -> Table:
     chain = chain_method(suite)
     cells = pd.DataFrame(columns)
     if not compared:
-        cells = pd.DataFrame({"metric": ["no gain of a chain over these references in this run"]})
+        why = f"no gain of a chain in this run; add weckd and one of {', '.join(REFERENCES)}"
+        cells = pd.DataFrame({"metric": [why]})
     caption = joined(
         phantom_sentence(suite),
         f"Gains of {chain} on the macro mean, with their {confidence(suite)} intervals, not adjusted; "

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     mean_or_dataset,
 )
 from weckd.analysis.contrasts import MACRO, means
@@ -13,21 +14,22 @@ from weckd.analysis.tables.compared import (
     comparison_cell,
     margin_sentence,
     means_caption,
-    nothing_compared,
 )
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     gain_row,
 )
+
+TITLE = "By modality"
 
 
 def modality_table(evaluation: Evaluation) -> TableFile:
     """Return each comparison of the plan on the mean over each modality's independent data sets."""
     suite, compared = evaluation.suite, compared_on_means(evaluation)
-    title = f"By modality, suite {suite.run}"
     if not compared:
-        return nothing_compared(suite, "modality", title)
+        return nothing_to_show(suite, "modality", TITLE, "comparison", NO_FAMILY)
+    title = f"{TITLE}, suite {suite.run}"
     names = [name for name in means(suite) if name != MACRO]
     rows = [
         gain_row(evaluation, planned.gains[name], {"n_datasets": len(means(suite)[name])})

@@ -8,6 +8,7 @@ import pandas as pd
 
 from weckd.analysis.blocks import PANEL
 from weckd.analysis.captions import (
+    NO_CHAIN,
     SCOPE,
     closing,
     derived_sentence,
@@ -26,7 +27,7 @@ from weckd.analysis.levels import Level
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import NOTHING, Cell, Name, P
 from weckd.analysis.tables.evaluated_cells import level_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     IDENTICAL,
     NOTHING_KNOWN,
@@ -61,10 +62,7 @@ def panel_table(evaluation: Evaluation) -> TableFile:
     supervised = [name for name in suite.methods if name == BAR or suite.roles[name] == PANEL]
     reason = _why_not(suite, chain, supervised)
     if chain is None or reason:
-        nothing = pd.DataFrame({"method": [reason]})
-        caption = joined(phantom_sentence(suite), closing(suite))
-        table = Table(f"Supervised panel, suite {suite.run}", caption, "panel", nothing)
-        return TableFile("panel", nothing, [table])
+        return nothing_to_show(suite, "panel", "Supervised panel", "method", reason)
     found = _against(evaluation, chain, supervised)
     frame = pd.DataFrame([_row(evaluation, chain, item) for item in found])
     deciding = _deciding_means(evaluation, chain, supervised)
@@ -101,7 +99,7 @@ def margin_verdict(suite: Suite, study: Study | None, margin_pp: float) -> str:
 
 def _why_not(suite: Suite, chain: str | None, supervised: Sequence[str]) -> str:
     if chain is None:
-        return "no method of this run is a chain"
+        return NO_CHAIN
     if not supervised:
         return f"neither {BAR} nor a method of the panel is in this run"
     metric = suite.analysis.metrics[0]

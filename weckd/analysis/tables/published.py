@@ -33,7 +33,7 @@ def published_table(evaluation: Evaluation, published: Sequence[Published]) -> T
     headers = ["what", "where", "paper says", "here", "on", "paper's number is"]
     cells = pd.DataFrame(rows, columns=headers)
     if not rows:
-        cells = pd.DataFrame({"what": ["no number of the paper is listed"]})
+        cells = pd.DataFrame({"what": ["no number of the paper is listed; config/published.yaml holds them"]})
     caption = joined(
         phantom_sentence(suite),
         "The paper's numbers as far as they can be read, in percentage points, beside the same comparison in this run "

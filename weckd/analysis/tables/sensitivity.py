@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     SCOPE,
     closing,
     derived_sentence,
@@ -25,7 +26,7 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.means import correct
 from weckd.analysis.tables import cells
 from weckd.analysis.tables.cells import NOTHING, Cell, P
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import IDENTICAL, confidence
 from weckd.errors import counted
 
@@ -47,10 +48,7 @@ def sensitivity_table(evaluation: Evaluation) -> TableFile:
         if gain.comparison.kind == "superiority" and gain.dataset == MACRO and decides(gain)
     ]
     if not claimed:
-        nothing = pd.DataFrame({"test": ["no superiority over all data sets is claimed in this run"]})
-        caption = joined(phantom_sentence(suite), closing(suite))
-        table = Table(f"Sensitivity, suite {suite.run}", caption, "sensitivity", nothing)
-        return TableFile("sensitivity", nothing, [table])
+        return nothing_to_show(suite, "sensitivity", "Sensitivity", "test", NO_FAMILY)
     found = [(gain, _why_not(evaluation, gain), _tests(evaluation, gain)) for gain in claimed]
     rows = [line for gain, why_not, tests in found for line in _lines(evaluation, gain, why_not, tests)]
     return TableFile(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis.captions import (
+    NO_FAMILY,
     SCOPE,
     closing,
     derived_sentence,
@@ -22,7 +23,7 @@ from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import NATS_DIGITS, NOTHING, Cell, Number
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     NOTHING_KNOWN,
     Planned,
@@ -55,10 +56,7 @@ def variance_table(evaluation: Evaluation) -> TableFile:
     suite = evaluation.suite
     compared = planned_once(evaluation, "superiority", "non-inferiority", "trend", "links")
     if not compared:
-        nothing = pd.DataFrame({"data set": ["none of the plan's families has its methods in this run"]})
-        caption = joined(phantom_sentence(suite), closing(suite))
-        table = Table(f"Variance, suite {suite.run}", caption, "variance", nothing)
-        return TableFile("variance", nothing, [table])
+        return nothing_to_show(suite, "variance", "Variance", "data set", NO_FAMILY)
     rows = [row for planned in compared for row in _rows(suite, planned)]
     families = dict.fromkeys(str(planned.comparison.family) for planned in compared)
     tables = [
