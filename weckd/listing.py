@@ -156,7 +156,8 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
         start = f"from {names[fit.start]}"
     text = f"{names[fit]}: {'+'.join(fit.parts)}; {start}"
     if fit.loss is not None:
-        text += f"; {fit.loss.text(' and '.join(names[teacher] for teacher in fit.teachers))}"
+        teachers = " and ".join(names[teacher] for teacher in fit.teachers)
+        text += f"; taught by {teachers} ({fit.loss.text()})" if teachers else f"; {fit.loss.text()}"
     if fit.unlabelled:
         text += f"; {'+'.join(fit.unlabelled)} without labels"
     if fit.gate:

@@ -29,6 +29,7 @@ from weckd.methods.readings import Reading, read_chain
 from weckd.methods.recipe import CROSS_ENTROPY, GATES, Fit, Initial, Loss
 from weckd.source import PACKAGE
 from weckd.suite_file import resolve_suite
+from weckd.training import trials
 from weckd.training.cell import CellData
 from weckd.training.identity import (
     CORE,
@@ -269,6 +270,27 @@ def test_an_edit_of_the_gates_changes_the_fits_with_gates_alone(copied, tmp_path
 )
 def test_an_edit_of_tables_declarations_or_orchestration_changes_no_fit(copied, module, tmp_path):
     assert changed_by_an_edit(copied, module, tmp_path) == set()
+
+
+def test_the_code_that_judges_trials_is_that_of_the_search_and_of_their_scores(copied):
+    names = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.training.gather:softmax")
+    assert names == trials._JUDGES
+    before = code_beyond_core(*names)
+    assert set(before) == set(names)
+    for file, old, new, changed in (
+        ("tuning/study.py", "STARTUP_TRIALS = 5", "STARTUP_TRIALS = 6", names[0]),
+        ("training/trials.py", "(probabilities.argmax(axis=1) == labels)", "(labels == 0)", names[1]),
+        ("training/trials.py", "def tune_method(", "def tune_a_method(", None),
+        ("training/gather.py", "logits.max(axis=1", "logits.min(axis=1", names[2]),
+        ("training/gather.py", "def gather_predictions(", "def gather_them(", None),
+    ):
+        text = (copied / file).read_text(encoding="utf-8")
+        assert old in text
+        (copied / file).write_text(text.replace(old, new), encoding="utf-8")
+        forget()
+        after = code_beyond_core(*names)
+        assert {name for name in names if before[name] != after[name]} == {changed} - {None}
+        (copied / file).write_text(text, encoding="utf-8")
 
 
 def test_the_function_that_a_declaration_names_is_in_the_identity(tmp_path):

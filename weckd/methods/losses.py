@@ -44,8 +44,8 @@ class Distillation(Loss):
     mixing: Literal["convex", "additive"] = "convex"  # cross-entropy weighs 1 - alpha, or 1
     squared: bool = True  # the divergence is multiplied by T^2
 
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
+    def text(self) -> str:
+        """Return in a few words what differs between readings."""
         parts = [
             self.temperature.text(),
             "" if self.alpha else "no divergence",
@@ -53,7 +53,7 @@ class Distillation(Loss):
             "" if self.mixing == "convex" else "CE + alpha KL",
             "" if self.squared else "without T^2",
         ]
-        return f"taught by {teachers} ({', '.join(filter(None, parts))})"
+        return ", ".join(filter(None, parts))
 
     def tunable(self) -> dict[str, float]:
         """Return what is tuned: of a teacher that is followed in its attention alone, if at all, the weight of that."""
@@ -80,6 +80,7 @@ class Decoupled(Loss):
     """Decoupled knowledge distillation (see `weckd.training.objectives.decoupled`)."""
 
     objective = "weckd.training.objectives.decoupled:decoupled"
+    words = "decoupled {target:g} : {others:g}, T {temperature:g}"
     ranges: ClassVar[Ranges] = {
         "others": Range(1.0, 16.0, log=True),
         "temperature": Range(1.0, 10.0, log=True),
@@ -88,10 +89,6 @@ class Decoupled(Loss):
     others: float  # weight of the divergence among the others
     temperature: float
     warmup: float  # share of the steps over which both weights rise from zero
-
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
-        return f"taught by {teachers} (decoupled {self.target:g} : {self.others:g}, T {self.temperature:g})"
 
 
 @dataclass(frozen=True)
@@ -110,9 +107,9 @@ class LogitLoss(Loss):
         """The objective and the function."""
         return (self.objective, self.function)
 
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
-        return f"taught by {teachers} ({self.function.rpartition(':')[2]})"
+    def text(self) -> str:
+        """Return the function's name."""
+        return self.function.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -120,6 +117,7 @@ class Mutual(Loss):
     """Deep mutual learning with a peer that is trained beside it (see `weckd.training.objectives.mutual`)."""
 
     objective = "weckd.training.objectives.mutual:mutual"
+    words = "beside a peer from init, member {peer.member} (T {temperature:g})"
     ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
     taught = False
     peer: Initial  # where the peer starts
@@ -129,10 +127,6 @@ class Mutual(Loss):
     def beside(self) -> Initial:
         """Where the peer starts."""
         return self.peer
-
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
-        return f"beside a peer from init, member {self.peer.member} (T {self.temperature:g})"
 
 
 @dataclass(frozen=True)
@@ -150,10 +144,9 @@ class PseudoLabels(Loss):
         """Augmented views of a step, a labelled image."""
         return 1 + self.ratio
 
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
-        stand_ins = "decisions" if self.hard else "probabilities"
-        return f"taught by {teachers} ({stand_ins} as labels{', strong views' if self.strong else ''})"
+    def text(self) -> str:
+        """Return in a few words what stands in for labels."""
+        return f"{'decisions' if self.hard else 'probabilities'} as labels{', strong views' if self.strong else ''}"
 
 
 @dataclass(frozen=True)
@@ -161,6 +154,7 @@ class MeanTeacher(Loss):
     """Consistency with an average of the student's own weights (see `weckd.training.objectives.mean_teacher`)."""
 
     objective = "weckd.training.objectives.mean_teacher:taught_by_average"
+    words = "consistent with its own average (weight {weight:g}, decay {decay:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
     taught = False
     with_unlabelled = True
@@ -175,16 +169,13 @@ class MeanTeacher(Loss):
         """Augmented views of a step, a labelled image: one for the student, another for the average."""
         return 2 * (1 + self.ratio)
 
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
-        return f"consistent with its own average (weight {self.weight:g}, decay {self.decay:g})"
-
 
 @dataclass(frozen=True)
 class FixMatch(Loss):
     """Confident decisions on a weak view are the labels of a strong one (see `weckd.training.objectives.fixmatch`)."""
 
     objective = "weckd.training.objectives.fixmatch:fixmatched"
+    words = "decisions of {threshold:g} and more as labels of strong views (weight {weight:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
     taught = False
     with_unlabelled = True
@@ -196,7 +187,3 @@ class FixMatch(Loss):
     def views(self) -> int:
         """Augmented views of a step, a labelled image: a weak and a strong one of each unlabelled image."""
         return 1 + 2 * self.ratio
-
-    def text(self, teachers: str) -> str:
-        """Return it in a few words."""
-        return f"decisions of {self.threshold:g} and more as labels of strong views (weight {self.weight:g})"

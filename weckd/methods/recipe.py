@@ -41,6 +41,7 @@ class Loss:
     It is imported only where something is trained. Its module, with those that it imports, is in the identity of the
     fits that use it, and of no other fit."""
     ranges: ClassVar[Ranges] = {}
+    words: ClassVar[str] = ""  # what it is, in a few words, with its settings in braces
     taught: ClassVar[bool] = True  # by the fit's teachers
     with_unlabelled: ClassVar[bool] = False  # sees images without their labels
 
@@ -59,9 +60,9 @@ class Loss:
         """Augmented views of a step, a labelled image."""
         return 1 if self.beside is None else 2
 
-    def text(self, teachers: str) -> str:
-        """Return in a few words what it adds to cross-entropy; `teachers` are the names of the fit's teachers."""
-        return f"taught by {teachers} ({type(self).__name__})"
+    def text(self) -> str:
+        """Return in a few words what it adds to cross-entropy."""
+        return self.words.format_map(vars(self))
 
     def tunable(self) -> dict[str, float]:
         """Return the committed value of each setting that is tuned."""
