@@ -76,7 +76,12 @@ def _total(dataset: Dataset) -> str:
 def _download_text(dataset: Dataset) -> str:
     if dataset.download is None:
         return "drawn by this suite" if dataset.phantom else "your own folder"
-    return f"doi:{dataset.download.doi}" if dataset.download.doi else f"Kaggle {dataset.download.kaggle}"
+    version = f" version {dataset.download.version}" if dataset.download.version else ""
+    return (
+        f"doi:{dataset.download.doi}"
+        if dataset.download.doi
+        else f"Kaggle {dataset.download.kaggle}{version}"
+    )
 
 
 def _file_text(file: RecordFile) -> str:
@@ -90,9 +95,7 @@ def _how_to_get(dataset: Dataset) -> str:
     own = f"Your own copy, in data_root/{key}/ (or an archive, data_root/{key}.zip): --config data_root=PATH"
     if dataset.download is None:
         return own
-    credentials = (
-        " with Kaggle credentials (KAGGLE_USERNAME and KAGGLE_KEY)" if dataset.download.kaggle else ""
-    )
+    credentials = " with Kaggle credentials (docs/data-sets.md)" if dataset.download.kaggle else ""
     return (
         f"Fetched by the workflow into data/{key}/{credentials}, or by\n"
         f"  weckd fetch --dataset {key} --image-size 224 --out data/{key}/source-224px.json\n{own}"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weckd.data.catalogue import ClassEntry, SourceFolder, find_dataset, load_catalogue
+from weckd.data.catalogue import ClassEntry, Download, SourceFolder, find_dataset, load_catalogue
 from weckd.errors import UserError
 
 # Classes as in the literature on the six data sets; y follows this order in every file.
@@ -201,6 +201,14 @@ NO = {"key": False, "folder": "no", "title": "no"}
             changed(derived_from=["ear_peru"]),
             "my_ears.derived_from: no data set 'ear_peru' in the catalogue",
         ),
+        (
+            changed(download={"doi": "10.5281/zenodo.77", "version": 2}),
+            "my_ears.download: 'kaggle' is a dependency of 'version'",
+        ),
+        (
+            changed(download={"kaggle": "someone/ears", "version": 0}),
+            "my_ears.download.version: 0 is less than the minimum of 1",
+        ),
         ({"My ears": ENTRY}, "top level: 'My ears' does not match"),
         ([], "top level: [] is not of type 'object'"),
     ],
@@ -216,6 +224,11 @@ def test_a_data_set_of_the_users_own_can_be_derived_from_one_of_ours_but_not_rep
     assert refusal(tmp_path / "..", {"ear_chile": ENTRY}).endswith(
         "ear_chile: the package's catalogue has a data set of this key; choose another"
     )
+
+
+def test_a_version_on_kaggle_can_be_pinned(tmp_path):
+    entries = changed(download={"kaggle": "someone/ears", "version": 2})
+    assert load(tmp_path, entries)["my_ears"].download == Download(kaggle="someone/ears", version=2)
 
 
 def test_layouts_with_labels_have_no_folders(tmp_path):

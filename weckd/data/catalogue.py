@@ -51,6 +51,7 @@ class Download:
 
     doi: str | None = None
     kaggle: str | None = None
+    version: int | None = None  # of the data set on Kaggle; None for the newest
     files: tuple[RecordFile, ...] = ()  # none: every archive of the record
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -40,7 +41,8 @@ class Imitation:
 
     def __init__(self):
         self.records = {}  # number: {file name: bytes}
-        self.kaggle = {}  # "owner/name": bytes
+        self.kaggle = {}  # "owner/name": bytes of version 3, the newest
+        self.kaggle_versions = {}  # number of another version: bytes
         self.authorization = "Basic " + base64.b64encode(b"someone:secret-key").decode()
         self.hub = {}  # "owner/name": bytes of model.safetensors
         self.hub_authorization = "Bearer secret-token"
@@ -145,12 +147,17 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_json({"code": 404, "message": "not found"}, 404)
         if path == "v1/datasets.DatasetApiService/GetDataset":
             return self.send_json({"currentVersionNumber": 3})
-        assert (path, body["datasetVersionNumber"]) == ("v1/datasets.DatasetApiService/DownloadDataset", 3)
-        return self.redirect(f"https://storage.googleapis.com/{name}?X-Goog-Signature=secret-signature")
+        assert path == "v1/datasets.DatasetApiService/DownloadDataset"
+        version = body["datasetVersionNumber"]
+        if version != 3 and version not in self.server.imitation.kaggle_versions:
+            return self.send_json({"code": 404, "message": "not found"}, 404)
+        signed = f"v={version}&X-Goog-Signature=secret-signature"
+        return self.redirect(f"https://storage.googleapis.com/{name}?{signed}")
 
     def at_storage_googleapis_com(self, path, query, body):
         assert "Authorization" not in self.headers
-        content = self.server.imitation.kaggle[path]
+        imitation = self.server.imitation
+        content = imitation.kaggle_versions.get(int(query["v"][0])) or imitation.kaggle[path]
         stated = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
         return self.send_file(
             path, content, {"x-goog-hash": f"crc32c=x,md5={stated}", "Accept-Ranges": "bytes"}
@@ -198,9 +205,16 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[: len(content) // 2] if cut else content)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Print nothing where a client has read enough."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(monkeypatch):
     """Start the imitation, lead the real hosts' names to it, and return it with what stops it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.imitation = Imitation()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

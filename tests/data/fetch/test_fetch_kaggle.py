@@ -7,7 +7,7 @@ from imitation import names
 from weckd.data.catalogue import Download
 
 PAGE = "https://www.kaggle.com/datasets/someone/ears"
-GIVE = "set KAGGLE_USERNAME and KAGGLE_KEY, or put kaggle.json into ~/.kaggle"
+GIVE = "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or put access_token or kaggle.json into ~/.kaggle"
 
 
 @pytest.fixture
@@ -34,16 +34,19 @@ def no_secret_is_printed(capfd):
     assert "secret" not in "".join(capfd.readouterr())
 
 
-def refusal(workplace, reason, remedy, **kwargs):
+def refusal(workplace, reason, remedy, version="", **kwargs):
     root = workplace.root if kwargs.get("data_root", True) else workplace.downloads
     own = (
         ""
         if kwargs.get("data_root", True)
         else ", or name the folder that holds mine/ with --config data_root=PATH"
     )
+    what, archive = "kaggle:someone/ears", "archive"
+    if version:
+        what, archive = f"{what}/versions/{version}", f"archive (version {version})"
     return (
-        f"mine: My images cannot be downloaded from kaggle:someone/ears ({reason}); {remedy}, or download its archive "
-        f"from {PAGE} by hand and save it as {root}/mine.zip{own}"
+        f"mine: My images cannot be downloaded from {what} ({reason}); {remedy}, or download its {archive} from "
+        f"{PAGE} by hand and save it as {root}/mine.zip{own}"
     )
 
 
@@ -61,7 +64,9 @@ def test_an_archive_is_downloaded_and_unpacked(published, workplace, ears, capfd
     printed = capfd.readouterr()
     assert printed.out == ""
     assert "secret" not in printed.err
-    assert printed.err.startswith("[mine] downloading mine.zip from kaggle:someone/ears\n")
+    assert printed.err.startswith(
+        "[mine] downloading mine.zip (0.0 MB) from kaggle:someone/ears/versions/3\n"
+    )
     published.asked.clear()
     assert workplace.fetched(ears) == found
     assert published.asked == []
@@ -74,10 +79,54 @@ def test_credentials_in_a_file_are_found(published, workplace, ears, tmp_path):
     assert workplace.fetched(ears)["origin"] == "kaggle:someone/ears"
 
 
-def test_a_token_is_found(published, workplace, ears, monkeypatch):
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "secret-token")
+@pytest.mark.parametrize("place", ["variable", "named file", "access_token", "access_token.txt"])
+def test_a_token_is_found_wherever_kaggle_says_that_it_belongs(
+    published, workplace, ears, monkeypatch, tmp_path, place
+):
     published.authorization = "Bearer secret-token"
+    file = tmp_path / "home" / ".kaggle" / ("access_token.txt" if place.endswith("txt") else "access_token")
+    if place != "variable":
+        file.parent.mkdir(parents=True)
+        file.write_text("secret-token\n")
+    if place in ("variable", "named file"):
+        file = file.rename(tmp_path / "elsewhere") if file.exists() else file
+        monkeypatch.setenv("KAGGLE_API_TOKEN", "secret-token" if place == "variable" else str(file))
     assert workplace.fetched(ears)["origin"] == "kaggle:someone/ears"
+    written = [file for file in workplace.downloads.rglob("*") if file.is_file()]
+    assert not [file for file in written if b"secret" in file.read_bytes()]
+
+
+def test_a_version_that_the_catalogue_pins_is_downloaded_recorded_and_told(
+    published, workplace, ears, dataset, zipped, monkeypatch, credentials, capfd
+):
+    workplace.fetched(ears)  # the newest, which is another
+    published.kaggle_versions = {2: zipped("Normal/old.png")}
+    pinned = dataset(source=PAGE, download=Download(kaggle="someone/ears", version=2))
+    found = workplace.fetched(pinned)
+    content = published.kaggle_versions[2]
+    assert found == {
+        "dataset": "mine",
+        "folder": str(workplace.own / "files"),
+        "origin": "kaggle:someone/ears/versions/2",
+        "archives": {"mine.zip": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
+    }
+    assert names(workplace.own / "files" / "Normal") == ["old.png"]
+    assert (
+        "[mine] downloading mine.zip (0.0 MB) from kaggle:someone/ears/versions/2\n" in capfd.readouterr().err
+    )
+    published.asked.clear()
+    assert workplace.fetched(pinned) == found
+    assert published.asked == []
+    assert workplace.fetched(ears)["origin"] == "kaggle:someone/ears"
+    assert names(workplace.own / "files" / "Normal") == ["1.png"]
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_version_that_kaggle_does_not_have_is_told(published, workplace, dataset):
+    pinned = dataset(source=PAGE, download=Download(kaggle="someone/ears", version=9))
+    reason, remedy = "Kaggle has no someone/ears/versions/9", "mend its name in the catalogue"
+    assert workplace.refused(pinned) == refusal(workplace, reason, remedy, "9")
+    assert len(published.asked) == 1
 
 
 @pytest.mark.parametrize("data_root", [True, False])
@@ -94,11 +143,60 @@ def test_an_archive_put_where_the_message_says_is_used(published, workplace, ear
     assert workplace.fetched(ears, data_root=None)["origin"] == "local archive"
 
 
-@pytest.mark.parametrize("content", ["{'secret", '{"username": "secret"}'])
+@pytest.mark.parametrize("content", ["{'secret", '{"username": "secret"}', "5"])
 def test_credentials_that_cannot_be_read_are_told(published, workplace, ears, tmp_path, content):
     (tmp_path / "home" / ".kaggle").mkdir(parents=True)
     (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text(content)
     assert workplace.refused(ears) == refusal(workplace, "kaggle.json cannot be read", GIVE)
+
+
+@pytest.mark.parametrize("place", ["variable", "file"])
+def test_a_token_that_cannot_be_read_is_told(published, workplace, ears, monkeypatch, tmp_path, place):
+    if place == "variable":
+        monkeypatch.setenv(
+            "KAGGLE_API_TOKEN", "secret" * 1000
+        )  # taken for the name of a file, it is too long
+    else:
+        (tmp_path / "home" / ".kaggle" / "access_token").mkdir(parents=True)
+    reason = "neither KAGGLE_API_TOKEN nor ~/.kaggle/access_token can be read"
+    assert workplace.refused(ears) == refusal(workplace, reason, GIVE)
+    assert published.asked == []
+
+
+@pytest.mark.parametrize("given", [{"KAGGLE_API_TOKEN": "secret…"}, {"KAGGLE_API_TOKEN": "secret\n"}, "file"])
+def test_credentials_that_cannot_be_sent_are_told(published, workplace, ears, monkeypatch, tmp_path, given):
+    if given == "file":
+        (tmp_path / "home" / ".kaggle").mkdir(parents=True)
+        (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text('{"username": "secret", "key": 5}')
+    else:
+        monkeypatch.setenv(*next(iter(given.items())))
+    reason = "the Kaggle credentials hold characters that none have"
+    assert workplace.refused(ears) == refusal(workplace, reason, GIVE)
+    assert published.asked == []
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_data_set_that_asks_for_consent_is_told(published, workplace, ears):
+    published.statuses["DownloadDataset"] = (403, 1)
+    reason = "Kaggle denies these credentials the data set with 403"
+    remedy = "log in to its page as the same user and accept what it asks for"
+    assert workplace.refused(ears) == refusal(workplace, reason, remedy)
+    assert len(published.asked) == 2
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("GetDataset", "a web page came in place of the repository's answer"),
+        ("someone/ears", "storage.googleapis.com sent a web page in place of the file"),
+    ],
+)
+def test_a_login_page_in_place_of_an_answer_is_told(published, workplace, ears, end, reason):
+    published.no_json.add(end)
+    remedy = "log in to this network if a browser is asked to, or run again from another network"
+    assert workplace.refused(ears) == refusal(workplace, reason, remedy)
+    assert names(workplace.own / "archives") == []
 
 
 def test_credentials_that_kaggle_refuses_are_told(published, workplace, ears, monkeypatch):
@@ -111,8 +209,8 @@ def test_credentials_that_kaggle_refuses_are_told(published, workplace, ears, mo
 @pytest.mark.usefixtures("credentials")
 def test_a_set_that_is_gone_is_told(published, workplace, ears):
     published.kaggle.clear()
-    reason = "api.kaggle.com answered 404 Not Found"
-    assert workplace.refused(ears) == refusal(workplace, reason, "run again later")
+    reason, remedy = "Kaggle has no someone/ears", "mend its name in the catalogue"
+    assert workplace.refused(ears) == refusal(workplace, reason, remedy)
     assert len(published.asked) == 1
 
 

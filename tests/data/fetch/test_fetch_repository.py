@@ -227,23 +227,11 @@ def test_a_server_that_does_not_answer_is_told(published, workplace, monkeypatch
     assert "(zenodo.org did not answer in 30 s); run again later, or " in workplace.refused()
 
 
-def test_a_certificate_that_is_not_trusted_is_told(published, workplace, monkeypatch):
-    import requests
-
-    def untrusted(*_, **__):
-        raise requests.exceptions.SSLError(request=requests.Request("GET", "https://zenodo.org/x").prepare())
-
-    monkeypatch.setattr(requests, "get", untrusted)
-    assert (
-        "(the certificate of zenodo.org is not trusted); mend the machine's clock or certificates, or "
-        in workplace.refused()
-    )
-
-
 def test_a_record_that_is_not_there_is_not_asked_for_twice(published, workplace):
     del published.records["77"]
     assert workplace.refused() == (
-        f"{TITLE} doi:10.5281/zenodo.77 (doi.org answered 404 Not Found); run again later, or {by_hand(workplace)}"
+        f"{TITLE} doi:10.5281/zenodo.77 (doi.org answered 404 Not Found); mend its address in the catalogue if it has "
+        f"moved, or {by_hand(workplace)}"
     )
     assert len(published.asked) == 1
 
@@ -267,15 +255,29 @@ def test_a_server_that_stays_in_trouble_is_told(published, workplace):
 )
 def test_an_answer_that_cannot_be_read_is_told(published, workplace, dataset, doi, end):
     published.no_json.add(f"api/{end}" if "zenodo" in doi else end)
-    assert "(the answer of the repository cannot be read); run again later, or " in workplace.refused(
-        dataset(download=Download(doi=doi))
-    )
+    message = workplace.refused(dataset(download=Download(doi=doi)))
+    remedy = "log in to this network if a browser is asked to, or run again from another network"
+    assert f"(a web page came in place of the repository's answer); {remedy}, or " in message
 
 
-def test_an_api_that_answers_with_an_error_is_told(published, workplace):
-    published.records["77"] = {}
-    published.statuses["api/records/77"] = (404, 99)
-    assert "(the answer of the repository cannot be read)" in workplace.refused()
+@pytest.mark.parametrize(
+    ("status", "answer", "remedy"),
+    [
+        (404, "404 Not Found", "mend its address in the catalogue if it has moved"),
+        (410, "410 Gone", "look at its page for what has taken its place"),
+        (429, "429 Too Many Requests", "run again later"),
+        (503, "503 Service Unavailable", "run again later"),
+    ],
+)
+def test_an_api_that_answers_with_an_error_is_told(published, workplace, status, answer, remedy):
+    published.statuses["api/records/77"] = (status, 99)
+    assert f"(zenodo.org answered {answer}); {remedy}, or " in workplace.refused()
+    assert published.asked_for("api/records/77") == (1 if status < 429 else network.TRIES)
+
+
+def test_an_api_whose_answer_lacks_what_is_needed_is_told(published, workplace):
+    published.statuses["api/records/77"] = (200, 99)
+    assert "(the answer of the repository cannot be read); run again later, or " in workplace.refused()
 
 
 def test_records_without_what_is_wanted_are_refused(published, workplace, dataset):
@@ -311,7 +313,7 @@ def test_a_disk_that_runs_full_is_told_and_nothing_is_kept(published, workplace,
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pooch.HTTPDownloader.__call__", full)
+    monkeypatch.setattr("weckd.data.fetch.repository.save", full)
     assert workplace.refused() == (
         f"{workplace.own}/archives: cannot be written (No space left on device); free some space, or choose another "
         "folder"

@@ -71,15 +71,14 @@ def _downloaded(wanted: Wanted) -> list[Path]:
     folder = wanted.downloaded
     try:
         with writing(folder):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             if dataset.download.doi:
                 from weckd.data.fetch.repository import download_record  # noqa: PLC0415
 
                 return download_record(dataset.key, dataset.download.doi, wanted.files, folder)
             from weckd.data.fetch.kaggle import download_archive  # noqa: PLC0415
 
-            return [
-                download_archive(dataset.key, str(dataset.download.kaggle), folder / f"{dataset.key}.zip")
-            ]
+            name, version = str(dataset.download.kaggle), dataset.download.version
+            return [download_archive(dataset.key, name, version, folder / f"{dataset.key}.zip")]
     except DownloadError as problem:
         raise not_downloaded(wanted, problem.reason, problem.remedy) from problem

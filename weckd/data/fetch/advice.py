@@ -32,9 +32,11 @@ def not_there(wanted: Wanted) -> UserError:
 
 def origin(dataset: Dataset) -> str:
     """Return where the catalogue says that a data set is downloaded from; "" where it names nothing."""
-    if dataset.download is None:
+    download = dataset.download
+    if download is None:
         return ""
-    return f"doi:{dataset.download.doi}" if dataset.download.doi else f"kaggle:{dataset.download.kaggle}"
+    version = f"/versions/{download.version}" if download.version else ""
+    return f"doi:{download.doi}" if download.doi else f"kaggle:{download.kaggle}{version}"
 
 
 def expected(dataset: Dataset) -> str:
@@ -53,5 +55,8 @@ def _by_hand(wanted: Wanted) -> str:
     if files:
         return f"download {files} from {dataset.source} by hand and put it into {root / dataset.key}/"
     if origin(dataset).startswith("kaggle:"):
-        return f"download its archive from {dataset.source} by hand and save it as {root / dataset.key}.zip"
+        version = (
+            f" (version {dataset.download.version})" if dataset.download and dataset.download.version else ""
+        )
+        return f"download its archive{version} from {dataset.source} by hand and save it as {root / dataset.key}.zip"
     return f"download its archives from {dataset.source} by hand and put them into {root / dataset.key}/"

@@ -4,7 +4,6 @@
 addresses when a connection breaks, and would choose between two ways of transfer by what is installed.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,12 +13,14 @@ import requests
 from huggingface_hub import constants, get_token, hf_hub_url
 from requests.structures import CaseInsensitiveDict
 
-from weckd.data.fetch.network import CHUNK, TIMEOUT, DownloadError, persistently, progress_bar
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, refuse_page, save
 from weckd.data.fetch.wanted import say
-from weckd.files import refuse_full_disk
+from weckd.files import file_digest, refuse_full_disk
 
 FILE = "model.safetensors"
 _MEND = "mend HF_TOKEN or log in anew, or use none: these weights are public"
+_ADDRESS = re.compile(r"https?://([^\s/@]*@)?([\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/")
+_BEGINNING = 1024  # bytes that tell a web page
 _SHA256 = re.compile(r'(?:W/)?"?([0-9a-f]{64})"?')
 
 
@@ -52,6 +53,9 @@ def download_file(key: str, repository: str, recorded: str | None, target: Path)
 
 def _download(key: str, repository: str, recorded: str | None, target: Path) -> HubFile:
     url = hf_hub_url(repository, FILE)
+    if not _ADDRESS.match(url):
+        remedy = "write it as https://HOST, or unset it"
+        raise DownloadError("HF_ENDPOINT is no address of a server", remedy, passing=False)
     with requests.get(url, headers=_headers(), stream=True, timeout=TIMEOUT) as response:
         _refuse_failure(response)
         stated = _stated(response)
@@ -61,13 +65,9 @@ def _download(key: str, repository: str, recorded: str | None, target: Path) -> 
             raise DownloadError(reason, remedy, passing=False)
         refuse_full_disk(target.parent, stated.size)
         say(key, f"downloading {FILE} ({stated.size / 1e6:,.1f} MB) from hub:{repository}")
-        sha256 = hashlib.sha256()
-        with target.open("wb") as stream, progress_bar(key, FILE, stated.size) as bar:
-            for chunk in response.iter_content(CHUNK):
-                stream.write(chunk)
-                sha256.update(chunk)
-                bar.update(len(chunk))
-    if sha256.hexdigest() != stated.sha256:
+        with target.open("wb") as out, progress_bar(key, FILE, stated.size) as bar:
+            save(response, out, bar, stated.size)
+    if file_digest(target) != stated.sha256:
         raise DownloadError(f"{FILE} came with another SHA-256 than the hub states", "run again later")
     return stated
 
@@ -100,7 +100,8 @@ def _stated(response: requests.Response) -> HubFile:
         headers.update(answer.headers)
     etag = _SHA256.fullmatch(headers.get("X-Linked-Etag") or headers.get("ETag") or "")
     commit = headers.get("X-Repo-Commit")
-    if etag is None or commit is None:  # as where the login page of a network answers for everybody
+    if etag is None or commit is None:
+        refuse_page(response, next(response.iter_content(_BEGINNING), b""))
         reason = f"the answer states no commit and SHA-256 of {FILE}, as the hub does"
         raise DownloadError(reason, "mend the connection, or HF_ENDPOINT where it is set", passing=False)
     return HubFile(commit, etag[1], int(response.headers.get("Content-Length") or 0))

@@ -1,5 +1,7 @@
 """The archive of a Kaggle data set, with the user's own credentials, which no message may show."""
 
+import base64
+import hashlib
 import logging
 import sys
 from contextlib import redirect_stdout
@@ -8,25 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from kagglehub.clients import build_kaggle_client, download_file
-from kagglehub.config import get_kaggle_credentials
-from kagglehub.exceptions import DataCorruptionError
-from kagglehub.handle import parse_dataset_handle
+from kagglehub.clients import build_kaggle_client
+from kagglehub.config import KaggleApiCredentials, get_kaggle_credentials
+from kagglehub.integrity import get_md5_checksum_from_response
 from kagglesdk.datasets.types.dataset_api_service import (  # type: ignore[import-untyped]
     ApiDownloadDatasetRequest,
     ApiGetDatasetRequest,
 )
+from kagglesdk.kaggle_env import get_access_token_from_env  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 
-from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, save
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk, whole_file
 
-GIVE_CREDENTIALS = "set KAGGLE_USERNAME and KAGGLE_KEY, or put kaggle.json into ~/.kaggle"
+GIVE_CREDENTIALS = (
+    "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or put access_token or kaggle.json "
+    "into ~/.kaggle"
+)
 
 
-def download_archive(key: str, name: str, target: Path) -> Path:
-    """Download the newest version of a data set to `target`, unless it is there.
+def download_archive(key: str, name: str, version: int | None, target: Path) -> Path:
+    """Download a data set to `target`, unless it is there.
 
     `kagglehub.dataset_download` would unpack the archive by itself and remove it, and with it the hash that tells
     one version from the next; the same client is asked for the archive only.
@@ -34,6 +39,7 @@ def download_archive(key: str, name: str, target: Path) -> Path:
     Args:
         key: the data set's key, for messages.
         name: owner/name on Kaggle.
+        version: number of the version; None for the newest.
         target: where the archive belongs; its folder must exist.
 
     Raises:
@@ -45,9 +51,9 @@ def download_archive(key: str, name: str, target: Path) -> Path:
     for stale in target.parent.glob(f".{target.name}.*"):  # left behind by a kill
         stale.unlink()
     logging.getLogger("kagglehub").setLevel(logging.WARNING)  # its own messages go to stdout
-    _refuse_no_credentials()
-    say(key, f"downloading {target.name} from kaggle:{name}")
-    persistently(key, lambda: _download(name, target))
+    if problem := credentials_problem():
+        raise DownloadError(problem, GIVE_CREDENTIALS, passing=False)
+    persistently(key, lambda: _download(key, name, version, target))
     return target
 
 
@@ -59,48 +65,78 @@ class _Patient(HTTPAdapter):
 
 
 def credentials_problem() -> str | None:
-    """Return why the user's credentials cannot be used, or None; the reason holds nothing of what is in the file."""
+    """Return why the user's credentials cannot be used, or None; the reason holds nothing of what they are."""
+    try:
+        get_access_token_from_env()
+    except (ValueError, OSError):
+        return "neither KAGGLE_API_TOKEN nor ~/.kaggle/access_token can be read"
     try:
         credentials = get_kaggle_credentials()
-    except (ValueError, OSError):
+    except (ValueError, TypeError, OSError):
         return "kaggle.json cannot be read"
-    return "it needs Kaggle credentials" if credentials is None else None
+    if credentials is None:
+        return "it needs Kaggle credentials"
+    return None if _can_be_sent(credentials) else "the Kaggle credentials hold characters that none have"
 
 
-def _refuse_no_credentials() -> None:
-    if problem := credentials_problem():
-        raise DownloadError(problem, GIVE_CREDENTIALS, passing=False)
+def _can_be_sent(credentials: KaggleApiCredentials) -> bool:
+    """Tell whether a request can carry them; else the error of encoding them would end in a traceback."""
+    parts = (credentials.api_key,) if credentials.api_key else (credentials.username, credentials.key)
+    return all(isinstance(part, str) and part.isascii() and part.isprintable() for part in parts)
 
 
-def _download(name: str, target: Path) -> None:
-    handle = parse_dataset_handle(name)
+def _download(key: str, name: str, version: int | None, target: Path) -> None:
     # kagglehub tells of its newer versions on stdout, which is for results.
     with redirect_stdout(sys.stderr), build_kaggle_client() as client:
         client.http_client()._session.mount("https://", _Patient())
         try:
-            response = _answer(client, handle.owner, handle.dataset)
+            version = version or _newest(client, name)
+            response = _answer(client, name, version)
         except requests.HTTPError as problem:
-            status = problem.response.status_code if problem.response is not None else None
-            if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                reason = f"Kaggle refuses the credentials with {status}"
-                raise DownloadError(reason, GIVE_CREDENTIALS, passing=False) from None
-            raise
-        refuse_full_disk(target.parent, int(response.headers.get("Content-Length", 0)))
+            raise _refusal(problem, f"{name}/versions/{version}" if version else name) from None
+    with response:
+        size = int(response.headers.get("Content-Length", 0))
+        refuse_full_disk(target.parent, size)
+        say(key, f"downloading {target.name} ({size / 1e6:,.1f} MB) from kaggle:{name}/versions/{version}")
         with whole_file(target) as temporary:
-            temporary.unlink()  # kagglehub would take the empty file for the beginning of a download
-            try:
-                download_file(response, str(temporary), handle)
-            except DataCorruptionError:
+            with temporary.open("wb") as out, progress_bar(key, target.name, size) as bar:
+                save(response, out, bar, size)
+            if get_md5_checksum_from_response(response) not in (None, _md5(temporary)):
                 reason = "the archive came with another checksum than stated"
-                raise DownloadError(reason, "run again later") from None
+                raise DownloadError(reason, "run again later")
 
 
-def _answer(client: Any, owner: str, dataset: str) -> requests.Response:
-    """Return the beginning of the newest version's archive."""
-    service = client.datasets.dataset_api_client
-    asked, wanted = ApiGetDatasetRequest(), ApiDownloadDatasetRequest()
-    asked.owner_slug = wanted.owner_slug = owner
-    asked.dataset_slug = wanted.dataset_slug = dataset
-    wanted.dataset_version_number = service.get_dataset(asked).current_version_number
-    response: requests.Response = service.download_dataset(wanted)
+def _newest(client: Any, name: str) -> int:
+    asked = ApiGetDatasetRequest()
+    asked.owner_slug, asked.dataset_slug = name.split("/")
+    return int(client.datasets.dataset_api_client.get_dataset(asked).current_version_number)
+
+
+def _answer(client: Any, name: str, version: int) -> requests.Response:
+    """Return the beginning of a version's archive."""
+    wanted = ApiDownloadDatasetRequest()
+    wanted.owner_slug, wanted.dataset_slug = name.split("/")
+    wanted.dataset_version_number = version
+    response: requests.Response = client.datasets.dataset_api_client.download_dataset(wanted)
     return response
+
+
+def _refusal(problem: requests.HTTPError, what: str) -> Exception:
+    """Return what Kaggle means by an answer; its own words may tell of who asked."""
+    status = problem.response.status_code if problem.response is not None else None
+    if status == HTTPStatus.UNAUTHORIZED:
+        return DownloadError(f"Kaggle refuses the credentials with {status}", GIVE_CREDENTIALS, passing=False)
+    if status == HTTPStatus.FORBIDDEN:
+        reason = f"Kaggle denies these credentials the data set with {status}"
+        remedy = "log in to its page as the same user and accept what it asks for"
+        return DownloadError(reason, remedy, passing=False)
+    if status == HTTPStatus.NOT_FOUND:
+        return DownloadError(f"Kaggle has no {what}", "mend its name in the catalogue", passing=False)
+    return problem
+
+
+def _md5(file: Path) -> str:
+    """Return the checksum as Google's storage writes it."""
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    return base64.b64encode(digest).decode()

@@ -1,25 +1,41 @@
-"""Requests that are made again when they fail, and why they failed in a few words."""
+"""Requests that are made again when they fail, files as they come, and why a download failed in a few words."""
 
+import json
+import os
+import re
+import ssl
 import sys
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeVar
+from itertools import chain
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from requests import exceptions
+from requests.utils import get_environ_proxies, select_proxy
 from tqdm import tqdm  # type: ignore[import-untyped]
+from urllib3.exceptions import LocationValueError, NameResolutionError, ReadTimeoutError
 
 from weckd.data.fetch.wanted import say
 
 TRIES = 3
 PAUSE = 5.0
 """Seconds before the second try; the third waits twice as long."""
+LONGEST_PAUSE = 60.0
+"""Seconds that are waited for a server that says when to come back."""
 TIMEOUT = 30.0
 """Seconds that a server may be silent, at connecting and between two pieces of a file."""
 CHUNK = 1 << 20
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
-_UNREADABLE = (requests.exceptions.JSONDecodeError, KeyError, IndexError, TypeError)
+_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script|\?xml)", re.IGNORECASE)
+_BROWSER = "look at its page in a browser: it may ask for a login, or shut out scripts or this network"
+_LOGIN = "log in to this network if a browser is asked to, or run again from another network"
+_REMEDIES: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "mend its address in the catalogue if it has moved",
+    HTTPStatus.GONE: "look at its page for what has taken its place",
+}
 
 _T = TypeVar("_T")
 
@@ -27,12 +43,13 @@ _T = TypeVar("_T")
 class DownloadError(Exception):
     """A download that failed: why, and what may help. It holds no address, which may carry a signature."""
 
-    def __init__(self, reason: str, remedy: str, *, passing: bool = True) -> None:
-        """Keep the reason, the remedy, and whether the next try may succeed."""
+    def __init__(self, reason: str, remedy: str, *, passing: bool = True, pause: float = 0.0) -> None:
+        """Keep the reason, the remedy, whether the next try may succeed, and the seconds to wait for it at least."""
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
         self.passing = passing
+        self.pause = pause
 
 
 def persistently(key: str, request: Callable[[], _T]) -> _T:
@@ -47,7 +64,7 @@ def persistently(key: str, request: Callable[[], _T]) -> _T:
         except DownloadError as problem:
             if not problem.passing:
                 raise
-            wait = PAUSE * attempt
+            wait = max(PAUSE * attempt, problem.pause)
             say(key, f"{problem.reason}; trying again in {wait:g} s ({attempt} of {TRIES} tries failed)")
             time.sleep(wait)
     return _told(request)
@@ -61,38 +78,180 @@ def progress_bar(key: str, name: str, size: int) -> "tqdm[None]":
     )
 
 
+def save(response: requests.Response, out: IO[bytes], bar: "tqdm[None]", size: int) -> None:
+    """Write the body of an answer to a file as it comes.
+
+    Args:
+        response: to a request with stream=True.
+        out: file to write to.
+        bar: told of the bytes that came.
+        size: bytes that belong to the file; 0 where nobody says.
+
+    Raises:
+        DownloadError: something else came in place of the file, or not all of it.
+    """
+    chunks = response.iter_content(CHUNK)
+    first = next(chunks, b"")
+    refuse_page(response, first)
+    came = 0
+    for chunk in chain([first], chunks):
+        out.write(chunk)
+        bar.update(len(chunk))
+        came += len(chunk)
+    if came < size:
+        raise DownloadError(f"{came:,} of {size:,} bytes came from {_host(response)}", "run again")
+
+
+def refuse_page(response: requests.Response, first: bytes) -> None:
+    """Refuse what firewalls and login pages answer in place of a file, most often as a success.
+
+    Args:
+        response: of whatever status.
+        first: the beginning of its body.
+
+    Raises:
+        DownloadError: the status is a failure's, or the body is none or a web page.
+    """
+    if response.status_code == HTTPStatus.ACCEPTED or "x-amzn-waf-action" in response.headers:
+        reason = (
+            f"the firewall of {_host(response)} answered {response.status_code}: it takes this for a robot"
+        )
+        raise DownloadError(reason, "run again later or from another network")
+    response.raise_for_status()
+    if not first:
+        raise DownloadError(f"{_host(response)} sent nothing in place of the file", "run again later")
+    if _PAGE.match(first):
+        raise DownloadError(f"{_host(response)} sent a web page in place of the file", _LOGIN)
+
+
 def _told(request: Callable[[], _T]) -> _T:
+    # Each without its cause: what servers answer, and the addresses they were asked at, belong into no log.
     try:
         return request()
-    except _UNREADABLE:
-        # Without its cause: what servers answer, and the addresses they were asked at, belong into no log.
-        raise DownloadError("the answer of the repository cannot be read", "run again later") from None
+    except json.JSONDecodeError as problem:
+        raise _not_json(problem.doc) from None
+    except (KeyError, IndexError, TypeError):
+        raise _not_json("{}") from None
     except requests.RequestException as problem:
         raise _in_words(problem) from None
+    except LocationValueError:
+        raise _no_address() from None
+    except OSError as problem:
+        if problem.errno is None and "CA certificate bundle" in str(problem):
+            raise _bad_bundle("is not there") from None
+        raise
+
+
+def _not_json(answer: str) -> DownloadError:
+    if not answer.strip():
+        return DownloadError("the repository sent an empty answer", "run again later or from another network")
+    if _PAGE.match(answer.encode()):
+        return DownloadError("a web page came in place of the repository's answer", _LOGIN)
+    return DownloadError("the answer of the repository cannot be read", "run again later")
 
 
 def _in_words(problem: requests.RequestException) -> DownloadError:
-    host = urlsplit(problem.request.url).hostname if problem.request is not None else None
-    server = str(host or "the server")
+    url = str(problem.request.url) if problem.request is not None else ""
+    server = str(urlsplit(url).hostname or "the server")
+    if isinstance(problem, exceptions.TooManyRedirects):
+        return DownloadError(f"{server} leads from one address to the next without an end", _LOGIN)
     if problem.response is not None:
-        status = problem.response.status_code
-        server = str(urlsplit(problem.response.url).hostname or server)
-        passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-        words = f"{server} answered {status} {problem.response.reason}"
-        return DownloadError(words, "run again later", passing=passing)
-    if isinstance(problem, requests.exceptions.SSLError):
-        return DownloadError(
-            f"the certificate of {server} is not trusted", "mend the machine's clock or certificates"
-        )
-    if isinstance(problem, requests.Timeout):
+        return _failure(problem.response)
+    cause: Any = problem.args[0] if problem.args else None
+    return _no_answer(problem, url, server, getattr(cause, "reason", cause))
+
+
+def _no_answer(problem: requests.RequestException, url: str, server: str, cause: Any) -> DownloadError:
+    """Return why no answer came, or not all of it; `cause` is urllib3's error."""
+    if isinstance(
+        problem,
+        (exceptions.ProxyError, exceptions.MissingSchema, exceptions.InvalidURL, exceptions.InvalidSchema),
+    ):
+        return _proxy_failure(problem, url or "https://-", getattr(cause, "original_error", cause))
+    if isinstance(problem, exceptions.SSLError):
+        return _not_secure(server, next(iter(getattr(cause, "args", ())), cause))
+    if isinstance(cause, NameResolutionError):
+        remedy = "connect this machine to the network, or mend its name server (DNS), and run again"
+        return DownloadError(f"the name {server} is not known to this network", remedy)
+    if isinstance(problem, requests.Timeout) or isinstance(cause, ReadTimeoutError):
         return DownloadError(f"{server} did not answer in {TIMEOUT:g} s", "run again later")
-    if isinstance(problem, requests.ConnectionError) and not _was_streaming(problem):
-        return DownloadError(
-            f"no connection to {server}", "connect this machine to the network and run again"
-        )
+    if isinstance(problem, requests.ConnectionError) and url:  # one that broke off does not know its request
+        remedy = "connect this machine to the network and run again"
+        return DownloadError(f"no connection to {server}", remedy)
     return DownloadError("the connection broke off", "run again")
 
 
-def _was_streaming(problem: requests.ConnectionError) -> bool:
-    """Tell a connection that broke off from one that never was: only the latter knows its request."""
-    return problem.request is None
+def _failure(response: requests.Response) -> DownloadError:
+    status = response.status_code
+    reason = f"{_host(response)} answered {status} {response.reason}"
+    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
+    after = response.headers.get("Retry-After", "")
+    if passing and after.isdecimal():
+        pause = float(after)
+        return DownloadError(
+            reason, f"run again in {after} s", passing=pause <= LONGEST_PAUSE, pause=min(pause, LONGEST_PAUSE)
+        )
+    remedy = "run again later" if passing else _REMEDIES.get(status, _BROWSER)
+    return DownloadError(reason, remedy, passing=passing)
+
+
+def _proxy_failure(problem: requests.RequestException, url: str, cause: Any) -> DownloadError:
+    variable, proxy = _proxy(url)
+    if not proxy or isinstance(problem, exceptions.MissingSchema):
+        return _no_address()
+    mend = f"mend {variable}, or unset it"
+    if isinstance(problem, exceptions.InvalidSchema) and proxy.lower().startswith("socks"):
+        reason = f"{variable} names a SOCKS proxy, for which the package PySocks is missing"
+        return DownloadError(reason, "install pysocks, or name an HTTP proxy", passing=False)
+    if not isinstance(problem, exceptions.ProxyError):
+        return DownloadError(f"{variable} names no address of a proxy", mend, passing=False)
+    place = f"the proxy {proxy.rpartition('@')[2]} of {variable}"  # never its user and password
+    if answer := re.search(r"Tunnel connection failed: (.*)", str(cause)):
+        return DownloadError(f"{place} answered {answer[1]}", mend, passing=answer[1].startswith("5"))
+    if isinstance(cause, NameResolutionError):
+        return DownloadError(f"{place} has a name that is not known to this network", mend)
+    return DownloadError(f"{place} does not answer", mend)
+
+
+def _proxy(url: str) -> tuple[str, str]:
+    """Return the variable that names the proxy for an address, and the proxy; "" where there is none."""
+    proxy = select_proxy(url, get_environ_proxies(url)) or ""
+    kinds = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
+    names = (name for kind in kinds for name in (kind, kind.upper()) if os.environ.get(name) == proxy)
+    return next(names, "the system's settings"), proxy
+
+
+def _not_secure(server: str, cause: Any) -> DownloadError:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        reason = f"the certificate of {server} is not trusted: {cause.verify_message}"
+        remedy = (
+            "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; "
+            "else mend the machine's clock or certificates"
+        )
+        return DownloadError(reason, remedy, passing=False)
+    if isinstance(cause, ssl.SSLError) and cause.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
+        return _bad_bundle("holds no certificate")
+    words = str(getattr(cause, "reason", None) or getattr(cause, "strerror", None) or cause)
+    reason = f"no secure connection to {server}: {words.lower().replace('_', ' ')}"
+    return DownloadError(reason, "look whether a proxy or a firewall stands in between, and run again")
+
+
+def _bad_bundle(what: str) -> DownloadError:
+    variables = (name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name))
+    variable = next(variables, None)
+    if variable is None:
+        reason, remedy = f"the file of certificates of the package certifi {what}", "install certifi anew"
+    else:
+        reason = f"{variable} names {os.environ[variable]}, which {what}"
+        remedy = "name a file of PEM certificates, or unset it"
+    return DownloadError(reason, remedy, passing=False)
+
+
+def _no_address() -> DownloadError:
+    return DownloadError(
+        "the repository names no address that can be asked", "run again later", passing=False
+    )
+
+
+def _host(response: requests.Response) -> str:
+    return str(urlsplit(response.url).hostname or "the server")

@@ -3,19 +3,20 @@
 import re
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pooch
+import requests
 from pooch.downloaders import REQUESTS_HEADERS, doi_to_repository
 
 from weckd.data.catalogue import RecordFile
 from weckd.data.fetch.checksums import known_md5
 from weckd.data.fetch.members import is_archive
-from weckd.data.fetch.network import CHUNK, TIMEOUT, DownloadError, persistently, progress_bar
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, refuse_page, save
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk
 
@@ -67,7 +68,9 @@ def _record(doi: str) -> _Record:
         with warnings.catch_warnings():
             # Which version a figshare DOI means is told by datasets.lock, not by its number.
             warnings.filterwarnings("ignore", "The Figshare DOI", UserWarning)
-            repository = doi_to_repository(doi, headers=REQUESTS_HEADERS, timeout=TIMEOUT)
+            repository = doi_to_repository(
+                doi, headers=REQUESTS_HEADERS, timeout=TIMEOUT, hooks={"response": _refuse_failure}
+            )
             listed = pooch.create(".", f"doi:{doi}")
             repository.populate_registry(listed)
             urls = {name: repository.download_url(name) for name in listed.registry}
@@ -77,6 +80,13 @@ def _record(doi: str) -> _Record:
         reason = "the DOI leads to no record of figshare or Zenodo"
         raise DownloadError(reason, "mend the DOI in the catalogue", passing=False) from None
     return _Record(dict(listed.registry), _sizes(repository.api_response), urls)
+
+
+def _refuse_failure(response: requests.Response, **_: Any) -> None:
+    """Raise what pooch overlooks: it reads an error of an API as if it were an answer."""
+    parts = urlsplit(response.url)
+    if parts.hostname == "api.figshare.com" or parts.path.startswith("/api/records/"):
+        refuse_page(response, b"read as JSON")
 
 
 def _sizes(answer: Any) -> dict[str, int]:
@@ -126,17 +136,18 @@ def _download(key: str, doi: str, manager: pooch.Pooch, name: str, size: int) ->
 
 
 def _fetched(key: str, manager: pooch.Pooch, name: str, size: int) -> Path:
-    with ExitStack() as stack:
-        bar = None
-        if size and not (manager.abspath / name).exists():
-            bar = stack.enter_context(progress_bar(key, name, size))
-        downloader = pooch.HTTPDownloader(
-            progressbar=bar or False, chunk_size=CHUNK, timeout=TIMEOUT, headers=REQUESTS_HEADERS
-        )
-        try:
-            return Path(manager.fetch(name, downloader=downloader))
-        except ValueError as problem:
-            if isinstance(problem, OSError):
-                raise
-            reason = f"{name} came with another checksum than its record states"
-            raise DownloadError(reason, "run again later") from None
+    def download(url: str, target: str, _: pooch.Pooch) -> None:
+        with (
+            requests.get(url, headers=REQUESTS_HEADERS, stream=True, timeout=TIMEOUT) as response,
+            progress_bar(key, name, size) as bar,
+            Path(target).open("wb") as out,
+        ):
+            save(response, out, bar, size)
+
+    try:
+        return Path(manager.fetch(name, downloader=download))
+    except ValueError as problem:
+        if isinstance(problem, OSError):
+            raise
+        reason = f"{name} came with another checksum than its record states"
+        raise DownloadError(reason, "run again later") from None

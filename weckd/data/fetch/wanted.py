@@ -26,8 +26,9 @@ class Wanted:
 
     @property
     def downloaded(self) -> Path:
-        """Return the folder that archives are downloaded to."""
-        return self.own / "archives"
+        """Return the folder that archives are downloaded to: one for each version that the catalogue pins."""
+        version = self.dataset.download and self.dataset.download.version
+        return self.own / "archives" / (f"version-{version}" if version else "")
 
     @property
     def unpacked(self) -> Path:
