@@ -13,7 +13,7 @@ from typing import Any
 
 from weckd.errors import UserError
 
-_REMEDIES = {
+REMEDIES = {
     errno.ENOSPC: "free some space, or choose another disk",
     errno.EDQUOT: "free some space, or choose another disk",
     errno.EFBIG: "raise the limit of file sizes, or choose another disk",
@@ -22,7 +22,9 @@ _REMEDIES = {
     errno.EROFS: "choose a folder that can be written to",
     errno.ENOTDIR: "a file is in the way; remove it, or choose another folder",
     errno.EEXIST: "a file is in the way; remove it, or choose another folder",
+    errno.ENAMETOOLONG: "shorten the name, or choose another folder",
 }
+"""What helps against errors of writing, by their number."""
 
 
 @contextmanager
@@ -84,9 +86,9 @@ def _told_errors(path: Path) -> Iterator[None]:
         # Errors of writing name no file, or one on the way to this one; all others are somebody else's.
         name = problem.filename
         own = name is None or Path(name) in (path, *path.parents) or path.parent in Path(name).parents
-        if own and problem.errno in _REMEDIES:
+        if own and problem.errno in REMEDIES:
             raise UserError(
-                f"{path}: cannot be written ({problem.strerror}); {_REMEDIES[problem.errno]}"
+                f"{path}: cannot be written ({problem.strerror}); {REMEDIES[problem.errno]}"
             ) from problem
         raise
 
@@ -105,7 +107,7 @@ def refuse_full_disk(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(place).free
     if free < needed:
         raise UserError(
-            f"{folder}: needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; {_REMEDIES[errno.ENOSPC]}"
+            f"{folder}: needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; {REMEDIES[errno.ENOSPC]}"
         )
 
 

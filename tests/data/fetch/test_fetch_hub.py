@@ -132,6 +132,12 @@ def test_an_answer_that_is_not_the_hubs_is_told(hub, place):
     assert len(hub.asked) == 1
 
 
+def test_a_login_page_in_place_of_the_hub_is_told(hub, place):
+    hub.no_json.add("model.safetensors")
+    remedy = "log in to this network if a browser is asked to, or run again from another network"
+    assert place.refused() == refusal(place, "huggingface.co sent a web page in place of the file", remedy)
+
+
 def test_a_full_disk_is_told_before_the_transfer(hub, place, monkeypatch, capfd):
     usage = type("Usage", (), {"free": 0})
     monkeypatch.setattr("weckd.files.shutil.disk_usage", lambda _: usage)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 
@@ -262,6 +263,19 @@ def test_a_full_disk_is_told_before_the_download(published, workplace, ears, mon
     assert workplace.refused(ears) == (
         f"{workplace.own}/archives: needs 0 MB, 0 MB are free; free some space, or choose another disk"
     )
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_disk_that_runs_full_is_told_and_nothing_is_kept(published, workplace, ears, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("weckd.data.fetch.kaggle.save", full)
+    assert workplace.refused(ears) == (
+        f"{workplace.own}/archives/mine.zip: cannot be written (No space left on device); free some space, or choose "
+        "another disk"
+    )
+    assert names(workplace.own / "archives") == []
 
 
 @pytest.mark.usefixtures("credentials")

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,8 +138,8 @@ def test_two_archives_beside_the_folder_are_refused(workplace, zipped):
 def test_an_archive_of_something_else_is_refused(workplace, zipped):
     save(workplace.root / "mine.zip", zipped("Cats/1.png"))
     assert workplace.refused() == (
-        f"{workplace.own}/files: unpacked from mine.zip, does not hold its class folders (Normal, A tube); take the "
-        "archive of https://doi.org/10.5281/zenodo.77, or mend the entry in the catalogue"
+        f"{workplace.own}/files: unpacked from mine.zip, holds Cats and not its class folders (Normal, A tube); "
+        "take the archive of https://doi.org/10.5281/zenodo.77, or mend the entry in the catalogue"
     )
 
 
@@ -224,6 +226,153 @@ def test_downloads_that_cannot_be_written_are_told(workplace, zipped):
     save(workplace.root / "mine.zip", zipped("Normal/1.png"))
     save(workplace.downloads, b"a file in the way")
     assert workplace.refused() == (
-        f"{workplace.own}: cannot be written (Not a directory); give yourself the right to write there, or choose "
-        "another folder"
+        f"{workplace.own}: cannot be written (Not a directory); a file is in the way; remove it, or choose another "
+        "folder"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "remedy"),
+    [
+        (errno.EROFS, "Read-only file system", "choose a folder that can be written to"),
+        (
+            errno.EACCES,
+            "Permission denied",
+            "give yourself the right to write there, or choose another folder",
+        ),
+        (errno.EIO, "Input/output error", "choose another folder"),
+    ],
+)
+def test_downloads_that_are_read_only_are_told(workplace, zipped, monkeypatch, number, words, remedy):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+
+    def refuse(_):
+        raise OSError(number, words)
+
+    monkeypatch.setattr("weckd.locks.try_lock", refuse)
+    assert workplace.refused() == f"{workplace.own}: cannot be written ({words}); {remedy}"
+
+
+def test_an_archive_of_archives_is_unpacked_one_level_further(workplace, zipped, capsys):
+    one, two = zipped("set/Normal/1.png"), zipped("set/A tube/1.png")
+    outer = zipped(**{"mine_1.zip": one, "record/mine_2.zip": two, "readme.txt": b"read me"})
+    save(workplace.root / "mine.zip", outer)
+    found = workplace.fetched()
+    assert found == {
+        "dataset": "mine",
+        "folder": str(workplace.own / "files" / "set"),
+        "origin": "local archive",
+        "archives": {"mine.zip": facts(outer)},
+    }
+    assert capsys.readouterr().err == (
+        "[mine] unpacking mine.zip\n[mine] unpacking mine_1.zip, mine_2.zip, which mine.zip holds\n"
+    )
+    before = all_files(workplace.own / "files")
+    assert workplace.fetched() == found
+    assert all_files(workplace.own / "files") == before
+    save(workplace.root / "mine.zip", zipped(**{"mine_1.zip": zipped("Normal/other.png")}))
+    assert workplace.fetched()["folder"] == str(workplace.own / "files")
+    assert names(workplace.own / "files" / "Normal") == ["other.png"]
+
+
+def test_an_archive_beside_the_class_folders_of_an_archive_stays_as_it_is(workplace, zipped):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png", **{"masks.zip": zipped("1.png")}))
+    workplace.fetched()
+    assert names(workplace.own / "files") == ["Normal", "masks.zip"]
+
+
+def test_archives_in_an_archive_that_do_not_stand_side_by_side_are_told(workplace, zipped):
+    inner = {"Normal.zip": zipped("1.png"), "A tube.zip": zipped("1.png")}
+    save(workplace.root / "mine.zip", zipped(**inner))
+    files = workplace.own / "files"
+    assert workplace.refused() == (
+        "mine.zip: holds archives that cannot be unpacked side by side; unpack it by hand, and put what the data set "
+        f"needs into {workplace.root}/mine/ ({files}/A tube.zip and {files}/Normal.zip: both hold 1.png; remove one "
+        "of them)"
+    )
+    assert not (workplace.own / "files.json").exists()
+
+
+def test_archives_in_archives_in_an_archive_are_told(workplace, zipped):
+    save(workplace.root / "mine.zip", zipped(**{"a.zip": zipped(**{"b.zip": zipped("Normal/1.png")})}))
+    assert workplace.refused() == (
+        f"{workplace.own}/files: unpacked from mine.zip, holds b.zip and not its class folders (Normal, A tube); take "
+        "the archive of https://doi.org/10.5281/zenodo.77, or mend the entry in the catalogue"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["x.rar", "X.RAR", "x.7z", "x.tar.zst", "x.gz", "x.zip.001", "x.z01", "x.part1.rar"]
+)
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_cannot_be_unpacked_is_named(workplace, name, beside):
+    file = save(
+        workplace.root / name.replace("x.", "mine.", 1).replace("X.", "mine.")
+        if beside
+        else workplace.root / "mine" / name,
+        b"Rar!",
+    )
+    assert workplace.refused() == (
+        f"{file}: packed in a way that cannot be unpacked here; unpack it by hand into {workplace.root}/mine/, or "
+        "pack it as a plain zip"
+    )
+    file.rename(save(workplace.downloads / "mine.rar"))
+    assert workplace.refused() == (
+        f"{workplace.downloads}/mine.rar: packed in a way that cannot be unpacked here; unpack it by hand and name the "
+        "folder above with data_root, or pack it as a plain zip"
+    )
+
+
+def test_what_cannot_be_unpacked_is_no_matter_beside_what_can(workplace, zipped):
+    save(workplace.root / "mine.rar")
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    assert list(workplace.fetched()["archives"]) == ["mine.zip"]
+
+
+@pytest.mark.parametrize("change", ["removed", "added", "cut"])
+def test_what_has_changed_since_it_was_unpacked_is_unpacked_again(workplace, zipped, change):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png", "Normal/2.png"))
+    found = workplace.fetched()
+    whole = (workplace.own / "files" / "Normal" / "1.png").read_bytes()
+    damage(workplace.own / "files" / "Normal", change)
+    assert workplace.fetched() == found
+    assert names(workplace.own / "files" / "Normal") == ["1.png", "2.png"]
+    assert (workplace.own / "files" / "Normal" / "1.png").read_bytes() == whole
+
+
+def damage(folder, change):
+    if change == "removed":
+        (folder / "1.png").unlink()
+    else:
+        (folder / ("3.png" if change == "added" else "1.png")).write_bytes(b"x")
+
+
+def test_what_has_changed_and_whose_archive_is_gone_is_told(workplace, dataset, zipped):
+    chosen = dataset(download=None)
+    archive = save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    workplace.fetched(chosen)
+    archive.unlink()
+    damage(workplace.own / "files" / "Normal", "removed")
+    (workplace.root.parent / "out" / "source.json").unlink()
+    assert workplace.refused(chosen) == (
+        f"{workplace.own}/files: has changed since it was unpacked; put mine.zip back where it was, or remove the "
+        "folder"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"5", b"{", b"\xff", b"{}"])
+def test_a_damaged_note_of_what_was_unpacked_counts_as_none(workplace, zipped, content):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    found = workplace.fetched()
+    note = (workplace.own / "files.json").read_bytes()
+    (workplace.own / "files.json").write_bytes(content)
+    assert workplace.fetched() == found
+    assert (workplace.own / "files.json").read_bytes() == note
+
+
+def test_two_that_need_the_same_archive_unpack_it_once(workplace, zipped, capsys):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: workplace.fetched(), range(2))
+    assert one == two
+    assert capsys.readouterr().err.count("[mine] unpacking mine.zip\n") == 1

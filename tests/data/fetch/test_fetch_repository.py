@@ -316,7 +316,7 @@ def test_a_disk_that_runs_full_is_told_and_nothing_is_kept(published, workplace,
     monkeypatch.setattr("weckd.data.fetch.repository.save", full)
     assert workplace.refused() == (
         f"{workplace.own}/archives: cannot be written (No space left on device); free some space, or choose another "
-        "folder"
+        "disk"
     )
     assert names(workplace.own / "archives") == []
 

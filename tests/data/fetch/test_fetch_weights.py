@@ -98,6 +98,28 @@ def test_a_download_that_has_changed_since_is_made_anew(hub, place, content, cap
     assert told in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"sha256": 5}'])
+def test_a_damaged_note_of_a_download_vouches_for_nothing(hub, place, note):
+    first = place.fetched()
+    (place.own / f".{NAME}.json").write_text(note)
+    assert place.fetched() == first
+    assert hub.asked.count(STORED) == 2
+
+
+def test_an_endpoint_that_cannot_be_taken_apart_is_told(tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "weckd", "weights", NAME, "--out", "out.json"]
+    variables = {**os.environ, "HF_ENDPOINT": "https://[hub"}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "weckd: HF_ENDPOINT is no address of a server; write it as https://HOST, or unset it\n",
+    )
+
+
 def test_a_download_that_has_changed_since_never_counts_as_put_by_hand(hub, place, content):
     place.fetched()
     place.out.unlink()
@@ -189,8 +211,7 @@ def test_a_folder_that_cannot_be_written_is_told(hub, place):
     place.downloads.mkdir()
     place.own.write_bytes(b"a file in the way")
     assert place.refused() == (
-        f"{place.own}: cannot be written (File exists); give yourself the right to write there, or choose another "
-        "folder"
+        f"{place.own}: cannot be written (File exists); a file is in the way; remove it, or choose another folder"
     )
     assert hub.asked == []
 

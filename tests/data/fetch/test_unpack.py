@@ -15,6 +15,9 @@ INTACT = "replace it by an intact copy, or remove it to have it downloaded again
 DISTRUST = "do not use it; replace it by the archive of the data set's own page"
 BY_HAND = "if it can be trusted, unpack it by hand and name the folder above with data_root"
 
+LINK = f"a link, and links are not followed; {BY_HAND}"
+DEVICE = f"a device or a pipe, not a file; {DISTRUST}"
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -36,8 +39,8 @@ def refusal(folder, *archives):
     return str(refused.value)
 
 
-def zip_file(path, *infos, content=b"x", compression=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", compression) as archive:
+def zip_file(path, *infos, content=b"x", compression=zipfile.ZIP_STORED, mode="w"):
+    with zipfile.ZipFile(path, mode, compression) as archive:
         for info in infos:
             archive.writestr(info, content)
     return path
@@ -85,7 +88,25 @@ def test_what_a_kill_left_behind_is_removed(folder, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["files"]
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "C:/evil", "c:evil", "a\\..\\evil"])
+@pytest.mark.parametrize("make", ["zip", "tar"])
+def test_backslashes_stand_between_folders(folder, tmp_path, make):
+    archive = tmp_path / f"a.{make}"
+    if make == "zip":
+        zip_file(archive, "set\\Normal\\", content=b"")
+        zip_file(archive, "set\\Normal\\1.png", "set\\A tube/2.png", mode="a")
+    else:
+        tar_file(archive, ("set\\Normal\\1.png", b"x"), ("set\\A tube/2.png", b"x"))
+    unpack([archive], folder)
+    assert contents(folder) == {"set/Normal/1.png": b"x", "set/A tube/2.png": b"x"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../evil", "a/../../evil", "/etc/evil", "C:/evil", "c:evil", "a\\..\\evil", "..\\..\\evil"),
+        *("\\evil", "\\\\server\\evil", "C:\\evil", "a/..\\../evil"),
+    ],
+)
 @pytest.mark.parametrize("make", ["zip", "tar"])
 def test_members_that_lead_out_of_the_folder_are_refused(folder, tmp_path, name, make):
     archive = tmp_path / f"a.{make}"
@@ -100,7 +121,7 @@ def test_links_and_devices_in_a_zip_are_refused(folder, tmp_path, kind):
     info = zipfile.ZipInfo("a/link")
     info.external_attr = (kind | 0o777) << 16
     archive = zip_file(tmp_path / "a.zip", info, content=b"/etc/passwd")
-    assert refusal(folder, archive) == f"{archive}: 'a/link' is a link or a device, not a file; {DISTRUST}"
+    assert refusal(folder, archive) == f"{archive}: 'a/link' is {LINK if kind == stat.S_IFLNK else DEVICE}"
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
@@ -108,7 +129,8 @@ def test_links_and_devices_in_a_tar_are_refused(folder, tmp_path, kind):
     info = tarfile.TarInfo("a/link")
     info.type, info.linkname = kind, "/etc/passwd"
     archive = tar_file(tmp_path / "a.tar", ("a/1.png", b"1"), (info, b""))
-    assert refusal(folder, archive) == f"{archive}: 'a/link' is a link or a device, not a file; {DISTRUST}"
+    linked = kind in (tarfile.SYMTYPE, tarfile.LNKTYPE)
+    assert refusal(folder, archive) == f"{archive}: 'a/link' is {LINK if linked else DEVICE}"
 
 
 def test_an_encrypted_zip_is_refused(folder, tmp_path):
@@ -166,10 +188,115 @@ def test_a_bomb_is_refused(folder, tmp_path, monkeypatch):
 
 
 def test_what_is_no_archive_is_refused(folder, tmp_path):
-    for content in (b"", b"<html>please log in</html>" * 100):
-        archive = tmp_path / "a.zip"
+    archive = tmp_path / "a.zip"
+    for content in (b"", b"some text" * 100):
         archive.write_bytes(content)
         assert refusal(folder, archive) == f"{archive}: neither a zip nor a tar archive; {INTACT}"
+    archive.write_bytes(b"\n<html>please log in</html>" * 100)
+    assert refusal(folder, archive) == (
+        f"{archive}: a web page, not an archive; download it anew, logged in where the page asks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "what"),
+    [
+        (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
+        (b"7z\xbc\xaf\x27\x1c\x00\x04", "a 7z archive"),
+        (b"\x28\xb5\x2f\xfd\x04\x88", "packed by zstd"),
+        (b"\x04\x22\x4d\x18", "packed by lz4"),
+        (b"MSCF\0\0\0\0", "a cabinet file"),
+    ],
+)
+def test_another_kind_of_archive_under_the_name_of_a_zip_is_named(folder, tmp_path, first, what):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(first + bytes(1000))
+    assert refusal(folder, archive) == (
+        f"{archive}: {what}, which cannot be unpacked here; unpack it by hand, and pack it as a plain zip"
+    )
+
+
+def test_the_last_of_several_parts_is_told(folder, tmp_path):
+    archive = zip_file(tmp_path / "a.zip", "1.png")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\x05\x06") + 4] = 2  # the number of this part, from 0
+    archive.write_bytes(content)
+    assert refusal(folder, archive) == (
+        f"{archive}: the last of several parts; join them to one zip (`zip -s 0` does)"
+    )
+
+
+def with_raw_name(path, name, utf8):
+    """Write a zip whose only member has a name of these bytes, in both places, and says or not that they are UTF-8."""
+    stand_in = "x" * len(name)
+    content = bytearray(zip_file(path, stand_in).read_bytes().replace(stand_in.encode(), name))
+    for signature, offset in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        content[content.index(signature) + offset] = 8 if utf8 else 0
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("raw", "utf8", "name"),
+    [
+        ("Übung/münchen.png".encode(), True, "Übung/münchen.png"),
+        ("Übung/münchen.png".encode(), False, "Übung/münchen.png"),  # what many tools write
+        ("Übung/münchen.png".encode("cp437"), False, "Übung/münchen.png"),
+        ("日本/1.png".encode("shift_jis"), False, "日本/1.png".encode("shift_jis").decode("cp437")),
+    ],
+)
+def test_names_that_are_not_ascii_are_read(folder, tmp_path, raw, utf8, name):
+    unpack([with_raw_name(tmp_path / "a.zip", raw, utf8)], folder)
+    assert contents(folder) == {name: b"x"}
+
+
+def test_names_that_are_falsely_said_to_be_utf8_are_told(folder, tmp_path):
+    archive = with_raw_name(tmp_path / "a.zip", "日本/1.png".encode("shift_jis"), True)
+    assert refusal(folder, archive) == (
+        f"{archive}: says that the names of its files are UTF-8, and they are not; unpack it by hand, and pack it as "
+        "a plain zip"
+    )
+
+
+def test_names_that_differ_only_in_case_are_two_files(folder, tmp_path):
+    unpack([zip_file(tmp_path / "a.zip", "a/1.png", "A/1.png", "a/1.PNG")], folder)
+    assert sorted(contents(folder)) == ["A/1.png", "a/1.PNG", "a/1.png"]
+
+
+def test_a_disk_that_does_not_tell_case_apart_is_told(folder, tmp_path, monkeypatch):
+    archive = zip_file(tmp_path / "a.zip", "1.png", "1.PNG")
+
+    def there(*_):
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr("pathlib.Path.open", _open_but(there, "1.PNG"))
+    assert refusal(folder, archive) == (
+        f"{archive}: 1.PNG and another file differ only in case, which this disk does not tell apart; choose a folder "
+        "for downloads on another disk"
+    )
+
+
+def test_a_name_that_no_file_can_have_is_refused(folder, tmp_path):
+    archive = with_raw_name(tmp_path / "a.zip", b"a\0.png", False)
+    assert refusal(folder, archive) == (
+        f"{archive}: 'a\\x00.png' would be written outside the folder of the data set; {DISTRUST}"
+    )
+    archive = zip_file(tmp_path / "b.zip", f"a/{'n' * 300}")
+    message = refusal(folder, archive)
+    assert message.endswith(
+        f"/a/{'n' * 300}: cannot be written (File name too long); shorten the name, or choose another folder"
+    )
+
+
+def test_a_zip_that_says_that_it_is_endless_is_refused_before_it_is_unpacked(folder, tmp_path):
+    archive = zip_file(tmp_path / "a.zip", "1.png", content=bytes(1000), compression=zipfile.ZIP_DEFLATED)
+    many = []
+    for n in range(20):
+        many.append(tmp_path / f"{n}.zip")
+        content = archive.read_bytes()
+        at = content.index(b"PK\x01\x02") + 24  # unpacked size in the list of members
+        many[-1].write_bytes(content[:at] + (4_000_000_000).to_bytes(4, "little") + content[at + 4 :])
+    assert refusal(folder, *many) == f"{many[12]}: unpacks to more than 50 GB; {BY_HAND}"
 
 
 def test_a_zip_that_is_cut_off_is_refused(folder, tmp_path):
@@ -264,7 +391,7 @@ def test_a_disk_that_runs_full_leaves_nothing(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", _open_but(full, "2.png"))
     message = refusal(folder, archive)
     assert message.endswith(
-        "2.png: cannot be written (No space left on device); free some space, or choose another folder"
+        "2.png: cannot be written (No space left on device); free some space, or choose another disk"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.data.fetch.checksums import check_archives
-from weckd.data.fetch.members import SUFFIXES, is_archive
+from weckd.data.fetch.members import SUFFIXES, is_archive, is_foreign
 from weckd.data.fetch.wanted import Found, Wanted
 from weckd.data.layouts.locate import is_clutter, locate
 from weckd.errors import UserError
@@ -47,7 +47,7 @@ def find_archives(wanted: Wanted) -> list[Path]:
     """Return archives that the user put into data_root, or else among the downloads.
 
     Raises:
-        UserError: several archives could be meant.
+        UserError: several archives could be meant, or only what cannot be unpacked here.
     """
     roots = [root for root in (wanted.data_root, wanted.downloads) if root is not None]
     return next(filter(None, (_archives_in(wanted, root) for root in roots)), [])
@@ -65,4 +65,22 @@ def _archives_in(wanted: Wanted, root: Path) -> list[Path]:
     beside = [path for suffix in SUFFIXES if (path := root / f"{key}{suffix}").is_file()]
     if len(beside) > 1:
         raise UserError(f"{beside[0]} and {beside[1]}: only one of them can be {key}; remove the other")
-    return beside
+    return beside or _refuse_foreign(wanted, root, files)
+
+
+def _refuse_foreign(wanted: Wanted, root: Path, files: list[Path]) -> list[Path]:
+    """Return nothing, unless what cannot be unpacked lies where an archive is looked for."""
+    key = wanted.dataset.key
+    beside = sorted(path for path in root.glob(f"{key}.*") if path.is_file())
+    for path in (*files, *beside):
+        if is_foreign(path.name):
+            where = (
+                f"into {root / key}/"
+                if root == wanted.data_root
+                else "and name the folder above with data_root"
+            )
+            raise UserError(
+                f"{path}: packed in a way that cannot be unpacked here; unpack it by hand {where}, or pack it as a "
+                "plain zip"
+            )
+    return []

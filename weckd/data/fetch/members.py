@@ -1,6 +1,7 @@
 """The files in a zip or tar archive, each checked before it is opened."""
 
 import lzma
+import os
 import re
 import stat
 import tarfile
@@ -18,9 +19,24 @@ from weckd.errors import UserError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Ends of the names of archives that can be unpacked."""
+_FOREIGN = {
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"\x04\x22\x4d\x18": "packed by lz4",
+    b"MSCF": "a cabinet file",
+}
+"""First bytes of what cannot be unpacked here, and what it is."""
+_FOREIGN_NAME = re.compile(
+    r".*\.(rar|7z|zst|lz4|cab|gz|bz2|xz|lzma|z|zipx|[0-9]{3}|z[0-9]{2})", re.IGNORECASE
+)
+_REPACK = "unpack it by hand, and pack it as a plain zip"
 _INTACT = "replace it by an intact copy, or remove it to have it downloaded again"
 _DISTRUST = "do not use it; replace it by the archive of the data set's own page"
-_ENCRYPTED = 0x1  # bit of a zip member's flags
+_BY_HAND = "if it can be trusted, unpack it by hand and name the folder above with data_root"
+_ENCRYPTED, _UTF8 = 0x1, 0x800  # bits of a zip member's flags
+_END_OF_ZIP = b"PK\x05\x06"
+_LONGEST_END = 22 + 0xFFFF  # bytes, with the longest comment
 _BLOCK = 512  # bytes of a tar header
 _CHUNK = 1 << 20
 
@@ -36,6 +52,11 @@ class Member:
 def is_archive(name: str) -> bool:
     """Tell by its name whether a file is an archive that can be unpacked."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_foreign(name: str) -> bool:
+    """Tell by its name whether a file is packed in a way that cannot be unpacked here, or a part of an archive."""
+    return not is_archive(name) and _FOREIGN_NAME.fullmatch(name) is not None
 
 
 def members(archive: Path) -> Iterator[Member]:
@@ -58,7 +79,7 @@ def unpacked_size(archive: Path) -> int:
     with reading(archive):
         if not _is_zip(archive):
             return archive.stat().st_size
-        with zipfile.ZipFile(archive) as opened:
+        with _opened_zip(archive) as opened:
             return sum(info.file_size for info in opened.infolist())
 
 
@@ -72,8 +93,10 @@ def reading(archive: Path) -> Iterator[None]:
     try:
         yield
     except NotImplementedError as problem:
+        raise UserError(f"{archive}: packed by a method that is not supported; {_REPACK}") from problem
+    except UnicodeDecodeError as problem:
         raise UserError(
-            f"{archive}: packed by a method that is not supported; unpack it by hand, and pack it as a plain zip"
+            f"{archive}: says that the names of its files are UTF-8, and they are not; {_REPACK}"
         ) from problem
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as problem:
         raise UserError(f"{archive}: damaged or cut off ({problem}); {_INTACT}") from problem
@@ -88,29 +111,50 @@ def _is_zip(archive: Path) -> bool:
         return stream.read(2) == b"PK"
 
 
+def _opened_zip(archive: Path) -> zipfile.ZipFile:
+    with archive.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LONGEST_END))
+        end = stream.read()
+    number = end[end.rfind(_END_OF_ZIP) :][4:6]
+    if number not in (b"\0\0", b"\xff\xff") and _END_OF_ZIP in end:
+        raise UserError(f"{archive}: the last of several parts; join them to one zip (`zip -s 0` does)")
+    return zipfile.ZipFile(archive)
+
+
 def _zip_members(archive: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(archive) as opened:
+    with _opened_zip(archive) as opened:
         for info in opened.infolist():
-            path = _safe_path(archive, info.orig_filename)
+            name = _zip_name(info)
+            path = _safe_path(archive, name)
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on a Unix system
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise _not_plain(archive, info.orig_filename)
+                raise _not_plain(archive, name, stat.S_ISLNK(kind))
             if info.flag_bits & _ENCRYPTED:
                 raise UserError(
-                    f"{archive}: encrypted ({info.orig_filename}); unpack it by hand, and pack it without a password"
+                    f"{archive}: encrypted ({name}); unpack it by hand, and pack it without a password"
                 )
-            if not info.is_dir() and path is not None:
+            if not name.endswith(("/", "\\")) and path is not None:
                 yield Member(path, partial(opened.open, info))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return a member's name; many tools write UTF-8 and forget to say so, and it is read as DOS's code page."""
+    if info.flag_bits & _UTF8:
+        return info.orig_filename
+    try:
+        return info.orig_filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.orig_filename
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
     if not tarfile.is_tarfile(archive):
-        raise UserError(f"{archive}: neither a zip nor a tar archive; {_INTACT}")
+        raise _neither(archive)
     with tarfile.open(archive) as opened:
         for info in opened:
             path = _safe_path(archive, info.name)
             if not info.isfile() and not info.isdir():
-                raise _not_plain(archive, info.name)
+                raise _not_plain(archive, info.name, info.issym() or info.islnk())
             if info.isfile() and path is not None:
                 yield Member(path, partial(_extracted, opened, info))
         # A damaged header in the middle, or a tar cut off between two files, ends the list without an error: only
@@ -130,15 +174,30 @@ def _extracted(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     return stream
 
 
+def _neither(archive: Path) -> UserError:
+    with archive.open("rb") as stream:
+        begin = stream.read(64)
+    for first, what in _FOREIGN.items():
+        if begin.startswith(first):
+            return UserError(f"{archive}: {what}, which cannot be unpacked here; {_REPACK}")
+    if begin.lstrip()[:1] == b"<":
+        return UserError(
+            f"{archive}: a web page, not an archive; download it anew, logged in where the page asks"
+        )
+    return UserError(f"{archive}: neither a zip nor a tar archive; {_INTACT}")
+
+
 def _safe_path(archive: Path, name: str) -> PurePosixPath | None:
-    """Return where a member belongs; None for clutter."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or re.match(r"[A-Za-z]:", name):
+    """Return where a member belongs, whatever its tool puts between folders; None for clutter."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or "\0" in name or re.match(r"[A-Za-z]:", name):
         raise UserError(
             f"{archive}: {name!r} would be written outside the folder of the data set; {_DISTRUST}"
         )
     return None if any(is_clutter(part) for part in path.parts) else path
 
 
-def _not_plain(archive: Path, name: str) -> UserError:
-    return UserError(f"{archive}: {name!r} is a link or a device, not a file; {_DISTRUST}")
+def _not_plain(archive: Path, name: str, link: bool) -> UserError:
+    if link:
+        return UserError(f"{archive}: {name!r} is a link, and links are not followed; {_BY_HAND}")
+    return UserError(f"{archive}: {name!r} is a device or a pipe, not a file; {_DISTRUST}")

@@ -30,7 +30,11 @@ def unpack(archives: Sequence[Path], folder: Path) -> None:
     """
     for stale in folder.parent.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(stale)
-    refuse_full_disk(folder, sum(unpacked_size(archive) for archive in archives))
+    needed = 0
+    for archive in archives:
+        needed += unpacked_size(archive)
+        _refuse_too_large(archive, needed)
+    refuse_full_disk(folder, needed)
     with writing(folder):
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder.parent))
     try:
@@ -80,14 +84,28 @@ class _Unpacking:
             target.parent.mkdir(parents=True, exist_ok=True)
         with reading(archive):
             source = member.open()
-        with source, writing(target), target.open("xb") as stream:
+        with source, writing(target), _new(archive, target) as stream:
             while chunk := _read(archive, source):
                 self._bytes += len(chunk)
-                if self._bytes > MAX_BYTES:
-                    raise UserError(f"{archive}: unpacks to more than {MAX_BYTES / 1e9:,.0f} GB; {_BY_HAND}")
+                _refuse_too_large(archive, self._bytes)
                 if self._bytes > limit:
                     raise UserError(f"{archive}: unpacks to more than {MAX_RATIO} times its size; {_BY_HAND}")
                 stream.write(chunk)
+
+
+def _new(archive: Path, target: Path) -> IO[bytes]:
+    try:
+        return target.open("xb")
+    except FileExistsError as problem:  # no name stands twice
+        raise UserError(
+            f"{archive}: {target.name} and another file differ only in case, which this disk does not tell apart; "
+            "choose a folder for downloads on another disk"
+        ) from problem
+
+
+def _refuse_too_large(archive: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        raise UserError(f"{archive}: unpacks to more than {MAX_BYTES / 1e9:,.0f} GB; {_BY_HAND}")
 
 
 def _read(archive: Path, source: IO[bytes]) -> bytes:

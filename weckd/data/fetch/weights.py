@@ -85,8 +85,12 @@ def _registered(name: str) -> Any:
     Raises:
         UserError: it knows none of this name.
     """
-    from timm.models import get_pretrained_cfg  # noqa: PLC0415 - takes seconds, as it imports torch
-
+    try:
+        from timm.models import get_pretrained_cfg  # noqa: PLC0415 - takes seconds, as it imports torch
+    except ValueError as problem:  # the hub's client takes it apart as it is imported
+        raise UserError(
+            "HF_ENDPOINT is no address of a server; write it as https://HOST, or unset it"
+        ) from problem
     try:
         settings = get_pretrained_cfg(name)
     except RuntimeError:  # the architecture is known, the tag is not
@@ -146,8 +150,12 @@ def _downloaded_before(wanted: _Wanted) -> _Found | None:
         return None
     if not wanted.marker.exists():
         return _Found(wanted.target, _checked(wanted.target), "local file")
-    kept = json.loads(wanted.marker.read_text(encoding="utf-8"))
-    if kept["sha256"] != file_digest(wanted.target):
+    try:
+        kept = json.loads(wanted.marker.read_text(encoding="utf-8"))
+        same = kept["sha256"] == file_digest(wanted.target)
+    except (OSError, ValueError, KeyError, TypeError):  # damaged, it vouches for nothing
+        same = False
+    if not same:
         say(wanted.name, f"{wanted.target} is not what was downloaded; it is downloaded anew")
         return None
     return _Found(wanted.target, kept["sha256"], kept["origin"])
