@@ -260,3 +260,14 @@ def test_a_command_whose_output_nobody_reads_has_not_succeeded(stream):
     os.close(writer)
     assert done.returncode == 141  # of SIGPIPE, as other programs have it behind `| head`
     assert not (done.stdout or b"") + (done.stderr or b"")
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch, tmp_path, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weckd.data.fetch.fetch", interrupted)
+    out = str(tmp_path / "source.json")
+    assert main(["fetch", "--dataset", "ear_chile", "--image-size", "64", "--out", out]) == 130
+    told = "weckd: interrupted; nothing half-made is kept, and the same command goes on\n"
+    assert capsys.readouterr().err == told

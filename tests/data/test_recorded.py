@@ -61,6 +61,13 @@ def test_another_image_or_another_pixel_is_told(prepared, tmp_path):
     assert as_recorded(lock, [prepared]) == {"mine": True}
 
 
+def test_an_empty_record_holds_nothing(prepared, tmp_path):
+    lock = tmp_path / "datasets.lock"
+    lock.write_text("# nothing\n")
+    assert recorded_archives(lock, "mine") == {}
+    assert as_recorded(lock, [prepared]) == {"mine": None}
+
+
 def test_phantoms_are_not_recorded(prepared, tmp_path):
     facts = json.loads((prepared / "dataset.json").read_text())
     (prepared / "dataset.json").write_text(json.dumps({**facts, "phantom": True}))
@@ -73,6 +80,28 @@ def test_a_damaged_record_is_refused(prepared, tmp_path):
     lock.write_text("- a")
     with pytest.raises(UserError, match=r"datasets.lock: must hold an entry for each data set"):
         as_recorded(lock, [prepared])
+    for entry in (
+        "[]",
+        "5",
+        "",
+        "{archives: {}}",
+        "{archives: [], sizes: {}}",
+        "{archives: {a.zip: 5}, sizes: {}}",
+        "{archives: {}, sizes: {32: [a]}}",
+        "{archives: {}, sizes: {32: {arrays: a}}}",
+    ):
+        lock.write_text(f"mine: {entry}")
+        for call in (
+            lambda: as_recorded(lock, [prepared]),
+            lambda: recorded_archives(lock, "mine"),
+            lambda: record([prepared], lock),
+        ):
+            with pytest.raises(UserError) as refused:
+                call()
+            assert str(refused.value) == (
+                f"{lock}: mine: must hold SHA-256 below archives and below sizes; restore it, or remove the entry and "
+                "record anew"
+            )
     lock.write_text("a: [")
     with pytest.raises(UserError, match=r"datasets.lock: cannot be read"):
         record([prepared], lock)

@@ -6,6 +6,7 @@ tests/clusters/test_kubernetes_profile.py.
 
 import pytest
 from engine import snakemake
+from loopback import Handler, Loopback
 
 pytestmark = pytest.mark.workflow
 KEYS = (
@@ -52,5 +53,48 @@ def test_keys_are_not_printed_where_a_job_fails_and_everything_is_told(monkeypat
     in_the_way.write_text("a file where a folder has to be")
     done = snakemake(tmp_path, "--cores", "2", "--verbose", "--printshellcmds", "--config", *NARROWED)
     assert done.returncode != 0
+    assert "sentinel" not in done.stdout
+    assert holding(tmp_path, "sentinel") == []
+
+
+CATALOGUE = """
+mine:
+  title: My images
+  modality: otoscopy
+  licence: none stated
+  source: https://example.org/mine
+  layout: class-folders
+  groups: near-duplicates
+  folders: [{path: ".", official_split: ""}]
+  download: {kaggle: someone/ears, version: 2}
+  classes: [{key: a, title: A, folder: a}, {key: b, title: B, folder: b}]
+"""
+
+
+class RefusingProxy(Handler):
+    def do_CONNECT(self):  # noqa: N802 - as http.server calls it
+        self.send(407, b"")
+
+
+def test_what_a_download_needs_is_not_printed_where_the_proxy_refuses_it(
+    monkeypatch, tmp_path, tmp_path_factory
+):
+    home = tmp_path_factory.mktemp("home")
+    (home / ".kaggle").mkdir()
+    (home / ".kaggle" / "access_token").write_text("sentinel-of-access_token")
+    (home / "mine.yaml").write_text(CATALOGUE)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    changes = (f"catalogue={home}/mine.yaml", "datasets=[mine]", *NARROWED[1:])
+    with Loopback(RefusingProxy) as proxy:
+        place = proxy.url.removeprefix("http://")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://sentinel-of-user:sentinel-of-password@{place}")
+        done = snakemake(tmp_path, "--cores", "2", "--verbose", "--printshellcmds", "--config", *changes)
+    assert done.returncode != 0
+    assert (
+        "mine: My images cannot be downloaded from kaggle:someone/ears/versions/2 (the proxy "
+        f"{place} of HTTPS_PROXY answered 407 Proxy Authentication Required); mend HTTPS_PROXY, or unset it, or "
+    ) in done.stdout
     assert "sentinel" not in done.stdout
     assert holding(tmp_path, "sentinel") == []

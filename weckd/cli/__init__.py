@@ -17,8 +17,8 @@ from weckd.kernels import settle_kernels
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0, or 1 after a message about a user's mistake, or 141 (as of SIGPIPE) where the reader of its output is gone: a
-    job that could not say its last words has not succeeded.
+    0, or 1 after a message about a user's mistake, or 130 (as of SIGINT) after Ctrl-C, or 141 (as of SIGPIPE) where
+    the reader of its output is gone: a job that could not say its last words has not succeeded.
     """
     settle_kernels()
     options = _parser().parse_args(arguments)
@@ -38,6 +38,9 @@ def _run(options: argparse.Namespace) -> int:
     except UserError as problem:
         print(f"weckd: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("weckd: interrupted; nothing half-made is kept, and the same command goes on", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 

@@ -1,6 +1,7 @@
 """`datasets.lock`: what the archives and the prepared arrays of each data set were, so that two users can compare."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ _HEADER = """\
 # `weckd fetch` refuses another archive; the audit tells whether the prepared images are these.
 # Written by `weckd lock`. images: over image ids and files; arrays: over pixels and index.
 """
+_NOTHING: dict[str, dict[Any, Any]] = {"archives": {}, "sizes": {}}
+SHA256 = re.compile("[0-9a-fA-F]{64}")
 
 
 def recorded_archives(lock: Path, key: str) -> dict[str, str]:
@@ -24,7 +27,7 @@ def recorded_archives(lock: Path, key: str) -> dict[str, str]:
     Raises:
         UserError: the file is no such record.
     """
-    archives: dict[str, str] = read_lock(lock, "data set").get(key, {}).get("archives", {})
+    archives: dict[str, str] = _entries(lock).get(key, _NOTHING)["archives"]
     return archives
 
 
@@ -34,11 +37,11 @@ def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
     Raises:
         UserError: the lock file, or a prepared folder, cannot be read.
     """
-    entries = read_lock(lock, "data set")
+    entries = _entries(lock)
     equal: dict[str, bool | None] = {}
     for folder in prepared:
         facts = _facts(folder)
-        recorded = entries.get(facts["key"], {}).get("sizes", {}).get(facts["image_size"])
+        recorded = entries.get(facts["key"], _NOTHING)["sizes"].get(facts["image_size"])
         equal[facts["key"]] = None if recorded is None else recorded == _hashes(folder, facts)
     return equal
 
@@ -51,7 +54,7 @@ def record(prepared: Iterable[Path], lock: Path) -> None:
     Raises:
         UserError: the lock file, or a prepared folder, cannot be read.
     """
-    entries = read_lock(lock, "data set")
+    entries = _entries(lock)
     for folder in prepared:
         facts = _facts(folder)
         if facts["phantom"]:
@@ -81,6 +84,26 @@ def read_lock(lock: Path, what: str) -> dict[str, Any]:
             f"{lock}: must hold an entry for each {what}; restore it, or remove it and record anew"
         )
     return entries or {}
+
+
+def _entries(lock: Path) -> dict[str, Any]:
+    """Return the entries of datasets.lock, each of which holds archives and sizes."""
+    entries = read_lock(lock, "data set")
+    for key, entry in entries.items():
+        parts = [entry.get(part) for part in _NOTHING] if isinstance(entry, dict) else [None]
+        hashes = [value for part in parts if isinstance(part, dict) for value in part.values()]
+        if not all(isinstance(part, dict) for part in parts) or not all(map(_is_hashes, hashes)):
+            raise UserError(
+                f"{lock}: {key}: must hold SHA-256 below archives and below sizes; restore it, or remove the entry and "
+                "record anew"
+            )
+    return entries
+
+
+def _is_hashes(value: Any) -> bool:
+    """Tell whether a value is an archive's hash, or the hashes of a size."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return all(isinstance(each, str) and SHA256.fullmatch(each) for each in values)
 
 
 def _hashes(prepared: Path, facts: dict[str, Any]) -> dict[str, str]:

@@ -1,21 +1,19 @@
 """Fetched pretrained weights as training reads them, and `weights.lock`: what they were for those who compare."""
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from weckd.data.recorded import read_lock
+from weckd.data.recorded import SHA256, read_lock
 from weckd.errors import UserError
 from weckd.files import file_digest, write_text
 
 _HEADER = """\
 # SHA-256 of timm's pretrained weights. `weckd weights` refuses another file. Written by `weckd lock`.
 """
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def recorded_weights(lock: Path, name: str) -> str | None:
         UserError: the file is no such record.
     """
     sha256 = read_lock(lock, "file of weights").get(name)
-    if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
+    if sha256 is not None and not (isinstance(sha256, str) and SHA256.fullmatch(sha256)):
         raise UserError(f"{lock}: {name}: must be a SHA-256; restore it, or remove the entry and record anew")
     return sha256
 

@@ -94,6 +94,17 @@ def test_a_second_call_asks_nobody(published, workplace):
     assert published.asked == []
 
 
+def test_a_download_that_was_removed_after_it_was_unpacked_is_not_missed(published, workplace):
+    first = workplace.fetched()
+    (workplace.own / "archives" / "images.zip").unlink()
+    published.asked.clear()
+    assert workplace.fetched() == first
+    assert published.asked == []
+    (workplace.own / "files" / "Normal" / "1.png").unlink()  # now it is
+    assert workplace.fetched() == first
+    assert published.asked_for("/images.zip") == 1
+
+
 @pytest.mark.parametrize("layout", ["class-folders", "matlab-v73", "medmnist-npz"])
 def test_data_root_may_be_the_folder_of_downloads(published, workplace, dataset, npz, zipped, layout):
     if layout == "medmnist-npz":
