@@ -1,13 +1,15 @@
 import os
+import socket
+import struct
 import warnings
 import zlib
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from weckd.data.decode import decode_image
+from weckd.data.decode import decode_image, stretch_to_eight_bits
 from weckd.errors import BadImageError
 from weckd.files import file_digest
 
@@ -142,10 +144,6 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_unfolded(tmp_path, 
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path):
-    (tmp_path / "a.png").symlink_to(tmp_path / "nowhere")
-    assert refusal(tmp_path / "a.png") == (
-        "cannot be read (No such file or directory); give yourself the right to read it, or replace it"
-    )
     smooth(8, 8).save(tmp_path / "b.png")
     (tmp_path / "b.png").chmod(0)
     tmp_path.chmod(0o755)
@@ -188,3 +186,227 @@ def test_an_image_cut_short_is_refused_in_words_that_every_run_repeats(tmp_path)
     assert told.endswith("); replace it by an intact copy")
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 40)
     assert "0x" not in refusal(tmp_path / "a.png")
+
+
+def test_a_link_that_leads_nowhere_or_in_a_circle_is_refused(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
+    for name in ("a.png", "b.png"):
+        assert refusal(tmp_path / name) == (
+            "a link that leads nowhere; get the file that it names, or remove it"
+        )
+    smooth(8, 8).save(tmp_path / "nowhere", format="PNG")
+    assert decode_image(tmp_path / "a.png").image.size == (8, 8)
+
+
+def test_what_may_never_end_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "folder.png").mkdir()
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(tmp_path / "s.png"))
+    for name, kind in (("pipe", "pipe"), ("zero", "device"), ("folder", "folder"), ("s", "socket")):
+        assert refusal(tmp_path / f"{name}.png") == f"a {kind}, not a file; remove it"
+
+
+def test_a_file_of_too_many_bytes_is_refused(tmp_path, monkeypatch):
+    smooth(8, 8).save(tmp_path / "a.png")
+    size = (tmp_path / "a.png").stat().st_size
+    monkeypatch.setattr("weckd.data.decode.FILE_LIMIT", size)
+    assert decode_image(tmp_path / "a.png").image.size == (8, 8)
+    monkeypatch.setattr("weckd.data.decode.FILE_LIMIT", size - 1)
+    assert refusal(tmp_path / "a.png") == (f"larger than {size - 1} bytes; replace it by a smaller copy")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(tmp_path, value):
+    values = np.linspace(0, 1, 1600, dtype=np.float32).reshape(40, 40)
+    values[3, 4] = values[5, 6] = value
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    assert refusal(tmp_path / "a.tif") == (
+        "2 of its 1,600 pixels are NaN or infinite; replace it by a sound copy"
+    )
+
+
+def test_values_too_far_apart_for_a_stretch_are_refused(tmp_path):
+    with pytest.raises(BadImageError) as refused:
+        stretch_to_eight_bits(tmp_path / "1.mat", np.array([-1e308, 1e308]))
+    assert str(refused.value) == (
+        f"{tmp_path}/1.mat: its pixels' values, from -1e+308 to 1e+308, are too far apart; "
+        "replace it by a sound copy"
+    )
+
+
+LEVELS = [-100, -50, 0, 25, 100]
+STRETCHED = [0, 64, 128, 159, 255]  # 255 * (0, 1/4, 1/2, 5/8, 1)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", ["i1", "i2", "i4", "f4", "u2", "u4"])
+def test_tiffs_of_every_depth_show_white_as_white(tmp_path, kind, order):
+    if (kind, order) == ("u4", ">"):
+        kind = "u2"  # Pillow does not read these, as the test below shows
+    offset = 100 if kind[0] == "u" else 0
+    scale = {"u2": 300, "u4": 20_000_000, "i1": 1}.get(kind, 80)  # u4: beyond what 31 bits hold
+    values = ((np.array([LEVELS]) + offset) * scale).astype(order + kind)
+    seen = {}
+    for photometric in (0, 1):
+        file = plain_tiff(tmp_path / f"{photometric}.tif", values, photometric, order)
+        seen[photometric] = np.asarray(decode_image(file).image)[0, :, 0].astype(int)
+    assert seen[1].tolist() == STRETCHED
+    assert np.abs(seen[0] + seen[1] - 255).max() <= 1, "rounding apart, white is zero in one of them"
+
+
+def test_one_ramp_of_eight_and_of_sixteen_bits_is_one_ramp_where_white_is_zero(tmp_path):
+    ramp = np.arange(256)[np.newaxis]
+    low = plain_tiff(tmp_path / "8.tif", ramp.astype("<u1"), 0)
+    high = plain_tiff(tmp_path / "16.tif", (ramp * 257).astype("<u2"), 0)
+    packed = tmp_path / "packed.tif"
+    Image.open(high).save(packed, compression="tiff_lzw", tiffinfo={262: 0})
+    for file in (low, high, packed):
+        assert np.asarray(decode_image(file).image)[0, :, 0].tolist() == list(range(255, -1, -1)), file
+
+
+def plain_tiff(file, values, photometric, order="<"):
+    """Write an uncompressed grey TIFF, of depths and orders that Pillow itself does not write."""
+    height, width = values.shape
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    bits = 8 * values.dtype.itemsize
+    tags = ((256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 200), (277, 1))
+    tags = (*tags, (278, height), (279, values.nbytes), (339, kind))
+    content = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(tags))
+    content += b"".join(struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    file.write_bytes(content.ljust(200, b"\0") + values.tobytes())
+    return file
+
+
+def test_a_tiff_of_a_kind_that_is_not_read_is_not_called_no_image(tmp_path):
+    for values in (np.ones((2, 2), ">u4"), np.ones((2, 2), "<f8")):
+        file = plain_tiff(tmp_path / "a.tif", values, 1, values.dtype.str[0])
+        assert refusal(file) == (
+            "a TIFF file that is damaged, or of a kind that is not read; "
+            "replace it by an intact copy, or convert it to PNG"
+        )
+
+
+def test_a_transparent_value_among_sixteen_bits_is_black_and_stretches_nothing(tmp_path):
+    Image.fromarray(np.array([[1000, 65535], [2000, 3000]], dtype=np.uint16)).save(
+        tmp_path / "a.png", transparency=65535
+    )
+    assert np.asarray(decode_image(tmp_path / "a.png").image)[:, :, 0].tolist() == [[0, 0], [128, 255]]
+
+
+def test_grey_that_is_multiplied_by_its_alpha_is_read(tmp_path):
+    Image.new("LA", (4, 4), (40, 51)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    separate, multiplied = (struct.pack("<HHIHH", 338, 3, 1, kind, 0) for kind in (2, 1))
+    assert content.count(separate) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(separate, multiplied))
+    with Image.open(tmp_path / "a.tif") as opened:
+        assert opened.mode == "La"
+    assert pixel(tmp_path / "a.tif") == (40, 40, 40)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_whose_exif_holds_nonsense_is_shown_upright(tmp_path, kind):
+    exif = Image.Exif()
+    exif[282] = exif[283] = 96.0  # pixels an inch
+    exif[0x0112] = 6
+    smooth(64, 32).save(tmp_path / "a", format=kind, exif=exif, quality=95)
+    content = (tmp_path / "a").read_bytes()
+    assert content.count(struct.pack(">II", 96, 1)) == 2
+    content = content.replace(struct.pack(">II", 96, 1), struct.pack(">iI", -1, 0))
+    if kind == "PNG":
+        at = content.index(b"eXIf")
+        length = int.from_bytes(content[at - 4 : at], "big")
+        checksum = zlib.crc32(content[at : at + 4 + length]).to_bytes(4, "big")
+        content = content[: at + 4 + length] + checksum + content[at + 8 + length :]
+    (tmp_path / "a").write_bytes(content)
+    decoded = decode_image(tmp_path / "a")
+    assert (decoded.width, decoded.height) == decoded.image.size == (32, 64)
+    upright = np.asarray(smooth(64, 32).transpose(Image.Transpose.ROTATE_270), dtype=int)
+    assert np.abs(np.asarray(decoded.image) - upright).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    smooth(64, 32).save(tmp_path / "a.png", exif=exif)
+    smooth(64, 32).save(tmp_path / "a.tif", exif=exif)
+    with Image.open(tmp_path / "a.png") as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened))
+    for name in ("a.png", "a.tif"):
+        decoded = decode_image(tmp_path / name)
+        assert np.array_equal(decoded.image, expected)
+        assert (decoded.height, decoded.width) == expected.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
+            "a pointer in the place of the file itself; get the file with `git lfs pull`",
+        ),
+        (
+            b"../../.git/annex/objects/Xx/MD5E-s1--1.png",
+            "a pointer in the place of the file itself; get the file with `git annex get`",
+        ),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            "PostScript, which is a program and is not run; convert it to PNG, or remove it",
+        ),
+        (b"%PDF-1.7\n", "a PDF document; save its pictures as PNG files, and remove it"),
+        (b'<?xml version="1.0"?>\n<svg width="9">', "an SVG drawing; convert it to PNG, or remove it"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page in the place of the file; download it again"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            "a HEIC picture, which is not read; convert it to PNG, or remove it",
+        ),
+        (
+            b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif",
+            "an AVIF picture, which is not read; convert it to PNG, or remove it",
+        ),
+        (
+            b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
+            "a camera's raw picture, which is not read; convert it to PNG, or remove it",
+        ),
+        (
+            b"\0\0\0\x18ftypisom\0\0\2\0isomiso2",
+            "a video; save the frames that you need as PNG files, and remove it",
+        ),
+        (b"\xff\x0a\xfa\x7f", "a JPEG XL picture, which is not read; convert it to PNG, or remove it"),
+        (b"8BPS\0\1", "a Photoshop picture, which is not read; convert it to PNG, or remove it"),
+        (
+            b"\xd7\xcd\xc6\x9a\0\0",
+            "a Windows metafile, which is not read; convert it to PNG, or remove it",
+        ),
+        (bytes(128) + b"DICM\2\0", "a DICOM file, which is not read; convert it to PNG, or remove it"),
+        (
+            bytes(344) + b"n+1\0",
+            "a volume of many slices, which is not read; save its slices as PNG files, and remove it",
+        ),
+        (b"\x93NUMPY\1\0", "an array, not a picture; save its pictures as PNG files, and remove it"),
+        (b"PK\3\4\x14\0", "a zip archive; unpack it, and remove it"),
+        (b"Rar!\x1a\7\1\0", "a RAR archive; unpack it, and remove it"),
+        (b"\x1f\x8b\x08\0", "an archive; unpack it, and remove it"),
+        (b"\0\0\1\0\1\0", "a picture of a kind that is not read; convert it to PNG, or remove it"),
+        (
+            bytes((0, 0, 2, *bytes(9), 4, 0, 4, 0, 24, 0, *bytes(48))),  # TGA
+            "a picture of a kind that is not read; convert it to PNG, or remove it",
+        ),
+        (b"name,class\no1.jpg,normal\n", "not an image; remove it from the class folder"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_as_what_it_is(tmp_path, content, told):
+    (tmp_path / "o1.jpg").write_bytes(content)
+    assert refusal(tmp_path / "o1.jpg") == told
+
+
+def test_the_preview_in_a_cameras_raw_file_is_not_taken_for_the_picture(tmp_path):
+    smooth(8, 8).save(tmp_path / "a.tif", tiffinfo={254: 1, 330: 8})
+    told = "a camera's raw picture, which is not read; convert it to PNG, or remove it"
+    assert refusal(tmp_path / "a.tif") == told
+    smooth(8, 8).save(tmp_path / "a.tif", tiffinfo={254: 1})
+    assert decode_image(tmp_path / "a.tif").image.size == (8, 8)

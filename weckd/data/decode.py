@@ -1,22 +1,51 @@
 """One image file to the RGB that a person would see."""
 
+import errno
 import hashlib
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from weckd.data.file_kinds import CONVERT, irregular, recognised
 from weckd.errors import BadImageError
 
 PIXEL_LIMIT = 80_000_000
 """Pixels of the largest image that is decoded; a small file may unfold to any number of them."""
+FILE_LIMIT = 1_000_000_000
+"""Bytes of the largest file that is read."""
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000")
+"""Of Pillow's, which else gives PostScript to an interpreter."""
 _MORE_THAN_EIGHT_BITS = ("I", "I;16", "I;16B", "I;16L", "F")
-_TURNED_ORIENTATIONS = (5, 6, 7, 8)  # of EXIF: width and height are swapped
-_ORIENTATION = 0x0112
+for _key, _modes in list(TiffImagePlugin.OPEN_INFO.items()):
+    if _key[1] == 1 and (_modes[0] in _MORE_THAN_EIGHT_BITS or _key[2] == (2,)):
+        # Pillow knows only some of their twins in which white is zero, and inverts none of those that it knows.
+        TiffImagePlugin.OPEN_INFO.setdefault((_key[0], 0, *_key[2:]), _modes)
+_TURNED = Image.Transpose
+_UPRIGHT = {
+    2: _TURNED.FLIP_LEFT_RIGHT,
+    3: _TURNED.ROTATE_180,
+    4: _TURNED.FLIP_TOP_BOTTOM,
+    5: _TURNED.TRANSPOSE,
+    6: _TURNED.ROTATE_270,
+    7: _TURNED.TRANSVERSE,
+    8: _TURNED.ROTATE_90,
+}
+"""What undoes an orientation of EXIF."""
+_SIDEWAYS = (_TURNED.TRANSPOSE, _TURNED.ROTATE_270, _TURNED.TRANSVERSE, _TURNED.ROTATE_90)
+_ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SUBFILES, _SAMPLES = (
+    0x0112,
+    254,
+    262,
+    330,
+    339,
+)  # tags of EXIF and TIFF
 _INTACT = "replace it by an intact copy"
 
 
@@ -34,8 +63,8 @@ def decode_image(file: Path, at_least: int | None = None) -> Decoded:
     """Decode an image file, whatever its mode; the content decides, not the file's extension.
 
     Transparent pixels stand on black, the surroundings of otoscopic and MRI images. Grey images of more than
-    eight bits are stretched from their own lowest to their own highest value, as viewers show them. Of several
-    frames or pages the first is read.
+    eight bits are stretched from their own lowest to their own highest value, as viewers show them, and turned over
+    where a TIFF says that white is zero. Of several frames or pages the first is read.
 
     Args:
         file: the image.
@@ -45,41 +74,76 @@ def decode_image(file: Path, at_least: int | None = None) -> Decoded:
     Raises:
         BadImageError: the file is no readable image; the message names it and the remedy.
     """
-    try:
-        content = file.read_bytes()
-    except OSError as problem:
-        remedy = "give yourself the right to read it, or replace it"
-        raise BadImageError(file, f"cannot be read ({problem.strerror})", remedy) from problem
+    content = read_file(file)
     if not content:
         raise BadImageError(file, "the file is empty", _INTACT)
     try:
-        with Image.open(io.BytesIO(content)) as opened:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             width, height = opened.size
             if width * height > PIXEL_LIMIT:
                 raise _too_large(file, f"{width}x{height} pixels")
+            tags = getattr(opened, "tag_v2", {})  # of a TIFF
+            if (tags.get(_SUBFILE, 0) & 1 and _SUBFILES in tags) or content[8:10] == b"CR":
+                raise BadImageError(file, "a camera's raw picture, which is not read", CONVERT)
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
             opened.load()
-            if opened.getexif().get(_ORIENTATION) in _TURNED_ORIENTATIONS:
-                width, height = height, width
-            image = _rgb(ImageOps.exif_transpose(opened))
+            turned = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
+            image = _rgb(file, opened, tags)
     except BadImageError:
         raise
     except UnidentifiedImageError as problem:
-        raise BadImageError(file, "not an image", "remove it from the class folder") from problem
+        what, remedy = recognised(content) or ("not an image", "remove it from the class folder")
+        raise BadImageError(file, what, remedy) from problem
     except Image.DecompressionBombError as problem:
         raise _too_large(file, str(problem)) from problem
     except Exception as problem:  # Pillow's decoders raise a dozen kinds on damaged files
         raise BadImageError(file, f"cannot be decoded ({_without_object(problem)})", _INTACT) from problem
+    if turned is not None:
+        image = image.transpose(turned)
+    if turned in _SIDEWAYS:
+        width, height = height, width
     return Decoded(image, width, height, hashlib.sha256(content).hexdigest())
 
 
-def stretch_to_eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Return grey values stretched from their own lowest (0) to their own highest (255); a flat image is black."""
+def read_file(file: Path) -> bytes:
+    """Return the bytes of an image's file; what may never end, as a pipe or a device, is not opened.
+
+    Raises:
+        BadImageError: it is no file, too large or cannot be read; the message names it and the remedy.
+    """
+    if kind := irregular(file):
+        raise BadImageError(file, f"{kind}, not a file", "remove it")
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(FILE_LIMIT + 1)
+    except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ELOOP) and file.is_symlink():
+            remedy = "get the file that it names, or remove it"
+            raise BadImageError(file, "a link that leads nowhere", remedy) from problem
+        remedy = "give yourself the right to read it, or replace it"
+        raise BadImageError(file, f"cannot be read ({problem.strerror})", remedy) from problem
+    if len(content) > FILE_LIMIT:
+        raise BadImageError(file, f"larger than {FILE_LIMIT:,} bytes", "replace it by a smaller copy")
+    return content
+
+
+def stretch_to_eight_bits(file: Path, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Return grey values stretched from their own lowest (0) to their own highest (255); a flat image is black.
+
+    Raises:
+        BadImageError: a value of this file's image is NaN or infinite, or they are too far apart.
+    """
     exact = np.asarray(values, dtype=np.float64)
-    low, high = float(exact.min()), float(exact.max())
-    span = high - low if high > low else 1.0
-    return np.asarray(np.rint((exact - low) / span * 255), dtype=np.uint8)
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = exact.min(), exact.max()
+        span = high - low
+    if not np.isfinite(span):
+        lost = np.count_nonzero(~np.isfinite(exact))
+        what = f"{lost:,} of its {exact.size:,} pixels are NaN or infinite"
+        told = what if lost else f"its pixels' values, from {low:.3g} to {high:.3g}, are too far apart"
+        raise BadImageError(file, told, "replace it by a sound copy")
+    return np.asarray(np.rint((exact - low) / (span or 1.0) * 255), dtype=np.uint8)
 
 
 def _too_large(file: Path, what: str) -> BadImageError:
@@ -92,9 +156,29 @@ def _without_object(problem: Exception) -> str:
     return re.sub(r" ?<.* at 0x[0-9a-f]+>", "", str(problem))
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _MORE_THAN_EIGHT_BITS:
-        image = Image.fromarray(stretch_to_eight_bits(np.asarray(image)))
+def _rgb(file: Path, image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
+    """Return a decoded image as RGB.
+
+    Args:
+        file: for messages.
+        image: as Pillow decodes it.
+        tags: a TIFF's; of grey images with signed values, or of more than eight bits, Pillow heeds them only in part.
+    """
+    signed = tags.get(_SAMPLES) == (2,)
+    if image.mode in _MORE_THAN_EIGHT_BITS or (signed and image.mode == "L"):
+        values = np.asarray(image)
+        if image.mode == "L":
+            values = values.view(np.int8)
+        elif image.mode == "I" and tags and not signed:
+            values = values.view(np.uint32)
+        unseen = image.info.get("transparency")
+        if unseen is not None and (values != unseen).any():
+            values = np.where(values == unseen, values[values != unseen].min(), values)
+        if tags.get(_PHOTOMETRIC) == 0:  # white is zero
+            values = -values.astype(np.float64)
+        image = Image.fromarray(stretch_to_eight_bits(file, values))
+    if image.mode == "La":  # grey, multiplied by its alpha
+        image = image.convert("LA")
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image.convert("RGBA"))

@@ -65,5 +65,5 @@ def _read(dataset: Dataset, file: Path) -> Sample:
     if not patient:
         raise UserError(f"{file}: names no patient (cjdata/PID is empty); {_DAMAGED}")
     height, width = values.shape
-    image = Image.fromarray(stretch_to_eight_bits(values)).convert("RGB")
+    image = Image.fromarray(stretch_to_eight_bits(file, values)).convert("RGB")
     return Sample(Decoded(image, width, height, hashlib.sha256(content).hexdigest()), keys[label], patient)
