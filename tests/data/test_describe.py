@@ -1,8 +1,12 @@
+import os
+from pathlib import Path
+
 import pytest
 import yaml
 
 from weckd.data.catalogue import find_dataset, load_catalogue
 from weckd.data.describe import describe_folder
+from weckd.data.layouts.locate import locate
 from weckd.errors import UserError
 
 
@@ -61,9 +65,184 @@ def test_what_is_no_set_of_class_folders_is_refused(tmp_path):
         == f"{tmp_path}/x: no such folder; name one that holds a folder for each class"
     )
     fill(tmp_path / "one", a=1)
-    assert refusal(tmp_path / "one") == f"{tmp_path}/one: holds 1 class folders; at least two are needed"
+    assert refusal(tmp_path / "one") == (
+        f"{tmp_path}/one: holds 1 class folders and 0 files; at least two class folders are needed"
+    )
     fill(tmp_path / "two" / "train", a=1, b=1)
     fill(tmp_path / "two" / "test", a=1, c=1)
     assert refusal(tmp_path / "two") == (
         f"{tmp_path}/two/train: holds the classes a, b, elsewhere a, c; mend one"
+    )
+
+
+def described(folder, tmp_path):
+    """Describe a folder, load the entry as its user would, and return it with the text."""
+    text = describe_folder(folder)
+    (tmp_path / "mine.yaml").write_text(text.replace("FILL IN", "known"), encoding="utf-8")
+    load_catalogue.cache_clear()
+    own = set(load_catalogue(tmp_path / "mine.yaml")) - set(load_catalogue())
+    assert len(own) == 1
+    return find_dataset(own.pop(), tmp_path / "mine.yaml"), text
+
+
+def comments(text):
+    return [line.strip().removeprefix("# ") for line in text.splitlines() if line.strip().startswith("#")]
+
+
+ASKED = [
+    "modality: otoscopy, microscopy, MRI or other",
+    "where the images were made from another data set's, add derived_from: [its key]",
+]
+
+
+def test_what_the_names_do_not_say_is_to_be_filled_in_or_asked_for(tmp_path):
+    _, text = described(fill(tmp_path / "ears", a=1, b=2), tmp_path)
+    assert [line for line in text.splitlines() if "FILL IN" in line] == [
+        "  licence: FILL IN",
+        "  source: FILL IN",
+    ]
+    assert comments(text) == ASKED
+    _, text = described(fill(tmp_path / "My ears", a=1, b=2), tmp_path)
+    assert comments(text) == [
+        *ASKED,
+        "the images are looked for in data_root/my_ears: give 'My ears' that name, or link it so",
+    ]
+
+
+def test_an_empty_class_folder_has_no_count_and_is_asked_for(tmp_path):
+    dataset, text = described(fill(tmp_path / "ears", a=0, b=2), tmp_path)
+    assert [(entry.key, entry.count) for entry in dataset.classes] == [("a", None), ("b", 2)]
+    assert comments(text) == [*ASKED, f"{tmp_path}/ears/a: holds no image; put those of class a there"]
+
+
+def test_what_prepare_will_refuse_is_told_before(tmp_path):
+    folder = fill(tmp_path / "ears", a=1, b=2, c=1)
+    os.mkfifo(folder / "a" / "pipe.jpg")
+    (folder / "b" / "sub").mkdir()
+    Path(os.fsdecode(os.fsencode(folder / "c") + b"/o\xefdo.jpg")).touch()
+    dataset, text = described(folder, tmp_path)
+    assert [entry.count for entry in dataset.classes] == [None, None, None]
+    assert comments(text) == [
+        *ASKED,
+        f"{folder}/a/pipe.jpg: a pipe, not a file; remove it",
+        f"{folder}/b/sub: a folder, not a file; the images of class b must lie directly in b",
+        rf"{folder}/c: the name 'o\xefdo.jpg' in it is not UTF-8; rename it",
+    ]
+
+
+def test_classes_whose_names_give_one_key_have_two(tmp_path):
+    dataset, text = described(fill(tmp_path / "ears", **{"A b": 1, "a-b": 2, "正常": 3, "异常": 4}), tmp_path)
+    assert [(entry.key, entry.folder) for entry in dataset.classes] == [
+        ("a_b", "A b"),
+        ("a_b_2", "a-b"),
+        ("unnamed", "异常"),
+        ("unnamed_2", "正常"),
+    ]
+    assert comments(text) == [
+        *ASKED,
+        "the key a_b is taken: choose another for 'a-b'",
+        "'异常' has no letter from a to z: choose a key",
+        "'正常' has no letter from a to z: choose a key",
+        "the key unnamed is taken: choose another for '正常'",
+    ]
+
+
+@pytest.mark.parametrize("name", ["ear_chile", "phantom_ear_ohio", "weights"])
+def test_a_key_that_is_taken_is_not_given(tmp_path, name):
+    dataset, text = described(fill(tmp_path / name, a=1, b=2), tmp_path)
+    assert dataset.key == f"{name}_2"
+    assert comments(text) == [
+        f"the key {name} is taken: choose another for {name!r}",
+        *ASKED,
+        f"the images are looked for in data_root/{name}_2: give {name!r} that name, or link it so",
+    ]
+
+
+def test_names_that_yaml_reads_as_something_else_stay_names(tmp_path):
+    names = [
+        "2019",
+        "010",
+        "1e3",
+        "0x1F",
+        "1_000",
+        "yes",
+        "no",
+        "null",
+        "1.5",
+        "12:30",
+        "- a",
+        "a: b",
+        "#x",
+        "'q",
+    ]
+    dataset, text = described(fill(tmp_path / "2019", **dict.fromkeys(names, 1)), tmp_path)
+    assert dataset.key == "2019"
+    assert sorted(str(entry.folder) for entry in dataset.classes) == sorted(names)
+    assert "folder: '1e3'" in text, "a number in YAML 1.2"
+
+
+def test_clutter_is_not_counted(tmp_path):
+    folder = fill(tmp_path / "ears", a=1, b=2, __MACOSX=2, **{"@eaDir": 1, "#recycle": 1})
+    for name in ("thumbs.db", "Thumbs.db", "Icon\r", ".DS_Store", "desktop.ini"):
+        (folder / "a" / name).touch()
+    (folder / "b" / "@eaDir").mkdir()
+    dataset, _ = described(folder, tmp_path)
+    assert [(entry.key, entry.count) for entry in dataset.classes] == [("a", 1), ("b", 2)]
+
+
+def test_a_folder_beside_the_splits_is_no_class(tmp_path):
+    folder = tmp_path / "ears"
+    for split in ("train", "test"):
+        fill(folder / split, a=1, b=1)
+    fill(tmp_path / "ears", masks=3)
+    dataset, text = described(folder, tmp_path)
+    assert [place.path for place in dataset.folders] == ["test", "train"]
+    assert [(entry.key, entry.count) for entry in dataset.classes] == [("a", 2), ("b", 2)]
+    assert comments(text) == [*ASKED, f"neither splits nor classes: masks; move them out of {folder}"]
+
+
+def test_classes_that_only_begin_as_splits_do_are_classes(tmp_path):
+    dataset, _ = described(fill(tmp_path / "knees", valgus=1, testis=2, training=3), tmp_path)
+    assert [place.path for place in dataset.folders] == ["."]
+    assert [entry.key for entry in dataset.classes] == ["testis", "training", "valgus"]
+
+
+def test_a_folder_that_wraps_another_is_looked_into_as_prepare_does(tmp_path):
+    folder = fill(tmp_path / "ears" / "images" / "all", a=1, b=2).parents[1]
+    dataset, _ = described(folder, tmp_path)
+    assert dataset.key == "ears"
+    assert [place.path for place in dataset.folders] == ["."]
+    assert locate(dataset, folder, 64) == folder / "images" / "all"
+
+
+def test_odd_folders_are_refused_with_the_reason(tmp_path):
+    def refusal(folder):
+        with pytest.raises(UserError) as refused:
+            describe_folder(folder)
+        return str(refused.value)
+
+    (tmp_path / "empty").mkdir()
+    assert refusal(tmp_path / "empty") == (
+        f"{tmp_path}/empty: holds 0 class folders and 0 files; at least two class folders are needed"
+    )
+    fill(tmp_path / "x", files=2)
+    assert refusal(tmp_path / "x" / "files") == (
+        f"{tmp_path}/x/files: holds 0 class folders and 2 files; at least two class folders are needed"
+    )
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for folder in (
+        tmp_path / "x" / "files" / "0.jpg",
+        tmp_path / "pipe",
+        tmp_path / "loop",
+        Path("/dev/zero"),
+    ):
+        assert refusal(folder) == f"{folder}: no such folder; name one that holds a folder for each class"
+    long = tmp_path / ("x" * 300)
+    assert refusal(long) == (
+        f"{long}: cannot be read (File name too long); name one that holds a folder for each class"
+    )
+    fill(tmp_path / "odd", **{"a\nb": 1, "c": 1})
+    assert refusal(tmp_path / "odd") == (
+        rf"{tmp_path}/odd: the name 'a\nb' in it holds control characters; rename it"
     )

@@ -1,5 +1,8 @@
+import errno
 import hashlib
 import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,10 +54,10 @@ def prepared(folder, out, chosen=None, size=4, **options):
     return np.load(out / "images.npy"), np.load(out / "thumbnails.npy"), index
 
 
-def refusal(folder, chosen=None):
+def refusal(folder, chosen=None, **options):
     out = folder.parent.parent / "out"
     with pytest.raises(UserError) as refused:
-        prepare(chosen or dataset(), Origin(folder, {}), 4, out)
+        prepare(chosen or dataset(), Origin(folder, {}), 4, out, **options)
     assert not out.exists() or not list(out.iterdir())
     return str(refused.value)
 
@@ -167,7 +170,8 @@ def test_official_splits_stand_train_first_within_a_class(tmp_path):
 
 
 def test_what_operating_systems_leave_is_passed_over(folder, tmp_path):
-    for name in ("Normal/Thumbs.db", "Normal/._o2.png", ".DS_Store", "__MACOSX/x", ".cache/x"):
+    names = ("Normal/Thumbs.db", "Normal/thumbs.db", "Normal/._o2.png", "Normal/Icon\r", ".DS_Store")
+    for name in (*names, "__MACOSX/x", ".cache/x", "Normal/@eaDir/o2.png", "#recycle/x", "$RECYCLE.BIN/x"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"x")
     (folder / "LICENSE").write_text("text beside the class folders")
@@ -205,7 +209,7 @@ def test_missing_and_unknown_folders_are_refused(folder):
 def test_missing_empty_and_nested_class_folders_are_refused(folder):
     save(folder / "Normal" / "sub" / "o3.png")
     assert refusal(folder) == (
-        f"{folder}/Normal/sub: not a file; the images of class normal must lie directly in Normal"
+        f"{folder}/Normal/sub: a folder, not a file; the images of class normal must lie directly in Normal"
     )
     (folder / "Normal" / "sub" / "o3.png").unlink()
     (folder / "Normal" / "sub").rmdir()
@@ -297,6 +301,77 @@ def test_files_that_are_no_images_are_refused(folder):
     assert refusal(folder) == f"{file}: the file is empty; replace it by an intact copy"
     file.write_text("hello")
     assert refusal(folder) == f"{file}: not an image; remove it from the class folder"
+
+
+def test_what_hides_among_images_is_refused_before_any_is_decoded(folder, monkeypatch):
+    def decoded(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("weckd.data.layouts.class_folders.decode_image", decoded)
+    place = folder / "Normal"
+    os.mkfifo(place / "p.png")
+    assert refusal(folder) == f"{place}/p.png: a pipe, not a file; remove it"
+    (place / "p.png").unlink()
+    (place / "z.png").symlink_to("/dev/zero")
+    assert refusal(folder) == f"{place}/z.png: a device, not a file; remove it"
+    (place / "z.png").unlink()
+    odd = {
+        b"o\xefdo.png": r"'o\xefdo.png' in it is not UTF-8",
+        b"a\nb": r"'a\nb' in it holds control characters",
+    }
+    for name, told in odd.items():
+        file = Path(os.fsdecode(os.fsencode(place) + b"/" + name))
+        file.touch()
+        assert refusal(folder) == f"{place}: the name {told}; rename it"
+        file.unlink()
+
+
+def test_names_that_are_only_unusual_are_kept(folder, tmp_path):
+    names = (
+        "ö 正常 '1'.png",
+        'a,"b".PNG',
+        "#3.png",
+        "@x.png",
+        "$1.png",
+        "A.png",
+        "a.png",
+        "n" * 251 + ".png",
+    )
+    for name in names:
+        save(folder / "Normal" / name)
+    _, _, index = prepared(folder, tmp_path / "out")
+    assert {f"Normal/{name}" for name in names} < set(index["image_id"])
+    assert read_index(tmp_path / "out")["image_id"].tolist() == index["image_id"].tolist()
+
+
+def test_a_folder_that_may_not_be_read_is_named(folder, monkeypatch):
+    def forbidden(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    assert refusal(folder) == (
+        f"{folder}: cannot be read (Permission denied); give yourself the right to read it"
+    )
+
+
+def test_a_class_whose_images_are_all_broken_is_not_left_out_as_a_whole(folder):
+    (folder / "A tube" / "x.png").write_bytes(b"")
+    (folder / "A tube" / "y.png").write_text("hello")
+    assert refusal(folder, skip_bad=True) == (
+        f"{folder}: no image of class tube can be read (the first: A tube/x.png: the file is empty); "
+        "replace them by intact copies"
+    )
+
+
+def test_an_image_with_a_pixel_that_is_no_number_is_left_out_and_listed(folder, tmp_path):
+    Image.fromarray(np.full((4, 4), np.nan, dtype=np.float32)).save(folder / "Normal" / "o3.tif")
+    told = f"{folder}/Normal/o3.tif: 16 of its 16 pixels are NaN or infinite; replace it by a sound copy"
+    assert refusal(folder) == told
+    images, _, _ = prepared(folder, tmp_path / "kept", skip_bad=True)
+    assert len(images) == 3
+    assert left_out(tmp_path / "kept")[["image_id", "problem"]].to_numpy().tolist() == [
+        ["Normal/o3.tif", "16 of its 16 pixels are NaN or infinite"]
+    ]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF"])

@@ -7,6 +7,7 @@ Refused elsewhere: pickles among fetched weights (tests/data/fetch), archives th
 import hashlib
 import io
 import json
+import os
 import pickle
 import shutil
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from attention_files import toy_arrays
 from engine import TINY, snakemake
+from PIL import EpsImagePlugin, Image
 from small_suite import toy_suite
 from trap import archive, bare_pickle, object_array, tagged, torch_file
 
@@ -26,12 +28,13 @@ from weckd.audit.sets import load_set
 from weckd.audit.sheet import pair_sheet
 from weckd.config import BackboneSettings
 from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile, find_dataset, load_catalogue
+from weckd.data.decode import decode_image
 from weckd.data.groups import write_groups
 from weckd.data.origin import Origin
 from weckd.data.prepare import prepare
 from weckd.data.recorded import recorded_archives
 from weckd.data.weights import recorded_weights
-from weckd.errors import UserError
+from weckd.errors import BadImageError, UserError
 from weckd.suite_file import resolve_suite
 from weckd.training.store import StoredFit
 
@@ -79,6 +82,39 @@ def test_each_trap_springs_where_a_file_is_read_carelessly(tmp_path):
         place = tmp_path / str(number)
         load(trap(place))
         assert place.is_dir(), trap
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+
+
+@pytest.fixture
+def planted(sprung, tmp_path, monkeypatch):
+    """Put a Ghostscript first on PATH that springs, and return a class folder's file of PostScript."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gs").write_text(f"#!/bin/sh\nmkdir -p '{sprung}'\n")
+    (tmp_path / "bin" / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # found once, and kept
+    file = tmp_path / "o1.jpg"
+    file.write_bytes(POSTSCRIPT)
+    return file
+
+
+def test_pillow_alone_gives_postscript_to_ghostscript_whatever_its_name(planted, sprung):
+    with (
+        Image.open(planted) as opened,
+        pytest.raises(OSError, match=r"cannot identify|No such file|truncated"),
+    ):
+        opened.load()
+    sprung.rmdir()
+
+
+def test_postscript_is_refused_by_what_it_is_and_never_run(planted):
+    with pytest.raises(BadImageError) as refused:
+        decode_image(planted)
+    assert str(refused.value) == (
+        f"{planted}: PostScript, which is a program and is not run; convert it to PNG, or remove it"
+    )
 
 
 def load_prepared_images(root):
@@ -141,7 +177,7 @@ def test_an_attention_file_that_is_a_pickle_is_refused_by_name(sprung, tmp_path)
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("train_labels", r"train_labels is object \(1,\), not one integer an image; download it again"),
+        ("train_labels", r"train_labels is object \(1,\), not one integer an image; mend it"),
         ("val_images", r"val_images is object \(1,\), not uint8 \(2, height, width\)"),
     ],
 )

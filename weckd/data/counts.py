@@ -1,10 +1,12 @@
-"""Images of each class against the catalogue's counts."""
+"""Images of each class: as many as the catalogue says, and some that can be read."""
 
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from weckd.data.catalogue import Dataset
+from weckd.data.index import Record
 from weckd.errors import UserError
 
 
@@ -26,3 +28,24 @@ def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> No
         if "count" not in entry.unverified:
             raise UserError(f"{told}; complete the download, or remove files that do not belong there")
         print(f"[{dataset.key}] {told} (a count not checked at the source)", file=sys.stderr, flush=True)
+
+
+def refuse_lost_classes(dataset: Dataset, folder: Path, records: Iterable[Record]) -> None:
+    """Refuse to go on without a class: images that cannot be read may be left out, but not all of them.
+
+    Raises:
+        UserError: a class has no image left.
+    """
+    kept: Counter[str] = Counter()
+    lost: dict[str, Record] = {}
+    for record in records:
+        if record.problem:
+            lost.setdefault(record.class_key, record)
+        kept[record.class_key] += not record.problem
+    for entry in dataset.classes:
+        if not kept[entry.key]:
+            first = lost.get(entry.key) or lost[""]  # of layouts whose files alone tell their class
+            raise UserError(
+                f"{folder}: no image of class {entry.key} can be read (the first: {first.image_id}: {first.problem}); "
+                "replace them by intact copies"
+            )

@@ -1,31 +1,115 @@
 """The catalogue entry of a folder of class folders that a user has."""
 
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
 
-from weckd.data.layouts.class_folders import class_folder_names, image_names
+from weckd.data.catalogue import load_catalogue
+from weckd.data.layouts.class_folders import CONTROL, class_folder_names, image_files, writable_name
+from weckd.data.layouts.locate import DEPTH, listed
 from weckd.errors import UserError
 
-_SPLIT_OF_BEGINNING = {"train": "train", "val": "validation", "test": "test"}
+_SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[ _-]?(set|data|images)?(?![a-z])", re.IGNORECASE)
+_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _TO_FILL_IN = "FILL IN"
+_WANTED = "name one that holds a folder for each class"
+_ASKED = (
+    "modality: otoscopy, microscopy, MRI or other",
+    "where the images were made from another data set's, add derived_from: [its key]",
+)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts text that begins like a number in quotes, so that it stays text for every reader of YAML."""
+
+
+_Dumper.add_implicit_resolver("number", re.compile(r"[-+.]?[0-9].*", re.DOTALL), list("-+.0123456789"))
 
 
 def describe_folder(folder: Path) -> str:
     """Return a catalogue entry, as YAML, for class folders, or for folders of official splits that hold them.
 
-    Only file names are read. Modality, licence and source are left for the user to fill in.
+    Only file names are read. Licence and source are left for the user to fill in; what else the names do not say, or
+    say wrongly, comments ask for.
 
     Raises:
-        UserError: there is no such folder, it holds fewer than two class folders, or the splits' classes differ.
+        UserError: there is no such folder, it cannot be read or holds fewer than two class folders, or the splits'
+            classes differ.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name one that holds a folder for each class")
-    tops = class_folder_names(folder)
-    splits = {name: split for name in tops if (split := _official_split(name))}
-    places = {folder / name: splits[name] for name in tops} if len(splits) == len(tops) else {folder: ""}
+    try:
+        there = folder.is_dir()
+    except OSError as problem:
+        raise UserError(f"{folder}: cannot be read ({problem.strerror}); {_WANTED}") from problem
+    if not there:
+        raise UserError(f"{folder}: no such folder; {_WANTED}")
+    root = _root(folder)
+    splits, others = _splits(root)
+    places = splits or {root: ""}
+    names = _class_names(places)
+    if len(names) < 2:
+        files = len(list(listed(root))) - len(names)
+        raise UserError(
+            f"{root}: holds {len(names)} class folders and {files} files; at least two class folders are needed"
+        )
+    name = writable_name(folder.resolve())
+    ((key, doubts),) = _keys([name], {*load_catalogue(), "weights"})
+    comments = [*doubts, *_ASKED]
+    if key != name:
+        comments.append(
+            f"the images are looked for in data_root/{key}: give {name!r} that name, or link it so"
+        )
+    if others:
+        comments.append(f"neither splits nor classes: {', '.join(others)}; move them out of {root}")
+    head = {
+        "title": name,
+        "modality": "other",
+        "licence": _TO_FILL_IN,
+        "source": _TO_FILL_IN,
+        "layout": "class-folders",
+        "folders": [
+            {"path": place.relative_to(root).as_posix(), "official_split": split}
+            for place, split in places.items()
+        ],
+        "groups": "near-duplicates",
+    }
+    classes = [
+        _class(key, name, problem, places) for name, (key, problem) in zip(names, _keys(names), strict=True)
+    ]
+    text = "".join(
+        [_told(comments), _dumped({key: head}), "  classes:\n", *(indent(entry, "  ") for entry in classes)]
+    )
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _root(folder: Path) -> Path:
+    """Return the folder itself, or where it wraps another one folder in a few, the one that is wrapped."""
+    for _ in range(DEPTH):
+        names = class_folder_names(folder)
+        if len(names) != 1 or _split(names[0]) or not class_folder_names(folder / names[0]):
+            break
+        folder = folder / names[0]
+    return folder
+
+
+def _splits(root: Path) -> tuple[dict[Path, str], list[str]]:
+    """Return the folders of official splits, none where there are class folders, and the names beside them."""
+    names = class_folder_names(root)
+    splits = {name: split for name in names if (split := _split(name)) and class_folder_names(root / name)}
+    beside = [name for name in names if name not in splits] if splits else []
+    return {root / name: split for name, split in splits.items()}, beside
+
+
+def _split(name: str) -> str:
+    found = _SPLIT.match(name)
+    return _SPLITS[found[1].lower()] if found else ""
+
+
+def _class_names(places: Iterable[Path]) -> list[str]:
     classes = {place: class_folder_names(place) for place in places}
     names = next(iter(classes.values()))
     for place, found in classes.items():
@@ -33,33 +117,38 @@ def describe_folder(folder: Path) -> str:
             raise UserError(
                 f"{place}: holds the classes {', '.join(found)}, elsewhere {', '.join(names)}; mend one"
             )
-    if len(names) < 2:
-        raise UserError(f"{folder}: holds {len(names)} class folders; at least two are needed")
-    counts = {name: sum(len(image_names(place / name)) for place in places) for name in names}
-    entry: dict[str, Any] = {
-        "title": folder.resolve().name,
-        "modality": "other",
-        "licence": _TO_FILL_IN,
-        "source": _TO_FILL_IN,
-        "layout": "class-folders",
-        "folders": [
-            {"path": place.relative_to(folder).as_posix(), "official_split": split}
-            for place, split in places.items()
-        ],
-        "groups": "near-duplicates",
-        "classes": [
-            {"key": _key(name), "folder": name, "title": name.lower(), "count": counts[name]}
-            for name in names
-        ],
-    }
-    return yaml.safe_dump(
-        {_key(folder.resolve().name): entry}, sort_keys=False, allow_unicode=True, width=120
-    )
+    return names
 
 
-def _official_split(name: str) -> str:
-    return next((split for start, split in _SPLIT_OF_BEGINNING.items() if name.lower().startswith(start)), "")
+def _keys(names: Iterable[str], taken: Iterable[str] = ()) -> list[tuple[str, list[str]]]:
+    """Return a key for each name, none of them twice or taken, and what is to be said of it."""
+    used, keys = set(taken), []
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:60]
+        wished = plain or "unnamed"
+        numbered = (f"{wished}_{number}" for number in itertools.count(2))
+        key = next(key for key in itertools.chain([wished], numbered) if key not in used)
+        doubts = [] if plain else [f"{name!r} has no letter from a to z: choose a key"]
+        if key != wished:
+            doubts.append(f"the key {wished} is taken: choose another for {name!r}")
+        used.add(key)
+        keys.append((key, doubts))
+    return keys
 
 
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "unnamed"
+def _class(key: str, name: str, doubts: list[str], places: Iterable[Path]) -> str:
+    entry: dict[str, Any] = {"key": key, "folder": name, "title": name.lower()}
+    try:
+        entry["count"] = sum(len(image_files(place / name, key)) for place in places)
+    except UserError as problem:
+        doubts = [*doubts, str(problem)]
+    return _told(doubts) + _dumped([entry])
+
+
+def _told(comments: Iterable[str]) -> str:
+    """Return comments of one line each, whatever stands in the names in them."""
+    return "".join(f"# {re.sub(CONTROL, '?', comment)}\n" for comment in comments)
+
+
+def _dumped(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)

@@ -4,6 +4,7 @@ import re
 import stat
 from pathlib import Path
 
+FOLDER = "a folder"
 CONVERT = "convert it to PNG, or remove it"
 _UNPACK = "unpack it, and remove it"
 _SLICES = "save its slices as PNG files, and remove it"
@@ -60,7 +61,7 @@ _KINDS = (
     (rb".[\0\x01][\x01-\x03\x09-\x0b].{13}[\x08\x0f\x10\x18\x20]", _OTHER, CONVERT),
 )
 _IRREGULAR = (
-    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISDIR, FOLDER),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
     (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),

@@ -18,7 +18,7 @@ from PIL import Image
 
 from weckd.data.array_file import growing_array
 from weckd.data.catalogue import Dataset
-from weckd.data.counts import check_counts
+from weckd.data.counts import check_counts, refuse_lost_classes
 from weckd.data.index import COLUMNS, Record
 from weckd.data.layouts import list_sources
 from weckd.data.layouts.source import Listing, Source
@@ -65,7 +65,8 @@ def prepare(
         skip_bad: leave out images that cannot be read, with the reason in the index, instead of stopping.
 
     Raises:
-        UserError: images are missing, unreadable or not as many as the catalogue says, or the disk is too small.
+        UserError: images are missing, unreadable or not as many as the catalogue says, all of a class would be left
+            out, or the disk is too small.
     """
     fingerprint = hashlib.sha256()
     records = []
@@ -83,10 +84,12 @@ def prepare(
                 records.append(picture.record)
             else:
                 records.append(picture)
+        left_out = sum(record.problem != "" for record in records)
+        if origin is not None and left_out:
+            refuse_lost_classes(dataset, origin.folder, records)
         index_text = _index_text(records)
         write_text(out / "index.csv", index_text)
     fingerprint.update(index_text.encode())
-    left_out = sum(record.problem != "" for record in records)
     write_json(
         out / "dataset.json",
         {

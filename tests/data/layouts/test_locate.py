@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from weckd.data.catalogue import find_dataset
-from weckd.data.layouts.locate import locate
+from weckd.data.layouts.locate import is_clutter, locate
 from weckd.errors import UserError
 
 CHILE = find_dataset("ear_chile")
@@ -59,3 +59,22 @@ def test_files_of_other_layouts_are_found_by_name(tmp_path):
         (tmp_path / name).touch()
     assert locate(brain, tmp_path, 64) == tmp_path
     assert locate(replace(brain, key="other"), tmp_path / "one", 64) == tmp_path / "one"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".DS_Store", "._o1.jpg", "Thumbs.db", "thumbs.db", "ehthumbs_vista.db", "Desktop.ini", "Icon\r"),
+        *("__MACOSX", "@eaDir", "@tmp", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"),
+        "lost+found",
+    ],
+)
+def test_what_systems_and_network_drives_leave_is_clutter(name):
+    assert is_clutter(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["Icon", "Icon.png", "icons", "#3.png", "@x.png", "$1.png", "thumbs.db.png", "tmp"]
+)
+def test_what_a_person_may_have_named_is_not_clutter(name):
+    assert not is_clutter(name)

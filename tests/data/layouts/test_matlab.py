@@ -1,5 +1,7 @@
 """MATLAB v7.3 files as the brain tumour set has them: `cjdata`, arrays by columns, the patient as UTF-16 codes."""
 
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -106,7 +108,7 @@ def test_a_file_that_lacks_an_entry_is_refused(folder, key):
 
 
 def test_a_file_of_another_kind_is_refused_or_left_out(folder, tmp_path):
-    (folder / "b" / "14.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+    (folder / "b" / "14.mat").write_bytes(b"MATLAB 7.3 MAT-file")
     told = refusal(folder)
     assert told.startswith(f"{folder}/b/14.mat: not a readable MATLAB v7.3 file (")
     assert told.endswith("); replace the file by an intact copy")
@@ -137,3 +139,103 @@ def test_a_folder_without_slices_is_refused(tmp_path):
 def test_a_class_without_slices_is_refused_before_anything_is_kept(tmp_path):
     save(tmp_path / "s" / "1.mat", picture())
     assert refusal(tmp_path / "s") == f"{tmp_path}/s: class glioma has no image; complete the download"
+
+
+def damage(file, **entries):
+    """Replace entries of a slice."""
+    save(file, picture())
+    with h5py.File(file, "r+") as opened:
+        for name, value in entries.items():
+            del opened[f"cjdata/{name}"]
+            opened[f"cjdata/{name}"] = value
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (
+            {"image": np.full((4, 8), np.nan)},
+            "32 of its 32 pixels are NaN or infinite; replace it by a sound copy",
+        ),
+        ({"label": np.array([[np.nan]])}, "cjdata/label is [nan], not one whole number"),
+        ({"label": np.array([[1.7]])}, "cjdata/label is [1.7], not one whole number"),
+        ({"label": np.array([[1.0], [2.0]])}, "cjdata/label is [1.0, 2.0], not one whole number"),
+        ({"label": "glioma"}, "cjdata/label is object (), not a number"),
+        (
+            {"image": np.zeros((4, 8), complex)},
+            "cjdata/image is complex128 (4, 8), not a grey image of numbers",
+        ),
+        ({"PID": np.array([[100.0]])}, "cjdata/PID is float64 (1, 1), not the codes of a text"),
+        ({"PID": np.array([[0xD800]], np.uint16)}, r"cjdata/PID is '\ufffd', which is no text"),
+        ({"PID": np.array([[65], [10], [66]], np.uint16)}, r"cjdata/PID is 'A\nB', which is no text"),
+        ({"label": h5py.ExternalLink("/etc/passwd", "/x")}, None),
+    ],
+)
+def test_entries_of_another_kind_are_refused_with_the_reason(folder, tmp_path, entries, told):
+    file = folder / "b" / "14.mat"
+    damage(file, **entries)
+    if told is None:
+        assert refusal(folder).startswith(f"{file}: lacks an entry of cjdata (")
+    else:
+        remedy = "" if ";" in told else "; replace the file by an intact copy"
+        assert refusal(folder) == f"{file}: {told}{remedy}"
+    prepare(DATASET, Origin(folder, {}), 8, tmp_path / "kept", skip_bad=True)
+    assert left_out(tmp_path / "kept")["image_id"].tolist() == ["b/14.mat"]
+
+
+def test_an_image_that_is_read_out_of_another_file_is_refused(folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(32)))
+    file = folder / "b" / "14.mat"
+    save(file, picture(), without="image")
+    with h5py.File(file, "r+") as opened:
+        opened.create_dataset("cjdata/image", (4, 8), np.uint8, external=[(str(secret), 0, 32)])
+    told = f"{file}: cjdata/image is no array of this file; replace the file by an intact copy"
+    assert refusal(folder) == told
+    save(file, picture(), without="image")
+    with h5py.File(file, "r+") as opened:
+        layout = h5py.VirtualLayout((4, 8), np.uint8)
+        layout[:] = h5py.VirtualSource(str(secret), "image", (4, 8))
+        opened.create_virtual_dataset("cjdata/image", layout)
+    assert refusal(folder) == told
+
+
+def test_an_array_that_would_fill_the_memory_is_refused_unread(folder):
+    file = folder / "b" / "14.mat"
+    save(file, picture(), without="image")
+    with h5py.File(file, "r+") as opened:
+        opened.create_dataset("cjdata/image", (10**6, 10**6), np.int16, chunks=(1000, 1000))
+    assert refusal(folder) == (
+        f"{file}: cjdata/image is int16 (1000000, 1000000), not a grey image of numbers; "
+        "replace the file by an intact copy"
+    )
+
+
+def test_a_file_of_an_old_version_or_a_pointer_is_told_as_what_it_is(folder):
+    file = folder / "b" / "14.mat"
+    file.write_bytes(b"MATLAB 5.0 MAT-file, Platform: PCWIN")
+    assert refusal(folder) == f"{file}: a MATLAB file of an old version; save it with -v7.3 in MATLAB"
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert refusal(folder) == (
+        f"{file}: a pointer in the place of the file itself; get the file with `git lfs pull`"
+    )
+
+
+def test_a_pipe_in_a_slices_place_is_not_opened(folder):
+    os.mkfifo(folder / "b" / "14.mat")
+    assert refusal(folder) == f"{folder}/b/14.mat: a pipe, not a file; remove it"
+
+
+def test_capital_extensions_are_slices_and_clutter_is_none(folder, tmp_path):
+    (folder / "b" / "13.mat").rename(folder / "b" / "13.MAT")
+    (folder / "@eaDir" / "2.mat").mkdir(parents=True)
+    prepare(DATASET, Origin(folder, {}), 8, tmp_path / "out")
+    assert read_index(tmp_path / "out")["image_id"].tolist()[-1] == "b/13.MAT"
+
+
+def test_a_class_whose_slices_are_all_broken_is_not_left_out_as_a_whole(folder):
+    for name in ("a/10.mat", "b/11.mat"):
+        (folder / name).write_bytes(b"")
+    told = refusal(folder, skip_bad=True)
+    assert told.startswith(f"{folder}: no image of class glioma can be read (the first: a/10.mat: ")
+    assert told.endswith("); replace them by intact copies")

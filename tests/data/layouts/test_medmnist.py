@@ -119,14 +119,14 @@ def test_arrays_of_another_kind_are_refused(tmp_path):
     content["val_images"] = content["val_images"].astype(float)
     assert refusal(tmp_path, content) == (
         "val_images is float64 (2, 28, 28, 3), not uint8 (2, height, width) or (2, height, width, 3); "
-        "download it again"
+        "mend it where it is your own, or download it again"
     )
     content["val_images"] = arrays()["val_images"][:1]
     assert refusal(tmp_path, content).startswith("val_images is uint8 (1, 28, 28, 3), not uint8 (2, ")
     content = arrays()
     content["train_labels"] = np.eye(4, 2, dtype=np.uint8)
     assert refusal(tmp_path, content) == (
-        "train_labels is uint8 (4, 2), not one integer an image; download it again"
+        "train_labels is uint8 (4, 2), not one integer an image; mend it where it is your own, or download it again"
     )
     content["train_labels"] = np.array(["0"] * 4)
     assert refusal(tmp_path, content).startswith("train_labels is <U1 (4,), not one integer")
@@ -173,4 +173,91 @@ def test_counts_are_checked_before_any_image_is_read(tmp_path):
     assert refusal(tmp_path, content, chosen=chosen) == (
         f"{tmp_path}/source: class long has 4 images, the catalogue says 9; "
         "complete the download, or remove files that do not belong there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("train_labels", np.array(1, np.uint8), "train_labels is uint8 (), not one integer an image"),
+        ("train_labels", np.ones(4, bool), "train_labels is bool (4,), not one integer an image"),
+        ("train_labels", np.ones((2, 2), np.uint8), "train_labels is uint8 (2, 2), not one integer an image"),
+        ("val_images", np.zeros((2, 0, 28, 3), np.uint8), "val_images holds images of 28x0 pixels"),
+    ],
+)
+def test_arrays_of_an_odd_shape_are_refused(tmp_path, name, values, told):
+    assert refusal(tmp_path, {**arrays(), name: values}) == (
+        f"{told}; mend it where it is your own, or download it again"
+    )
+
+
+def test_an_array_stored_by_columns_is_refused_with_the_remedy(tmp_path):
+    content = arrays()
+    content["val_images"] = np.asfortranarray(content["val_images"])
+    assert refusal(tmp_path, content) == (
+        "an array in it is stored by columns; save numpy.ascontiguousarray of it"
+    )
+
+
+def headed(file, name, header):
+    """Replace an array's header, whose text says its shape."""
+    with zipfile.ZipFile(file) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    old = members[f"{name}.npy"]
+    length = int.from_bytes(old[8:10], "little")
+    members[f"{name}.npy"] = old[:8] + len(header).to_bytes(2, "little") + header + old[10 + length :]
+    with zipfile.ZipFile(file, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (b"(5,)", "train_labels ends before its last label; download it again"),
+        (
+            b"(2000000000,)",
+            "train_labels is uint8 (2000000000,), more than 1,000,000,000 bytes; "
+            "mend it where it is your own, or download it again",
+        ),
+        (b"(-1,)", "an array in it has the shape (-1,); download it again"),
+    ],
+)
+def test_a_header_that_lies_is_refused_before_the_memory_is_taken(tmp_path, header, told):
+    (tmp_path / "source").mkdir()
+    file = tmp_path / "source" / FILE
+    np.savez(file, **arrays())
+    headed(file, "train_labels", b"{'descr': '|u1', 'fortran_order': False, 'shape': " + header + b"}\n")
+    with pytest.raises(UserError) as refused:
+        prepare(dataset(), Origin(file.parent, {}), 28, tmp_path / "out")
+    assert str(refused.value) == f"{file}: {told}"
+
+
+def test_a_header_nested_beyond_measure_is_refused(tmp_path):
+    (tmp_path / "source").mkdir()
+    file = tmp_path / "source" / FILE
+    np.savez(file, **arrays())
+    headed(file, "train_labels", b"(" * 5000 + b")" * 4000 + b"\n")
+    with pytest.raises(UserError, match=f"{file}: an array in it cannot be read .*; download it again"):
+        prepare(dataset(), Origin(file.parent, {}), 28, tmp_path / "out")
+
+
+def test_a_pointer_or_an_encrypted_archive_is_told_as_what_it_is(tmp_path):
+    def told():
+        with pytest.raises(UserError) as refused:
+            prepare(dataset(), Origin(tmp_path, {}), 28, tmp_path / "out")
+        return str(refused.value).removeprefix(f"{tmp_path / FILE}: ")
+
+    (tmp_path / FILE).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n")
+    assert told() == "a pointer in the place of the file itself; get the file with `git lfs pull`"
+    np.savez(tmp_path / FILE, **arrays())
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[
+        content.rindex(b"PK\1\2", 0, content.index(b"train_labels.npy", content.index(b"PK\1\2"))) + 8
+    ] |= 1
+    content[content.rindex(b"PK\3\4", 0, content.index(b"train_labels.npy")) + 6] |= 1
+    (tmp_path / FILE).write_bytes(content)
+    assert told() == (
+        "not a readable .npz file (File 'train_labels.npy' is encrypted, password required for extraction); "
+        "download it again"
     )

@@ -1,23 +1,27 @@
 """Class folders: one folder a class, below one folder an official split where there are any."""
 
 import functools
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from weckd.data.catalogue import ClassEntry, Dataset
 from weckd.data.decode import decode_image
-from weckd.data.layouts.locate import is_clutter
+from weckd.data.file_kinds import FOLDER, irregular
+from weckd.data.layouts.locate import listed
 from weckd.data.layouts.source import Listing, Sample, Source
 from weckd.errors import UserError
+
+CONTROL = "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]"
+"""Characters that no file name may hold, as tables and reports give each name a line."""
 
 
 def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
     """Return the images class by class, folder by folder, in natural order of their names.
 
     Raises:
-        UserError: a folder is missing, empty or unknown.
+        UserError: a folder is missing, empty or unknown, or holds what is no file or has a name that cannot be kept.
     """
     _refuse_unknown_folders(dataset, folder)
     sources = [
@@ -36,20 +40,52 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
 
 
 def class_folder_names(place: Path) -> list[str]:
-    """Return the names of the folders in `place`, in natural order, but for what operating systems leave there."""
-    return [path.name for path in _listed(place) if path.is_dir()]
+    """Return the names of the folders in `place`, in natural order, but for what operating systems leave there.
+
+    Raises:
+        UserError: `place` cannot be read, or a name cannot be written down.
+    """
+    return [writable_name(path) for path in sorted(listed(place), key=natural) if irregular(path) == FOLDER]
 
 
-def image_names(place: Path) -> list[str]:
-    """Return the names of the files in `place`, likewise."""
-    return [path.name for path in _listed(place) if path.is_file()]
+def image_files(place: Path, class_key: str) -> list[Path]:
+    """Return the files of a class folder in natural order of their names; their content is not looked at.
+
+    Raises:
+        UserError: there is none, or one is no file or has a name that cannot be written down.
+    """
+    files = sorted(listed(place), key=natural)
+    if not files:
+        raise UserError(f"{place}: holds no image; put those of class {class_key} there")
+    for file in files:
+        writable_name(file)
+        if kind := irregular(file):
+            told = f"the images of class {class_key} must lie directly in {place.name}"
+            raise UserError(f"{file}: {kind}, not a file; {told if kind == FOLDER else 'remove it'}")
+    return files
+
+
+def writable_name(path: Path) -> str:
+    """Return the name of a file or folder, which tables and reports are to hold.
+
+    Raises:
+        UserError: it is not UTF-8, or holds line ends or other control characters.
+    """
+    name = path.name
+    if re.search("[\ud800-\udfff]", name):
+        told, shown = "is not UTF-8", str(os.fsencode(name))[1:]
+    elif re.search(CONTROL, name):
+        told, shown = "holds control characters", ascii(name)
+    else:
+        return name
+    raise UserError(f"{path.parent}: the name {shown} in it {told}; rename it")
 
 
 def _read(file: Path, decoded_side: int, class_key: str) -> Sample:
     return Sample(decode_image(file, at_least=decoded_side), class_key)
 
 
-def _images(dataset: Dataset, entry: ClassEntry, place: Path) -> Iterator[Path]:
+def _images(dataset: Dataset, entry: ClassEntry, place: Path) -> list[Path]:
     if not place.is_dir():
         found = ", ".join(class_folder_names(place.parent)) or "no folder"
         spelling = " (its spelling was not checked at the source)" if "folder" in entry.unverified else ""
@@ -57,15 +93,7 @@ def _images(dataset: Dataset, entry: ClassEntry, place: Path) -> Iterator[Path]:
             f"{place}: no such folder; class {entry.key} of {dataset.key} belongs there{spelling}. "
             f"{place.parent.name or place.parent} holds {found}"
         )
-    files = _listed(place)
-    if not files:
-        raise UserError(f"{place}: holds no image; put those of class {entry.key} there")
-    for file in files:
-        if file.is_dir():
-            raise UserError(
-                f"{file}: not a file; the images of class {entry.key} must lie directly in {place.name}"
-            )
-        yield file
+    return image_files(place, entry.key)
 
 
 def _refuse_unknown_folders(dataset: Dataset, root: Path) -> None:
@@ -82,10 +110,6 @@ def _refuse_unknown_folders(dataset: Dataset, root: Path) -> None:
                     f"{place / name}: not a folder of {dataset.key}, which has {', '.join(sorted(names))}; "
                     "remove it, or add it to the catalogue"
                 )
-
-
-def _listed(place: Path) -> list[Path]:
-    return sorted((path for path in place.iterdir() if not is_clutter(path.name)), key=natural)
 
 
 def natural(path: Path) -> tuple[list[tuple[int, str]], str]:

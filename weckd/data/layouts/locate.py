@@ -5,10 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weckd.data.catalogue import Dataset
+from weckd.data.file_kinds import FOLDER, irregular
 from weckd.errors import UserError
 
-_DEPTH = 3
-_IGNORED = re.compile(r"\..*|Thumbs\.db|desktop\.ini|__MACOSX")
+DEPTH = 3
+"""Levels below a folder that are looked through."""
+_CLUTTER = re.compile(
+    r"\..*|__MACOSX|Icon\r|(eh)?thumbs(_vista)?\.db|desktop\.ini|\$RECYCLE\.BIN|System Volume Information|lost\+found"
+    r"|@eaDir|@tmp|#recycle|#snapshot",
+    re.IGNORECASE,
+)
 
 
 def locate(dataset: Dataset, folder: Path, image_size: int) -> Path | None:
@@ -18,10 +24,10 @@ def locate(dataset: Dataset, folder: Path, image_size: int) -> Path | None:
     set is there.
 
     Raises:
-        UserError: two folders of the same depth hold it.
+        UserError: two folders of the same depth hold it, or one cannot be read.
     """
     level = [folder] if folder.is_dir() else []
-    for _ in range(_DEPTH + 1):
+    for _ in range(DEPTH + 1):
         found = [place for place in level if _holds(dataset, place, image_size)]
         if len(found) > 1:
             raise UserError(
@@ -29,13 +35,34 @@ def locate(dataset: Dataset, folder: Path, image_size: int) -> Path | None:
             )
         if found:
             return found[0]
-        level = sorted(below for place in level for below in _folders(place))
+        level = sorted(below for place in level for below in listed(place) if irregular(below) == FOLDER)
     return None
 
 
 def is_clutter(name: str) -> bool:
-    """Tell whether operating systems leave files or folders of this name."""
-    return _IGNORED.fullmatch(name) is not None
+    """Tell whether operating systems and network drives leave files or folders of this name."""
+    return _CLUTTER.fullmatch(name) is not None
+
+
+def listed(place: Path) -> Iterator[Path]:
+    """Yield what lies in a folder, but for clutter.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
+    try:
+        paths = list(place.iterdir())
+    except OSError as problem:
+        raise UserError(
+            f"{place}: cannot be read ({problem.strerror}); give yourself the right to read it"
+        ) from problem
+    return (path for path in paths if not is_clutter(path.name))
+
+
+def slices(folder: Path) -> Iterator[Path]:
+    """Yield the MATLAB files below a folder whose name is a number, but for clutter."""
+    found = folder.rglob("[0-9]*.[mM][aA][tT]")
+    return (file for file in found if not any(map(is_clutter, file.relative_to(folder).parts)))
 
 
 def _holds(dataset: Dataset, place: Path, image_size: int) -> bool:
@@ -45,8 +72,4 @@ def _holds(dataset: Dataset, place: Path, image_size: int) -> bool:
     if dataset.layout == "medmnist-npz":
         return any((place / file.name).is_file() for file in dataset.record_files(image_size))
     # The slices of a set may lie in several folders, one an archive: their common folder holds them.
-    return any(True for _ in place.rglob("[0-9]*.mat"))
-
-
-def _folders(place: Path) -> Iterator[Path]:
-    return (path for path in place.iterdir() if path.is_dir() and not is_clutter(path.name))
+    return any(True for _ in slices(place))

@@ -2,7 +2,10 @@
 
 import functools
 import hashlib
+import lzma
+import math
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from weckd.data.catalogue import Dataset
-from weckd.data.decode import Decoded
+from weckd.data.decode import FILE_LIMIT, PIXEL_LIMIT, Decoded
+from weckd.data.file_kinds import recognised
 from weckd.data.layouts.source import Listing, Sample, Source
 from weckd.errors import UserError
 
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _DAMAGED = "download it again"
+_MEND = "mend it where it is your own, or download it again"
+_DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
+"""What `zipfile` raises on damaged archives, and on encrypted ones or those packed in an unknown way."""
 
 
 def list_medmnist(dataset: Dataset, folder: Path, image_size: int) -> Listing:
@@ -41,8 +48,12 @@ def list_medmnist(dataset: Dataset, folder: Path, image_size: int) -> Listing:
                         f"({', '.join(f'{number} {key}' for number, key in key_of.items())}); {_DAMAGED}"
                     )
                 classes[split] = [key_of[label] for label in labels]
-    except (zipfile.BadZipFile, OSError) as problem:
-        raise UserError(f"{file}: not a readable .npz file ({problem}); {_DAMAGED}") from problem
+    except _DAMAGES as problem:
+        with file.open("rb") as stream:
+            beginning = stream.read(1000)
+        kind = None if beginning.startswith(b"PK") else recognised(beginning)
+        what, remedy = kind or (f"not a readable .npz file ({problem})", _DAMAGED)
+        raise UserError(f"{file}: {what}; {remedy}") from problem
     counts = Counter(key for keys in classes.values() for key in keys)
     return Listing(counts.total(), counts, _sources(file, classes))
 
@@ -58,11 +69,17 @@ def _file(dataset: Dataset, folder: Path, image_size: int) -> Path:
 def _labels(file: Path, archive: zipfile.ZipFile, split: str) -> list[int]:
     with _member(file, archive, f"{split}_labels") as stream:
         shape, dtype = _header(file, stream)
-        if dtype.kind not in "iu" or int(np.prod(shape)) != shape[0]:
+        if dtype.kind not in "iu" or not shape or shape[1:] not in ((), (1,)):
+            raise UserError(f"{file}: {split}_labels is {dtype} {shape}, not one integer an image; {_MEND}")
+        size = shape[0] * dtype.itemsize
+        if size > FILE_LIMIT:
             raise UserError(
-                f"{file}: {split}_labels is {dtype} {shape}, not one integer an image; {_DAMAGED}"
+                f"{file}: {split}_labels is {dtype} {shape}, more than {FILE_LIMIT:,} bytes; {_MEND}"
             )
-        values: list[int] = np.frombuffer(stream.read(), dtype=dtype).tolist()
+        content = stream.read(size)
+        if len(content) < size:
+            raise UserError(f"{file}: {split}_labels ends before its last label; {_DAMAGED}")
+        values: list[int] = np.frombuffer(content, dtype=dtype).tolist()
     return values
 
 
@@ -77,7 +94,7 @@ def _sources(file: Path, classes: dict[str, list[str]]) -> Iterator[Source]:
                         yield Source(
                             f"{split}/{number:05d}", _SPLITS[split], key, functools.partial(_read, image, key)
                         )
-    except (zipfile.BadZipFile, OSError) as problem:  # a wrong checksum shows at the end of an array
+    except _DAMAGES as problem:  # a wrong checksum shows at the end of an array
         raise UserError(f"{file}: damaged ({problem}); {_DAMAGED}") from problem
 
 
@@ -87,9 +104,11 @@ def _rows(file: Path, split: str, count: int, stream: IO[bytes]) -> Iterator[NDA
     if dtype != np.uint8 or len(shape) not in (3, 4) or shape[3:] not in ((), (3,)) or shape[0] != count:
         raise UserError(
             f"{file}: {split}_images is {dtype} {shape}, not uint8 ({count}, height, width) or "
-            f"({count}, height, width, 3); {_DAMAGED}"
+            f"({count}, height, width, 3); {_MEND}"
         )
-    size = int(np.prod(shape[1:]))
+    size = math.prod(shape[1:])
+    if not 0 < math.prod(sides) <= PIXEL_LIMIT:
+        raise UserError(f"{file}: {split}_images holds images of {sides[1]}x{sides[0]} pixels; {_MEND}")
     for _ in range(count):
         content = stream.read(size)
         if len(content) < size:
@@ -118,8 +137,12 @@ def _header(file: Path, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np
             (2, 0): np.lib.format.read_array_header_2_0,
         }[np.lib.format.read_magic(stream)]
         shape, by_columns, dtype = read(stream)
-    except (ValueError, KeyError) as problem:
+    except _DAMAGES:
+        raise
+    except Exception as problem:  # NumPy's parser of headers raises many kinds
         raise UserError(f"{file}: an array in it cannot be read ({problem}); {_DAMAGED}") from problem
     if by_columns:
-        raise UserError(f"{file}: an array in it is stored by columns; {_DAMAGED}")
+        raise UserError(f"{file}: an array in it is stored by columns; save numpy.ascontiguousarray of it")
+    if min(shape, default=0) < 0:
+        raise UserError(f"{file}: an array in it has the shape {shape}; {_DAMAGED}")
     return shape, dtype
