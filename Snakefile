@@ -48,14 +48,7 @@ rule tune:
 
 rule readings:
     input:
-        expand(
-            f"results/{READINGS.run}/tables/readings.{{kind}}",
-            kind=["csv", "md", "tex"],
-        ),
-        expand(
-            f"results/{READINGS.run}/figures/specification.{{kind}}",
-            kind=["svg", "png"],
-        ),
+        readings_files,
 
 
 rule leakage:

@@ -4,6 +4,7 @@ No number of a result is typed by hand. Between a mark and `<!-- end -->` stands
 
     <!-- table real-small/main -->                                   a whole file, title and caption included
     <!-- cell real-small/main; macro of 3; gain over single -->    one cell: the row's first cells, then the column
+    <!-- keys suite -->                                              the keys of a file that users write
 
 where `real-small/main` is `results/reference/real-small/tables/main.md`. A row may be named by several of its first
 cells, as `ear_chile / weckd`. The first table of the file that has the row and the column is meant; of several,
@@ -16,9 +17,14 @@ import shutil
 import sys
 from pathlib import Path
 
+from weckd.config import SuiteFile
+from weckd.data.catalogue import Dataset
+from weckd.declared import key_table
+
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCES = ROOT / "results" / "reference"
-DOCUMENTS = ("README.md", "docs/findings.md")
+DOCUMENTS = ("README.md", "docs/findings.md", "config/README.md", "docs/data-sets.md")
+KEYS = {"suite": SuiteFile, "catalogue": Dataset}
 FIGURES = {
     "docs/images/demo-forest.svg": "demo/figures/forest.svg",
     "docs/images/real-medium-forest.svg": "real-medium/figures/forest.svg",
@@ -32,7 +38,7 @@ REPORTS = {
 }
 """The reports that people open without running anything: of records alone, so without an image of the data."""
 MARK = re.compile(
-    r"(?P<mark><!-- (?P<kind>table|cell) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
+    r"(?P<mark><!-- (?P<kind>table|cell|keys) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
 )
 
 
@@ -47,6 +53,8 @@ def inserted(document: str, references: Path = REFERENCES) -> str:
         if mark["kind"] == "table":
             text = re.sub(r"^### ", "#### ", table_file(references, mark["what"]), flags=re.MULTILINE)
             return f"{mark['mark']}\n\n{text.strip()}\n\n{mark['end']}"
+        if mark["kind"] == "keys":
+            return f"{mark['mark']}\n\n{key_table(KEYS[mark['what']])}\n\n{mark['end']}"
         name, row, column = (word.strip() for word in mark["what"].split(";"))
         return f"{mark['mark']}{cell(table_file(references, name), name, row, column)}{mark['end']}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from weckd.agreement.same_suite import frozen_suite
-from weckd.config import suite_json
+from weckd.config import refuse_more_than_all, suite_json
 from weckd.errors import UserError
 from weckd.files import digest
 from weckd.listing import run_summary
@@ -16,7 +16,7 @@ from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
 from weckd.source import code_of
 from weckd.readings_suite import readings_suite
-from weckd.suite_file import read_suite_files, resolve_suite
+from weckd.suite_file import parse_changes, resolve_suite
 from weckd.tuning.chosen import tunable_methods
 
 TABLES = [
@@ -65,10 +65,9 @@ def reference_folders(suite):
 
 
 try:
-    IN_FILES = read_suite_files(SUITE_FILES)
-    CHANGES = {
-        key: value for key, value in config.items() if value != IN_FILES.get(key)
-    }
+    # As they were typed: the engine reads numbers and words otherwise than the package does.
+    CHANGES = parse_changes(workflow.config_settings.config_args or [])
+    CHANGES.pop("records", None)
     SUITE = resolve_suite(SUITE_FILES, CHANGES)
     if RECORDS == "reference":
         SUITE, REFERENCE = frozen_suite(SUITE, reference_folders(SUITE))
@@ -171,6 +170,23 @@ def leakage_files(wildcards):
         f"{run_folder(OFFICIAL)}/{folder}/leakage.{kind}"
         for folder, kinds in files.items()
         for kind in kinds
+    ]
+
+
+def readings_files(wildcards):
+    """Return what the readings' run makes.
+
+    Raises:
+        WorkflowError: the suite's stages are too large for its longest chain.
+    """
+    try:
+        refuse_more_than_all(READINGS.split)
+    except UserError as problem:
+        raise WorkflowError(f"readings: {problem}") from None
+    folder = f"results/{READINGS.run}"
+    return [
+        *expand(f"{folder}/tables/readings.{{kind}}", kind=["csv", "md", "tex"]),
+        *expand(f"{folder}/figures/specification.{{kind}}", kind=["svg", "png"]),
     ]
 
 

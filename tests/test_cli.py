@@ -157,7 +157,8 @@ def test_a_folder_of_class_folders_is_described_prepared_grouped_audited_and_rec
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(place / f"{number}.png")
     assert main(["datasets", "--describe", "My ears"]) == 0
-    (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
+    entry = capsys.readouterr().out.replace("FILL IN", "unknown")
+    (tmp_path / "mine.yaml").write_text(entry)
     own = ["--dataset", "my_ears", "--catalogue", "mine.yaml", "--image-size", "32"]
     assert main(["prepare", *own, "--source", "My ears", "--jobs", "2", "--out", "p"]) == 0
     group = ["--threshold", "0.97", "--prepared", "p"]

@@ -1,4 +1,7 @@
-"""The settings of one run as frozen dataclasses; `config/README.md` says what each key means and why."""
+"""The settings of one run as frozen dataclasses, which declare the keys of a suite file: bounds, and what each means.
+
+`config/README.md` has the same as a table, made of these declarations.
+"""
 
 import dataclasses
 import json
@@ -6,9 +9,36 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
+from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, marked, pattern
 from weckd.errors import UserError
+
+LONGEST_NAME = 100
+"""Characters of a name: folders and files are called by it, with up to 40 more, and a file system takes 255."""
+_RESERVED = r"(?!(data|fits|reference|studies)\Z)(?!.*-(official|readings|readings-full|reference)\Z)"
+NEUTRAL = "changes no result"
+"""Marks a key that says how or from where a run is made, not what it computes."""
+
+Modality: TypeAlias = Literal["otoscopy", "microscopy", "MRI", "other"]
+Fraction: TypeAlias = Annotated[float, Bounds(gt=0, lt=1)]
+Seed: TypeAlias = Annotated[int, Bounds(ge=0, le=2**32 - 1)]
+Key: TypeAlias = Annotated[
+    str,
+    pattern(
+        rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}",
+        f"at most {LONGEST_NAME} lower-case letters, digits, _ and -",
+    ),
+]
+_MethodName: TypeAlias = Annotated[
+    str, pattern("[a-z0-9][a-z0-9_=,-]{0,199}", "the name of a method, at most 200 characters")
+]
+_TimmName: TypeAlias = Annotated[
+    str, pattern(f"[a-z0-9_]{{1,{LONGEST_NAME}}}", "a name of timm: lower-case letters, digits and _")
+]
+_Words: TypeAlias = Annotated[str, NOT_EMPTY]
+_Keys: TypeAlias = Annotated[tuple[Key, ...], NOT_EMPTY, UNIQUE]
+_Seeds: TypeAlias = Annotated[tuple[Seed, ...], NOT_EMPTY, UNIQUE]
 
 
 @dataclass(frozen=True)
@@ -24,25 +54,59 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
-class SplitSettings:
-    """Sizes of the split's parts (see method.md's words) and the seed of the test part."""
+class GroupSettings(Declared):
+    """What stays together in a split."""
 
-    seed: int
-    test: float = 0.20  # share of the images
-    validation: float = 0.15  # share of what is not test
-    stage: float = 0.10  # share of the training part, each stage
-    stages: int = 3
-    protocol: Literal["grouped", "official"] = (
-        "grouped"  # who chose the test part: the suite by group, or the source
-    )
+    threshold: Annotated[
+        Fraction,
+        "correlation of two thumbnails, over flips and rotations, above which two images are near-duplicates and "
+        "stay together",
+    ]
 
 
 @dataclass(frozen=True)
-class BackboneSettings:
+class SplitSettings(Declared):
+    """Sizes of the split's parts (see method.md's words) and the seed of the test part."""
+
+    seed: Annotated[Seed, "draws the test part, the same for all seeds"]
+    test: Annotated[
+        float,
+        Bounds(gt=0, le=0.5),
+        "share of the images in the test part (0.2); with more than half of them too few are left to learn from",
+    ] = 0.20
+    validation: Annotated[
+        float,
+        Bounds(gt=0, le=0.5),
+        "share of the rest in the validation part (0.15); what remains is the training part",
+    ] = 0.15
+    stage: Annotated[
+        float,
+        Bounds(gt=0, le=0.5),
+        "share of the training part in each of the disjoint subsets D1 .. DN (0.1); all together at most 1",
+    ] = 0.10
+    stages: Annotated[int, Bounds(ge=2, le=6), "disjoint subsets of the training part (3)"] = 3
+    protocol: Annotated[
+        Literal["grouped", "official"],
+        "`grouped` (default): the test part is drawn by group. `official`: it is the source's own, with the "
+        "copies of training images that it holds; `split.test` then plays no part. `snakemake leakage` runs both and "
+        "compares them",
+    ] = "grouped"
+
+
+@dataclass(frozen=True)
+class BackboneSettings(Declared):
     """A timm model name and where its initial weights come from."""
 
-    name: str
-    init: str  # "random", "imagenet" (a locked package) or the tag of timm weights, fetched
+    name: Annotated[
+        _TimmName,
+        "a timm network, the same for every fit but those of the panel and of `backbone_sizes`",
+    ]
+    init: Annotated[
+        _TimmName,
+        "`random`; `imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`); or the tag of timm "
+        "weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is fed the "
+        "normalisation that its weights were made for",
+    ]
 
     @property
     def fetched(self) -> str | None:
@@ -51,139 +115,300 @@ class BackboneSettings:
 
 
 @dataclass(frozen=True)
-class PanelSettings:
+class PanelSettings(Declared):
     """The supervised panel: every backbone on every share of the labels."""
 
-    backbones: tuple[BackboneSettings, ...]
-    labels: tuple[int, ...]  # percent of the training part
+    backbones: Annotated[
+        tuple[BackboneSettings, ...],
+        "networks of the supervised panel, as `[{name: resnet18, init: a1_in1k}, ...]`",
+    ]
+    labels: Annotated[
+        tuple[Annotated[int, Bounds(ge=1, le=100)], ...],
+        NOT_EMPTY,
+        UNIQUE,
+        "shares of the training part in percent: whole numbers of subsets, at N * S steps, or 100, at as many steps as "
+        "`full-converged`",
+    ]
 
 
 @dataclass(frozen=True)
-class TuningSettings:
+class TuningSettings(Declared):
     """How each method's settings are searched for; the same for all methods."""
 
-    trials: int  # of each method on each data set; the first is the committed defaults
-    seeds: tuple[int, ...]  # none of the suite's own; a trial counts by its mean over them
+    trials: Annotated[
+        int,
+        Bounds(ge=2, le=10_000),
+        "trials that `snakemake tune` gives to each method on each data set, judged on validation images alone; the "
+        "first is the committed settings",
+    ]
+    seeds: Annotated[
+        _Seeds, "what each trial is trained on, none of the suite's own; a trial counts by its mean over them"
+    ]
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Declared):
     """The optimiser's settings, the same for every fit."""
 
-    steps: int  # optimiser steps a stage (S)
-    converged_factor: int  # `full-converged` trains this many times S
-    batch_size: int
-    learning_rate: float  # peak of the one-cycle schedule
-    weight_decay: float
-    warmup: float  # share of the steps before the peak
-    batchnorm_momentum: float  # weight of a new batch in BatchNorm's running statistics
+    steps: Annotated[
+        int,
+        Bounds(ge=2, le=1_000_000),
+        "S, optimiser steps a stage; a method at the equal budget has N * S",
+    ]
+    converged_factor: Annotated[int, Bounds(ge=1, le=1000), "`full-converged` trains this many times S"]
+    batch_size: Annotated[
+        int,
+        Bounds(ge=2, le=4096),
+        "images a step; a subset may be smaller than a batch. Activations of all of them are in memory at once",
+    ]
+    learning_rate: Annotated[float, Bounds(gt=0, le=10), "peak of the one-cycle schedule (AdamW)"]
+    weight_decay: Annotated[float, Bounds(ge=0, le=10), "AdamW's, on weights of more than one dimension"]
+    warmup: Annotated[Fraction, "share of the steps before the peak"]
+    batchnorm_momentum: Annotated[
+        Fraction, "weight of a new batch in BatchNorm's running statistics; larger for very short fits"
+    ]
 
 
 @dataclass(frozen=True)
-class AugmentationSettings:
+class AugmentationSettings(Declared):
     """Half-widths of the uniform draws; 0 switches a part off."""
 
-    flip: bool  # left-right, with probability one half
-    rotation: float  # degrees
-    shift: float  # share of the image's side
-    zoom: float  # share
-    brightness: float  # share of the full range
-    contrast: float  # share
+    flip: Annotated[bool, "left-right, with probability one half"]
+    rotation: Annotated[float, Bounds(ge=0, le=180), "half-width of a uniform draw, degrees"]
+    shift: Annotated[float, Bounds(ge=0, le=0.5), "half-width of a uniform draw, share of the image's side"]
+    zoom: Annotated[float, Bounds(ge=0, le=0.5), "half-width of a uniform draw, share"]
+    brightness: Annotated[float, Bounds(ge=0, le=1), "half-width of a uniform draw, share of the full range"]
+    contrast: Annotated[float, Bounds(ge=0, le=1), "half-width of a uniform draw, share"]
+
+
+_Temperature: TypeAlias = Annotated[float, Bounds(gt=0, le=1000)]
 
 
 @dataclass(frozen=True)
-class DistillationSettings:
+class DistillationSettings(Declared):
     """The reference reading's weights and temperatures (our choice, not the paper's)."""
 
-    alpha: float
-    beta: float
-    temperature_max: float
-    temperature_min: float
-    temperature_constant: float
+    alpha: Annotated[
+        float, Bounds(ge=0, le=1), "weight of the divergence from the teacher; cross-entropy has 1 - alpha"
+    ]
+    beta: Annotated[float, Bounds(ge=0, le=1_000_000), "weight of attention transfer; 0 leaves it out"]
+    temperature_max: Annotated[_Temperature, "at the first step, annealed linearly"]
+    temperature_min: Annotated[_Temperature, "at the last step"]
+    temperature_constant: Annotated[_Temperature, "for the methods that use a constant temperature"]
 
 
 @dataclass(frozen=True)
-class Family:
+class Family(Declared):
     """A family of tests, fixed before the run."""
 
-    name: str
+    name: _Words
     kind: Literal["superiority", "non-inferiority", "trend", "links"]
-    method: str
-    references: tuple[str, ...] = ()  # methods, or patterns such as panel-*-100; none for trend and links
-    over: str = (
-        "all"  # the mean that decides: over all data sets, over one modality's, or each modality in turn
-    )
+    method: _MethodName
+    # methods, or patterns such as panel-*-100; none for trend and links
+    references: Annotated[
+        tuple[
+            Annotated[
+                str, pattern("[a-z0-9][a-z0-9_=,*-]{0,199}", "the name of a method, or a pattern of names")
+            ],
+            ...,
+        ],
+        UNIQUE,
+    ] = ()
+    # the mean that decides: over all data sets, over one modality's, or each modality in turn
+    over: Literal["all", "each modality", "otoscopy", "microscopy", "MRI", "other"] = "all"
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Declared):
     """Some comparisons of a family."""
 
-    family: str
-    references: tuple[str, ...] = ()  # of the family's; none: all
-    over: tuple[str, ...] = ()  # of the modalities that the family is decided on; none: all
+    family: _Words
+    references: Annotated[tuple[_Words, ...], UNIQUE] = ()  # of the family's; none: all
+    over: Annotated[tuple[Modality, ...], UNIQUE] = ()  # of those that the family is decided on; none: all
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Declared):
     """A claim of the paper as a stated test."""
 
-    name: str
-    says: str  # the paper's words, shortened
-    source: str  # where they stand
-    decided_by: tuple[Evidence, ...]
-    beside: tuple[Evidence, ...]  # the comparison that the paper makes itself
+    name: _Words
+    says: _Words  # the paper's words, shortened
+    source: _Words  # where they stand
+    decided_by: Annotated[tuple[Evidence, ...], NOT_EMPTY]
+    beside: Annotated[tuple[Evidence, ...], NOT_EMPTY]  # the comparison that the paper makes itself
+
+
+_Margin: TypeAlias = Annotated[float, Bounds(gt=0, le=100)]
+_Metric: TypeAlias = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "mcc",
+    "macro_auroc",
+    "brier",
+    "nll",
+    "ece",
+    "ece_scaled",
+    "accuracy_at_80",
+]
 
 
 @dataclass(frozen=True)
-class AnalysisPlan:
+class AnalysisPlan(Declared):
     """What is tested and how; its hash stands in every analysis output."""
 
-    alpha: float
-    margin_pp: float  # non-inferiority margin, percentage points
-    other_margins_pp: tuple[float, ...]  # the same question at other margins
-    minimum_seeds: int  # fewer: descriptive only
-    stage: Literal["last"]  # a method's result is its last stage, never the best
-    metrics: tuple[str, ...]  # the first is primary
-    families: tuple[Family, ...]
-    claims: tuple[Claim, ...]
+    alpha: Annotated[Fraction, "level of each family of tests"]
+    margin_pp: Annotated[_Margin, "non-inferiority margin in percentage points"]
+    other_margins_pp: Annotated[
+        tuple[_Margin, ...], UNIQUE, "the same question at other margins, as sensitivity"
+    ]
+    minimum_seeds: Annotated[
+        int,
+        Bounds(ge=5, le=1000),
+        "seeds below which nothing is tested; with fewer than 5 seeds no test holds its level",
+    ]
+    stage: Annotated[
+        Literal["last"],
+        "a method's result is its last stage, fixed beforehand; a stage chosen on test images gives up to 40 % false "
+        "positives and +1 to +2 points",
+    ]
+    metrics: Annotated[
+        tuple[_Metric, ...], NOT_EMPTY, UNIQUE, "the first is primary, the others are sensitivity"
+    ]
+    families: Annotated[
+        tuple[Family, ...],
+        "which gains are tested together, fixed before the run, and hashed into every table. `kind`: `superiority`, "
+        "`non-inferiority`, `trend` (slope along the method's stages, and last minus first) or `links` (each stage "
+        "minus the one before, in fixed sequence). `references`: methods, or patterns such as `panel-*-100`. `over`: "
+        "the mean that decides: `all` independent data sets, one modality's (`otoscopy`), or `each modality`",
+    ]
+    claims: Annotated[
+        tuple[Claim, ...],
+        "the paper's claims: the comparisons that decide each, and the paper's own beside them",
+    ]
 
 
-@dataclass(frozen=True)
-class Suite:
-    """One run: a suite file with the command line's changes, checked and complete."""
+@dataclass(frozen=True, kw_only=True)
+class SuiteKeys(Declared):
+    """The keys of a suite file that a run has as they are."""
 
-    name: str
-    run: str  # folder below results/: the name, or the name and a hash where the run is narrowed
-    datasets: tuple[str, ...]
-    methods: tuple[str, ...]
-    seeds: tuple[int, ...]
-    seeds_per_job: int
-    image_size: int  # pixels a side
-    data_root: str | None  # folder of the user's own copies, a folder or archive each data set
-    catalogue: str | None  # file of the user's own data sets
-    skip_bad: bool  # leave out images that cannot be read
-    exclude_classes: dict[str, tuple[str, ...]]
-    groups_threshold: float  # correlation of thumbnails above which two images are near-duplicates
+    datasets: Annotated[_Keys, "keys that `weckd datasets` lists, or of your own `catalogue`"]
+    methods: Annotated[
+        tuple[_MethodName, ...],
+        NOT_EMPTY,
+        UNIQUE,
+        "names that `weckd methods` lists; a reading is named by what it changes, as `start=fresh,attention=none`; "
+        "`panel` stands for the supervised panel, of which `panel-resnet50-30` is one row",
+    ]
+    seeds: Annotated[
+        _Seeds,
+        "one cell a data set and seed; fewer than `analysis.minimum_seeds` gives descriptive tables only. At most 32 "
+        "bits, which all files and libraries hold",
+    ]
+    seeds_per_job: Annotated[
+        int,
+        Bounds(ge=1, le=1000),
+        NEUTRAL,
+        "seeds that one training job holds, so that imports and loading are paid once; changes no result",
+    ]
+    image_size: Annotated[int, Bounds(ge=16, le=1024), "pixels a side; images are resized to a square"]
+    data_root: Annotated[
+        str | None,
+        NEUTRAL,
+        "folder of your own copies, a folder or archive for each data set; never written to. What it lacks is "
+        "downloaded into `data/`",
+    ]
+    catalogue: Annotated[
+        str | None,
+        NEUTRAL,
+        "file of your own data sets (see docs/data-sets.md). What it says of the run's data sets counts as the suite's "
+        "own word, its path does not",
+    ]
+    skip_bad: Annotated[
+        bool, "leave out images that cannot be read, listed in the index and the audit, instead of stopping"
+    ]
+    exclude_classes: Annotated[
+        dict[Key, Annotated[tuple[Key, ...], UNIQUE]],
+        "`{data set: [class, ...]}` left out, such as a class with fewer than eight groups; `[]` leaves out none. Two "
+        "classes or more must be left",
+    ]
     split: SplitSettings
-    readings: Literal["changes", "full"]  # one change each and some combinations, or the whole grid
-    readings_datasets: tuple[str, ...]
-    chain_length: int  # N, models in the chain
+    readings: Annotated[
+        Literal["changes", "full"],
+        NEUTRAL,
+        "what `snakemake readings` runs: `changes` (one at a time, and 16 combinations) or `full` (the whole grid)",
+    ]
+    readings_datasets: Annotated[_Keys, NEUTRAL, "which data sets `snakemake readings` runs on (all)"]
+    chain_length: Annotated[
+        int, Bounds(ge=2, le=6), "models in the chain (N); as many as `split.stages` unless told"
+    ]
     backbone: BackboneSettings
-    backbone_sizes: tuple[BackboneSettings, ...]  # from small to large, the suite's among them; may be empty
+    backbone_sizes: Annotated[
+        tuple[BackboneSettings, ...],
+        "networks from small to large, the suite's backbone among them, as `[{name: resnet18, init: a1_in1k}, ...]`; "
+        "with them the readings `start=fresh,sizes=growing` and `sizes=shrinking` can be run. None unless told",
+    ]
     panel: PanelSettings
     tuning: TuningSettings
-    tuned: bool  # training uses what tuning chose, in place of the settings below
+    tuned: Annotated[
+        bool,
+        "`true`: training uses what tuning chose (and tunes first where that is missing); `false`: the committed "
+        "settings",
+    ]
     training: TrainingSettings
     augmentation: AugmentationSettings
     distillation: DistillationSettings
     analysis: AnalysisPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteFile(SuiteKeys):
+    """All keys of a suite file."""
+
+    suite: Annotated[
+        str,
+        pattern(
+            _RESERVED + rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}",
+            f"at most {LONGEST_NAME} lower-case letters, digits, _ and -, and no name that results/ has for something "
+            "else: data, fits, reference, studies, or one that ends in -official, -readings, -readings-full or "
+            "-reference",
+        ),
+        "name; results go to `results/<suite>/`",
+    ]
+    groups: GroupSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite(SuiteKeys):
+    """One run: a suite file with the command line's changes, checked and complete."""
+
+    name: str
+    run: str  # folder below results/: the name, or the name and a hash where the run is narrowed
+    groups_threshold: float  # correlation of thumbnails above which two images are near-duplicates
     facts: dict[str, DatasetFacts]
     roles: dict[str, str]  # what each method is there for, see `weckd.methods.recipe.Role`
     plan_hash: str
     # Data sets that the audit found to share images with others, undeclared, and these (see `weckd.data.overlap`):
     # a finding, not a setting, so not in suite.json.
     undeclared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def neutral_keys(tuned: bool) -> frozenset[str]:
+    """Return the keys that change no result of a run; how to tune is one of them where nothing is tuned."""
+    return marked(SuiteKeys, NEUTRAL) | (frozenset() if tuned else {"tuning"})
+
+
+def refuse_more_than_all(split: SplitSettings) -> None:
+    """Refuse disjoint stages that take more than the training part.
+
+    Raises:
+        UserError: they do.
+    """
+    if split.stages * split.stage > 1 + 1e-9:  # rounding of 3 * 1/3
+        raise UserError(
+            f"split.stage: {split.stages} stages of {split.stage:g} are {split.stages * split.stage:g} of the training "
+            f"part, which is 1; set split.stage to {int(1000 / split.stages) / 1000:g} or less"
+        )
 
 
 def load_suite(path: Path) -> Suite:

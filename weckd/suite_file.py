@@ -1,25 +1,30 @@
 """From suite files and command-line values to one checked `Suite`."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
-from weckd.config import AnalysisPlan, PanelSettings, Suite, build
-from weckd.data.catalogue import find_dataset
+from weckd.config import (
+    AnalysisPlan,
+    DatasetFacts,
+    SplitSettings,
+    Suite,
+    SuiteFile,
+    SuiteKeys,
+    neutral_keys,
+    refuse_more_than_all,
+)
+from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries
+from weckd.declared import checked, near, plain
 from weckd.errors import UserError
 from weckd.files import digest
 from weckd.methods.catalogue import find_method, suite_methods
 from weckd.methods.losses import Decoupled
 from weckd.methods.panel import PANEL, panel_names
 from weckd.methods.recipe import Method
-
-SCHEMA_FILE = Path(__file__).with_name("suite_schema.yaml")
-# Keys that say how and from where a run is made, not what it computes: they never make it a narrowed one.
-NEUTRAL_KEYS = ("seeds_per_job", "data_root", "catalogue", "readings", "readings_datasets")
+from weckd.yaml_files import parse_yaml, read_yaml
 
 DEFAULTS: Mapping[str, Any] = {
     "data_root": None,
@@ -37,54 +42,48 @@ DEFAULTS: Mapping[str, Any] = {
 def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     """Return the suite that `files` (later ones win, key by key) and command-line `changes` describe.
 
-    Values in `changes` may be strings, as a shell passes them. A run whose results could differ from the
-    files' own gets a folder of its own, `<suite>+<hash>`.
+    Values in `changes` may be texts, as a shell passes them. A run whose results could differ from the files' own
+    gets a folder of its own, `<suite>+<hash>`.
 
     Raises:
-        UserError: a file cannot be read, a key is unknown or has a wrong value, or a data set, class or
-            method is not known.
+        UserError: a file cannot be read, a key is unknown or has a wrong value, or a data set, class or method is not
+            known.
     """
     base: dict[str, Any] = {}
-    for file in files:
-        base = _merged(base, _with_plan(_read_mapping(file), file.parent))
+    for path in files:
+        base = _merged(base, plain(SuiteFile, _with_plan(_read_mapping(path), path.parent)))
     source = ", ".join(str(file) for file in files)
-    schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
-    plain = _checked(base, schema, source)
-    values = _checked(
-        _merged(base, _with_plan(_normalised(changes, schema, schema["$defs"]), Path())),
-        schema,
-        f"{source} with command-line values",
-    )
-    narrowed = _identity(values) != _identity(plain)
-    run = f"{values['suite']}+{digest(_identity(values))[:8]}" if narrowed else str(values["suite"])
-    return _suite(values, run)
+    values = _merged(base, _with_plan(plain(SuiteFile, changes, _parsed), Path()))
+    before, after = _complete(base), _complete(values)
+    checked(SuiteFile, before, f"{source}: not a valid suite")
+    file = checked(SuiteFile, after, f"{source} with command-line values: not a valid suite")
+    narrowed = _identity(after) != _identity(before)
+    suite = _suite(file, after, f"{file.suite}+{digest(_identity(after))[:8]}" if narrowed else file.suite)
+    _refuse_contradictions(suite)
+    declared = suite_methods(suite)
+    _refuse_impossible_methods(suite, declared)
+    return replace(suite, roles={method.name: method.role for method in declared})
 
 
 def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     """Return command-line changes KEY=VALUE as a mapping; values are YAML, of which JSON is a part.
 
     Raises:
-        UserError: a change is not of that form.
+        UserError: a change is not of that form, or a key stands twice.
     """
     parsed: dict[str, Any] = {}
     for change in changes:
         key, separator, text = change.partition("=")
         if not separator:
             raise UserError(f"--config {change}: must be KEY=VALUE")
-        parsed[key] = _parsed(text)
+        if key in parsed:
+            raise UserError(f"--config {key}: stands twice; give it one value")
+        parsed[key] = parse_yaml(text, f"--config {key}")
     return parsed
 
 
-def read_suite_files(files: Sequence[Path]) -> dict[str, Any]:
-    """Return the files' values, unchecked; later files win, key by key.
-
-    Raises:
-        UserError: a file cannot be read or holds no keys and values.
-    """
-    base: dict[str, Any] = {}
-    for file in files:
-        base = _merged(base, _read_mapping(file))
-    return base
+def _parsed(text: str) -> Any:
+    return parse_yaml(text, f"command-line value {text!r}")
 
 
 def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -93,27 +92,15 @@ def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {**values, "analysis": _read_mapping(folder / plan)} if isinstance(plan, str) else dict(values)
 
 
-def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
-    neutral = NEUTRAL_KEYS if values["tuned"] else (*NEUTRAL_KEYS, "tuning")
-    return {key: value for key, value in values.items() if key not in neutral}
-
-
 def _read_mapping(file: Path) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise UserError(
-            f"{file}: cannot be read ({problem.strerror}); name a suite file from config/"
-        ) from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UserError(f"{file}: not valid YAML: {problem}") from problem
+    value = read_yaml(file, "name a suite file from config/")
     if not isinstance(value, dict):
         raise UserError(f"{file}: must hold keys and values; see config/README.md")
     return value
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings key by key, except class lists, which a change replaces."""
+    """Merge mappings key by key; a list is replaced."""
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
@@ -121,91 +108,101 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _normalised(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
-    """Turn a shell's strings into what the schema asks for: '[1,2]' and '1' become lists, '3' a number."""
-    if "$ref" in schema:
-        schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-    kind = schema.get("type")
-    if isinstance(value, str) and kind in ("array", "object", "integer", "number", "boolean"):
-        value = _parsed(value)
-    if kind == "array":
-        items = value if isinstance(value, list | tuple) else [value]
-        return [_normalised(item, schema.get("items", {}), definitions) for item in items]
-    if isinstance(value, Mapping):
-        properties = schema.get("properties", {})
-        other = schema.get("additionalProperties") or {}
-        return {
-            key: _normalised(item, properties.get(key, other), definitions) for key, item in value.items()
-        }
-    return value
-
-
-def _parsed(text: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
-        raise UserError(f"command-line value {text!r}: not valid YAML: {problem}") from problem
-    return text if value is None else value
-
-
-def _checked(values: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Return the values with defaults filled in, or raise a UserError that names every wrong key."""
-    complete = {**DEFAULTS, "readings_datasets": values.get("datasets"), **values}
+def _complete(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with defaults filled in."""
+    complete = _merged({**DEFAULTS, "readings_datasets": values.get("datasets")}, values)
     if isinstance(complete.get("split"), Mapping):  # the chain is as long as there are subsets, unless told
-        complete.setdefault("chain_length", complete["split"].get("stages"))
-    problems = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(complete), key=lambda e: [str(p) for p in e.path]
-    )
-    if problems:
-        known = ", ".join(sorted(schema["properties"]))
-        lines = [
-            f"  {'.'.join(str(part) for part in problem.path) or 'top level'}: {problem.message}{_why(problem)}"
-            for problem in problems
-        ]
-        raise UserError(f"{source}: not a valid suite\n" + "\n".join(lines) + f"\nKnown keys: {known}")
+        complete.setdefault("chain_length", complete["split"].get("stages", SplitSettings.stages))
     return complete
 
 
-def _why(problem: jsonschema.ValidationError) -> str:
-    """Return what the schema says of the value that it refuses."""
-    schema = problem.schema
-    return f" ({schema['description']})" if isinstance(schema, Mapping) and "description" in schema else ""
-
-
-def _suite(values: Mapping[str, Any], run: str) -> Suite:
+def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides a run's results, the user's own entries of the catalogue among it."""
+    neutral = neutral_keys(values["tuned"])
+    identity = {key: value for key, value in values.items() if key not in neutral}
+    identity["exclude_classes"] = {key: names for key, names in values["exclude_classes"].items() if names}
     own = Path(values["catalogue"]) if values["catalogue"] else None
-    facts = {key: _facts(key, own, values["exclude_classes"].get(key, ())) for key in values["datasets"]}
-    methods = _methods(values)
+    if own and own.exists():
+        entries = {key: entry for key, entry in own_entries(own).items() if key in values["datasets"]}
+        identity |= {"catalogue": entries} if entries else {}
+    return identity
+
+
+def _suite(file: SuiteFile, values: Mapping[str, Any], run: str) -> Suite:
+    """Return the suite without its methods' roles; its plan is hashed as it was written."""
+    own = Path(file.catalogue) if file.catalogue else None
+    with _told_of("catalogue"):
+        load_catalogue(own)
+    with _told_of("datasets"):
+        found = {key: find_dataset(key, own) for key in file.datasets}
+    with _told_of("exclude_classes"):
+        for key in file.exclude_classes:
+            _refuse_excluded(find_dataset(key, own), file.exclude_classes[key])
+    methods = _methods(file)
     plan = {**{key: values[key] for key in ("datasets", "seeds", "analysis")}, "methods": methods}
-    suite = build(
-        Suite,
-        {
-            **{key: value for key, value in values.items() if key not in ("suite", "groups")},
-            "name": values["suite"],
-            "run": run,
-            "methods": methods,
-            "groups_threshold": values["groups"]["threshold"],
-            "facts": facts,
-            "roles": {},
-            "plan_hash": digest(plan)[:12],
+    own_keys = {field.name: getattr(file, field.name) for field in fields(SuiteKeys)}
+    return Suite(
+        **own_keys
+        | {
+            "methods": tuple(methods),
+            "exclude_classes": {key: names for key, names in file.exclude_classes.items() if names},
         },
+        name=file.suite,
+        run=run,
+        groups_threshold=file.groups.threshold,
+        facts={key: _facts(found[key], file.exclude_classes.get(key, ())) for key in file.datasets},
+        roles={},
+        plan_hash=digest(plan)[:12],
     )
-    assert isinstance(suite, Suite)  # noqa: S101 - tells the type checker what _build was asked for
-    _refuse_contradictions(suite)
-    declared = suite_methods(suite)
-    _refuse_impossible_methods(suite, declared)
-    return replace(suite, roles={method.name: method.role for method in declared})
 
 
-def _methods(values: Mapping[str, Any]) -> list[str]:
+def _facts(dataset: Dataset, excluded: Sequence[str]) -> DatasetFacts:
+    return DatasetFacts(
+        key=dataset.key,
+        title=dataset.title,
+        modality=dataset.modality,
+        phantom=dataset.phantom,
+        derived_from=dataset.derived_from,
+        classes=tuple(entry.key for entry in dataset.classes if entry.key not in excluded),
+    )
+
+
+def _refuse_excluded(dataset: Dataset, excluded: Sequence[str]) -> None:
+    """Refuse to leave out classes that are not there, or all but one."""
+    classes = [entry.key for entry in dataset.classes]
+    for name in excluded:
+        if name not in classes:
+            raise UserError(
+                f"{dataset.key} has no class {name!r}{near(name, classes)} Known: {', '.join(classes)}"
+            )
+    left = [name for name in classes if name not in excluded]
+    if len(left) < 2:
+        raise UserError(
+            f"of {dataset.key} there is left {left[0] if left else 'no class'}; keep two classes or more, or leave out "
+            "the data set"
+        )
+
+
+@contextmanager
+def _told_of(key: str) -> Iterator[None]:
+    """Put the key before what is wrong with it."""
+    try:
+        yield
+    except UserError as problem:
+        raise UserError(f"{key}: {problem}") from None
+
+
+def _methods(file: SuiteFile) -> list[str]:
     """Return the suite's methods, where `panel` stands for all methods of the panel."""
-    panel = build(PanelSettings, values["panel"])
-    if PANEL in values["methods"] and not panel.backbones:
+    if PANEL in file.methods and not file.panel.backbones:
         raise UserError(
             "methods: panel stands for the backbones that panel.backbones lists; list one or more"
         )
-    named = ((name,) if name != PANEL else panel_names(panel) for name in values["methods"])
-    return list(dict.fromkeys(name for names in named for name in names))
+    named = [name for one in file.methods for name in (panel_names(file.panel) if one == PANEL else (one,))]
+    with _told_of("methods"):
+        for name in named:
+            find_method(name)
+    return list(dict.fromkeys(named))
 
 
 def _refuse_contradictions(suite: Suite) -> None:
@@ -218,6 +215,13 @@ def _refuse_contradictions(suite: Suite) -> None:
     if strangers:
         raise UserError(
             f"readings_datasets: {strangers[0]} is not one of the suite's datasets; name it there too"
+        )
+    refuse_more_than_all(suite.split)
+    losses = suite.distillation
+    if losses.temperature_min > losses.temperature_max:
+        raise UserError(
+            f"distillation.temperature_min: {losses.temperature_min:g} is above temperature_max, "
+            f"{losses.temperature_max:g}; exchange them"
         )
     shared = sorted(set(suite.seeds) & set(suite.tuning.seeds))
     if shared:
@@ -245,7 +249,8 @@ def _refuse_contradictory_plan(plan: AnalysisPlan) -> None:
     for family in plan.families:
         for method in (family.method, *family.references):
             if "*" not in method:
-                find_method(method)
+                with _told_of("analysis.families"):
+                    find_method(method)
         if bool(family.references) == (family.kind in ("trend", "links")):
             wanted = "no references" if family.references else "references"
             raise UserError(
@@ -269,19 +274,3 @@ def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:
                 f"methods: {method.name} cannot be run on {two[0]}: with two classes the second term of decoupled "
                 "distillation is always zero; leave out the method or the data set"
             )
-
-
-def _facts(key: str, own: Path | None, excluded: Sequence[str]) -> dict[str, Any]:
-    dataset = find_dataset(key, own)
-    classes = [entry.key for entry in dataset.classes]
-    for name in excluded:
-        if name not in classes:
-            raise UserError(f"exclude_classes.{key}: no class {name!r}; known: {', '.join(classes)}")
-    return {
-        "key": key,
-        "title": dataset.title,
-        "modality": dataset.modality,
-        "phantom": dataset.phantom,
-        "derived_from": dataset.derived_from,
-        "classes": [name for name in classes if name not in excluded],
-    }

@@ -7,10 +7,17 @@ import pytest
 from small_suite import toy_suite
 
 from weckd.agreement.same_suite import refuse_other_suite
-from weckd.config import Suite
+from weckd.config import Suite, TuningSettings, neutral_keys
 from weckd.errors import UserError
 
-HOW = {"seeds_per_job": 3, "data_root": "elsewhere", "catalogue": "mine.yaml"}
+HOW = {
+    "seeds_per_job": 3,
+    "data_root": "elsewhere",
+    "catalogue": "mine.yaml",
+    "readings": "full",
+    "readings_datasets": ("toy_two",),
+    "tuning": TuningSettings(3, (9,)),
+}
 
 
 @pytest.mark.parametrize("key", [field.name for field in fields(Suite) if field.name not in HOW])
@@ -24,3 +31,10 @@ def test_every_setting_that_decides_a_number_is_compared(key):
 def test_how_and_from_where_it_is_run_is_not(key):
     suite = toy_suite()
     refuse_other_suite(suite, replace(suite, **{key: HOW[key]}), Path("ref"))
+
+
+def test_those_are_what_the_suite_declares_neutral():
+    assert set(HOW) == neutral_keys(tuned=False)
+    tuned = toy_suite(tuned=True)
+    with pytest.raises(UserError, match="ref: made with another tuning: "):
+        refuse_other_suite(tuned, replace(tuned, tuning=HOW["tuning"]), Path("ref"))

@@ -52,11 +52,17 @@ def test_the_layout_that_comes_with_the_suite_prints_everything(toy_folder, tmp_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("digit: 2", r"layout\.yaml: not a valid layout of tables\n  top level: .*'digit' was unexpected"),
-        ("digits: many", r"  digits: 'many' is not of type 'integer'"),
-        ("labels: {weckd: 3}", r"  labels\.weckd: 3 is not of type 'string'"),
-        ("tables: {main: {rows: []}}", r"  tables\.main\.rows: \[\] should be non-empty"),
-        ("digits: [", r"layout\.yaml: not a readable layout of tables"),
+        (
+            "digit: 2",
+            r"layout\.yaml: not a valid layout of tables\n  digit: no such key; did you mean 'digits'\? Keys here: ",
+        ),
+        ("digits: many", r"  digits: must be a whole number from 0 to 6, not 'many'"),
+        ("labels: {weckd: 3.5}", r"  labels\.weckd: must be text, not 3\.5"),
+        (
+            "tables: {main: {rows: []}}",
+            r"  tables\.main\.rows: must be a list of 1 or more, none twice, each text, not \[\]",
+        ),
+        ("digits: [", r"layout\.yaml: not valid YAML: while parsing a flow node, .* \(line 1\)"),
     ],
 )
 def test_mistakes_in_a_layout_are_named(tmp_path, text, message):

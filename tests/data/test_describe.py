@@ -18,6 +18,11 @@ def fill(folder, **counts):
     return folder
 
 
+def write(file, text):
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
 def test_class_folders_become_an_entry_that_the_catalogue_takes(tmp_path):
     fill(tmp_path / "My Ears", Normal=3, **{"Ear wax (left)": 2})
     (tmp_path / "My Ears" / "Normal" / ".DS_Store").touch()
@@ -37,7 +42,9 @@ def test_class_folders_become_an_entry_that_the_catalogue_takes(tmp_path):
             ],
         }
     }
-    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"my_ears\.licence: must be text other than FILL IN, not 'FILL"):
+        load_catalogue(write(tmp_path / "unfilled.yaml", text))
+    write(tmp_path / "mine.yaml", text.replace("FILL IN", "unknown"))
     assert find_dataset("my_ears", tmp_path / "mine.yaml").classes[1].count == 3
     assert "my_ears" not in load_catalogue()
 

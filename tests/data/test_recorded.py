@@ -103,7 +103,7 @@ def test_a_damaged_record_is_refused(prepared, tmp_path):
                 "record anew"
             )
     lock.write_text("a: [")
-    with pytest.raises(UserError, match=r"datasets.lock: cannot be read"):
+    with pytest.raises(UserError, match=r"datasets.lock: not valid YAML: while parsing a flow node"):
         record([prepared], lock)
     with pytest.raises(UserError, match=r"dataset.json: cannot be read .*; make it with `weckd prepare`"):
         record([tmp_path], tmp_path / "none.lock")

@@ -70,6 +70,14 @@ def test_a_document_shows_what_the_references_hold(insert, name):
     assert len(insert.MARK.findall(text)) >= 6
 
 
+@pytest.mark.parametrize("name", ["config/README.md", "docs/data-sets.md"])
+def test_a_table_of_keys_is_made_of_their_declaration(insert, name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert name in insert.DOCUMENTS
+    assert insert.inserted(text) == text, "run: make readme"
+    assert len(insert.MARK.findall(text)) == 1
+
+
 def test_every_picture_is_the_references_own(insert):
     shown = {
         target

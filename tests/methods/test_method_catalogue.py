@@ -201,7 +201,7 @@ def test_a_reading_is_found_by_its_name():
             r"no method 'wekd'; did you mean 'weckd'\? Known methods: weckd, single, single-long, pooled",
         ),
         ("pooled-7", r"no method 'pooled-7'; did you mean 'pooled'\?"),
-        ("qqq", r"no method 'qqq' Known methods: weckd"),
+        ("qqq", r"no method 'qqq'\. Known methods: weckd"),
         ("begin=fresh", r"method 'begin=fresh': no choice 'begin'; known: start, teachers, temperature"),
     ],
 )

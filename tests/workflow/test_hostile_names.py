@@ -37,7 +37,7 @@ def hostile(tmp_path):
     weckd = [sys.executable, "-m", "weckd", "datasets", "--describe", str(images)]
     entry = subprocess.run(weckd, capture_output=True, text=True, check=True, env=environment()).stdout
     catalogue = tmp_path / "own; touch stolen.yaml"
-    catalogue.write_text(entry, encoding="utf-8")
+    catalogue.write_text(entry.replace("FILL IN", "unknown"), encoding="utf-8")
     return folder, images.parent, catalogue
 
 
@@ -76,7 +76,7 @@ def test_names_of_classes_images_and_folders_are_only_names(hostile, tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("suite='; touch stolen'", "suite: '; touch stolen'"),
+        ("suite='; touch stolen'", "or -reference, not '; touch stolen'; name"),
         ("datasets=['$(touch stolen)']", "datasets"),
         ("methods=['weckd; touch stolen']", "methods"),
         ("backbone={name: '$(touch stolen)', init: random}", "backbone.name"),
@@ -87,7 +87,7 @@ def test_names_of_classes_images_and_folders_are_only_names(hostile, tmp_path):
         ("analysis='; touch stolen'", "; touch stolen"),
         ("data_root='; touch stolen'", ""),
         ("catalogue='$(touch stolen)'", "$(touch stolen)"),
-        ("suite=!!python/object/apply:os.system ['touch stolen']", "python/object"),
+        ("suite=!!python/object/apply:os.system ['touch stolen']", "--config suite: not valid YAML: the tag"),
         ("exclude_classes={phantom_ear_ohio: ['; touch stolen']}", "exclude_classes.phantom_ear_ohio"),
     ],
 )

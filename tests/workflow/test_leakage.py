@@ -34,7 +34,9 @@ def study(tmp_path_factory):
             shutil.copy(images / "Training" / name / f"{number:02d}.png", images / "Testing" / name)
     describe = [sys.executable, "-m", "weckd", "datasets", "--describe", str(images)]
     (place / "mine.yaml").write_text(
-        subprocess.run(describe, capture_output=True, check=True, text=True).stdout
+        subprocess.run(describe, capture_output=True, check=True, text=True).stdout.replace(
+            "FILL IN", "unknown"
+        )
     )
     changes = {
         "datasets": ["mine"],

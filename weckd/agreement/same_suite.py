@@ -3,11 +3,8 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from weckd.config import Suite, load_suite
+from weckd.config import Suite, load_suite, neutral_keys
 from weckd.errors import UserError
-
-NEUTRAL = ("seeds_per_job", "data_root", "catalogue")
-"""Settings that say how and from where a run is made, not what it computes."""
 
 
 def refuse_other_suite(suite: Suite, other: Suite, reference: Path) -> None:
@@ -16,8 +13,9 @@ def refuse_other_suite(suite: Suite, other: Suite, reference: Path) -> None:
     Raises:
         UserError: a key other than the neutral ones differs.
     """
+    neutral = neutral_keys(suite.tuned)
     mine, theirs = (
-        {key: value for key, value in asdict(one).items() if key not in NEUTRAL} for one in (suite, other)
+        {key: value for key, value in asdict(one).items() if key not in neutral} for one in (suite, other)
     )
     wrong = next((key for key in mine if mine[key] != theirs[key]), None)
     if wrong:

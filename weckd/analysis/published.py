@@ -1,49 +1,30 @@
 """The paper's own numbers, from a file such as config/published.yaml."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeAlias
 
-from weckd.analysis.yaml_files import read_yaml
-from weckd.config import build
+from weckd.declared import NOT_EMPTY, Declared, checked, plain
+from weckd.yaml_files import read_yaml
 
 LARGEST = "largest"
 """Stands for the data set with the largest gain: what "up to" says."""
 
-_TEXT = {"type": "string", "minLength": 1}
-SCHEMA: Mapping[str, Any] = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["name", "method", "reference", "metric", "data_set", "value", "where", "version"],
-        "properties": {
-            "name": _TEXT,
-            "method": _TEXT,
-            "reference": _TEXT,
-            "metric": _TEXT,
-            "data_set": _TEXT,
-            "value": {"type": "number"},
-            "where": _TEXT,
-            "version": _TEXT,
-        },
-    },
-}
+_Text: TypeAlias = Annotated[str, NOT_EMPTY]
 
 
 @dataclass(frozen=True)
-class Published:
+class Published(Declared):
     """A gain that the paper prints."""
 
-    name: str
-    method: str
-    reference: str
-    metric: str
-    data_set: str  # a key, "macro" or "largest"
+    name: _Text
+    method: _Text
+    reference: _Text
+    metric: _Text
+    data_set: _Text  # a key, "macro" or "largest"
     value: float  # percentage points
-    where: str  # table, page or section
-    version: str  # of the paper
+    where: _Text  # table, page or section
+    version: _Text  # of the paper
 
 
 def read_published(file: Path) -> tuple[Published, ...]:
@@ -52,5 +33,5 @@ def read_published(file: Path) -> tuple[Published, ...]:
     Raises:
         UserError: the file cannot be read, or an entry lacks a key or has a wrong one.
     """
-    values = read_yaml(file, SCHEMA, "list of published numbers") or []
-    return tuple(build(Published, value) for value in values)
+    values = plain(tuple[Published, ...], read_yaml(file, "name a list of published numbers", []))
+    return checked(tuple[Published, ...], values, f"{file}: not a valid list of published numbers")

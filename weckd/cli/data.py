@@ -94,7 +94,7 @@ def _add_splits(commands: Commands) -> None:
 
 
 def _suite(options: argparse.Namespace) -> None:
-    from weckd.config import suite_json
+    from weckd.config import refuse_more_than_all, suite_json
     from weckd.files import write_text
     from weckd.official_suite import official_suite
     from weckd.readings_suite import readings_suite
@@ -103,6 +103,7 @@ def _suite(options: argparse.Namespace) -> None:
     suite = resolve_suite(options.files, parse_changes(options.config))
     if options.readings:
         suite = readings_suite(suite)
+        refuse_more_than_all(suite.split)
     elif options.official:
         suite = official_suite(suite)
     write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))

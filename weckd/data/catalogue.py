@@ -1,35 +1,52 @@
-"""The catalogue of data sets: `catalogue.yaml`, checked and as dataclasses."""
+"""The catalogue of data sets: `catalogue.yaml`, as the dataclasses that declare what an entry may hold."""
 
-import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-import jsonschema
-import yaml
-
+from weckd.config import LONGEST_NAME, NEUTRAL, Modality
+from weckd.declared import UNIQUE, Bounds, Declared, Rule, checked, marked, near, pattern, plain
 from weckd.errors import UserError
+from weckd.yaml_files import read_yaml
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
-SCHEMA_FILE = Path(__file__).with_name("catalogue_schema.yaml")
+TO_FILL_IN = "FILL IN"
+"""What `weckd datasets --describe` writes where it knows nothing."""
+
+_KEY = rf"[a-z0-9][a-z0-9_]{{0,{LONGEST_NAME - 1}}}"
+_KEY_WORDS = f"at most {LONGEST_NAME} lower-case letters, digits and _"
+_ClassKey: TypeAlias = Annotated[str, pattern(_KEY, _KEY_WORDS)]
+_Key: TypeAlias = Annotated[  # data/weights holds pretrained weights
+    str, pattern(rf"(?!weights\Z){_KEY}", f"{_KEY_WORDS}, and not weights")
+]
+_Told: TypeAlias = Annotated[str, Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")]
+_Name: TypeAlias = Annotated[str, pattern(r"[^/\0]+", "the name of a file or folder, without /")]
 
 
 @dataclass(frozen=True)
-class ClassEntry:
+class ClassEntry(Declared):
     """A class: its key in all files, where it stands in the source, and the number of images where it is known."""
 
-    key: str
-    title: str
-    folder: str | None = None  # of class folders
-    label: int | None = None  # the class's number in the files of other layouts
-    count: int | None = None
-    unverified: tuple[str, ...] = ()  # "folder" and "count", where they were not checked at the source
+    key: Annotated[_ClassKey, "what the class is called in all files"]
+    title: Annotated[_Told, "what it is called in tables and figures"]
+    folder: Annotated[_Name | None, "of class folders, as the source spells it"] = None
+    label: Annotated[
+        Annotated[int, Bounds(ge=0)] | None,
+        "the number that stands for the class in the files of other layouts",
+    ] = None
+    count: Annotated[
+        Annotated[int, Bounds(ge=1)] | None,
+        "images to be found; leave it out where it is not known, and leave out a class without images",
+    ] = None
+    unverified: Annotated[
+        tuple[Literal["folder", "count"], ...], UNIQUE, "what was not checked at the source, and only warns"
+    ] = ()
 
 
 @dataclass(frozen=True)
-class SourceFolder:
+class SourceFolder(Declared):
     """Where class folders lie below the data set's folder, and the official split that they stand for."""
 
     path: str
@@ -37,41 +54,68 @@ class SourceFolder:
 
 
 @dataclass(frozen=True)
-class RecordFile:
+class RecordFile(Declared):
     """A file of a repository's record, or a pattern of names."""
 
-    name: str
-    md5: str | None = None
-    pixels: int | None = None  # side of its images, where a record holds several sizes
+    name: _Name
+    md5: Annotated[str, pattern("[0-9a-f]{32}", "32 digits 0 to f, in quotes")] | None = None
+    pixels: Annotated[
+        Annotated[int, Bounds(ge=1)] | None,
+        "side of its images, where a record holds several sizes; the smallest that suffices is used",
+    ] = None
 
 
 @dataclass(frozen=True)
-class Download:
+class Download(Declared):
     """Where a data set is fetched from: a DOI of figshare or Zenodo, or a name on Kaggle."""
 
-    doi: str | None = None
-    kaggle: str | None = None
-    version: int | None = None  # of the data set on Kaggle; None for the newest
-    files: tuple[RecordFile, ...] = ()  # none: every archive of the record
+    doi: Annotated[
+        Annotated[str, pattern(r"10\.[0-9]+/\S+", "a DOI, as 10.5281/zenodo.4558155")] | None,
+        "of a figshare or Zenodo record",
+    ] = None
+    kaggle: Annotated[str, pattern("[a-z0-9-]+/[a-z0-9-]+", "owner/name on Kaggle")] | None = None
+    version: Annotated[
+        Annotated[int, Bounds(ge=1)] | None, "of the data set on Kaggle; without it the newest"
+    ] = None
+    files: Annotated[
+        tuple[RecordFile, ...],
+        "files of the record, by name or pattern; without it every archive of the record",
+    ] = ()
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Declared):
     """One entry of the catalogue."""
 
-    key: str
-    title: str
-    modality: str
-    layout: Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"]
-    groups: Literal["near-duplicates", "given"]
-    classes: tuple[ClassEntry, ...]
-    folders: tuple[SourceFolder, ...] = ()
-    licence: str = "MIT (drawn by this suite)"
-    source: str = "drawn by this suite"
-    citation: str = ""
-    groups_note: str = ""
-    download: Download | None = None
-    derived_from: tuple[str, ...] = ()
+    key: _Key
+    title: Annotated[_Told, "what the data set is called in tables and figures"]
+    modality: Annotated[Modality, "by which results are averaged"]
+    layout: Annotated[
+        Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"], "how its images lie in files"
+    ]
+    groups: Annotated[
+        Literal["near-duplicates", "given"],
+        "clusters of near-duplicates, or given (patient ids come with the images), joined with such clusters",
+    ]
+    classes: Annotated[
+        tuple[ClassEntry, ...], Rule(lambda classes: len(classes) > 1, "of two or more classes")
+    ]
+    folders: Annotated[
+        tuple[SourceFolder, ...],
+        "where class folders lie below the data set's folder, and the official split that they stand for",
+    ] = ()
+    licence: Annotated[_Told, NEUTRAL, "of the images; unknown where it is not known"] = (
+        "MIT (drawn by this suite)"
+    )
+    source: Annotated[_Told, NEUTRAL, "where a person reads about the images"] = "drawn by this suite"
+    citation: Annotated[_Told, NEUTRAL, "of the images, for the report"] = ""
+    groups_note: Annotated[_Told, NEUTRAL, "what is known of patients or videos"] = ""
+    download: Annotated[
+        Download | None,
+        NEUTRAL,
+        "where they are fetched from; without it they must lie in data_root/<key>",
+    ] = None
+    derived_from: Annotated[tuple[str, ...], UNIQUE, "data sets that these images were made from"] = ()
 
     @property
     def phantom(self) -> bool:
@@ -101,13 +145,12 @@ def load_catalogue(own: Path | None = None) -> dict[str, Dataset]:
     """Return all data sets by key: the package's, then those of a file of the user's own, each in its file's order.
 
     Raises:
-        UserError: a file is no YAML, an entry is not as the schema asks, or a key stands in both; the message
-            names the entry and the key.
+        UserError: a file is no YAML, an entry is not as it is declared, or a key stands in both; the message names the
+            entry and the key.
     """
-    entries = _checked(CATALOGUE_FILE, {})
-    if own is not None:
-        entries = entries | _checked(own, entries)
-    return {key: _dataset(key, entry) for key, entry in entries.items()}
+    if own is None:
+        return _read(CATALOGUE_FILE, {})
+    return load_catalogue() | _read(own, load_catalogue())
 
 
 def find_dataset(key: str, own: Path | None = None) -> Dataset:
@@ -118,88 +161,94 @@ def find_dataset(key: str, own: Path | None = None) -> Dataset:
     """
     catalogue = load_catalogue(own)
     if key not in catalogue:
-        close = difflib.get_close_matches(key, catalogue, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise UserError(f"no data set {key!r}{hint} Known data sets: {', '.join(catalogue)}")
+        where = f"look into {own}" if own else "one of your own stands in a file: catalogue=FILE"
+        raise UserError(
+            f"no data set {key!r}{near(key, list(catalogue))} Known data sets: {', '.join(catalogue)}; {where}"
+        )
     return catalogue[key]
 
 
-def _checked(file: Path, known: dict[str, Any]) -> dict[str, Any]:
-    entries = _read(file)
-    schema = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
-    found = jsonschema.Draft202012Validator(schema).iter_errors(entries)
-    problems = [_told(problem) for problem in sorted(found, key=lambda p: [str(part) for part in p.path])]
-    problems = problems or list(_contradictions(entries, known))
-    if problems:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        raise UserError(f"{file}: not a valid catalogue{lines}")
-    return dict(entries)
+def own_entries(own: Path) -> dict[str, dict[str, Any]]:
+    """Return what decides results of each entry of a file of the user's own, by key, as plain values.
 
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: a copied entry must not replace its original."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key_node.value!r} stands twice", key_node.start_mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-def _read(file: Path) -> Any:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"{file}: cannot be read ({problem}); name a catalogue file") from problem
-    loader = _UniqueKeyLoader(text)
-    try:
-        return loader.get_single_data()
-    except yaml.YAMLError as problem:
-        raise UserError(f"{file}: not valid YAML: {problem}") from problem
-    finally:
-        loader.dispose()
-
-
-def _told(problem: jsonschema.ValidationError) -> str:
-    place = ".".join(str(part) for part in problem.path) or "top level"
-    hint = "; write yes and no in quotes" if isinstance(problem.instance, bool) else ""
-    return f"{place}: {problem.message}{hint}"
-
-
-def _contradictions(entries: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
-    """Yield what a schema cannot say: keys that stand twice or point to nothing."""
-    for key, entry in entries.items():
-        if key in known:
-            yield f"{key}: the package's catalogue has a data set of this key; choose another"
-        for field in ("key", "folder", "label"):
-            values = [item[field] for item in entry["classes"] if field in item]
-            for value in dict.fromkeys(value for value in values if values.count(value) > 1):
-                yield f"{key}.classes: {field} {value!r} stands twice"
-        for other in entry.get("derived_from", ()):
-            if other not in entries and other not in known:
-                yield f"{key}.derived_from: no data set {other!r} in the catalogue"
-
-
-def _dataset(key: str, entry: dict[str, Any]) -> Dataset:
-    parts: dict[str, Any] = {
-        **entry,
-        "classes": tuple(_class_entry(item) for item in entry["classes"]),
-        "folders": tuple(SourceFolder(**item) for item in entry.get("folders", ())),
-        "derived_from": tuple(entry.get("derived_from", ())),
-        "download": _download(entry.get("download")),
+    Raises:
+        UserError: as `load_catalogue`.
+    """
+    neutral = marked(Dataset, NEUTRAL)
+    return {
+        key: {field: value for field, value in asdict(dataset).items() if field not in neutral}
+        for key, dataset in load_catalogue(own).items()
+        if key not in load_catalogue()
     }
-    return Dataset(key=key, **parts)
 
 
-def _class_entry(item: dict[str, Any]) -> ClassEntry:
-    return ClassEntry(**{**item, "unverified": tuple(item.get("unverified", ()))})
+def _read(file: Path, known: Mapping[str, Dataset]) -> dict[str, Dataset]:
+    what = f"{file}: not a valid catalogue"
+    entries = plain(dict[str, Dataset], read_yaml(file, "name a catalogue file"))
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise UserError(
+            f"{what}: must hold the key of each data set, and below it its entry; see docs/data-sets.md"
+        )
+    named = {key: {"key": key, **entry} for key, entry in entries.items()}
+    found = checked(dict[str, Dataset], named, what)
+    problems = [
+        f"  {key}{problem}"
+        for key, dataset in found.items()
+        for problem in _contradictions(dataset, key, frozenset(entries[key]), [*known, *found])
+    ]
+    problems += [
+        f"  {key}: the package's catalogue has a data set of this key; choose another"
+        for key in found
+        if key in known
+    ]
+    if known:
+        problems += [
+            f"  {key}.layout: a phantom can only be one of the package's own"
+            for key in found
+            if found[key].phantom
+        ]
+    if problems:
+        raise UserError("\n".join([what, *problems]))
+    return found
 
 
-def _download(item: dict[str, Any] | None) -> Download | None:
-    if item is None:
-        return None
-    return Download(**{**item, "files": tuple(RecordFile(**file) for file in item.get("files", ()))})
+def _contradictions(
+    dataset: Dataset, key: str, written: frozenset[str], known: Sequence[str]
+) -> Iterator[str]:
+    """Yield what no single key's declaration can say, each after the entry's key."""
+    if dataset.key != key:
+        yield ".key: stands above the entry; leave it out here"
+    for field in ("key", "title", "folder", "label"):
+        values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
+        yield from (f".classes: {field} {value!r} stands twice" for value in _twice(values))
+    yield from (f".folders: path {path!r} stands twice" for path in _twice([f.path for f in dataset.folders]))
+    for other in dataset.derived_from:
+        if other == key or other not in known:
+            yield f".derived_from: {'is itself' if other == key else f'no data set {other!r} in the catalogue'}"
+    if dataset.download and (dataset.download.doi is None) == (dataset.download.kaggle is None):
+        yield ".download: must hold one of doi and kaggle"
+    if dataset.download and dataset.download.version and not dataset.download.kaggle:
+        yield ".download.version: a DOI names a version by itself"
+    if not dataset.phantom:
+        yield from _contradicts_layout(dataset, written)
+
+
+def _contradicts_layout(dataset: Dataset, written: frozenset[str]) -> Iterator[str]:
+    folders = dataset.layout == "class-folders"
+    for field in ("licence", "source", *(["folders"] if folders else [])):
+        if field not in written:
+            yield f".{field}: is missing"
+    if folders and dataset.groups == "given":
+        yield ".groups: must be near-duplicates: class folders name no patients"
+    if not folders and dataset.folders:
+        yield f".folders: there are none in the layout {dataset.layout}"
+    has, lacks = ("folder", "label") if folders else ("label", "folder")
+    for number, entry in enumerate(dataset.classes):
+        if getattr(entry, has) is None:
+            yield f".classes.{number}.{has}: is missing"
+        if getattr(entry, lacks) is not None:
+            yield f".classes.{number}.{lacks}: has no place in the layout {dataset.layout}"
+
+
+def _twice(values: Sequence[Any]) -> list[Any]:
+    return list(dict.fromkeys(value for value in values if values.count(value) > 1))

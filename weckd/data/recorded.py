@@ -11,6 +11,7 @@ import yaml
 from weckd.data.index import read_index
 from weckd.errors import UserError
 from weckd.files import digest, write_text
+from weckd.yaml_files import read_yaml
 
 _HEADER = """\
 # SHA-256 of the archives and of the prepared arrays of each data set, by image size (pixels a side).
@@ -75,15 +76,12 @@ def read_lock(lock: Path, what: str) -> dict[str, Any]:
     Raises:
         UserError: the file cannot be read, or holds no entries.
     """
-    try:
-        entries = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise UserError(f"{lock}: cannot be read ({problem}); restore it") from problem
-    if not isinstance(entries or {}, dict):
+    entries = read_yaml(lock, "restore it", {}) if lock.exists() else {}
+    if not isinstance(entries, dict):
         raise UserError(
             f"{lock}: must hold an entry for each {what}; restore it, or remove it and record anew"
         )
-    return entries or {}
+    return entries
 
 
 def _entries(lock: Path) -> dict[str, Any]:

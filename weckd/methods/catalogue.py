@@ -1,11 +1,11 @@
 """All methods by name: the chain in its reference reading, its other readings, controls and rivals."""
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from weckd.config import Suite
+from weckd.declared import near
 from weckd.errors import UserError
 from weckd.methods import controls, rivals, semi_supervised
 from weckd.methods.budget import Budget, suite_budget
@@ -62,9 +62,9 @@ def find_method(name: str) -> Callable[[Budget], Method]:
         reading = parse_reading(name)
         return lambda budget: read_chain(budget, reading, name, f"the chain, read with {name}", "reading")
     if name not in METHODS:
-        close = difflib.get_close_matches(name, METHODS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"no method {name!r}{hint} Known methods: {', '.join(METHODS)}, panel")
+        raise UserError(
+            f"no method {name!r}{near(name, list(METHODS))} Known methods: {', '.join(METHODS)}, panel"
+        )
     return METHODS[name]
 
 

@@ -39,6 +39,8 @@ DECIDES_NOTHING = {
     "weckd.training": "holds a sentence alone",
     "weckd.training.objectives": "holds a sentence alone",
     "weckd.config": "its values are in the identity",
+    "weckd.declared": "checks what users write",
+    "weckd.yaml_files": "reads what users write",
     "weckd.errors": "messages",
     "weckd.files": "how files are written and hashed",
     "weckd.locks": "who waits for whom",

@@ -3,39 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeAlias
 
 import pandas as pd
 
 from weckd.analysis.tables.cells import Wording, cell_key, cell_text
-from weckd.analysis.yaml_files import read_yaml
+from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, checked, plain
 from weckd.errors import UserError
+from weckd.yaml_files import read_yaml
 
-_NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
-SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "digits": {"type": "integer", "minimum": 0, "maximum": 6},
-        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
-        "tables": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {"columns": _NAMES, "rows": _NAMES},
-            },
-        },
-    },
-}
+_Names: TypeAlias = Annotated[tuple[str, ...], NOT_EMPTY, UNIQUE]
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(Declared):
     """Which columns and rows of one table are printed, in which order; empty: all of them as they come."""
 
-    columns: tuple[str, ...] = ()  # by their headers
-    rows: tuple[str, ...] = ()  # by their first cells: keys of methods or data sets, or plain text
+    columns: _Names = ()  # by their headers
+    rows: _Names = ()  # by their first cells: keys of methods or data sets, or plain text
+
+
+@dataclass(frozen=True)
+class _File(Declared):
+    digits: Annotated[int, Bounds(ge=0, le=6)] = Wording.digits
+    labels: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, Selection] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,13 +48,9 @@ def read_layout(file: Path) -> Layout:
     Raises:
         UserError: the file cannot be read, or has a key or value that a layout cannot have.
     """
-    values = read_yaml(file, SCHEMA, "layout of tables") or {}
-    selections = {
-        label: Selection(tuple(table.get("columns", ())), tuple(table.get("rows", ())))
-        for label, table in values.get("tables", {}).items()
-    }
-    wording = Wording(values.get("digits", Wording.digits), values.get("labels", {}))
-    return Layout(wording, selections, str(file))
+    values = plain(_File, read_yaml(file, "name a layout of tables", {}))
+    told = checked(_File, values, f"{file}: not a valid layout of tables")
+    return Layout(Wording(told.digits, told.labels), told.tables, str(file))
 
 
 def printed(cells: pd.DataFrame, label: str, layout: Layout) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from weckd.data.phantoms.blood import draw_cell
@@ -20,6 +19,7 @@ from weckd.data.phantoms.otoscopy import draw_ear
 from weckd.data.phantoms.plant import SMALL, Drawing, Picture, luma, plan_pictures, render
 from weckd.errors import UserError
 from weckd.seeds import generator
+from weckd.yaml_files import read_yaml
 
 SCENES_FILE = Path(__file__).with_name("scenes.yaml")
 IMAGES = 600
@@ -170,7 +170,7 @@ def _pictures(key: str) -> tuple[Picture, ...]:
 
 @cache
 def _attempts() -> dict[str, dict[int, int]]:
-    attempts: dict[str, dict[int, int]] = yaml.safe_load(SCENES_FILE.read_text(encoding="utf-8"))
+    attempts: dict[str, dict[int, int]] = read_yaml(SCENES_FILE, "restore it")
     return attempts
 
 

@@ -1,0 +1,255 @@
+"""What users write, checked against the dataclasses that declare it.
+
+A key is a field, `Annotated` with its bounds (`Bounds`, `Rule`) and with one sentence. The check is
+pydantic's, strict: nothing is taken for something else. Messages and the tables of keys in the documents are made of
+the same bounds and sentences.
+"""
+
+import json
+import re
+import reprlib
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
+
+from weckd.errors import UserError
+
+T = TypeVar("T")
+
+
+class Declared:
+    """Base of dataclasses that declare keys: no others, no value of another type, and no number that is not finite."""
+
+    __pydantic_config__: ClassVar = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of a number, or of how many items or characters there are; None where there is none."""
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    min_length: int | None = None
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: Callable[[Any], Any]) -> Any:
+        """Return pydantic's schema of the kind, within the limits."""
+        return {**handler(kind), **{name: limit for name, limit in vars(self).items() if limit is not None}}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A test that a value must pass, and how a message says so after "must be"."""
+
+    passes: Callable[[Any], bool]
+    words: str
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: Callable[[Any], Any]) -> Any:
+        """Return pydantic's schema of the kind, with the test behind it."""
+        from pydantic_core.core_schema import no_info_after_validator_function  # noqa: PLC0415
+
+        return no_info_after_validator_function(self._tested, handler(kind))
+
+    def _tested(self, value: Any) -> Any:
+        if not self.passes(value):
+            raise ValueError(self.words)
+        return value
+
+
+def pattern(regex: str, words: str) -> Rule:
+    """Return the rule that a text matches as a whole, its end included."""
+    return Rule(lambda text: re.fullmatch(regex, text) is not None, words)
+
+
+UNIQUE = Rule(lambda values: len(set(values)) == len(values), "none twice")
+NOT_EMPTY = Bounds(min_length=1)
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80
+
+
+def checked(kind: type[T], values: Any, what: str) -> T:
+    """Return plain values as the dataclass (or mapping of them) that declares them.
+
+    Args:
+        kind: declares what they may be.
+        values: dicts, lists, texts, numbers, truth values and None.
+        what: they are and where they stand, for messages.
+
+    Raises:
+        UserError: a key is unknown or missing, or has a value that it cannot have; the message names each such key.
+    """
+    # Here, since most processes of a run read no file of a user's, and importing pydantic takes 0.1 s.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(values))
+    except ValidationError as problem:
+        errors = problem.errors()
+    # A list with a wrong item is told by the item alone.
+    within = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
+    told = [_told(kind, e["type"], e["loc"], e["input"]) for e in errors if e["loc"] not in within]
+    raise UserError("\n  ".join([what, *told]))
+
+
+def plain(kind: Any, value: Any, parse: Callable[[str], Any] | None = None) -> Any:
+    """Return a value with whole numbers as text where text is wanted, as a data set's key 2019 is.
+
+    Args:
+        kind: type that is wanted.
+        value: as YAML gives it.
+        parse: reads a text where something else is wanted, as a shell passes it; one value is then a list, too.
+    """
+    base, optional = _bare(kind)
+    origin, arguments = typing.get_origin(base), typing.get_args(base)
+    if base is str:
+        if parse and optional and value in ("", "~", "null"):
+            return None
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if parse and isinstance(value, str) and origin is not Literal:
+        value = parse(value)
+    if origin is tuple:
+        items = [value] if parse and not isinstance(value, list | tuple) else value
+        return (
+            [plain(arguments[0], item, parse) for item in items] if isinstance(items, list | tuple) else items
+        )
+    if isinstance(value, Mapping):
+        hints = _keys(base) if _declares(base) else {}
+        other = arguments[1] if origin is dict else Any
+        return {str(key): plain(hints.get(str(key), other), item, parse) for key, item in value.items()}
+    return value
+
+
+def key_table(kind: Any) -> str:
+    """Return the Markdown table of all keys: what the value of each must be, and its sentence."""
+    rows = sorted(_key_rows(kind))
+    return "\n".join(
+        ["| key | value | meaning |", "| --- | --- | --- |", *(f"| `{k}` | {v} | {m} |" for k, v, m in rows)]
+    )
+
+
+def sentence(kind: Any) -> str:
+    """Return what a key's declaration says of it, its last text; empty where it says nothing."""
+    return next((mark for mark in reversed(_parts(kind)[1]) if isinstance(mark, str)), "")
+
+
+def marked(kind: Any, mark: str) -> frozenset[str]:
+    """Return the keys that carry a mark beside their sentence."""
+    return frozenset(name for name, hint in _keys(kind).items() if mark in _parts(hint)[1])
+
+
+def wanted(kind: Any) -> str:
+    """Return what a value of a type must be, as it stands after "must be"."""
+    base, marks = _parts(kind)
+    rules = [mark.words for mark in marks if isinstance(mark, Rule)]
+    origin, arguments = typing.get_origin(base), typing.get_args(base)
+    if _bare(kind)[1]:
+        return f"{wanted(arguments[0])}, or null"
+    if origin is Literal:
+        return " or ".join(filter(None, [", ".join(map(str, arguments[:-1])), str(arguments[-1])]))
+    if origin is tuple:
+        least = "of 1 or more" if NOT_EMPTY in marks else ""
+        of = "" if _declares(_parts(arguments[0])[0]) else f", each {wanted(arguments[0])}"
+        return ", ".join([f"a list {least}".strip(), *rules]) + of
+    if origin is dict or _declares(base):
+        return "keys and values"
+    if base in (int, float):
+        return _number("a whole number" if base is int else "a number", marks)
+    return ", ".join(rules) or {str: "text", bool: "true or false"}.get(base, "")
+
+
+def near(word: str, known: Sequence[str]) -> str:
+    """Return the end of a sentence: a hint at the known word that is nearest to another, where one is near."""
+    import difflib  # noqa: PLC0415 - used in messages alone
+
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def _key_rows(kind: Any, above: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, hint in _keys(kind).items():
+        base, _ = _bare(hint)
+        item = typing.get_args(base)[0] if typing.get_origin(base) is tuple else base
+        if sentence(hint):
+            yield f"{above}{name}", wanted(hint), sentence(hint)
+        if _declares(base) or (_declares(item) and not sentence(hint)):
+            yield from _key_rows(item, f"{above}{name}.")
+
+
+def _number(noun: str, marks: Sequence[Any]) -> str:
+    bounds = next((mark for mark in marks if isinstance(mark, Bounds)), Bounds())
+    low = (
+        [f"from {bounds.ge}"]
+        if bounds.ge is not None
+        else [f"above {bounds.gt}"]
+        if bounds.gt is not None
+        else []
+    )
+    if bounds.ge is not None and bounds.le is not None:
+        return f"{noun} {low[0]} to {bounds.le}"
+    high = [
+        f"{word} {limit}"
+        for word, limit in (("at most", bounds.le), ("below", bounds.lt))
+        if limit is not None
+    ]
+    return " ".join([noun, " and ".join([*low, *high])])
+
+
+def _declares(kind: Any) -> bool:
+    return is_dataclass(kind)
+
+
+@cache
+def _keys(kind: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return a type without its marks, and the marks."""
+    if typing.get_origin(kind) is Annotated:
+        base, *marks = typing.get_args(kind)
+        return base, tuple(marks)
+    return kind, ()
+
+
+def _bare(kind: Any) -> tuple[Any, bool]:
+    """Return a type without its marks and without None, and whether None is one of its values."""
+    base, _ = _parts(kind)
+    if typing.get_origin(base) in (Union, types.UnionType):
+        return _parts(typing.get_args(base)[0])[0], True
+    return base, False
+
+
+def _told(kind: Any, error: str, place: tuple[int | str, ...], value: Any) -> str:
+    """Return what is wrong with one value, by its key."""
+    if error == "json_invalid":
+        return "top level: holds text that is no Unicode"
+    says, above = sentence(kind), kind
+    of_key = place[-1:] == ("[key]",)
+    place = place[: -1 if of_key else None]
+    for number, step in enumerate(place, 1):
+        above, (base, _) = kind, _bare(kind)
+        arguments = typing.get_args(base)
+        if _declares(base):
+            kind, says = _keys(base).get(str(step), str), ""
+        else:
+            kind = arguments[
+                0 if typing.get_origin(base) is tuple or (of_key and number == len(place)) else 1
+            ]
+        says = sentence(kind) or says
+    name = ".".join(map(str, place)) or "top level"
+    if error == "unexpected_keyword_argument":
+        known = sorted(_keys(_bare(above)[0]))
+        return f"{name}: no such key{near(str(place[-1]), known)} Keys here: {', '.join(known)}"
+    digits = _bare(kind)[0] in (int, float) and isinstance(value, str) and any(map(str.isdigit, value))
+    hint = " (a number has no leading zeros, underscores or colons)" if digits else ""
+    wrong = "is missing" if error == "missing" else f"must be {wanted(kind)}, not {_shown(value)}{hint}"
+    return f"{name}: {wrong}" + (f"; {says}" if says else "")
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value) if value is None or isinstance(value, bool) else _REPR.repr(value)
