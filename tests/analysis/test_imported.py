@@ -1,5 +1,7 @@
 """Predictions made elsewhere: what is refused, and what stands in the tables afterwards."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
 
 from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.imported import import_predictions
+from weckd.analysis.tables.write import write_tables
 from weckd.cli import main
 from weckd.config import suite_json
 from weckd.errors import UserError
@@ -68,6 +71,7 @@ def test_it_joins_every_table_without_training(run, tmp_path):
     out = imported(run, tmp_path, shuffled)
     assert out == run / "imported" / "mine.parquet"
     evaluation = evaluate_suite(suite(), run)
+    out.unlink()
     assert evaluation.suite.methods == (*SKILL, "mine")
     assert evaluation.suite.plan_hash == suite().plan_hash
     levels = {
@@ -80,6 +84,72 @@ def test_it_joins_every_table_without_training(run, tmp_path):
     assert {gain.family for gain in rows} == {"exploratory"}
     same = [g for g in rows if g.comparison.reference == "single" and g.dataset == "macro"]
     assert {gain.verdict for gain in same} == {"identical"}
+
+
+JOINED = {
+    "main",
+    "gains",
+    "accuracy",
+    "metrics",
+    "classes",
+    "across",
+    "modality",
+    "leave-one-out",
+    "variance",
+    "checks",
+    "budgets",
+}
+"""The tables that docs/reading-the-tables.md names; the others ask what no imported prediction answers."""
+
+
+def test_it_stands_in_the_tables_that_the_page_names_and_in_no_other(run, tmp_path):
+    out = imported(run, tmp_path, made_elsewhere(), "outsider")
+    write_tables(suite(), run, tmp_path / "tables")
+    out.unlink()
+    files = sorted((tmp_path / "tables").glob("*.md"))
+    assert len(files) == 19
+    text = {file.stem: file.read_text(encoding="utf-8") for file in files}
+    assert {name for name, content in text.items() if "outsider" in content} == JOINED
+    frames = {file.stem: file.with_suffix(".csv").read_text(encoding="utf-8") for file in files}
+    assert {name for name, content in frames.items() if "outsider" in content} == JOINED
+    page = (Path(__file__).parents[2] / "docs" / "reading-the-tables.md").read_text(encoding="utf-8")
+    named = page.split("The method then stands")[1].split("The other tables")[0]
+    assert {name for name in JOINED if f"`{name}`" in named} == JOINED
+
+
+def test_its_gains_are_exploratory_and_it_is_never_bold(run, tmp_path):
+    out = imported(run, tmp_path, made_elsewhere(), "outsider")
+    write_tables(suite(), run, tmp_path)
+    out.unlink()
+    gains = (tmp_path / "gains.md").read_text(encoding="utf-8").split("### ")[-1]
+    assert gains.startswith("Outsider made elsewhere, by data set, suite toy\n")
+    assert (
+        "Gains of outsider in accuracy, percentage points, with their 95 % intervals, not adjusted; p: "
+        in gains
+    )
+    assert ", exploratory, in no family of the plan. Suite toy" in gains
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in gains.splitlines() if "|" in line
+    ]
+    assert lines[0] == [
+        "data set",
+        "images (groups)",
+        "over full-converged",
+        "p, over full-converged",
+        "over single",
+        "p, over single",
+        "over weckd",
+        "p, over weckd",
+    ]
+    assert [line[0] for line in lines[2:]] == ["toy_three", "toy_two", "macro of 2"]
+    assert [line[4:6] for line in lines[2:]] == [["+0.0 [+0.0, +0.0]", "identical"]] * 3
+    main = (tmp_path / "main.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in main.splitlines() if "|" in line
+    ]
+    column = rows[0].index("outsider")
+    assert [row[column] for row in rows[2:]] == ["54.2 ± 4.1", "55.0 ± 18.4", "54.6 ± 9.2", "-", "-"]
+    assert "Made elsewhere, in no test and never bold: outsider." in main
 
 
 def test_a_data_set_that_is_not_there_is_missing_by_name(run, tmp_path):

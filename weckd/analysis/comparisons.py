@@ -147,6 +147,7 @@ def _of_family(suite: Suite, family: Family, predictions: SuitePredictions) -> l
 
 
 def shown_methods(suite: Suite) -> tuple[str, ...]:
-    """Return the chain, the baseline, the control of labels and the bar, as far as the suite has them."""
-    wanted = dict.fromkeys((chain_method(suite), *REFERENCES))
+    """Return the chain, the baseline, the control of labels and the bar, as far as there, and imported methods."""
+    imported = (method for method in suite.methods if suite.roles[method] == IMPORTED)
+    wanted = dict.fromkeys((chain_method(suite), *REFERENCES, *imported))
     return tuple(name for name in wanted if name is not None and name in suite.methods)

@@ -22,14 +22,15 @@ from weckd.analysis.tables.studies import (
     IDENTICAL,
     Planned,
     confidence,
+    made_elsewhere,
     planned_once,
 )
 from weckd.config import Suite
 
 
 def compared_on_means(evaluation: Evaluation) -> tuple[Planned, ...]:
-    """Return the plan's comparisons of methods, each once."""
-    return planned_once(evaluation, "superiority", "non-inferiority")
+    """Return the plan's comparisons of methods, each once, then those of methods made elsewhere."""
+    return (*planned_once(evaluation, "superiority", "non-inferiority"), *made_elsewhere(evaluation))
 
 
 def comparison_cell(planned: Planned) -> Cell:

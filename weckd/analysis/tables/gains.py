@@ -8,7 +8,6 @@ from weckd.analysis.captions import (
     NO_FAMILY,
     SCOPE,
     closing,
-    derived_mark,
     derived_sentence,
     design_sentence,
     joined,
@@ -18,7 +17,7 @@ from weckd.analysis.captions import (
 )
 from weckd.analysis.contrasts import MACRO
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import Gain, decides, gains_frame
+from weckd.analysis.gains import EXPLORATORY, Gain, decides, gains_frame
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.cells import MISSING, Cell, Name, P
 from weckd.analysis.tables.evaluated_cells import (
@@ -29,6 +28,7 @@ from weckd.analysis.tables.evaluated_cells import (
     short_verdict,
 )
 from weckd.analysis.tables.files import Table, TableFile
+from weckd.analysis.tables.studies import made_elsewhere, place_cell
 
 
 def gains_tables(evaluation: Evaluation) -> TableFile:
@@ -42,6 +42,11 @@ def gains_tables(evaluation: Evaluation) -> TableFile:
     for family in families:
         rows = [g for g in planned if g.comparison.family == family and g.dataset in suite.datasets]
         tables.append(_by_dataset(evaluation, str(family), rows))
+    imported: dict[str, list[Gain]] = {}
+    for item in made_elsewhere(evaluation):
+        rows = [gain for place, gain in item.gains.items() if place in (*suite.datasets, MACRO)]
+        imported.setdefault(f"{item.comparison.method} made elsewhere", []).extend(rows)
+    tables += [_by_dataset(evaluation, *of_method) for of_method in imported.items()]
     return TableFile("gains", frame, tables)
 
 
@@ -86,14 +91,14 @@ def _families(evaluation: Evaluation, rows: Sequence[Gain]) -> Table:
 
 
 def _by_dataset(evaluation: Evaluation, family: str, rows: Sequence[Gain]) -> Table:
-    """Return a family's secondary rows: data sets down, its comparisons across."""
+    """Return a family's secondary rows, or a method's exploratory ones: data sets down, its comparisons across."""
     suite = evaluation.suite
     compared = tuple(dict.fromkeys(gain.comparison for gain in rows))
     found = {(gain.dataset, gain.comparison): gain for gain in rows}
     lines: list[list[Cell]] = []
-    for dataset in suite.datasets:
+    for dataset in dict.fromkeys(gain.dataset for gain in rows):
         size = evaluation.sizes[dataset]
-        line: list[Cell] = [Name(dataset, derived_mark(suite, dataset))]
+        line: list[Cell] = [place_cell(suite, dataset)]
         line.append(f"{size[0]} ({size[1]})" if size else MISSING)
         for comparison in compared:
             gain = found[(dataset, comparison)]
@@ -104,10 +109,16 @@ def _by_dataset(evaluation: Evaluation, family: str, rows: Sequence[Gain]) -> Ta
         kind = "verdict" if comparison.kind == "non-inferiority" else "p"
         headers += [comparison.text, f"{kind}, {comparison.text}"]
     level = f"{100 * (1 - suite.analysis.alpha):g} %"
+    planned = rows[0].family != EXPLORATORY
+    of_what = (
+        "the family's secondary one of single data sets"
+        if planned
+        else "exploratory, in no family of the plan"
+    )
     caption = joined(
         phantom_sentence(suite),
         f"Gains of {compared[0].method} in {METRICS[suite.analysis.metrics[0]].name}, percentage points, with their "
-        f"{level} intervals, not adjusted; p: {rows[0].correction}, the family's secondary one of single data sets.",
+        f"{level} intervals, not adjusted; p: {rows[0].correction}, {of_what}.",
         f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points."
         if compared[0].kind == "non-inferiority"
         else "",

@@ -22,6 +22,7 @@ from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, ch
 from weckd.analysis.contrasts import MACRO, independent
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, few_seeds, interval, is_phantom
+from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
 from weckd.analysis.levels import Level, interval_half_width
 from weckd.analysis.metrics import METRICS
@@ -95,6 +96,9 @@ def _line(evaluation: Evaluation, chain: str, row: str, compared: Mapping[str, C
     if BAR in compared:
         levels[BAR] = finals[BAR]
     levels[chain] = finals[chain]
+    levels |= {
+        method: level for method, level in finals.items() if evaluation.suite.roles[method] == IMPORTED
+    }
     gains = {
         reference: next(
             item for item in evaluation.planned() if item.dataset == row and item.comparison == comparison
@@ -148,7 +152,8 @@ def _line_cells(evaluation: Evaluation, line: _Line) -> list[Cell]:
     suite, row = evaluation.suite, line.row
     size = evaluation.sizes[row]
     name: Cell = mean_or_dataset(suite, row) if row == MACRO else Name(row, derived_mark(suite, row))
-    bold = best_methods(evaluation, [level for level in line.levels.values() if level is not None])
+    own = [x for x in line.levels.values() if x is not None and suite.roles[x.method] != IMPORTED]
+    bold = best_methods(evaluation, own)
     found: list[Cell] = [name, f"{size[0]} ({size[1]})" if size else MISSING]
     for column, level in line.levels.items():
         if level is None:
@@ -174,6 +179,7 @@ def _caption(evaluation: Evaluation, lines: Sequence[_Line]) -> str:
     suite = evaluation.suite
     metric = METRICS[suite.analysis.metrics[0]].name
     level = f"{100 * (1 - suite.analysis.alpha):g} %"
+    imported = [method for method in suite.methods if suite.roles[method] == IMPORTED]
     return joined(
         phantom_sentence(suite),
         f"{metric.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the {level} "
@@ -189,6 +195,7 @@ def _caption(evaluation: Evaluation, lines: Sequence[_Line]) -> str:
         "show (t over data sets).",
         f"{COUNT}: data sets whose gain is significant (adjusted), not, or significant the other way.",
         BOLD_SENTENCE,
+        f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
         derived_sentence(suite),
         SCOPE,
         closing(suite, (name for line in lines for item in line.gains.values() for name in item.missing)),

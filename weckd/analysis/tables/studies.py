@@ -1,4 +1,4 @@
-"""Cells and CSV rows of studies, and the plan's comparisons without repetition."""
+"""Cells and CSV rows of studies, and the comparisons without repetition: the plan's, and those made elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from weckd.analysis.captions import mean_or_dataset
 from weckd.analysis.comparisons import Comparison, Kind
 from weckd.analysis.contrasts import MACRO, Result, means
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import Gain, decides, few_seeds, is_phantom
+from weckd.analysis.gains import EXPLORATORY, Gain, decides, few_seeds, is_phantom
+from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.reader_study import Study, half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables import cells
@@ -32,10 +33,15 @@ UNTESTED: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class Planned:
-    """A comparison of the plan that stands in one or more families, on every data set and mean."""
+    """A comparison on every data set and mean: of one or more of the plan's families, or of a method made elsewhere."""
 
     comparison: Comparison
     gains: Mapping[str, Gain]  # by data set or mean: the row that decides a family, where one does
+
+    @property
+    def family(self) -> str:
+        """The plan's first family that holds the comparison, or that it only explores."""
+        return self.comparison.family or EXPLORATORY
 
 
 def planned_once(evaluation: Evaluation, *kinds: Kind) -> tuple[Planned, ...]:
@@ -63,6 +69,16 @@ def planned_once(evaluation: Evaluation, *kinds: Kind) -> tuple[Planned, ...]:
             gains[place] = next((gain for gain in of_place if decides(gain)), of_place[0])
         planned.append(Planned(ordered[0], gains))
     return tuple(planned)
+
+
+def made_elsewhere(evaluation: Evaluation) -> tuple[Planned, ...]:
+    """Return the comparisons of imported methods on the primary metric, which are in no family of the plan."""
+    suite = evaluation.suite
+    found: dict[Comparison, dict[str, Gain]] = {}
+    for gain in evaluation.gains:
+        if suite.roles[gain.comparison.method] == IMPORTED and gain.metric == suite.analysis.metrics[0]:
+            found.setdefault(gain.comparison, {})[gain.dataset] = gain
+    return tuple(Planned(comparison, gains) for comparison, gains in found.items())
 
 
 def places(suite: Suite) -> tuple[str, ...]:

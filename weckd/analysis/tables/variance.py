@@ -28,6 +28,7 @@ from weckd.analysis.tables.studies import (
     NOTHING_KNOWN,
     Planned,
     confidence,
+    made_elsewhere,
     place_cell,
     places,
     planned_once,
@@ -54,14 +55,14 @@ class _Row:
 def variance_table(evaluation: Evaluation) -> TableFile:
     """Return the parts of the variance of every comparison of the plan; a table a family."""
     suite = evaluation.suite
-    compared = planned_once(evaluation, "superiority", "non-inferiority", "trend", "links")
+    planned = planned_once(evaluation, "superiority", "non-inferiority", "trend", "links")
+    compared = (*planned, *made_elsewhere(evaluation))
     if not compared:
         return nothing_to_show(suite, "variance", "Variance", "data set", NO_FAMILY)
     rows = [row for planned in compared for row in _rows(suite, planned)]
-    families = dict.fromkeys(str(planned.comparison.family) for planned in compared)
     tables = [
-        _table(evaluation, family, [row for row in rows if row.planned.comparison.family == family])
-        for family in families
+        _table(evaluation, family, [row for row in rows if _table_of(row.planned) == family])
+        for family in dict.fromkeys(map(_table_of, compared))
     ]
     return TableFile("variance", pd.DataFrame([_line(evaluation, row) for row in rows]), tables)
 
@@ -88,6 +89,11 @@ def advice(study: Study) -> str:
     if study.seed_share > MOST:
         return "more seeds"
     return "more cases" if 1 - study.seed_share > MOST else "both"
+
+
+def _table_of(planned: Planned) -> str:
+    """Return the family whose table holds a comparison; a method made elsewhere has a table of its own."""
+    return planned.comparison.family or f"{planned.comparison.method} made elsewhere"
 
 
 def _rows(suite: Suite, planned: Planned) -> list[_Row]:
@@ -168,7 +174,7 @@ def _line(evaluation: Evaluation, row: _Row) -> dict[str, object]:
     scale = METRICS[metric].scale
     share = _seed_share(suite, row.study)
     of = {
-        "family": comparison.family,
+        "family": row.planned.family,
         "method": comparison.method,
         "stage": comparison.stage,
         "reference": comparison.reference,
