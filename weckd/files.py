@@ -22,6 +22,7 @@ REMEDIES = {
     errno.EROFS: "choose a folder that can be written to",
     errno.ENOTDIR: "a file is in the way; remove it, or choose another folder",
     errno.EEXIST: "a file is in the way; remove it, or choose another folder",
+    errno.EISDIR: "a folder is in the way; remove it, or choose another file",
     errno.ENAMETOOLONG: "shorten the name, or choose another folder",
 }
 """What helps against errors of writing, by their number."""

@@ -112,6 +112,16 @@ def test_a_token_that_is_none_is_told_but_not_shown(hub, place, monkeypatch):
     assert hub.asked == []
 
 
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_a_token_that_cannot_be_read_is_told(hub, place, tmp_path, content):
+    token = tmp_path / "home" / "token"
+    token.parent.mkdir()
+    token.mkdir() if content is None else token.write_bytes(content)
+    remedy = "mend HF_TOKEN or log in anew, or use none: these weights are public"
+    assert place.refused() == refusal(place, "the token of the hub cannot be read", remedy)
+    assert hub.asked == []
+
+
 def test_a_token_is_not_sent_where_the_user_forbids_it(hub, place, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "another-secret")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
@@ -130,6 +140,13 @@ def test_an_answer_that_is_not_the_hubs_is_told(hub, place):
     remedy = "mend the connection, or HF_ENDPOINT where it is set"
     assert place.refused() == refusal(place, reason, remedy)
     assert len(hub.asked) == 1
+
+
+def test_a_proxy_of_a_mirror_without_tls_that_asks_for_a_password_is_told(hub, place):
+    hub.statuses["model.safetensors"] = (407, 1)
+    reason = "huggingface.co answered 407 Proxy Authentication Required"
+    remedy = "name the proxy with its user and password in HTTP_PROXY"
+    assert place.refused() == refusal(place, reason, remedy)
 
 
 def test_a_login_page_in_place_of_the_hub_is_told(hub, place):

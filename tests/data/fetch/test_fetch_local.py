@@ -9,6 +9,7 @@ from imitation import md5, names
 
 from weckd.data.catalogue import ClassEntry, Download, RecordFile, find_dataset
 from weckd.data.fetch import fetch
+from weckd.errors import UserError
 
 ZEROS = "0" * 64
 
@@ -80,9 +81,10 @@ def test_paths_are_written_absolute(dataset, monkeypatch, tmp_path, zipped):
     assert json.loads(Path("out.json").read_text())["folder"] == str(tmp_path / "data" / "mine" / "files")
 
 
-def test_phantoms_are_not_fetched(tmp_path):
-    with pytest.raises(ValueError, match="phantom_ear_chile: phantoms are drawn, not fetched"):
-        fetch(find_dataset("phantom_ear_chile"), 64, None, tmp_path, {}, tmp_path / "out.json")
+def test_phantoms_are_not_fetched(workplace):
+    assert workplace.refused(find_dataset("phantom_ear_chile")) == (
+        "phantom_ear_chile: phantoms are drawn, not fetched; name a data set of real images"
+    )
 
 
 def test_archives_in_the_users_folder_are_unpacked_among_the_downloads(workplace, zipped, capsys):
@@ -376,3 +378,14 @@ def test_two_that_need_the_same_archive_unpack_it_once(workplace, zipped, capsys
         one, two = pool.map(lambda _: workplace.fetched(), range(2))
     assert one == two
     assert capsys.readouterr().err.count("[mine] unpacking mine.zip\n") == 1
+
+
+def test_a_folder_in_the_place_of_what_is_to_be_written_is_told(workplace, png):
+    save(workplace.root / "mine" / "Normal" / "1.png", png)
+    out = workplace.root.parent / "out" / "source.json"
+    (out / "x").mkdir(parents=True)
+    with pytest.raises(UserError) as refused:
+        workplace.fetched()
+    assert str(refused.value) == (
+        f"{out}: cannot be written (Is a directory); a folder is in the way; remove it, or choose another file"
+    )

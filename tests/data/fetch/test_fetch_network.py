@@ -8,10 +8,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from loopback import Handler, Loopback
+from urllib3.exceptions import ReadTimeoutError
 from weights_words import refusal
 
 from weckd.data.catalogue import Download
@@ -301,6 +303,18 @@ def test_a_server_that_is_silent_is_told(told, served, monkeypatch, way):
     monkeypatch.setattr(network, "TIMEOUT", 0.05)
     served.tls(lambda handler: time.sleep(0.2), HOSTS[way])
     assert told(way) == f"{HOSTS[way]} did not answer in 0.05 s); run again later"
+
+
+def test_a_transfer_that_falls_silent_is_told():
+    def silent():
+        raise requests.ConnectionError(ReadTimeoutError(None, "https://secret", "Read timed out."))
+
+    with pytest.raises(network.DownloadError) as refused:
+        network.persistently("mine", silent)
+    assert (refused.value.reason, refused.value.remedy) == (
+        "the server did not answer in 30 s",
+        "run again later",
+    )
 
 
 @pytest.mark.parametrize("way", ["doi", "hub"])

@@ -10,6 +10,7 @@ from weckd.data.fetch.disk import writing
 from weckd.data.fetch.local import find_archives, find_folder
 from weckd.data.fetch.unpacked import has_unpacked, open_archives, unpacked_before
 from weckd.data.fetch.wanted import Found, Wanted, say
+from weckd.errors import UserError
 from weckd.files import write_json
 from weckd.locks import held_lock
 
@@ -27,7 +28,7 @@ def fetch(
     The user's own folder comes first, then archives of the user, then what was unpacked before, then a download.
 
     Args:
-        dataset: entry of the catalogue; no phantom.
+        dataset: entry of the catalogue.
         image_size: pixels a side, which chooses among files of several sizes.
         data_root: the user's own data sets, <key>/ or an archive each; never written to.
         downloads: folder to download to and to unpack in.
@@ -35,11 +36,11 @@ def fetch(
         out: JSON file to write: the data set's folder, its origin, and size and hash of its archives.
 
     Raises:
-        UserError: the images are not there and cannot be downloaded, an archive is not the one that the catalogue
-            or datasets.lock means or cannot be unpacked, or the disk is too small.
+        UserError: the data set is a phantom, its images are not there and cannot be downloaded, an archive is not the
+            one that the catalogue or datasets.lock means or cannot be unpacked, or the disk is too small.
     """
     if dataset.phantom:
-        raise ValueError(f"{dataset.key}: phantoms are drawn, not fetched")
+        raise UserError(f"{dataset.key}: phantoms are drawn, not fetched; name a data set of real images")
     own_root = data_root.absolute() if data_root else None
     wanted = Wanted(dataset, image_size, own_root, downloads.absolute(), recorded)
     found = find_folder(wanted) or _from_archives(wanted)

@@ -75,7 +75,10 @@ def _download(key: str, repository: str, recorded: str | None, target: Path) -> 
 def _headers() -> dict[str, str]:
     # Not compressed on the way: the stated length is that of the file.
     headers = {"Accept-Encoding": "identity"}
-    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    try:
+        token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    except (OSError, ValueError):
+        raise DownloadError("the token of the hub cannot be read", _MEND, passing=False) from None
     if token is not None:
         if not token.isascii():  # else the error of encoding it would end in a traceback
             raise DownloadError("the token holds characters that no token has", _MEND, passing=False)

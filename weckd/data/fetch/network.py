@@ -33,6 +33,7 @@ _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script|\?x
 _BROWSER = "look at its page in a browser: it may ask for a login, or shut out scripts or this network"
 _LOGIN = "log in to this network if a browser is asked to, or run again from another network"
 _REMEDIES: dict[int, str] = {
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "name the proxy with its user and password in HTTP_PROXY",
     HTTPStatus.NOT_FOUND: "mend its address in the catalogue if it has moved",
     HTTPStatus.GONE: "look at its page for what has taken its place",
 }
