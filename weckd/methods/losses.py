@@ -95,8 +95,8 @@ class Decoupled(Loss):
 class LogitLoss(Loss):
     """A loss of the student's and one teacher's logits, and the labels; a subclass adds its settings.
 
-    The function is called with student logits (B, C), teacher logits (B, C), labels (B,) and the settings, and
-    returns a scalar (see docs/add-a-method.md).
+    The function is called with student logits (B, C), teacher logits (B, C), labels (B,) and the settings, of which it
+    has the fields alone, and returns a scalar (see docs/add-a-method.md).
     """
 
     objective = "weckd.training.objectives.logits:of_logits"

@@ -106,7 +106,12 @@ class Fit:
     @property
     def networks(self) -> int:
         """Networks that each step trains."""
-        return 2 if self.loss is not None and self.loss.beside else 1
+        return 1 if self.beside is None else 2
+
+    @property
+    def beside(self) -> Initial | None:
+        """Where a second network starts that is trained beside its own."""
+        return self.loss.beside if self.loss is not None else None
 
     @property
     def views(self) -> int:

@@ -47,7 +47,7 @@ DECIDES_NOTHING = {
     "weckd.gpus": "who waits for whom; the kind of card is in the identity",
     "weckd.source": "makes the identity",
     "weckd.data*": "what it reads is in the identity: images, split and weights by digest, rows and labels themselves",
-    "weckd.methods*": "what it declares is in the identity",
+    "weckd.methods*": "what it declares is in the identity, and of a declared loss nothing else is used",
     "weckd.tuning": "holds a sentence alone",
     "weckd.tuning.chosen": "what was chosen is in the declarations",
     "weckd.training.gather": "averages what fits say",
@@ -116,6 +116,7 @@ def fit_identity(
         {
             "fit": fit.ingredients(),
             "views": fit.views,
+            "beside": asdict(fit.beside) if fit.beside else None,
             "cell": cell,
             "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
             "code": [[member.code, code_beyond_core(*_modules(member))] for member in lineage],

@@ -61,7 +61,7 @@ def train_one(
         return _inherited_failure(fit, cell.data, evaluated)
     start = state_of(fit.start) if isinstance(fit.start, Fit) else cell.initial(fit, fit.start)
     teachers = [state_of(teacher) for teacher in fit.teachers]
-    peer = cell.initial(fit, fit.loss.beside) if fit.loss and fit.loss.beside else None
+    peer = cell.initial(fit, fit.beside) if fit.beside else None
     return run_fit(
         fit,
         cell.data,

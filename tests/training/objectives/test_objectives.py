@@ -1,6 +1,8 @@
 """What each objective makes of a step: which networks see the views, at which temperature, with which weights."""
 
+import ast
 import math
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,13 @@ from torch import nn
 from toy_cell import toy_data, toy_setup
 
 from weckd.config import BackboneSettings
-from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
+from weckd.methods import losses
+from weckd.methods.losses import Decoupled, Distillation, LogitLoss, Mutual, Temperature
 from weckd.methods.recipe import Fit, Initial
 from weckd.training.gate import SpatialGate, with_gates
 from weckd.training.initial import initial_state
 from weckd.training.networks import Networks
+from weckd.training.objectives import base
 from weckd.training.objectives.base import make_objective
 from weckd.training.objectives.decoupled import DecoupledDistilled, decoupled_loss
 from weckd.training.objectives.distillation import Distilled, distillation_loss
@@ -209,3 +213,45 @@ def test_a_learned_temperature_is_trained_beside_the_student_and_a_scheduled_one
     objective = made(Fit(("D2",), 6, M1, (M1,), learned))
     assert objective.trained == [objective.student, objective.learned]
     assert len(made(TAUGHT).trained) == 1
+
+
+@dataclass(frozen=True)
+class Halved(LogitLoss):
+    function = f"{__name__}:halved"
+    weight: float
+
+    def half(self):
+        return self.weight / 2
+
+
+def halved(student_logits, teacher_logits, labels, settings):
+    shift = settings.half() if labels.sum() == 0 else settings.weight
+    return (student_logits - teacher_logits).square().mean() * shift
+
+
+def test_a_declared_function_gets_the_fields_of_its_settings_and_no_code_of_theirs(batch):
+    objective = made(Fit(("D2",), 6, M1, (M1,), Halved(weight=3.0)))
+    views = torch.randn(2, 3, 32, 32)
+    distance = (objective.student(views) - objective.teacher(views)).square().mean()
+    assert objective.loss(0, views, torch.tensor([0, 1])).item() == pytest.approx(3 * distance.item())
+    with pytest.raises(AttributeError, match="half"):
+        objective.loss(0, views, torch.tensor([0, 0]))
+
+
+def test_objectives_use_the_fields_of_declarations_alone():
+    kinds = [
+        kind
+        for kind in vars(losses).values()
+        if isinstance(kind, type) and kind.__module__ == losses.__name__
+    ]
+    known = {field.name for kind in kinds for field in fields(kind)} | {"function"}
+    for file in Path(base.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute):
+                owner = (
+                    node.value.attr
+                    if isinstance(node.value, ast.Attribute)
+                    else getattr(node.value, "id", "")
+                )
+                if owner in ("loss", "settings", "temperature"):
+                    assert node.attr in known, f"{file.name}: {node.attr}"
