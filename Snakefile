@@ -71,7 +71,11 @@ include: "rules/report.smk"
 
 
 onstart:
-    lock_run()
+    begin()
+
+
+onerror:
+    tell_failures()
 
 
 onsuccess:

@@ -6,7 +6,7 @@ IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
 
 
 ATTENTION = attention_files(SUITE)
-PUBLISHED = workflow.source_path("../config/published.yaml")
+PUBLISHED = "config/published.yaml"
 
 
 rule tables:
@@ -18,8 +18,6 @@ rule tables:
         across=ACROSS,
         splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
-        layout=workflow.source_path("../config/tables.yaml"),
-        published=PUBLISHED,
     output:
         expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
         f"{RUN}/tables/answers.csv",
@@ -36,9 +34,12 @@ rule tables:
         f"{RUN}/logs/tables.log",
     params:
         run=subpath(input.suite, parent=True),
+        layout=beside_workflow("config/tables.yaml"),
+        published=beside_workflow(PUBLISHED),
+        content=content_of("config/tables.yaml", PUBLISHED),
         source=code_of("weckd.cli.analysis:_tables"),
     shell:
-        "weckd tables --run {params.run:q} --layout {input.layout:q} --published {input.published:q}"
+        "weckd tables --run {params.run:q} --layout {params.layout:q} --published {params.published:q}"
         " --out {params.run:q}/tables 2> {log:q}"
 
 
@@ -77,7 +78,6 @@ rule specification:
         suite=f"results/{READINGS.run}/suite.json",
         predictions=run_files("predictions/{dataset}/seed{seed}.parquet", READINGS),
         across=ACROSS,
-        published=PUBLISHED,
     output:
         expand(
             f"results/{READINGS.run}/tables/readings.{{kind}}",
@@ -94,10 +94,12 @@ rule specification:
         f"results/{READINGS.run}/logs/specification.log",
     params:
         run=subpath(input.suite, parent=True),
+        published=beside_workflow(PUBLISHED),
+        content=content_of(PUBLISHED),
         source=code_of("weckd.cli.analysis:_specification"),
     shell:
         "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
-        " --across {input.across:q} --published {input.published:q} --out {params.run:q} 2> {log:q}"
+        " --across {input.across:q} --published {params.published:q} --out {params.run:q} 2> {log:q}"
 
 
 if OFFICIAL:

@@ -1,23 +1,38 @@
 # Names and helpers that the rules share. Nothing heavy is imported here: this file is read at every start.
 
+import atexit
 import json
+import os
 import re
+import sys
 from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
 
 from weckd.agreement.same_suite import frozen_suite
 from weckd.config import refuse_more_than_all, suite_json
+from weckd.engine import (
+    failure_text,
+    find_own_commands,
+    listen_for_stops,
+    outlive_reader,
+)
 from weckd.errors import UserError
-from weckd.files import digest
-from weckd.listing import run_summary
+from weckd.files import digest, file_digest
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
 from weckd.source import code_of
 from weckd.readings_suite import readings_suite
+from weckd.runs import leakage_summary, note_call, run_summary
 from weckd.suite_file import parse_changes, resolve_suite
 from weckd.tuning.chosen import tunable_methods
+
+find_own_commands()
+
+
+def refuse(problem):
+    """End with a message alone; the engine's own errors print where in the rules they arose."""
+    sys.exit(f"weckd: {problem}")
+
 
 TABLES = [
     "claims",
@@ -53,7 +68,7 @@ FIGURES = [
 # Where splits, predictions and manifests come from: this run, or a frozen reference, from which nothing is trained.
 RECORDS = config.pop("records", "run")
 if RECORDS not in ("run", "reference"):
-    raise WorkflowError(f"records: {RECORDS!r} is neither run nor reference")
+    refuse(f"records: {RECORDS!r} is neither run nor reference")
 
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
 
@@ -72,7 +87,7 @@ try:
     if RECORDS == "reference":
         SUITE, REFERENCE = frozen_suite(SUITE, reference_folders(SUITE))
 except UserError as problem:
-    raise WorkflowError(str(problem)) from None
+    refuse(problem)
 
 READINGS = readings_suite(SUITE)
 # The leak study's run beside this one, or why there can be none.
@@ -108,7 +123,6 @@ AUDIT = expand(
 )
 # What the audit found of images that data sets share, which decides what counts as independent.
 ACROSS = f"{RUN}/audit/across.csv"
-RECORDED = Path(workflow.basedir, "datasets.lock")
 
 
 wildcard_constraints:
@@ -158,13 +172,9 @@ def attention_files(suite):
 
 
 def leakage_files(wildcards):
-    """Return what the leak study makes.
-
-    Raises:
-        WorkflowError: it cannot be made of this suite.
-    """
+    """Return what the leak study makes; end where it cannot be made of this suite."""
     if OFFICIAL is None:
-        raise WorkflowError(NO_OFFICIAL)
+        refuse(NO_OFFICIAL)
     files = {"tables": ["csv", "md", "tex"], "figures": ["svg", "png"]}
     return [
         f"{run_folder(OFFICIAL)}/{folder}/leakage.{kind}"
@@ -174,15 +184,11 @@ def leakage_files(wildcards):
 
 
 def readings_files(wildcards):
-    """Return what the readings' run makes.
-
-    Raises:
-        WorkflowError: the suite's stages are too large for its longest chain.
-    """
+    """Return what the readings' run makes; end where the stages are too large for its longest chain."""
     try:
         refuse_more_than_all(READINGS.split)
     except UserError as problem:
-        raise WorkflowError(f"readings: {problem}") from None
+        refuse(f"readings: {problem}")
     folder = f"results/{READINGS.run}"
     return [
         *expand(f"{folder}/tables/readings.{{kind}}", kind=["csv", "md", "tex"]),
@@ -251,10 +257,51 @@ def batch_manifest(wildcards):
     return f"results/{wildcards.run}/manifests/{wildcards.dataset}/{batch}.json"
 
 
-def changes_option():
+def forget_lost_fits():
+    """Remove manifests that name fits which the store has no more, of cells that need them: they are trained again."""
+    for suite in SUITES.values():
+        attention = set(attention_files(suite))
+        for manifest in Path(run_folder(suite), "manifests").glob("*/*.json"):
+            dataset = manifest.parent.name
+            made = [
+                f"predictions/{dataset}/seed{seed}.parquet"
+                for seed in SEEDS_OF_BATCH.get(manifest.stem, [])
+            ]
+            made = [f"{run_folder(suite)}/{file}" for file in made]
+            made += attention & {f"{run_folder(suite)}/attention/{dataset}.npz"}
+            if not all(map(os.path.exists, made)):
+                from weckd.training.manifests import lacks_fits
+
+                if lacks_fits(manifest, Path(STORE)):
+                    manifest.unlink()
+
+
+if RECORDS == "run" and workflow.is_main_process:
+    forget_lost_fits()
+
+
+def change_words():
+    """Return what the command line changes, each KEY=VALUE."""
+    records = {"records": RECORDS} if RECORDS != "run" else {}
+    changes = {**CHANGES, **records}
+    return [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+
+
+def changes_option(wildcards, output):
     """Return the option that passes the command line's changes on."""
     changes = [f"{key}={json.dumps(value)}" for key, value in CHANGES.items()]
     return ["--config", *changes] if changes else []
+
+
+def suite_files(wildcards, output):
+    """Return the suite files; what they say is watched, not where they lie: hence a function of `output`."""
+    return [str(file) for file in SUITE_FILES]
+
+
+def beside_workflow(*names):
+    """Return a function that returns files beside the Snakefile; where they lie is not watched, as above."""
+    files = [str(Path(workflow.basedir, name)) for name in names]
+    return lambda wildcards, output: files
 
 
 def data_root_option(wildcards):
@@ -267,9 +314,10 @@ def catalogue_option(wildcards):
     return ["--catalogue", SUITE.catalogue] if SUITE.catalogue else []
 
 
-def recorded_option(wildcards):
-    """Return the option that names the recorded hashes, which lie beside the workflow."""
-    return ["--lock", str(RECORDED)]
+def content_of(*names):
+    """Return the digests of files beside the Snakefile, to be watched in place of them; none of those not there."""
+    files = [Path(workflow.basedir, name) for name in names]
+    return [file_digest(file) for file in files if file.exists()]
 
 
 def source_file(wildcards):
@@ -295,15 +343,94 @@ def source_option(wildcards):
 RUN_LOCK = []
 
 
-def lock_run():
-    """Refuse a second live run in this folder; the lock lives as long as this process."""
+def runs_made():
+    """Return the folder of each run that this call makes something of."""
+    folders = {run_folder(suite): suite for suite in SUITES.values()}
+    made = {
+        output.split("/")[1]
+        for job in workflow.dag.jobs
+        for output in job.output
+        if output.startswith("results/")
+    }
+    return {
+        folder: suite for folder, suite in folders.items() if Path(folder).name in made
+    }
+
+
+def from_here(path):
+    """Return a path as it is named from the working folder, where it lies below it."""
+    path = Path(path).absolute()
+    return str(
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    )
+
+
+def going_on(suite):
+    """Return the words of the command that goes on with a run, called in the working folder."""
+    words = ["snakemake", "--cores", "all"]
+    if Path(workflow.basedir) != Path.cwd():
+        words += ["--snakefile", from_here(workflow.main_snakefile)]
+    for place, word in enumerate(sys.argv):
+        option, _, value = word.partition("=")
+        if option in ("--profile", "--workflow-profile"):
+            words += [option, value or sys.argv[place + 1]]
+    if suite.run == READINGS.run:
+        words.append("readings")
+    elif OFFICIAL and suite.run == OFFICIAL.run:
+        words.append("leakage")
+    if workflow.overwrite_configfiles:
+        words += ["--configfile", *map(from_here, SUITE_FILES)]
+    return [*words, "--config", *change_words()] if change_words() else words
+
+
+RUN_LOCK = []
+
+
+def begin():
+    """Refuse a second live run in this folder, note how this one goes on, and prepare for its end."""
+    outputs = {file for job in workflow.dag.jobs for file in job.output}
+    made = {
+        Path(run_folder(suite)): suite
+        for suite in SUITES.values()
+        if f"{run_folder(suite)}/suite.json" in outputs
+    }
     try:
-        RUN_LOCK.append(take_run_lock(Path("results/.lock")))
+        names = [folder.name for folder in made]
+        RUN_LOCK.append(take_run_lock(Path("results/.lock"), names))
+        for folder, suite in made.items():
+            note_call(folder, change_words(), going_on(suite))
     except UserError as problem:
-        raise WorkflowError(str(problem)) from None
+        refuse(problem)
+    outlive_reader(workflow.logger_manager.logger.handlers)
+    scheduler = workflow.scheduler
+    listen_for_stops(scheduler.exit_gracefully, started_processes)
+
+
+def started_processes():
+    """Return the numbers of the processes that this one, and those, have started."""
+    from psutil import Process
+
+    return [process.pid for process in Process().children(recursive=True)]
+
+
+def tell_failures():
+    """Print what the failed jobs say when all else is said."""
+    logs = {}
+    for failed in workflow.scheduler.failed:
+        for job in failed if failed.is_group() else [failed]:
+            wildcards = ", ".join(str(value) for value in job.wildcards)
+            name = f"{job.rule.name} {wildcards}".rstrip()
+            logs[name] = Path(job.log[0]) if job.log else None
+    if logs:
+        text = failure_text(dict(sorted(logs.items())))
+        atexit.register(print, text, file=sys.stderr, flush=True)
 
 
 def tell_results():
-    """Print the main table and where the rest lies, where this run has made it."""
-    if Path(RUN, "report.html").exists():
+    """Print the main table, or that of the leak study, and where the rest lies, where this run has made it."""
+    study = Path(run_folder(OFFICIAL)) if OFFICIAL else None
+    made = {str(file) for job in workflow.dag.jobs for file in job.output}
+    if study and f"{study}/tables/leakage.md" in made:
+        print(leakage_summary(study), flush=True)
+    elif Path(RUN, "report.html").exists():
         print(run_summary(Path(RUN)), flush=True)

@@ -7,8 +7,8 @@ rule suite:
     log:
         f"{ANY_RUN}/logs/suite.log",
     params:
-        files=[str(file) for file in SUITE_FILES],
-        changes=changes_option(),
+        files=suite_files,
+        changes=changes_option,
         kind=kind_option,
         content=suite_content,
         source=code_of("weckd.cli.data:_suite"),
@@ -27,11 +27,11 @@ rule fetch:
         root=data_root_option,
         catalogue=catalogue_option,
         downloads=subpath(output[0], ancestor=2),
-        recorded=recorded_option,
+        recorded=beside_workflow("datasets.lock"),
         source=code_of("weckd.cli.data:_fetch"),
     shell:
         "weckd fetch --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.root:q}"
-        " --downloads {params.downloads:q} {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
+        " --downloads {params.downloads:q} --lock {params.recorded:q} --out {output:q} 2> >(tee {log:q} >&2)"
 
 
 rule weights:
@@ -43,7 +43,7 @@ rule weights:
     params:
         root=data_root_option,
         downloads=subpath(output[0], ancestor=2),
-        recorded=str(RECORDED.with_name("weights.lock")),
+        recorded=beside_workflow("weights.lock"),
         source=code_of("weckd.cli.data:_weights"),
     shell:
         "weckd weights {wildcards.weights:q} {params.root:q} --downloads {params.downloads:q}"
@@ -108,9 +108,6 @@ rule audit:
             dataset=SUITE.datasets,
             file=["groups", "pairs", "clusters"],
         ),
-        recorded=(
-            [workflow.source_path("../datasets.lock")] if RECORDED.exists() else []
-        ),
     output:
         AUDIT,
         [
@@ -128,12 +125,13 @@ rule audit:
         prepared=expand(PREPARED, dataset=SUITE.datasets),
         groups=expand(f"{RUN}/groups/{{dataset}}", dataset=SUITE.datasets),
         threshold=SUITE.groups_threshold,
-        recorded=recorded_option,
+        recorded=beside_workflow("datasets.lock"),
+        known=content_of("datasets.lock"),
         folder=subpath(output[0], parent=True),
         source=code_of("weckd.cli.data:_audit"),
     shell:
         "weckd audit --prepared {params.prepared:q} --groups {params.groups:q} --threshold {params.threshold}"
-        " {params.recorded:q} --out {params.folder:q} > {log:q} 2>&1"
+        " --lock {params.recorded:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule split:

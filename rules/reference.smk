@@ -1,9 +1,13 @@
 # From a frozen reference to the records of a run, in a folder of its own: nothing is fetched or trained.
 
 
+def frozen_folder(wildcards, output):
+    """Return the folder of the reference that a rule lays out; where it lies is not watched."""
+    official = OFFICIAL and output.suite.startswith(f"{run_folder(OFFICIAL)}/")
+    return str(OFFICIAL_REFERENCE if official else REFERENCE)
+
+
 rule unfreeze:
-    input:
-        reference=f"{REFERENCE}/reference.json",
     output:
         suite=f"{RUN}/suite.json",
         records=[
@@ -16,7 +20,11 @@ rule unfreeze:
     log:
         f"{RUN}/logs/unfreeze.log",
     params:
-        reference=subpath(input.reference, parent=True),
+        reference=frozen_folder,
+        content=content_of(
+            f"{REFERENCE}/reference.json",
+            *([f"{OFFICIAL_REFERENCE}/reference.json"] if OFFICIAL else []),
+        ),
         run=subpath(output.suite, parent=True),
         source=code_of("weckd.cli.agreement:_unfreeze"),
     shell:
@@ -26,8 +34,6 @@ rule unfreeze:
 if OFFICIAL:
 
     use rule unfreeze as unfreeze_official with:
-        input:
-            reference=f"{OFFICIAL_REFERENCE}/reference.json",
         output:
             suite=f"{run_folder(OFFICIAL)}/suite.json",
             records=[

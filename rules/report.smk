@@ -53,7 +53,7 @@ rule provenance:
         f"{RUN}/logs/provenance.log",
     params:
         run=subpath(input.suite, parent=True),
-        root=str(workflow.basedir),
+        root=beside_workflow("."),
         source=code_of("weckd.cli.provenance:_provenance"),
     shell:
         "weckd provenance --run {params.run:q} --workflow {params.root:q} 2> {log:q}"

@@ -20,6 +20,7 @@ COMMANDS = [
     "methods",
     "readings",
     "show",
+    "runs",
     "suite",
     "fetch",
     "weights",

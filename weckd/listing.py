@@ -1,13 +1,11 @@
-"""What the command line lists for a person: data sets, methods, and the results of a run."""
+"""What the command line lists for a person: data sets and methods."""
 
 from pathlib import Path
 
 from tabulate import tabulate
 
-from weckd.config import DistillationSettings, Suite, load_suite
+from weckd.config import DistillationSettings, Suite
 from weckd.data.catalogue import Dataset, RecordFile, find_dataset, load_catalogue
-from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
-from weckd.errors import UserError
 from weckd.methods.budget import Budget, suite_budget
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.readings import WHY_OPEN, choices, every_combination, one_change_each
@@ -170,29 +168,3 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
     if fit.permute_labels:
         text += "; labels shuffled"
     return f"{text}; {_steps_text(fit.steps, budget)}"
-
-
-def run_summary(folder: Path) -> str:
-    """Return the claims and the main table of a run, and where the rest lies.
-
-    Raises:
-        UserError: the folder holds no finished run.
-    """
-    tables = [folder / "tables" / f"{name}.md" for name in ("claims", "main")]
-    for table in tables:
-        if not table.exists():
-            raise UserError(
-                f"{folder}: no {table.relative_to(folder)}; finish the run first: snakemake --cores all"
-            )
-    shown = "\n\n".join(table.read_text(encoding="utf-8").rstrip() for table in tables)
-    found = undeclared_sentence(with_finding(load_suite(folder / "suite.json"), folder / FINDING))
-    return (
-        f"\n{shown}\n\n"
-        + (f"data sets    {found}\n" if found else "")
-        + f"report       {folder / 'report.html'} (all of it on one page)\n"
-        f"tables       {folder / 'tables'} (.csv .md .tex)\n"
-        f"figures      {folder / 'figures'} (.svg .png)\n"
-        f"predictions  {folder / 'predictions'}\n"
-        f"splits       {folder / 'splits'}\n"
-        f"fits         {folder.parent / 'fits'}"
-    )

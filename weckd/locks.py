@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,23 +15,39 @@ from weckd.errors import UserError
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def take_run_lock(path: Path) -> IO[str]:
+def take_run_lock(path: Path, runs: Iterable[str] = ()) -> IO[str]:
     """Take the lock of a working folder and return the open file that holds it; keep it until the end.
+
+    Args:
+        path: the lock's file.
+        runs: the runs that are made meanwhile, for `runs_under_way`.
 
     Raises:
         UserError: another live run holds it.
     """
     stream = try_lock(path)
     if stream is None:
-        holder = path.read_text().strip() or "unknown"
+        holder = path.read_text().partition("\n")[0] or "unknown"
         raise UserError(
             f"{path}: another run (process {holder}) is working in this folder; wait for it, stop it, or use "
             "another folder with --directory"
         )
     stream.truncate(0)
-    stream.write(str(os.getpid()))
+    stream.write("\n".join([str(os.getpid()), *runs]))
     stream.flush()
     return stream
+
+
+def runs_under_way(path: Path) -> list[str]:
+    """Return the runs that whoever holds the lock of a working folder makes; none where nobody does."""
+    if not path.exists():
+        return []
+    with path.open() as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return stream.read().splitlines()[1:]
+    return []
 
 
 def try_lock(path: Path) -> IO[str] | None:

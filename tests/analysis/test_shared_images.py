@@ -15,7 +15,7 @@ from weckd.config import suite_json
 from weckd.data.overlap import UNDECLARED, undeclared_sentence, with_finding
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.listing import run_summary
+from weckd.runs import run_summary
 
 HEADER = "dataset,other,images,copied,declared,verdict\n"
 SENTENCE = (

@@ -268,8 +268,8 @@ def test_a_model_that_is_not_there_is_told_with_what_to_do(place, tmp_path):
     with pytest.raises(UserError) as told:
         written(place, tmp_path / "m.npz", store=store)
     assert str(told.value) == (
-        f"{store}: fit {last[:20]} of {KEY} is missing, damaged or without its weights; "
-        f"delete {manifest_of(place, 1001)} and run again to train it"
+        f"{store}: fit {last[:20]} of {KEY}, which {manifest_of(place, 1001)} names, is missing, damaged or without "
+        "its weights; run snakemake again: it trains it"
     )
     assert not (tmp_path / "m.npz").exists()
 

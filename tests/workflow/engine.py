@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+OWN = Path(sys.executable).parent
 TINY = REPOSITORY / "tests" / "workflow" / "tiny.yaml"
 IMPORTED = "finished-run-imports"
 """Folder beside the finished run: a file for each of its commands, <command>-<process>, with what it imported."""
@@ -22,41 +23,53 @@ def unavailable(reason):
     pytest.skip(reason)
 
 
-def snakemake_command(folder, *arguments, configfile=TINY):
+def describe(folder):
+    """Return the catalogue's entry of a folder of class folders."""
+    command = [sys.executable, "-m", "weckd", "datasets", "--describe", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def snakemake_command(folder, *arguments, configfile=TINY, snakefile=REPOSITORY / "Snakefile"):
     """Return the command that runs the workflow in a folder, with one suite file, several over each other, or none."""
     several = configfile if isinstance(configfile, tuple) else (configfile,)
     files = ["--configfile", *map(str, several)] if configfile else []
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)),
         *("--directory", str(folder), "--quiet", "host", *files, *arguments),
     ]
 
 
 def environment():
-    # The rules call `weckd` by name: the environment's own comes first.
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    """Return that of a shell in which this Python's own was activated."""
+    return {**os.environ, "PATH": f"{OWN}{os.pathsep}{os.environ['PATH']}"}
 
 
-def snakemake(folder, *arguments, configfile=TINY):
+def not_activated():
+    """Return that of a shell in which it was not: the workflow's jobs find their commands none the less."""
+    others = (folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder) != OWN)
+    return {**os.environ, "PATH": os.pathsep.join(others)}
+
+
+def snakemake(folder, *arguments, **files):
     """Run to the end and return the finished process, output and errors in one text."""
     return subprocess.run(
-        snakemake_command(folder, *arguments, configfile=configfile),
+        snakemake_command(folder, *arguments, **files),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env=environment(),
+        env=not_activated(),
     )
 
 
-def start(folder, *arguments, configfile=TINY):
+def start(folder, *arguments, **files):
     """Start a run in a process group of its own."""
     return subprocess.Popen(
-        snakemake_command(folder, *arguments, configfile=configfile),
+        snakemake_command(folder, *arguments, **files),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment(),
+        env=not_activated(),
         start_new_session=True,
     )
 

@@ -27,6 +27,14 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("folder", type=Path, help="folder of the run, such as results/demo")
     parser.set_defaults(run=_show)
 
+    parser = commands.add_parser(
+        "runs", help="list the runs: what was changed, their state, and the command that goes on with each"
+    )
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path("results"), help="folder of all runs (results)"
+    )
+    parser.set_defaults(run=_runs)
+
 
 def _datasets(options: argparse.Namespace) -> None:
     from weckd.data.describe import describe_folder
@@ -56,6 +64,12 @@ def _readings(_: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from weckd.listing import run_summary
+    from weckd.runs import run_summary
 
     print(run_summary(options.folder))
+
+
+def _runs(options: argparse.Namespace) -> None:
+    from weckd.runs import run_list
+
+    print(run_list(options.folder))

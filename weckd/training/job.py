@@ -11,7 +11,7 @@ import torch
 
 from weckd.config import Suite
 from weckd.data.splits import read_split
-from weckd.files import write_json
+from weckd.files import digest, write_json
 from weckd.locks import held_lock
 from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.knobs import with_values
@@ -77,7 +77,8 @@ def train_batch(
         cell = Cell(suite, cell_data(images, seed, split, classes), networks, weights)
         shared = cell_ingredients(suite, cell.data, images.fingerprint, split_file, kind)
         identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
-        with held_lock(store / dataset / f".seed{seed}.lock"):
+        # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
+        with held_lock(store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
             shelf = Shelf(store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
             progress.cell = f"seed {seed} ({number} of {len(seeds)})"
             stored = _train_cell(cell, fits, shelf)

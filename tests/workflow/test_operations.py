@@ -1,0 +1,80 @@
+"""What happens to a working folder: copied, under an odd name, with its store removed."""
+
+import shutil
+import subprocess
+
+import pytest
+from engine import RECORDS, REPOSITORY, TINY, result_bytes, snakemake
+
+pytestmark = pytest.mark.workflow
+ODD = "a{b}c {} 'd\" $HOME `e` \\n"
+
+
+@pytest.fixture
+def moved(finished, tmp_path):
+    """Return a copy of the repository's files and, in it, of the finished run, in a folder with an odd name."""
+    folder, _ = finished
+    place = tmp_path / ODD
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (REPOSITORY / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, place / name)
+    shutil.copytree(folder, place / "run", symlinks=True)
+    return place
+
+
+def in_moved(place, *arguments):
+    files = {"configfile": place / TINY.relative_to(REPOSITORY), "snakefile": place / "Snakefile"}
+    return snakemake(place / "run", *arguments, **files)
+
+
+def test_a_copied_working_folder_has_nothing_to_do(moved):
+    done = in_moved(moved, "-n")
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to be done" in done.stdout
+
+
+def test_a_folder_with_braces_quotes_and_dollars_in_its_name_is_a_folder(moved, finished):
+    folder, _ = finished
+    forced = ("suite", "audit", "tables", "figures", "provenance")
+    done = in_moved(moved, "--cores", "2", "--forcerun", *forced)
+    assert done.returncode == 0, done.stdout
+    for rule in forced:
+        assert f"localrule {rule}:" in done.stdout
+    assert result_bytes(moved / "run/results/tiny") == result_bytes(folder / "results/tiny")
+
+
+def test_where_the_store_is_removed_the_same_command_trains_what_is_needed(finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    run = tmp_path / "copy/results/tiny"
+    shutil.rmtree(tmp_path / "copy/results/fits")
+    assert "Nothing to be done" in snakemake(tmp_path / "copy", "--cores", "2").stdout
+    (run / "predictions/phantom_ear_ohio/seed2.parquet").unlink()
+    done = snakemake(tmp_path / "copy", "--cores", "2", "--until", "gather", "audit")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("localrule train:") == 1
+    assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
+
+
+def test_where_the_store_is_removed_while_it_trains_the_same_command_goes_on(finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    run = tmp_path / "copy/results/tiny"
+    shutil.rmtree(run / "predictions/phantom_ear_ohio")
+    # As if it had been removed after the engine had looked: the job finds one fit damaged.
+    [victim, *_] = sorted((tmp_path / "copy/results/fits/phantom_ear_ohio").glob("*/test.npy"))
+    victim.write_bytes(b"not what it was")
+    gather = ("--cores", "2", "--until", "gather")
+    failed = snakemake(tmp_path / "copy", *gather)
+    assert failed.returncode == 1
+    assert failed.stdout.splitlines()[-1] == (
+        f"weckd: results/fits: fit {victim.parent.name} of phantom_ear_ohio, which "
+        "results/tiny/manifests/phantom_ear_ohio/seeds1-2.json names, is missing or damaged; run snakemake again: it "
+        "trains it"
+    )
+    done = snakemake(tmp_path / "copy", *gather)
+    assert done.returncode == 0, done.stdout
+    assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)

@@ -1,0 +1,135 @@
+"""What a person sees last: the message of the job that failed, of a mistake, of a request to stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from engine import REPOSITORY, describe, snakemake, start, trainers
+from PIL import Image
+
+from weckd.engine import STOPPING
+
+pytestmark = pytest.mark.workflow
+ONE_FIT = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[single,majority]", "training={steps: 1200}")
+
+
+def runs(folder):
+    command = [sys.executable, "-m", "weckd", "runs"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 40, 40, 3), dtype=np.uint8)
+    for key, count in (("few", 2), ("broken", 20), ("broken_too", 20)):
+        for name in ("a", "b"):
+            folder = tmp_path / "images" / key / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.fromarray(noise[number]).save(folder / f"{number}.png")
+        if key != "few":
+            (folder / "1.png").write_text("no image")
+    catalogue = tmp_path / "mine.yaml"
+    catalogue.write_text("".join(map(describe, sorted((tmp_path / "images").iterdir()))))
+    changes = ("datasets=[few,broken,broken_too]", f"data_root={tmp_path}/images", f"catalogue={catalogue}")
+    work = tmp_path / "work"
+    done = snakemake(work, "--cores", "2", "--until", "split", "--config", *changes)
+    assert done.returncode == 1
+    [run] = (work / "results").glob("tiny+*")
+    logs = f"results/{run.name}/logs/split/few.log"
+    assert done.stdout.partition("At least one job did not complete successfully.\n")[2].strip() == "\n".join(
+        [
+            "failed: prepare broken (results/data/broken-32px/prepare.log)",
+            f"weckd: {tmp_path}/images/broken/b/1.png: not an image; remove it from the class folder",
+            "",
+            "failed: prepare broken_too (results/data/broken_too-32px/prepare.log)",
+            f"weckd: {tmp_path}/images/broken_too/b/1.png: not an image; remove it from the class folder",
+            "",
+            f"failed: split {run.name}, few ({logs})",
+            (work / logs).read_text().strip(),
+        ]
+    )
+    assert (work / logs).read_text().startswith("weckd: few: class a has 2 groups")
+    listed = runs(work)
+    command = (
+        f"snakemake --cores all --snakefile {REPOSITORY}/Snakefile --configfile {REPOSITORY}/tests/workflow/tiny.yaml "
+        f"""--config 'datasets=["few", "broken", "broken_too"]' 'data_root="{tmp_path}/images"' """
+        f"""'catalogue="{catalogue}"'"""
+    )
+    assert listed.splitlines()[2].split()[:3] == [f"results/{run.name}", "tiny", 'datasets=["few",']
+    assert "  stopped  0 of 6" in listed
+    assert listed.endswith(f"\nresults/{run.name} goes on with\n  {command}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--config", "methods=[singel]"), "weckd: no method 'singel'; did you mean 'single'?"),
+        (("--config", "records=all"), "weckd: records: 'all' is neither run nor reference"),
+        (
+            ("--config", "records=reference"),
+            f"weckd: records=reference: there is no reference {REPOSITORY}/results/reference/tiny or "
+            "results/reference/tiny; make one with `weckd freeze`",
+        ),
+        (
+            ("leakage",),
+            "weckd: leak study: no data set of tiny has an official test part; name one, such as ear_chile",
+        ),
+    ],
+)
+def test_a_mistake_is_one_message_and_not_where_in_the_rules_it_was_found(arguments, message, tmp_path):
+    done = snakemake(tmp_path, "-n", *arguments)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith(message)
+    assert "Error" not in done.stdout
+    assert "File " not in done.stdout
+
+
+def wait_for_steps(process, folder):
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if any("fit 1 of 1: " in log.read_text() for log in folder.glob("results/*/logs/train/*/*.log")):
+            return
+        assert process.poll() is None
+        time.sleep(0.1)
+    pytest.fail("no step was made")
+
+
+def test_one_ctrl_c_stops_training_and_says_so_even_where_the_engine_alone_gets_it(tmp_path):
+    arguments = ("--cores", "1", "--until", "train", "--config", *ONE_FIT)
+    process = start(tmp_path, *arguments)
+    wait_for_steps(process, tmp_path)
+    [run] = (tmp_path / "results").glob("tiny+*")
+    listed = runs(tmp_path)
+    assert "  under way  0 of 1" in listed
+    assert "goes on with" not in listed
+    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGINT)  # an impatient one
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert f"{STOPPING}\n" in output
+    assert "asked to stop: kept step" in output
+    assert "Traceback" not in output
+    listed = runs(tmp_path)
+    assert f"\nresults/{run.name} goes on with\n  snakemake --cores all" in listed
+
+
+def test_a_run_whose_reader_is_gone_when_its_jobs_end_does_not_wait_for_them_for_ever(tmp_path):
+    process = start(tmp_path, "--cores", "1", "--until", "train", "--config", *ONE_FIT)
+    wait_for_steps(process, tmp_path)
+    [job] = trainers(tmp_path)
+    os.kill(process.pid, signal.SIGTERM)
+    for line in process.stdout:
+        if "Will exit after finishing" in line:
+            break
+    process.stdout.close()
+    os.kill(job, signal.SIGTERM)
+    try:
+        assert process.wait(timeout=60) != 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,129 @@
+"""What the workflow's own process does beside starting jobs: how it stops, and why it failed."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from logging import Handler, StreamHandler
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+STOPPING = (
+    "weckd: stopping. Training jobs keep the step under way and end; the same command goes on from there, and makes "
+    "other steps again"
+)
+_TAIL = 5  # lines of a log that ends without a message
+_LAST_WORDS = 1.0  # seconds in which what a job said last reaches its log, after the job itself has ended
+
+
+def find_own_commands() -> None:
+    """Let jobs, which call `weckd` by name, find that of this process's environment, which need not be activated."""
+    own = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
+
+
+def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], Iterable[int]]) -> None:
+    """Take over Ctrl-C, and SIGTERM, from the engine; only the main thread can.
+
+    Ctrl-C is handed on to all jobs, as a terminal does: a container's engine, or one that a script stops, gets it
+    alone, and would let its jobs run to their ends without a word. SIGTERM lets them: but the engine's own handler
+    takes a lock that the interrupted code may hold, and then waits for ever.
+
+    Args:
+        end_gracefully: what the engine does at SIGTERM.
+        jobs: returns the numbers of all processes that the engine has started.
+    """
+    received: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        with suppress(OSError):
+            print(STOPPING, file=sys.stderr, flush=True)
+        for job in jobs():
+            with suppress(ProcessLookupError):
+                os.kill(job, signal.SIGINT)
+        received.append(number)
+        if len(received) == 1:  # the engine is stopping already when it is asked again
+            raise KeyboardInterrupt
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=end_gracefully, daemon=True).start()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, end)
+
+
+class _Outliving:
+    """A stream that outlives its reader: where nobody reads any more, what is written goes nowhere."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        with self._reader_or_nowhere():
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._reader_or_nowhere():
+            self._stream.flush()
+
+    @contextmanager
+    def _reader_or_nowhere(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+def outlive_reader(handlers: Iterable[Handler]) -> None:
+    """Let the engine's log go on where its reader is gone, as when `| tee` is killed.
+
+    The engine reports a job's failure from another thread. Where that cannot be printed, the job is never counted as
+    ended, and the engine waits for it for ever, holding the lock of its folder.
+    """
+    for handler in handlers:
+        if isinstance(handler, StreamHandler) and handler.stream in (sys.stdout, sys.stderr):
+            handler.stream = _Outliving(handler.stream)
+
+
+def failure_text(failed: Mapping[str, Path | None]) -> str:
+    """Return what failed jobs say, each message once, to be the last lines that a person sees.
+
+    Args:
+        failed: log of each job by what it is called; None where it has none.
+    """
+    said: dict[str, list[str]] = {}
+    for job, log in failed.items():
+        said.setdefault(_last_words(log), []).append(f"{job} ({log})" if log else job)
+    blocks = [f"failed: {chr(10).join(jobs)}\n{text}" for text, jobs in said.items()]
+    return "\n\n".join(["", *blocks])
+
+
+def _last_words(log: Path | None) -> str:
+    """Return the message that a log ends with; that of `weckd`, the end of a traceback, or its last lines."""
+    deadline = time.monotonic() + _LAST_WORDS
+    while True:
+        lines = _lines(log)
+        starts = [n for n, line in enumerate(lines) if line.startswith("weckd: ")]
+        if starts:
+            return "\n".join(lines[starts[-1] :])
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    if not lines:
+        return "it left no message, as one that is killed does; what the engine says of it stands above"
+    return "\n".join(lines[-_TAIL:])
+
+
+def _lines(log: Path | None) -> list[str]:
+    if log is None or not log.is_file():
+        return []
+    return log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
