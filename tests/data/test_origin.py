@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -43,3 +44,9 @@ def test_anything_else_is_refused(tmp_path):
             read_origin(BRAIN, tmp_path / "source.json", 64)
     with pytest.raises(UserError, match=r"nowhere: neither a folder nor a source.json"):
         read_origin(BRAIN, tmp_path / "nowhere", 64)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError) as refused:
+        read_origin(BRAIN, tmp_path / "pipe", 64)
+    assert str(refused.value) == (
+        f"{tmp_path}/pipe: a pipe, neither a folder nor a source.json; make it with `weckd fetch`"
+    )

@@ -9,14 +9,13 @@ from typing import Any
 
 import yaml
 
-from weckd.data.catalogue import load_catalogue
+from weckd.data.catalogue import TO_FILL_IN, load_catalogue
 from weckd.data.layouts.class_folders import CONTROL, class_folder_names, image_files, writable_name
 from weckd.data.layouts.locate import DEPTH, listed
 from weckd.errors import UserError
 
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[ _-]?(set|data|images)?(?![a-z])", re.IGNORECASE)
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
-_TO_FILL_IN = "FILL IN"
 _WANTED = "name one that holds a folder for each class"
 _ASKED = (
     "modality: otoscopy, microscopy, MRI or other",
@@ -68,8 +67,8 @@ def describe_folder(folder: Path) -> str:
     head = {
         "title": name,
         "modality": "other",
-        "licence": _TO_FILL_IN,
-        "source": _TO_FILL_IN,
+        "licence": TO_FILL_IN,
+        "source": TO_FILL_IN,
         "layout": "class-folders",
         "folders": [
             {"path": place.relative_to(root).as_posix(), "official_split": split}

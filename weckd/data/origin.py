@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.data.catalogue import Dataset
+from weckd.data.file_kinds import irregular
 from weckd.data.layouts.locate import locate
 from weckd.errors import UserError
 
@@ -35,6 +36,8 @@ def read_origin(dataset: Dataset, source: Path | None, image_size: int) -> Origi
         )
     if source.is_dir():
         return Origin(locate(dataset, source, image_size) or source, {})
+    if kind := irregular(source):
+        raise UserError(f"{source}: {kind}, neither a folder nor a source.json; make it with `weckd fetch`")
     try:
         found = json.loads(source.read_text(encoding="utf-8"))
         folder, key, archives = Path(found["folder"]), found["dataset"], dict(found["archives"])
