@@ -325,6 +325,14 @@ def test_what_cannot_be_unpacked_is_named(workplace, name, beside):
     )
 
 
+def test_a_name_in_capitals_is_told(workplace, zipped):
+    file = save(workplace.root / "mine.ZIP", zipped("Normal/1.png"))
+    assert workplace.refused() == f"{file}: is not looked for under this name; rename it to mine.zip"
+    (workplace.root / "mine.v2.zip").write_bytes(b"not looked for at all")
+    file.rename(workplace.root / "mine.zip")
+    assert list(workplace.fetched()["archives"]) == ["mine.zip"]
+
+
 def test_what_cannot_be_unpacked_is_no_matter_beside_what_can(workplace, zipped):
     save(workplace.root / "mine.rar")
     save(workplace.root / "mine.zip", zipped("Normal/1.png"))
@@ -359,6 +367,25 @@ def test_what_has_changed_and_whose_archive_is_gone_is_told(workplace, dataset, 
     assert workplace.refused(chosen) == (
         f"{workplace.own}/files: has changed since it was unpacked; put mine.zip back where it was, or remove the "
         "folder"
+    )
+
+
+def test_an_archive_of_something_else_leaves_nothing_that_counts(workplace, dataset, zipped):
+    archive = save(workplace.root / "mine.zip", zipped("Cats/1.png"))
+    workplace.refused()
+    archive.unlink()
+    assert workplace.refused(dataset(download=None)) == (
+        f"{workplace.root}/mine: no such folder; put My images there (https://doi.org/10.5281/zenodo.77) or mend "
+        "data_root"
+    )
+
+
+def test_a_folder_in_the_place_of_the_note_of_what_was_unpacked_is_told(workplace, zipped):
+    save(workplace.root / "mine.zip", zipped("Normal/1.png"))
+    (workplace.own / "files.json").mkdir(parents=True)
+    assert workplace.refused() == (
+        f"{workplace.own}/files.json: cannot be written (Is a directory); a folder is in the way; remove it, or choose "
+        "another file"
     )
 
 

@@ -340,6 +340,15 @@ def test_a_folder_that_holds_something_else_is_told_before_the_download(publishe
     )
 
 
+def test_a_file_in_the_place_of_the_folder_is_told_before_the_download(published, workplace, capsys):
+    workplace.root.mkdir()
+    (workplace.root / "mine").write_bytes(b"")
+    workplace.fetched()
+    assert capsys.readouterr().err.startswith(
+        f"[mine] {workplace.root}/mine holds neither its class folders (Normal, A tube) nor an archive\n"
+    )
+
+
 def test_importing_fetch_imports_no_client():
     import subprocess
     import sys

@@ -67,7 +67,7 @@ def _downloaded(wanted: Wanted) -> list[Path]:
     dataset = wanted.dataset
     if dataset.download is None:
         raise not_there(wanted)
-    if wanted.data_root is not None and (wanted.data_root / dataset.key).is_dir():
+    if wanted.data_root is not None and (wanted.data_root / dataset.key).exists():
         say(dataset.key, f"{wanted.data_root / dataset.key} holds neither {expected(dataset)} nor an archive")
     folder = wanted.downloaded
     try:

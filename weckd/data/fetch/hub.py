@@ -13,7 +13,15 @@ import requests
 from huggingface_hub import constants, get_token, hf_hub_url
 from requests.structures import CaseInsensitiveDict
 
-from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, refuse_page, save
+from weckd.data.fetch.network import (
+    TIMEOUT,
+    DownloadError,
+    persistently,
+    progress_bar,
+    refuse_page,
+    save,
+    stated_size,
+)
 from weckd.data.fetch.wanted import say
 from weckd.files import file_digest, refuse_full_disk
 
@@ -107,4 +115,4 @@ def _stated(response: requests.Response) -> HubFile:
         refuse_page(response, next(response.iter_content(_BEGINNING), b""))
         reason = f"the answer states no commit and SHA-256 of {FILE}, as the hub does"
         raise DownloadError(reason, "mend the connection, or HF_ENDPOINT where it is set", passing=False)
-    return HubFile(commit, etag[1], int(response.headers.get("Content-Length") or 0))
+    return HubFile(commit, etag[1], stated_size(response))

@@ -20,7 +20,7 @@ from kagglesdk.datasets.types.dataset_api_service import (  # type: ignore[impor
 from kagglesdk.kaggle_env import get_access_token_from_env  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 
-from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, save
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, save, stated_size
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk, whole_file
 
@@ -95,7 +95,7 @@ def _download(key: str, name: str, version: int | None, target: Path) -> None:
         except requests.HTTPError as problem:
             raise _refusal(problem, f"{name}/versions/{version}" if version else name) from None
     with response:
-        size = int(response.headers.get("Content-Length", 0))
+        size = stated_size(response)
         refuse_full_disk(target.parent, size)
         say(key, f"downloading {target.name} ({size / 1e6:,.1f} MB) from kaggle:{name}/versions/{version}")
         with whole_file(target) as temporary:

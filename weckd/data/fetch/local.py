@@ -69,9 +69,12 @@ def _archives_in(wanted: Wanted, root: Path) -> list[Path]:
 
 
 def _refuse_foreign(wanted: Wanted, root: Path, files: list[Path]) -> list[Path]:
-    """Return nothing, unless what cannot be unpacked lies where an archive is looked for."""
+    """Return nothing, unless what cannot be unpacked, or bears another name, lies where an archive is looked for."""
     key = wanted.dataset.key
     beside = sorted(path for path in root.glob(f"{key}.*") if path.is_file())
+    for path in beside:
+        if path.name.lower() in (f"{key}{suffix}" for suffix in SUFFIXES):  # as Windows writes it
+            raise UserError(f"{path}: is not looked for under this name; rename it to {path.name.lower()}")
     for path in (*files, *beside):
         if is_foreign(path.name):
             where = (

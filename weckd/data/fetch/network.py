@@ -79,6 +79,12 @@ def progress_bar(key: str, name: str, size: int) -> "tqdm[None]":
     )
 
 
+def stated_size(response: requests.Response) -> int:
+    """Return the bytes of a body; 0 where the answer does not say, or nothing that is a number."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() else 0
+
+
 def save(response: requests.Response, out: IO[bytes], bar: "tqdm[None]", size: int) -> None:
     """Write the body of an answer to a file as it comes.
 

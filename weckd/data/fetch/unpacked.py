@@ -6,6 +6,7 @@ from typing import Any
 
 from weckd.data.fetch.advice import expected, origin
 from weckd.data.fetch.checksums import check_archives, check_recorded
+from weckd.data.fetch.disk import writing
 from weckd.data.fetch.local import check_files_in_place
 from weckd.data.fetch.members import is_archive
 from weckd.data.fetch.unpack import unpack
@@ -33,13 +34,17 @@ def open_archives(wanted: Wanted, came_from: str, archives: list[Path]) -> Found
         return Found(archives[0].parent, came_from, facts)
     if _read_marker(wanted)["archives"] != facts or _has_changed(wanted):
         say(wanted.dataset.key, f"unpacking {', '.join(facts)}")
-        _marker(wanted).unlink(missing_ok=True)
+        with writing(_marker(wanted)):
+            _marker(wanted).unlink(missing_ok=True)
         unpack(archives, wanted.unpacked)
         _unpack_what_they_hold(wanted, ", ".join(facts))
+    found = _in_layout(
+        wanted, came_from, facts
+    )  # else, once the archive is gone, nothing else would be looked for
     write_json(
         _marker(wanted), {"origin": came_from, "archives": facts, "files": _listing_digest(wanted.unpacked)}
     )
-    return _in_layout(wanted, came_from, facts)
+    return found
 
 
 def unpacked_before(wanted: Wanted) -> Found | None:
