@@ -182,6 +182,47 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
 
 
 @pytest.mark.parametrize(
+    "place", [["DEMO", "MORE"], ["--suite", "DEMO", "MORE"], ["DEMO", "--suite", "MORE"]]
+)
+def test_suite_files_are_named_alike_for_every_command(place, tmp_path, capsys):
+    more = tmp_path / "more.yaml"
+    more.write_text("suite: mine\ntraining: {steps: 7}\n")
+    files = [word.replace("DEMO", str(CONFIG / "demo.yaml")).replace("MORE", str(more)) for word in place]
+    made = tmp_path / "made.json"
+    assert main(["suite", *files, "--config", "methods=[single]", "--out", str(made)]) == 0
+    assert json.loads(made.read_text())["name"] == "mine"
+    for named in ([*files, "--config", "methods=[single]"], [str(made)], ["--suite", str(made)]):
+        assert main(["methods", *named]) == 0
+        assert "M1: D1; init; 7" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["suite", "plan", "methods", "doctor"])
+def test_changes_without_suite_files_and_of_a_made_suite_are_refused(command, tmp_path, capsys):
+    made = tmp_path / "made.json"
+    assert main(["suite", str(CONFIG / "demo.yaml"), "--out", str(made)]) == 0
+    for files in ([], [str(made)], [str(made), str(CONFIG / "demo.yaml")]):
+        assert main([command, *files, "--config", "seeds=[1]"]) == 1
+        assert capsys.readouterr().err == (
+            "weckd: suite: name suite files, as config/demo.yaml; or the suite.json of a run, without changes\n"
+        )
+
+
+def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
+    out = tmp_path / "folder" / "suite.json"
+    command = ["suite", str(CONFIG / "demo.yaml"), "--out", str(out), "--config"]
+    for change in ("training={learning_rat: 1}", "seeds=[010]", "split={stage: 0.5}", "datasets=[mine]"):
+        assert main([*command, change]) == 1
+        assert re.search(rf"\b{change.partition('=')[0]}\b", capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+    assert main([*command, "split={stage: 0.25, stages: 4}", "--readings"]) == 1
+    assert capsys.readouterr().err == (
+        "weckd: split.stage: 6 stages of 0.25 are 1.5 of the training part, which is 1; set split.stage to 0.166 "
+        "or less\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("command", "message"),
     [
         (["datasets", "ear_chil"], "weckd: no data set 'ear_chil'; did you mean 'ear_chile'?"),

@@ -1,5 +1,6 @@
 """Predictions made elsewhere: what is refused, and what stands in the tables afterwards."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,19 @@ def imported(run, tmp_path, frame, name="mine", selection="none"):
     file = tmp_path / "mine.csv"
     frame.to_csv(file, index=False)
     return import_predictions(suite(), run, file, name, selection)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_data_set_whose_key_is_of_digits_alone_can_be_imported(run, tmp_path, suffix):
+    place = tmp_path / "run" / "splits"
+    shutil.copytree(run / "splits" / "toy_three", place / "2019")
+    frame = made_elsewhere(["toy_three"]).assign(dataset=2019)
+    file = tmp_path / f"mine.{suffix}"
+    frame.to_csv(file, index=False) if suffix == "csv" else frame.to_parquet(file)
+    facts = {"2019": suite().facts["toy_three"]}
+    own = toy_suite(datasets=("2019",), methods=tuple(SKILL), facts=facts)
+    out = import_predictions(own, place.parent, file, "mine", "none")
+    assert set(pd.read_parquet(out)["dataset"]) == {"2019"}
 
 
 def test_it_joins_every_table_without_training(run, tmp_path):

@@ -124,12 +124,28 @@ def test_batches_of_seeds_do_not_make_another_run(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("dataset=[ear_chile]", "'dataset' was unexpected"),
+        ("dataset=[ear_chile]", "dataset: no such key; did you mean 'datasets'? Keys here: analysis, "),
         ("datasets=[ear_chille]", "ear_chile"),
         ("methods=[weckd,singel]", "no method 'singel'; did you mean 'single'?"),
-        ("seeds=[1,1]", "seeds: [1, 1] has non-unique elements"),
-        ("seeds=none", "seeds.0: 'none' is not of type 'integer'"),
-        ("image_size=big", "image_size: 'big' is not of type 'integer'"),
+        (
+            "seeds=[1,1]",
+            "seeds: must be a list of 1 or more, none twice, each a whole number from 0 to 4294967295, not [1, 1]",
+        ),
+        ("seeds=none", "seeds.0: must be a whole number from 0 to 4294967295, not 'none'"),
+        ("image_size=big", "image_size: must be a whole number from 16 to 1024, not 'big'"),
+        (
+            "seeds=[010]",
+            "seeds.0: must be a whole number from 0 to 4294967295, not '010' (a number has no leading zeros",
+        ),
+        (
+            "training={learning_rate: .nan}",
+            "training.learning_rate: must be a number above 0 and at most 10, not '.nan'",
+        ),
+        ("split={stage: 0.34}", "split.stage: 3 stages of 0.34 are 1.02 of the training part, which is 1"),
+        (
+            "suite=reference",
+            "and no name that results/ has for something else: data, fits, reference, studies, or one",
+        ),
     ],
 )
 def test_mistakes_are_refused_by_name(tmp_path, change, message):
@@ -137,3 +153,12 @@ def test_mistakes_are_refused_by_name(tmp_path, change, message):
     assert process.returncode != 0
     assert message in process.stdout
     assert "Traceback" not in process.stdout
+
+
+def test_readings_that_the_suites_stages_leave_no_room_for_are_refused_and_the_suite_itself_is_not(tmp_path):
+    change = ("--config", "split={stage: 0.25, stages: 4}")
+    assert snakemake(tmp_path, "-n", *change, configfile=None).returncode == 0
+    process = snakemake(tmp_path, "-n", "readings", *change, configfile=None)
+    assert process.returncode != 0
+    told = "readings: split.stage: 6 stages of 0.25 are 1.5 of the training part, which is 1; set split.stage to 0.166"
+    assert told in process.stdout

@@ -99,7 +99,9 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
     """Return the file's columns in their order and types, rows sorted."""
     try:
         whole = (
-            pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, dtype={"image_id": str})
+            pd.read_parquet(file)
+            if file.suffix == ".parquet"
+            else pd.read_csv(file, dtype={"dataset": str, "image_id": str})
         )
     except (OSError, ValueError) as problem:
         raise UserError(f"{file}: not a readable .csv or .parquet file ({problem})") from problem
@@ -108,6 +110,7 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
     for column in KEYS:
         if column not in whole.columns:
             raise UserError(f"{file}: column {column} is missing; needed: {', '.join(KEYS)}, p_0, p_1, ..")
+    whole["dataset"] = whole["dataset"].astype(str)  # a key may be of digits alone
     unknown = [c for c in whole.columns if c not in (*KEYS, *probabilities)]
     if unknown:
         raise UserError(

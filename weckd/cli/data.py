@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, own_catalogue, positive, suite_and_dataset
+from weckd.cli.arguments import Commands, own_catalogue, positive, resolved, suite_and_dataset, suite_files
 
 
 def add_commands(commands: Commands) -> None:
@@ -14,10 +14,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add_sources(commands: Commands) -> None:
     parser = commands.add_parser("suite", help="check suite files and write the suite.json of a run")
-    parser.add_argument("files", nargs="+", type=Path, help="suite files; later ones win, key by key")
-    parser.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
-    )
+    suite_files(parser)
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--readings", action="store_true", help="the suite of readings in place of it")
     kinds.add_argument(
@@ -98,9 +95,8 @@ def _suite(options: argparse.Namespace) -> None:
     from weckd.files import write_text
     from weckd.official_suite import official_suite
     from weckd.readings_suite import readings_suite
-    from weckd.suite_file import parse_changes, resolve_suite
 
-    suite = resolve_suite(options.files, parse_changes(options.config))
+    suite = resolved(options)
     if options.readings:
         suite = readings_suite(suite)
         refuse_more_than_all(suite.split)

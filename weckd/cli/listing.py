@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, own_catalogue
+from weckd.cli.arguments import Commands, own_catalogue, resolved, suite_files
 
 
 def add_commands(commands: Commands) -> None:
@@ -14,8 +14,10 @@ def add_commands(commands: Commands) -> None:
     own_catalogue(parser)
     parser.set_defaults(run=_datasets)
 
-    parser = commands.add_parser("methods", help="list the methods with their fits and steps")
-    parser.add_argument("--suite", type=Path, help="suite.json whose steps to print (default: in units of S)")
+    parser = commands.add_parser(
+        "methods", help="list the methods with their fits and steps, in units of S or of a suite"
+    )
+    suite_files(parser)
     parser.set_defaults(run=_methods)
 
     parser = commands.add_parser("readings", help="list what the paper leaves open, and each way to read it")
@@ -51,10 +53,9 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _methods(options: argparse.Namespace) -> None:
-    from weckd.config import load_suite
     from weckd.listing import method_table
 
-    print(method_table(load_suite(options.suite) if options.suite else None))
+    print(method_table(resolved(options) if options.suite or options.config else None))
 
 
 def _readings(_: argparse.Namespace) -> None:

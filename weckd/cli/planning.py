@@ -2,12 +2,8 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from weckd.cli.arguments import Commands
-
-if TYPE_CHECKING:
-    from weckd.config import Suite
+from weckd.cli.arguments import Commands, resolved, suite_files
 
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 """Beside the package, in a clone and in the container."""
@@ -20,7 +16,7 @@ def add_commands(commands: Commands) -> None:
         help="print fits, steps, estimated device-hours and disk of a suite",
         description="Measures a few passes of each network of the suite on this machine; trains nothing.",
     )
-    _suite_files(parser, required=True)
+    suite_files(parser)
     parser.set_defaults(run=_plan)
 
     parser = commands.add_parser(
@@ -29,30 +25,15 @@ def add_commands(commands: Commands) -> None:
         description="Run it in the folder that the suite will run in. The exit status is 1 where something is in the "
         "way of a run.",
     )
-    _suite_files(parser, required=False)
+    suite_files(parser)
     parser.add_argument(
         "--lock", type=Path, default=_LOCK, help="lock file to compare the packages with (that of the suite)"
     )
     parser.set_defaults(run=_doctor)
 
 
-def _suite_files(parser: argparse.ArgumentParser, required: bool) -> None:
-    parser.add_argument(
-        "--suite", nargs="+", type=Path, metavar="FILE", required=required, help="suite files; later ones win"
-    )
-    parser.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="changes, values in YAML or JSON"
-    )
-
-
-def _resolved(options: argparse.Namespace) -> "Suite":
-    from weckd.suite_file import parse_changes, resolve_suite
-
-    return resolve_suite(options.suite, parse_changes(options.config))
-
-
 def _plan(options: argparse.Namespace) -> None:
-    suite = _resolved(options)
+    suite = resolved(options)
     from weckd.gpus import claimed_gpu
 
     with claimed_gpu(jobs_per_gpu=1):
@@ -65,7 +46,7 @@ def _plan(options: argparse.Namespace) -> None:
 def _doctor(options: argparse.Namespace) -> None:
     from weckd.errors import UserError
 
-    suite = _resolved(options) if options.suite else None
+    suite = resolved(options) if options.suite or options.config else None
     from weckd.doctor.cards import card_findings
     from weckd.doctor.finding import findings_text
     from weckd.doctor.images import image_findings
