@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from weckd.cli import main
+from weckd.data.catalogue import CATALOGUE_FILE
 from weckd.methods.catalogue import METHODS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -303,6 +305,21 @@ def test_a_command_whose_output_nobody_reads_has_not_succeeded(stream):
     os.close(writer)
     assert done.returncode == 141  # of SIGPIPE, as other programs have it behind `| head`
     assert not (done.stdout or b"") + (done.stderr or b"")
+
+
+def test_the_version_that_is_pinned_is_listed(tmp_path, capsys):
+    package = yaml.safe_load(CATALOGUE_FILE.read_text())["ear_kaggle"]
+    entry = {**package, "derived_from": [], "download": {**package["download"], "version": 2}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"mine": entry}))
+    place = "Kaggle ucimachinelearning/otoscopic-image-dataset version 2"
+    assert main(["datasets", "--catalogue", str(tmp_path / "mine.yaml")]) == 0
+    assert re.search(rf"^mine .* {place}$", capsys.readouterr().out, flags=re.M)
+    assert main(["datasets", "mine", "--catalogue", str(tmp_path / "mine.yaml")]) == 0
+    told = (
+        f"Fetched from {place} by the workflow into data/mine/ with Kaggle credentials (docs/data-sets.md), or by\n"
+        "  weckd fetch --dataset mine --image-size 224 --out data/mine/source-224px.json\n"
+    )
+    assert told in capsys.readouterr().out
 
 
 def test_ctrl_c_is_no_traceback(monkeypatch, tmp_path, capsys):

@@ -95,7 +95,7 @@ def _how_to_get(dataset: Dataset) -> str:
         return own
     credentials = " with Kaggle credentials (docs/data-sets.md)" if dataset.download.kaggle else ""
     return (
-        f"Fetched by the workflow into data/{key}/{credentials}, or by\n"
+        f"Fetched from {_download_text(dataset)} by the workflow into data/{key}/{credentials}, or by\n"
         f"  weckd fetch --dataset {key} --image-size 224 --out data/{key}/source-224px.json\n{own}"
     )
 

@@ -5,10 +5,12 @@ import json
 import socket
 import ssl
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import requests
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -363,3 +365,11 @@ def test_what_comes_in_place_of_a_file_of_a_record_is_told(told, served, workpla
     served.tls(respond, "doi.org", "figshare.com", "api.figshare.com")
     assert told("doi") == told_as.format("doi.org")
     assert list((workplace.own / "archives").iterdir()) == []
+
+
+def test_the_container_is_given_what_a_download_may_need():
+    compose = yaml.safe_load((Path(__file__).parents[3] / "compose.yaml").read_text())
+    keys = ["KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "HF_TOKEN", "HF_ENDPOINT"]
+    proxies = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"]
+    assert compose["services"]["fetch"]["environment"] == [*keys, *proxies]
+    assert [name for name, service in compose["services"].items() if "environment" in service] == ["fetch"]
