@@ -410,3 +410,19 @@ def test_the_preview_in_a_cameras_raw_file_is_not_taken_for_the_picture(tmp_path
     assert refusal(tmp_path / "a.tif") == told
     smooth(8, 8).save(tmp_path / "a.tif", tiffinfo={254: 1})
     assert decode_image(tmp_path / "a.tif").image.size == (8, 8)
+
+
+@pytest.mark.parametrize(("bits", "last"), [(2, 3), (4, 15)])
+def test_a_transparent_value_of_fewer_than_eight_bits_is_black(tmp_path, bits, last):
+    row = bytes([0, last << (8 - bits)])  # no filter, then a light and a dark pixel
+    header = struct.pack(">IIBBBBB", 2, 1, bits, 0, 0, 0, 0)
+    chunks = {b"IHDR": header, b"tRNS": struct.pack(">H", last), b"IDAT": zlib.compress(row), b"IEND": b""}
+    parts = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    assert pixel(tmp_path / "a.png") == (0, 0, 0)
+    parts[1] = b""
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    assert pixel(tmp_path / "a.png") == (255, 255, 255)

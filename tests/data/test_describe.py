@@ -249,7 +249,7 @@ def test_odd_folders_are_refused_with_the_reason(tmp_path):
     assert refusal(long) == (
         f"{long}: cannot be read (File name too long); name one that holds a folder for each class"
     )
-    fill(tmp_path / "odd", **{"a\nb": 1, "c": 1})
+    fill(tmp_path / "odd", **{"a\rb": 1, "c": 1})
     assert refusal(tmp_path / "odd") == (
-        rf"{tmp_path}/odd: the name 'a\nb' in it holds control characters; rename it"
+        rf"{tmp_path}/odd: the name 'a\rb' in it holds a carriage return; rename it"
     )

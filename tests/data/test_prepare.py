@@ -317,7 +317,7 @@ def test_what_hides_among_images_is_refused_before_any_is_decoded(folder, monkey
     (place / "z.png").unlink()
     odd = {
         b"o\xefdo.png": r"'o\xefdo.png' in it is not UTF-8",
-        b"a\nb": r"'a\nb' in it holds control characters",
+        b"a\rb": r"'a\rb' in it holds a carriage return",
     }
     for name, told in odd.items():
         file = Path(os.fsdecode(os.fsencode(place) + b"/" + name))

@@ -88,6 +88,12 @@ def decode_image(file: Path, at_least: int | None = None) -> Decoded:
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
             opened.load()
+            if (
+                content[:4] == b"\x89PNG"
+                and content[24:26] in (b"\2\0", b"\4\0")
+                and "transparency" in opened.info
+            ):
+                opened.info["transparency"] *= 255 // (2 ** content[24] - 1)  # Pillow scales the pixels alone
             turned = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
             image = _rgb(file, opened, tags)
     except BadImageError:

@@ -10,12 +10,13 @@ from typing import Any
 import yaml
 
 from weckd.data.catalogue import TO_FILL_IN, load_catalogue
-from weckd.data.layouts.class_folders import CONTROL, class_folder_names, image_files, writable_name
+from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
 from weckd.data.layouts.locate import DEPTH, listed
 from weckd.errors import UserError
 
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[ _-]?(set|data|images)?(?![a-z])", re.IGNORECASE)
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
+_LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WANTED = "name one that holds a folder for each class"
 _ASKED = (
     "modality: otoscopy, microscopy, MRI or other",
@@ -146,7 +147,7 @@ def _class(key: str, name: str, doubts: list[str], places: Iterable[Path]) -> st
 
 def _told(comments: Iterable[str]) -> str:
     """Return comments of one line each, whatever stands in the names in them."""
-    return "".join(f"# {re.sub(CONTROL, '?', comment)}\n" for comment in comments)
+    return "".join(f"# {_LINE_ENDS.sub('?', comment)}\n" for comment in comments)
 
 
 def _dumped(value: Any) -> str:

@@ -167,7 +167,7 @@ def damage(file, **entries):
         ),
         ({"PID": np.array([[100.0]])}, "cjdata/PID is float64 (1, 1), not the codes of a text"),
         ({"PID": np.array([[0xD800]], np.uint16)}, r"cjdata/PID is '\ufffd', which is no text"),
-        ({"PID": np.array([[65], [10], [66]], np.uint16)}, r"cjdata/PID is 'A\nB', which is no text"),
+        ({"PID": np.array([[65], [13], [66]], np.uint16)}, r"cjdata/PID is 'A\rB', which is no text"),
         ({"label": h5py.ExternalLink("/etc/passwd", "/x")}, None),
     ],
 )

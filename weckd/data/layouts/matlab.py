@@ -78,7 +78,7 @@ def _read(dataset: Dataset, file: Path) -> Sample:
     patient = codes.astype("<u2").tobytes().decode("utf-16-le", "replace").strip("\0 ")
     if not patient:
         raise UserError(f"{file}: names no patient (cjdata/PID is empty); {_DAMAGED}")
-    if not patient.isprintable() or "\ufffd" in patient:
+    if any(sign in patient for sign in "\r\ufffd"):
         raise BadImageError(file, f"cjdata/PID is {patient!a}, which is no text", _DAMAGED)
     height, width = values.shape
     image = Image.fromarray(stretch_to_eight_bits(file, values)).convert("RGB")
