@@ -1,10 +1,15 @@
 import shutil
+from html import escape
 
 from small_suite import toy_suite
 from tiny_run import table_text
 
+from weckd.analysis.captions import NO_FAMILY
+from weckd.analysis.figures.style import nothing_figure, save, styled
+from weckd.analysis.tables.files import nothing_to_show, write_table_file
 from weckd.report.contents import SECTIONS
 from weckd.report.fill import fill
+from weckd.report.page import page
 
 SVG_URI = (  # base64 of tiny_run.SVG
     "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIGlkPSJmaWd1cmVfMSI+PGcgaWQ9ImF4ZXNf"
@@ -128,3 +133,33 @@ def test_what_is_missing_is_named(run):
             "audit/toy_copy.png",
         ),
     }
+
+
+def test_what_has_nothing_to_show_stands_in_one_line_a_reason(run):
+    suite = toy_suite()
+    for name, title in (("across", "Across data sets"), ("modality", "By modality")):
+        file = nothing_to_show(suite, name, title, "comparison", NO_FAMILY)
+        write_table_file(run / "tables", file)
+    with styled():
+        figure = nothing_figure(suite, "Mean ranks", "2 whole methods & 1 data set")
+    save(figure, run / "figures", "ranks")
+    filled = {part.section.key: part for part in fill(suite, run)}
+    assert filled["tables"].empty == (f"Across data sets, By modality: {NO_FAMILY}",)
+    assert filled["figures"].empty == ("Mean ranks: 2 whole methods & 1 data set",)
+    assert "Across data sets, suite toy" not in [block.title for block in filled["tables"].blocks]
+    assert [picture.title for picture in filled["figures"].pictures][-1] == "Reliability"
+    text = page(suite, run)
+    assert (
+        f"Nothing to show in Across data sets, By modality: {escape(NO_FAMILY, quote=False)}."
+        in text.replace("&#39;", "'")
+    )
+    assert "Nothing to show in Mean ranks: 2 whole methods &amp; 1 data set." in text
+
+
+def test_a_table_without_rows_shows_its_caption_alone(run):
+    (run / "tables" / "tuned.md").write_text(
+        "### Settings, suite toy\n\nNo method is tuned.\n\n| a | b |\n|:--|:--|\n"
+    )
+    text = page(toy_suite(), run)
+    assert '<p class="caption">No method is tuned.</p>' in text
+    assert 'aria-label="Settings, suite toy"' not in text

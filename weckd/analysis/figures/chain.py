@@ -46,7 +46,7 @@ def chain_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
     for (reference, along), row in zip(gains.items(), axes, strict=True):
         for name, axis in zip(names, row, strict=True):
             _panel(suite, axis, [by_name[name] for by_name in along])
-        row[0].set_ylabel(wrapped(f"over {reference}", 22))
+        row[0].set_ylabel(wrapped(f"over {reference}", 26))
     for name, axis in zip(names, axes[0], strict=True):
         macro = f"{MACRO} of {len(independent(suite))}"
         axis.set_title(macro if name == MACRO else short_name(suite, name))
