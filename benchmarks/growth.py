@@ -71,8 +71,8 @@ def preparing(folder: Path) -> Iterator[Command]:
         described = [*WECKD, "datasets", "--describe", str(source)]
         catalogue = folder / f"{size}.yaml"
         entry = subprocess.run(described, check=True, capture_output=True, text=True).stdout
-        catalogue.write_text(entry, encoding="utf-8")
-        key = entry.split(":", 1)[0].rsplit("\n", 1)[-1]
+        catalogue.write_text(entry.replace("FILL IN", "unknown"), encoding="utf-8")
+        key = entry.split(":", 1)[0]
         command = [
             *WECKD,
             "prepare",

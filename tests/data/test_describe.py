@@ -109,6 +109,7 @@ def test_what_the_names_do_not_say_is_to_be_filled_in_or_asked_for(tmp_path):
         "  source: FILL IN",
     ]
     assert comments(text) == ASKED
+    assert text.startswith("ears:\n  # modality: "), "the key comes first, for those who script it"
     _, text = described(fill(tmp_path / "My ears", a=1, b=2), tmp_path)
     assert comments(text) == [
         *ASKED,

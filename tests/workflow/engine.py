@@ -24,9 +24,10 @@ def unavailable(reason):
 
 
 def describe(folder):
-    """Return the catalogue's entry of a folder of class folders."""
+    """Return the catalogue's entry of a folder of class folders, filled in."""
     command = [sys.executable, "-m", "weckd", "datasets", "--describe", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    entry = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return entry.replace("FILL IN", "unknown")
 
 
 def snakemake_command(folder, *arguments, configfile=TINY, snakefile=REPOSITORY / "Snakefile"):

@@ -80,9 +80,8 @@ def describe_folder(folder: Path) -> str:
     classes = [
         _class(key, name, problem, places) for name, (key, problem) in zip(names, _keys(names), strict=True)
     ]
-    text = "".join(
-        [_told(comments), _dumped({key: head}), "  classes:\n", *(indent(entry, "  ") for entry in classes)]
-    )
+    top, rest = _dumped({key: head}).split("\n", 1)
+    text = f"{top}\n{indent(_told(comments), '  ')}{rest}  classes:\n{indent(''.join(classes), '  ')}"
     return text.encode("utf-8", "backslashreplace").decode()
 
 
