@@ -20,6 +20,7 @@ from weckd.files import digest, file_digest
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
+from weckd.planning.first_second import refuse_impossible
 from weckd.source import code_of
 from weckd.readings_suite import readings_suite
 from weckd.runs import leakage_summary, note_call, run_summary
@@ -86,6 +87,8 @@ try:
     SUITE = resolve_suite(SUITE_FILES, CHANGES)
     if RECORDS == "reference":
         SUITE, REFERENCE = frozen_suite(SUITE, reference_folders(SUITE))
+    else:
+        refuse_impossible(SUITE)
 except UserError as problem:
     refuse(problem)
 

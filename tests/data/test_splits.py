@@ -237,7 +237,7 @@ def test_any_number_of_stages():
     assert counts["a"].to_dict() == {"D1": 14, "D2": 14, "rest": 40, "test": 20, "validation": 12}
     assert counts["b"].to_dict() == {"D1": 1, "D2": 1, "rest": 1, "test": 3, "validation": 1}
     index, groups = collection({"a": [1] * 10, "b": [1] * 9})
-    with pytest.raises(UserError, match="class b has 9 groups, a split needs 10 "):
+    with pytest.raises(UserError, match="class b has 9 groups, a split needs 10 groups "):
         parts(index, groups, "ab", SplitSettings(seed=2025, stages=5))
 
 
@@ -246,7 +246,7 @@ def test_a_class_with_too_few_groups_is_refused_by_name():
     with pytest.raises(UserError) as refused:
         parts(index, groups, "ab")
     assert str(refused.value) == (
-        "mine: class b has 7 groups, a split needs 8 (three in test, one in each other part); "
+        "mine: class b has 7 groups, a split needs 8 groups (three in test, one in each other part); "
         "leave it out with exclude_classes: {mine: [b]}"
     )
 
@@ -376,13 +376,13 @@ def test_the_official_test_part_is_the_same_for_all_seeds_and_the_subsets_are_no
         ),
         (
             {f"{key}/{number:02d}-0.png" for key in "ab" for number in range(2)},
-            "mine: class a has 2 test groups, a split needs 3 (three in test, one in each other part); leave it out "
-            "with exclude_classes: {mine: [a]}",
+            "mine: class a has 2 test groups, a split needs 3 groups (three in test, one in each other part); "
+            "leave it out with exclude_classes: {mine: [a]}",
         ),
         (
             {f"{key}/{number:02d}-0.png" for key in "ab" for number in range(6)},
-            "mine: class a has 4 groups for training, a split needs 5 (three in test, one in each other part); leave "
-            "it out with exclude_classes: {mine: [a]}",
+            "mine: class a has 4 groups for training, a split needs 5 groups (three in test, one in each other part); "
+            "leave it out with exclude_classes: {mine: [a]}",
         ),
     ],
 )

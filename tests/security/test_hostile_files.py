@@ -251,7 +251,7 @@ def test_packaged_weights_are_read_as_weights_only(trap, sprung, tmp_path, monke
 
     file = tmp_path / "weights.pth"
     file.write_bytes(trap(sprung))
-    monkeypatch.setattr(initial, "_packaged_file", lambda name: file)
+    monkeypatch.setattr(initial, "packaged_file", lambda name: file)
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         initial.initial_state(BackboneSettings("test_resnet", "imagenet"), 2, 1, 1, tmp_path)
 

@@ -50,8 +50,25 @@ def test_attention_stages_by_image_size():
     assert attention_indices(network, 32) == [1, 2]  # maps 8x8 and 4x4
     assert attention_indices(network, 128) == [3, 4]
     assert network.training
-    with pytest.raises(UserError, match=r"image_size: 4 px leaves this backbone no feature map of 4x4"):
+    with pytest.raises(UserError, match=r"image_size: 4 px leaves test_resnet no feature map of 4x4"):
         attention_indices(network, 4)
+
+
+def test_networks_without_feature_maps_or_for_other_images_are_refused_by_name(monkeypatch):
+    network = build_backbone("vit_tiny_patch16_224", 2)
+    with pytest.raises(UserError) as refused:
+        attention_indices(network, 32)
+    assert str(refused.value) == (
+        "image_size: vit_tiny_patch16_224 takes no images of 32 px (Input height (32) doesn't match model (224)); "
+        "use another image_size or backbone"
+    )
+    monkeypatch.delattr(type(network), "forward_intermediates")
+    with pytest.raises(UserError) as refused:
+        attention_indices(network, 224)
+    assert str(refused.value) == (
+        "backbone.name: vit_tiny_patch16_224 gives no feature maps, which attention transfer compares; "
+        "use another backbone or set distillation.beta to 0"
+    )
 
 
 def test_features_and_logits_come_from_one_pass():
@@ -64,6 +81,14 @@ def test_features_and_logits_come_from_one_pass():
 
 def test_a_network_that_timm_lacks_is_refused_with_near_names():
     with pytest.raises(
-        UserError, match=r"backbone.name: timm has no network 'test_resnett'; near names: .*test_resnet"
+        UserError, match=r"^backbone.name: timm has no network 'test_resnett'; near names: test_resnet, "
     ):
         build_backbone("test_resnett", 2)
+    with pytest.raises(
+        UserError, match=r"^backbone.name: timm has no network 'q'; timm.list_models\(\) lists all$"
+    ):
+        build_backbone("q", 2)
+    with pytest.raises(
+        UserError, match=r"^backbone.init: timm has no weights 'test_resnet.mine'; use other weights"
+    ):
+        build_backbone("test_resnet.mine", 2)

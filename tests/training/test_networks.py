@@ -107,5 +107,5 @@ def test_a_fit_that_names_a_backbone_has_a_network_of_that_kind(networks):
 def test_images_too_small_for_attention_are_refused_when_it_is_asked_for():
     networks = Networks(BACKBONE, 3, 4, 0.3, torch.device("cpu"))
     networks.student(PLAIN, FIRST)
-    with pytest.raises(UserError, match="image_size: 4 px leaves this backbone no feature map of 4x4"):
+    with pytest.raises(UserError, match="image_size: 4 px leaves test_resnet no feature map of 4x4"):
         networks.attention(PLAIN)

@@ -94,6 +94,7 @@ def _suite(options: argparse.Namespace) -> None:
     from weckd.config import refuse_more_than_all, suite_json
     from weckd.files import write_text
     from weckd.official_suite import official_suite
+    from weckd.planning.first_second import refuse_impossible
     from weckd.readings_suite import readings_suite
 
     suite = resolved(options)
@@ -102,6 +103,7 @@ def _suite(options: argparse.Namespace) -> None:
         refuse_more_than_all(suite.split)
     elif options.official:
         suite = official_suite(suite)
+    refuse_impossible(suite)
     write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
 
 

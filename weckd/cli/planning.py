@@ -35,6 +35,9 @@ def add_commands(commands: Commands) -> None:
 def _plan(options: argparse.Namespace) -> None:
     suite = resolved(options)
     from weckd.gpus import claimed_gpu
+    from weckd.planning.first_second import refuse_impossible
+
+    refuse_impossible(suite)
 
     with claimed_gpu(jobs_per_gpu=1):
         from weckd.planning.page import plan_page
@@ -45,8 +48,11 @@ def _plan(options: argparse.Namespace) -> None:
 
 def _doctor(options: argparse.Namespace) -> None:
     from weckd.errors import UserError
+    from weckd.planning.first_second import refuse_impossible
 
     suite = resolved(options) if options.suite or options.config else None
+    if suite:
+        refuse_impossible(suite)
     from weckd.doctor.cards import card_findings
     from weckd.doctor.finding import findings_text
     from weckd.doctor.images import image_findings

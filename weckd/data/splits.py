@@ -14,7 +14,8 @@ drawn as ever. A group that the source's border cuts becomes two: its test image
 says so (`CUT_MARK`).
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +24,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.config import SplitSettings
+from weckd.data.shares import (
+    OTHER_GROUPS,
+    REFUSED,
+    TEST_GROUPS,
+    TOLD,
+    least_groups,
+    missed,
+    share_problem,
+    too_few,
+)
 from weckd.data.index import read_index
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.seeds import generator
 
 COLUMNS = ("image_id", "group_id", "class", "y", "part", "draws")
-TEST_GROUPS, OTHER_GROUPS = 3, 1
-"""Groups of each class that a test part, and any other part, must hold at least."""
 CUT_MARK = "-cut"
 """Ends the name of a group of official test images that have copies among the source's images for training."""
 
@@ -53,12 +62,43 @@ def write_splits(
     groups: Path,
     out: Path,
 ) -> None:
-    """Split a prepared data set for every seed and write `seed<k>.csv` into the folder `out`."""
+    """Split a prepared data set for every seed and write `seed<k>.csv` into the folder `out`.
+
+    A part that misses its share by more than `TOLD` of it is told on stderr.
+
+    Raises:
+        UserError: see `draw_split`; or a part misses its share by more than `REFUSED` of it.
+    """
     index = read_index(prepared)
     group_of = pd.read_csv(groups, dtype=str, keep_default_na=False)
-    for seed in seeds:
-        split = draw_split(index, group_of, dataset, classes, settings, seed)
+    splits = {seed: draw_split(index, group_of, dataset, classes, settings, seed) for seed in seeds}
+    _tell_shares(dataset, settings, splits)
+    for seed, split in splits.items():
         write_text(out / f"seed{seed}.csv", split.to_csv(index=False, lineterminator="\n"))
+
+
+def _tell_shares(dataset: str, settings: SplitSettings, splits: Mapping[int, pd.DataFrame]) -> None:
+    """Tell of each part's share that misses by most what is set, or refuse it."""
+    worst: dict[str, tuple[float, float, str]] = {}
+    for seed, split in splits.items():
+        sizes = split["part"].value_counts()
+        learnt = len(split) - sizes["test"]
+        shares = {
+            "test": ("test", sizes["test"] / len(split)),
+            "validation": ("validation", sizes["validation"] / learnt),
+        }
+        for number in range(1, settings.stages + 1):
+            shares[f"D{number}"] = ("stage", sizes[f"D{number}"] / (learnt - sizes["validation"]))
+        for part, (key, share) in shares.items():
+            off = missed(getattr(settings, key), share)
+            if off > worst.get(key, (-1.0,))[0] and not (key == "test" and settings.protocol == "official"):
+                worst[key] = (off, share, f"groups under seed {seed} ({part})")
+    for key, (off, share, found) in worst.items():
+        problem = share_problem(dataset, key, getattr(settings, key), share, found)
+        if off > REFUSED:
+            raise UserError(problem)
+        if off > TOLD:
+            print(f"[{dataset}] {problem.partition(';')[0]}", file=sys.stderr, flush=True)
 
 
 def draw_split(
@@ -105,7 +145,7 @@ def draw_split(
             training = len(own) - len(test)
             _refuse_few_groups(dataset, class_key, "groups for training", training, reserve + OTHER_GROUPS)
         else:
-            _refuse_few_groups(dataset, class_key, "groups", len(own), TEST_GROUPS + OTHER_GROUPS + reserve)
+            _refuse_few_groups(dataset, class_key, "groups", len(own), least_groups(settings.stages))
             own = _shuffled(own, "split", dataset, settings.seed, class_key)
             test = _take(own, settings.test * _images(own), TEST_GROUPS, reserve + OTHER_GROUPS)
         rest = _shuffled(_without(own, test), "subsets", dataset, seed, class_key)
@@ -234,7 +274,4 @@ def _images(groups: Sequence[_Group]) -> int:
 
 def _refuse_few_groups(dataset: str, class_key: str, what: str, found: int, needed: int) -> None:
     if found < needed:
-        raise UserError(
-            f"{dataset}: class {class_key} has {found} {what}, a split needs {needed} "
-            f"(three in test, one in each other part); leave it out with exclude_classes: {{{dataset}: [{class_key}]}}"
-        )
+        raise UserError(too_few(dataset, class_key, f"{found} {what}", needed))

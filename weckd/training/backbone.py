@@ -1,12 +1,17 @@
 """Backbones from timm: the network with its input normalisation, its feature maps and attention stages."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import timm
 import torch
 from torch import Tensor, nn
 
+from weckd.data.fetch.weights import registered_weights
 from weckd.errors import UserError
+from weckd.training.memory import out_of_memory
+from weckd.training.possible import no_maps, no_stages
 
 SMALLEST_MAP = 4
 """Pixels a side below which a map is not compared: a 1x1 map, normalised, is a constant."""
@@ -61,12 +66,16 @@ def build_backbone(name: str, classes: int) -> nn.Module:
         classes: number of classes.
 
     Raises:
-        UserError: timm has no such network.
+        UserError: timm has no such network, or no such weights of it.
     """
-    architecture = name.partition(".")[0]
-    if architecture not in timm.list_models():
-        close = ", ".join(timm.list_models(f"*{architecture[:6]}*")[:8]) or "see timm.list_models()"
-        raise UserError(f"backbone.name: timm has no network {architecture!r}; near names: {close}")
+    architecture, tag = name.partition(".")[::2]
+    known = timm.list_models()
+    if architecture not in known:
+        close = difflib.get_close_matches(architecture, known, n=5)
+        near = f"near names: {', '.join(close)}" if close else "timm.list_models() lists all"
+        raise UserError(f"backbone.name: timm has no network {architecture!r}; {near}")
+    if tag:
+        registered_weights(name)
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -89,22 +98,55 @@ def attention_stages(map_sizes: Sequence[tuple[int, int]], count: int = 2) -> li
     return usable[-count:]
 
 
+def map_sizes(network: nn.Module, image_size: int) -> list[tuple[int, int]]:
+    """Return height and width of the maps of a timm network's feature stages, shallow to deep; none where it has none.
+
+    Raises:
+        UserError: the network takes no images of this size.
+    """
+    if not hasattr(network, "forward_intermediates"):
+        return []
+    device = next(network.parameters()).device
+    training = network.training
+    with torch.inference_mode(), takes_images(network, image_size):
+        network.eval()
+        _, maps = network.forward_intermediates(torch.zeros(1, 3, image_size, image_size, device=device))  # type: ignore[operator]
+    network.train(training)
+    return [(int(m.shape[2]), int(m.shape[3])) for m in maps if m.ndim == 4]
+
+
+@contextmanager
+def takes_images(network: nn.Module, image_size: int) -> Iterator[None]:
+    """Turn a pass that a network cannot make in a block into a message.
+
+    Raises:
+        UserError: it takes no images of this size.
+    """
+    try:
+        yield
+    except (AssertionError, ValueError, IndexError, RuntimeError) as problem:
+        if out_of_memory(problem):
+            raise
+        why = (str(problem).splitlines() or [type(problem).__name__])[0].rstrip(".")
+        raise UserError(
+            f"image_size: {_architecture(network)} takes no images of {image_size} px ({why}); "
+            "use another image_size or backbone"
+        ) from problem
+
+
 def attention_indices(network: nn.Module, image_size: int) -> list[int]:
     """Return the feature stages of a timm network whose attention maps are compared at this image size.
 
     Raises:
-        UserError: no stage has maps of at least 4x4.
+        UserError: it has no feature stage, or none with maps of at least 4x4, or takes no such images.
     """
-    device = next(network.parameters()).device
-    training = network.training
-    with torch.inference_mode():
-        network.eval()
-        _, maps = network.forward_intermediates(torch.zeros(1, 3, image_size, image_size, device=device))  # type: ignore[operator]
-    network.train(training)
-    indices = attention_stages([(int(m.shape[2]), int(m.shape[3])) for m in maps])
+    sizes = map_sizes(network, image_size)
+    indices = attention_stages(sizes)
     if not indices:
-        raise UserError(
-            f"image_size: {image_size} px leaves this backbone no feature map of 4x4 for attention transfer; "
-            "use larger images or set distillation.beta to 0"
-        )
+        name = _architecture(network)
+        raise UserError(no_maps(name, image_size) if sizes else no_stages(name))
     return indices
+
+
+def _architecture(network: nn.Module) -> str:
+    return str(network.pretrained_cfg["architecture"])  # type: ignore[index]

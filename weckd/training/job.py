@@ -25,6 +25,7 @@ from weckd.training.initial import State, weights_digest
 from weckd.training.interruption import StopRequest
 from weckd.training.networks import Networks
 from weckd.training.one_fit import Cell, train_one
+from weckd.training.possible import refuse_networks
 from weckd.training.progress import Progress
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
@@ -67,6 +68,7 @@ def train_batch(
     chosen = {name: read_chosen(tuned, dataset, name) for name in names}
     methods = [_with_chosen(method, chosen) for method in suite_methods(suite)]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
+    refuse_networks(suite, fits, store.parent)
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))

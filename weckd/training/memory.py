@@ -24,11 +24,15 @@ def memory_for(what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as problem:
-        # On the CPU torch has no type of its own for it.
-        on_cpu = "DefaultCPUAllocator: can't allocate" in str(problem)
-        if not on_cpu and not isinstance(problem, torch.OutOfMemoryError | MemoryError):
+        if not out_of_memory(problem):
             raise
         raise UserError(f"{what} need more memory than there is; {remedy}") from problem
+
+
+def out_of_memory(problem: Exception) -> bool:
+    """Tell whether an error says that memory ran out; on the CPU torch has no type of its own for it."""
+    on_cpu = "DefaultCPUAllocator: can't allocate" in str(problem)
+    return on_cpu or isinstance(problem, torch.OutOfMemoryError | MemoryError)
 
 
 def smaller_batch(batch_size: int) -> str:

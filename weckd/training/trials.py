@@ -24,6 +24,7 @@ from weckd.training.identity import cell_ingredients, code_beyond_core, fit_iden
 from weckd.training.initial import State, weights_digest
 from weckd.training.networks import Networks
 from weckd.training.one_fit import Cell, train_one
+from weckd.training.possible import refuse_networks
 from weckd.training.progress import Progress
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
@@ -67,6 +68,7 @@ def tune_method(
     method = find_method(name)(suite_budget(suite))
     knobs = knobs_of(method, suite.training.learning_rate)
     fits = method.fits()
+    refuse_networks(suite, fits, studies.parent)
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
     files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
     cells = [

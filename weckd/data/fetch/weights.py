@@ -65,7 +65,7 @@ def fetch_weights(
         UserError: timm knows no such weights, they are not there and cannot be downloaded, the file is not intact or
             not the recorded one, or the disk is too small.
     """
-    registered = _registered(name)
+    registered = registered_weights(name)
     own = data_root.absolute() / "weights" if data_root else None
     wanted = _Wanted(name, registered.hf_hub_id, own, downloads.absolute() / "weights", recorded)
     found = _own_copy(wanted) or _from_downloads(wanted)
@@ -79,7 +79,7 @@ def fetch_weights(
     write_json(out, {"weights": name, **facts, **licence})
 
 
-def _registered(name: str) -> Any:
+def registered_weights(name: str) -> Any:
     """Return what timm's registry says of the weights.
 
     Raises:

@@ -1,0 +1,115 @@
+"""What a split needs of each class, and what the number of images alone says of it. Imports no decoder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from weckd.config import SplitSettings
+from weckd.data.catalogue import Dataset
+
+TEST_GROUPS, OTHER_GROUPS = 3, 1
+"""Groups of each class that a test part, and any other part, must hold at least."""
+TOLD, REFUSED = 0.1, 0.5
+"""How far a part may miss its share, as a part of that share, before it is told, and before it is refused; the
+committed suites need 0.14."""
+
+
+def least_groups(stages: int) -> int:
+    """Return the groups of a class that a split needs: for test, validation, each stage and the rest."""
+    return TEST_GROUPS + OTHER_GROUPS * (stages + 2)
+
+
+def too_few(dataset: str, class_key: str, found: str, needed: int) -> str:
+    """Return what is told of a class that no split can hold.
+
+    Args:
+        dataset: key of the data set.
+        class_key: the class.
+        found: what it has, such as "3 groups".
+        needed: groups.
+    """
+    return (
+        f"{dataset}: class {class_key} has {found}, a split needs {needed} groups "
+        f"(three in test, one in each other part); leave it out with exclude_classes: {{{dataset}: [{class_key}]}}"
+    )
+
+
+def images_of_classes(dataset: Dataset, data_root: Path | None, image_size: int) -> dict[str, int]:
+    """Return the images of each class as far as they are known without reading any.
+
+    The catalogue's counts where they were checked at the source; else the files in the class folders of the user's own
+    copy. Phantoms, whose images are drawn, are not counted.
+
+    Args:
+        dataset: entry of the catalogue.
+        data_root: the user's own copies, a folder each data set.
+        image_size: pixels a side; chooses among files.
+    """
+    known = {entry.key: entry.count for entry in dataset.classes if "count" not in entry.unverified}
+    counts = {key: count for key, count in known.items() if count is not None}
+    if len(counts) == len(dataset.classes) or data_root is None or dataset.layout != "class-folders":
+        return counts
+    from weckd.data.layouts.locate import is_clutter, locate  # noqa: PLC0415 - with it come decoders
+
+    folder = locate(dataset, data_root / dataset.key, image_size)
+    if folder is None:
+        return counts
+    for entry in dataset.classes:
+        places = (folder / place.path / str(entry.folder) for place in dataset.folders)
+        files = [file for place in places if place.is_dir() for file in place.iterdir()]
+        counts.setdefault(entry.key, sum(not is_clutter(file.name) for file in files))
+    return counts
+
+
+def split_problems(
+    dataset: str, classes: Sequence[str], images: Mapping[str, int], split: SplitSettings
+) -> list[str]:
+    """Return why no split can hold a data set's classes, or give a part its share, whatever its groups are.
+
+    Args:
+        dataset: key of the data set.
+        classes: the kept classes.
+        images: number of images of each class, where it is known.
+        split: sizes of the parts.
+    """
+    needed = least_groups(split.stages)
+    known = {key: images[key] for key in classes if key in images}
+    few = [too_few(dataset, key, f"{count} images", needed) for key, count in known.items() if count < needed]
+    if few or len(known) < len(classes):
+        return few
+    # At least one group, of at least one image, of each class in each part, and three of them in the test part.
+    number, total = len(classes), sum(known.values())
+    rest = total - (TEST_GROUPS * number if split.protocol == "grouped" else 0)
+    least = {
+        "validation": OTHER_GROUPS * number / rest,
+        "stage": OTHER_GROUPS * number / (rest - OTHER_GROUPS * number),
+    }
+    if split.protocol == "grouped":
+        least["test"] = TEST_GROUPS * number / total
+    wanted = {key: getattr(split, key) for key in least}
+    return [
+        share_problem(dataset, key, wanted[key], share, f"{total} images in {number} classes")
+        for key, share in least.items()
+        if share > wanted[key] and missed(wanted[key], share) > REFUSED
+    ]
+
+
+def missed(wanted: float, share: float) -> float:
+    """Return by how much a share differs from what was wanted, as a part of that; rounded to ten digits."""
+    return round(abs(share / wanted - 1), 10)
+
+
+def share_problem(dataset: str, key: str, wanted: float, share: float, found: str) -> str:
+    """Return what is told of a part that cannot have its share.
+
+    Args:
+        dataset: key of the data set.
+        key: of the split's settings: test, validation or stage.
+        wanted: the share that is set.
+        share: the one that comes nearest.
+        found: what gives it, such as "groups of seed 1 (D5)".
+    """
+    whole = {"test": "the images", "validation": "what is not test", "stage": "the training part"}[key]
+    return (
+        f"split.{key}: {100 * wanted:.3g} % of {whole} of {dataset} is asked for, its {found} give "
+        f"{100 * share:.3g} %; set a share that they can give, or leave classes of few groups out with exclude_classes"
+    )
