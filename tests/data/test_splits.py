@@ -276,6 +276,79 @@ def test_files_of_all_seeds(tmp_path):
     )
 
 
+def written(tmp_path, sizes, settings, seeds=(1, 2), official=None):
+    """Write the splits of single images in classes of these sizes."""
+    index, groups = collection({key: [1] * size for key, size in sizes.items()})
+    if official is not None:
+        index = with_official(index, official)
+    full = index.reindex(columns=list(INDEX_COLUMNS), fill_value="")
+    write_text(tmp_path / "prepared" / "index.csv", full.to_csv(index=False))
+    write_text(tmp_path / "groups.csv", groups.to_csv(index=False))
+    places = (tmp_path / "prepared", tmp_path / "groups.csv", tmp_path / "splits")
+    write_splits("mine", tuple(sizes), settings, seeds, *places)
+
+
+def test_shares_that_groups_give_are_not_told(tmp_path, capsys):
+    # 20 of 100 for the test part, 12 of 80 for validation, 7 of 68 a stage, for 6.8: 3 % off its share
+    written(tmp_path, {"a": 100, "b": 100}, SETTINGS)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_share_that_whole_groups_miss_is_told_with_the_true_one(tmp_path, capsys):
+    # 3 of 12 for the test part, 1 of 9 for validation, 1 of 8 a stage
+    written(tmp_path, {"a": 12, "b": 12}, SETTINGS)
+    assert capsys.readouterr().err == (
+        "[mine] split.test: 20 % of the images of mine is asked for, its groups under seed 1 (test) give 25 %\n"
+        "[mine] split.validation: 15 % of what is not test of mine is asked for, its groups under seed 1 (validation) "
+        "give 11.1 %\n"
+        "[mine] split.stage: 10 % of the training part of mine is asked for, its groups under seed 1 (D1) give 12.5 %\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "settings", "told"),
+    [
+        (
+            {"a": 100, "b": 20, "c": 20},  # of 68, 14 and 14 in training: 1.36 is 1, .28 and .28 are 1
+            {"stage": 0.02},
+            "split.stage: 2 % of the training part of mine is asked for, its groups under seed 1 (D1) give 3.12 %",
+        ),
+        (
+            {
+                "a": 100,
+                "b": 100,
+            },  # four stages of 17 of 68; each leaves a group of the next ones, and of the rest
+            {"stage": 0.25, "stages": 5},
+            "split.stage: 25 % of the training part of mine is asked for, its groups under seed 1 (D5) give 1.47 %",
+        ),
+        (
+            {"a": 20, "b": 20},
+            {"test": 0.05},
+            "split.test: 5 % of the images of mine is asked for, its groups under seed 1 (test) give 15 %",
+        ),
+        (
+            {"a": 20, "b": 20},
+            {"validation": 0.02},
+            "split.validation: 2 % of what is not test of mine is asked for, its groups under seed 1 (validation) give "
+            "6.25 %",
+        ),
+    ],
+)
+def test_a_share_that_groups_miss_by_more_than_half_is_refused(sizes, settings, told, tmp_path):
+    with pytest.raises(UserError) as refused:
+        written(tmp_path, sizes, SplitSettings(seed=2025, **settings))
+    assert str(refused.value) == (
+        f"{told}; set a share that they can give, or leave classes of few groups out with exclude_classes"
+    )
+    assert not (tmp_path / "splits").exists()
+
+
+def test_a_source_chooses_the_share_of_its_own_test_part(tmp_path, capsys):
+    official = {f"{key}/{number:02d}-0.png" for key in "ab" for number in range(50)}
+    written(tmp_path, {"a": 100, "b": 100}, OFFICIAL, official=official)
+    assert "split.test" not in capsys.readouterr().err
+
+
 def test_names_are_read_as_they_stand(tmp_path):
     file = tmp_path / "seed1.csv"
     write_text(file, HEADER + "1.0,007,no,0,test,\nNA,1e3,NaN,1,D1,E2\n")
