@@ -20,7 +20,11 @@ from weckd.files import digest, file_digest
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
-from weckd.planning.first_second import refuse_impossible
+from weckd.planning.first_second import (
+    refuse_impossible,
+    refuse_small_machine,
+    too_many_jobs,
+)
 from weckd.source import code_of
 from weckd.readings_suite import readings_suite
 from weckd.runs import leakage_summary, note_call, run_summary
@@ -398,6 +402,7 @@ def begin():
         if f"{run_folder(suite)}/suite.json" in outputs
     }
     try:
+        refuse_memory()
         names = [folder.name for folder in made]
         RUN_LOCK.append(take_run_lock(Path("results/.lock"), names))
         for folder, suite in made.items():
@@ -427,6 +432,19 @@ def tell_failures():
     if logs:
         text = failure_text(dict(sorted(logs.items())))
         atexit.register(print, text, file=sys.stderr, flush=True)
+
+
+def refuse_memory():
+    """Refuse training jobs that this machine's memory cannot hold, where they run here; tell of too many at once.
+
+    Raises:
+        UserError: it cannot hold one.
+    """
+    training = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
+    if workflow.local_exec and training:
+        need = refuse_small_machine(SUITE)
+        if told := too_many_jobs(need, min(len(training), workflow.cores)):
+            print(told, file=sys.stderr, flush=True)
 
 
 def tell_results():

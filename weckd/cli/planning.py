@@ -35,15 +35,18 @@ def add_commands(commands: Commands) -> None:
 def _plan(options: argparse.Namespace) -> None:
     suite = resolved(options)
     from weckd.gpus import claimed_gpu
-    from weckd.planning.first_second import refuse_impossible
+    from weckd.planning.first_second import memory_told, refuse_impossible
 
     refuse_impossible(suite)
+    memory = memory_told(suite)
 
     with claimed_gpu(jobs_per_gpu=1):
         from weckd.planning.page import plan_page
         from weckd.planning.speed import measured_on, state_bytes, suite_speeds
 
         print(plan_page(suite, suite_speeds(suite), state_bytes(suite), measured_on()))
+    if memory:
+        print(memory)
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -56,7 +59,7 @@ def _doctor(options: argparse.Namespace) -> None:
     from weckd.doctor.cards import card_findings
     from weckd.doctor.finding import findings_text
     from weckd.doctor.images import image_findings
-    from weckd.doctor.machine import machine_findings
+    from weckd.doctor.machine import machine_findings, memory_finding
     from weckd.doctor.packages import package_findings
 
     needed = 0
@@ -69,6 +72,7 @@ def _doctor(options: argparse.Namespace) -> None:
         *package_findings(options.lock),
         *card_findings(),
         *machine_findings(Path.cwd(), needed),
+        *([memory_finding(suite)] if suite else []),
         *(image_findings(suite, Path("data")) if suite else []),
     ]
     print(findings_text(findings))

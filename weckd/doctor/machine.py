@@ -5,7 +5,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from weckd.config import Suite
 from weckd.doctor.finding import Finding
+from weckd.errors import UserError
+from weckd.planning.first_second import refuse_small_machine
+from weckd.training.memory import host_memory
 
 JOB_MB = 4000
 """Memory that the rules state for a training job."""
@@ -35,7 +39,9 @@ def machine_findings(folder: Path, needed_bytes: int) -> list[Finding]:
 
 def _cores_and_memory() -> Finding:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    free = available_mb(Path("/proc/meminfo"))
+    free, limit = available_mb(Path("/proc/meminfo")), host_memory()
+    if free is not None and limit is not None:
+        free = min(free, limit // 2**20)  # of a container or a batch system's job
     if free is None:
         return Finding("note", "cores and memory", f"{cores} cores; the system does not tell its free memory")
     found = f"{cores} cores, {free:,} MB free"
@@ -45,6 +51,17 @@ def _cores_and_memory() -> Finding:
         remedy = f"a training job may take {JOB_MB:,} MB; limit the jobs with --cores {free // JOB_MB}"
         return Finding("note", "cores and memory", found, remedy)
     return Finding("ok", "cores and memory", found)
+
+
+def memory_finding(suite: Suite) -> Finding:
+    """Check that this machine's memory holds a training job of a suite."""
+    what = "memory of a training job"
+    try:
+        need = refuse_small_machine(suite)
+    except UserError as problem:
+        found, _, remedy = str(problem).rpartition("; ")
+        return Finding("bad", what, found, remedy)
+    return Finding("ok", what, f"about {need / 1e9:,.1f} GB at least")
 
 
 def available_mb(file: Path) -> int | None:

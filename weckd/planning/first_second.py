@@ -1,16 +1,23 @@
 """What can be known of a suite before any job runs, told alike by every command and by the workflow."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from weckd.config import Suite
 from weckd.data.catalogue import find_dataset
 from weckd.data.shares import images_of_classes, split_problems
 from weckd.errors import UserError
+from weckd.gpus import visible_gpus
 from weckd.methods.catalogue import suite_methods
+from weckd.methods.recipe import Fit
+from weckd.planning.work import total_work
+from weckd.training.memory import host_memory, job_need, refuse_lack_of_memory
 from weckd.training.possible import network_problems, suite_shapes
 
+RESULTS = Path("results")
 
-def refuse_impossible(suite: Suite, results: Path = Path("results")) -> None:
+
+def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
     """Refuse a suite that a later job would.
 
     Args:
@@ -21,12 +28,71 @@ def refuse_impossible(suite: Suite, results: Path = Path("results")) -> None:
         UserError: a network cannot be had, or do what fits ask of it; a class has too few images for a split, or a
             part cannot have its share. The message has a line each, which begins with the key.
     """
-    fits = [fit for method in suite_methods(suite) for fit in method.fits()]
-    problems = network_problems(suite, fits, suite_shapes(suite, results))
-    own = Path(suite.catalogue) if suite.catalogue else None
-    root = Path(suite.data_root) if suite.data_root else None
-    for key, facts in suite.facts.items():
-        images = images_of_classes(find_dataset(key, own), root, suite.image_size)
-        problems += split_problems(key, facts.classes, images, suite.split)
+    problems = network_problems(suite, _fits(suite), suite_shapes(suite, results))
+    for key, images in _images(suite).items():
+        problems += split_problems(key, suite.facts[key].classes, images, suite.split)
     if problems:
         raise UserError("\n".join(problems))
+
+
+def refuse_small_machine(suite: Suite, fits: Sequence[Fit] = ()) -> int:
+    """Return the bytes that a training job needs at least, and refuse what this machine's memory cannot hold.
+
+    Where there is a GPU its memory decides, which a job looks at itself.
+
+    Args:
+        suite: settings of the run.
+        fits: what is trained; all of the suite's unless told.
+
+    Raises:
+        UserError: see `weckd.training.memory.refuse_lack_of_memory`.
+    """
+    images = {key: sum(counts.values()) for key, counts in _images(suite).items()}
+    need = job_need(suite, fits or _fits(suite), suite_shapes(suite, RESULTS), images)
+    there = host_memory()
+    if there is not None and not visible_gpus():
+        refuse_lack_of_memory(suite, need, images, there)
+    return need.of(suite.training.batch_size)
+
+
+def memory_told(suite: Suite) -> str:
+    """Return why this machine's memory cannot hold a training job of a suite that is only planned here, or "".
+
+    Raises:
+        UserError: nor can it hold one step of each network, which a plan measures.
+    """
+    try:
+        refuse_small_machine(suite)
+    except UserError as problem:
+        try:
+            refuse_small_machine(suite, [Fit(("D1",), 1, backbone=each) for each in total_work(suite).passes])
+        except UserError:
+            raise problem from None
+        return str(problem)
+    return ""
+
+
+def too_many_jobs(need: int, jobs: int) -> str:
+    """Return what is told where memory does not hold as many training jobs at once, or "".
+
+    Args:
+        need: bytes of one, see `refuse_small_machine`.
+        jobs: that may run at once.
+    """
+    there = host_memory()
+    if there is None or visible_gpus() or jobs * need <= there:
+        return ""
+    return (
+        f"{jobs} training jobs at once need about {jobs * need / 1e9:,.1f} GB of memory, there are "
+        f"{there / 1e9:,.1f} GB; use --cores {there // need}"
+    )
+
+
+def _images(suite: Suite) -> dict[str, dict[str, int]]:
+    own = Path(suite.catalogue) if suite.catalogue else None
+    root = Path(suite.data_root) if suite.data_root else None
+    return {key: images_of_classes(find_dataset(key, own), root, suite.image_size) for key in suite.datasets}
+
+
+def _fits(suite: Suite) -> tuple[Fit, ...]:
+    return tuple(fit for method in suite_methods(suite) for fit in method.fits())

@@ -55,8 +55,10 @@ DECIDES_NOTHING = {
     "weckd.training.identity": "makes the identity",
     "weckd.training.interruption": "when a fit stops, not how it goes on",
     "weckd.training.job": "finds, orders and reports fits",
-    "weckd.training.memory": "messages",
+    "weckd.training.memory": "what is refused, and messages",
     "weckd.training.phases": "what a fit cost",
+    "weckd.training.possible": "what is refused; a pretrained file is in the identity by its digest",
+    "weckd.training.probe": "what is refused",
     "weckd.training.progress": "messages",
 }
 """The other modules, or patterns of them, that a training job imports, each with the reason."""

@@ -23,9 +23,9 @@ from weckd.training.fit_loop import FitResult
 from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.initial import State, weights_digest
 from weckd.training.interruption import StopRequest
+from weckd.training.memory import device_memory, refuse_job
 from weckd.training.networks import Networks
 from weckd.training.one_fit import Cell, train_one
-from weckd.training.possible import refuse_networks
 from weckd.training.progress import Progress
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
@@ -61,14 +61,14 @@ def train_batch(
     """
     device = prepare_device()
     kind = device_kind(device)
-    images = load_prepared(dataset, prepared, device)
     classes = len(suite.facts[dataset].classes)
     networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     names = tunable_methods(suite) if suite.tuned else ()
     chosen = {name: read_chosen(tuned, dataset, name) for name in names}
     methods = [_with_chosen(method, chosen) for method in suite_methods(suite)]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
-    refuse_networks(suite, fits, store.parent)
+    refuse_job(suite, dataset, fits, prepared, store.parent, device_memory(device))
+    images = load_prepared(dataset, prepared, device)
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))

@@ -1,13 +1,173 @@
-"""Memory that runs out, in words that name the setting to change."""
+"""Memory that a training job needs, and memory that runs out, in words that name the setting to change."""
 
-from collections.abc import Iterator
+import resource
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
+from weckd.config import Suite
 from weckd.errors import UserError
+from weckd.methods.losses import MeanTeacher
+from weckd.methods.recipe import Fit
+from weckd.training.possible import Shapes, network_problems, suite_shapes
+
+if TYPE_CHECKING:
+    import torch
 
 SMALLER_IMAGES = "use a smaller image_size or backbone"
+_PROCESS = 500_000_000
+"""Bytes of Python with torch, before anything is loaded."""
+_STATES = 4
+"""Of each weight that is trained: itself, its gradient, and two moments of the optimiser."""
+_PIXEL = 3
+_FLOATS = 2 * 4 * _PIXEL
+"""Bytes a pixel of a view, as it is drawn and as it is normalised."""
+_DRAWN = 48
+"""Bytes of an image's place, label and augmentation, which are drawn before the first step."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes of memory that a fit's steps need at least."""
+
+    fixed: int  # whatever the batch
+    an_image: int  # of the batch
+
+    def of(self, batch_size: int) -> int:
+        """Return what steps of this batch size need."""
+        return self.fixed + batch_size * self.an_image
+
+
+def job_need(suite: Suite, fits: Iterable[Fit], shapes: Shapes, images: Mapping[str, int]) -> Need:
+    """Return what the fit that needs most takes, with the images of the largest data set; a lower bound.
+
+    Args:
+        suite: settings of the run.
+        fits: what is trained.
+        shapes: of the suite's networks.
+        images: number of images of each data set, as far as it is known.
+    """
+    pixels = suite.image_size**2
+    fixed = _PROCESS + max(images.values(), default=0) * pixels * _PIXEL
+
+    def need(fit: Fit) -> Need:
+        own, *taught_by = (shapes[member.backbone or suite.backbone] for member in (fit, *fit.teachers))
+        # Of mean teachers' views, half go through the average, which keeps nothing for gradients.
+        views = fit.views // 2 if isinstance(fit.loss, MeanTeacher) else fit.views
+        weights = _STATES * fit.networks * own.weights_bytes + sum(each.weights_bytes for each in taught_by)
+        image = own.activation_bytes + _FLOATS * pixels + _DRAWN * fit.steps
+        return Need(fixed + weights, views * image)
+
+    return max((need(fit) for fit in fits), key=lambda found: found.of(suite.training.batch_size))
+
+
+def refuse_lack_of_memory(suite: Suite, need: Need, images: Mapping[str, int], there: int) -> None:
+    """Refuse steps, or images, that memory cannot hold: a process that takes them is killed without a word.
+
+    Args:
+        suite: settings of the run.
+        need: see `job_need`.
+        images: number of images of each data set, as far as it is known.
+        there: bytes of memory, of the host or of the GPU that is trained on.
+
+    Raises:
+        UserError: it names the setting to change, and what would fit.
+    """
+    if need.of(suite.training.batch_size) <= there:
+        return
+    size = suite.image_size
+    for key, count in images.items():
+        if (held := count * size**2 * _PIXEL) > there:
+            raise UserError(
+                f"image_size: the {count:,} images of {key} take {_gb(held)} at {size} px, all of which a training job "
+                f"holds in memory; there are {_gb(there)}; use a smaller image_size"
+            )
+    fitting = (there - need.fixed) // need.an_image
+    if fitting < 2:
+        raise UserError(
+            f"image_size: steps on two images of {size} px need about {_gb(need.of(2))} of memory, there are "
+            f"{_gb(there)}; {SMALLER_IMAGES}"
+        )
+    batch = suite.training.batch_size
+    raise UserError(
+        f"training.batch_size: steps on {batch:,} images need about {_gb(need.of(batch))} of memory, there are "
+        f"{_gb(there)}; use {fitting:,} or fewer, or {SMALLER_IMAGES.removeprefix('use ')}"
+    )
+
+
+def refuse_job(
+    suite: Suite, dataset: str, fits: Sequence[Fit], prepared: Path, results: Path, there: int | None
+) -> None:
+    """Refuse what a job's networks or its memory cannot do, where nobody did before.
+
+    Args:
+        suite: settings of the run.
+        dataset: key of the data set.
+        fits: what is trained.
+        prepared: folder of the prepared data set.
+        results: folder of results.
+        there: bytes of memory, see `device_memory`; None where the system does not tell.
+
+    Raises:
+        UserError: see `network_problems` and `refuse_lack_of_memory`.
+    """
+    shapes = suite_shapes(suite, results)
+    if problems := network_problems(suite, fits, shapes):
+        raise UserError("\n".join(problems))
+    file = prepared / "images.npy"
+    if there is None or not fits or not file.is_file():
+        return
+    images = {dataset: file.stat().st_size // (suite.image_size**2 * _PIXEL)}
+    refuse_lack_of_memory(suite, job_need(suite, fits, shapes, images), images, there)
+
+
+def device_memory(device: "torch.device") -> int | None:
+    """Return the bytes of memory that are trained in: the GPU's, or the host's where the system tells."""
+    import torch  # noqa: PLC0415 - takes seconds
+
+    return int(torch.cuda.mem_get_info(device)[1]) if device.type == "cuda" else host_memory()
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
+
+
+def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return the bytes of memory that this process may use at most; None where the system does not tell.
+
+    Of a container, or a batch system's job, that is the limit of its control group.
+
+    Args:
+        proc: where the system tells of its processes.
+        groups: where control groups lie, of either version.
+    """
+    limits = [resource.getrlimit(resource.RLIMIT_AS)[0]]
+    if (info := proc / "meminfo").exists():
+        words = (line.split() for line in info.read_text(encoding="utf-8").splitlines())
+        limits += [int(found[1]) * 1024 for found in words if found[0] == "MemTotal:"]
+    own = proc / "self" / "cgroup"
+    for line in own.read_text(encoding="utf-8").splitlines() if own.exists() else ():
+        _, kind, path = line.split(":", 2)
+        top = {"": groups, "memory": groups / "memory"}.get(kind)
+        if top is not None:
+            place = top / path.strip("/")
+            for folder in (place, *place.parents):
+                limits += _limit(folder, "memory.max" if kind == "" else "memory.limit_in_bytes")
+                if folder == top:
+                    break
+    known = [limit for limit in limits if limit != resource.RLIM_INFINITY]
+    return min(known, default=None)
+
+
+def _limit(folder: Path, name: str) -> list[int]:
+    """Return what a control group limits memory to, where it does."""
+    try:
+        text = (folder / name).read_text(encoding="utf-8").strip()
+    except OSError:
+        return []
+    return [int(text)] if text.isdecimal() else []  # "max": no limit
 
 
 @contextmanager
@@ -31,6 +191,8 @@ def memory_for(what: str, remedy: str) -> Iterator[None]:
 
 def out_of_memory(problem: Exception) -> bool:
     """Tell whether an error says that memory ran out; on the CPU torch has no type of its own for it."""
+    import torch  # noqa: PLC0415 - takes seconds
+
     on_cpu = "DefaultCPUAllocator: can't allocate" in str(problem)
     return on_cpu or isinstance(problem, torch.OutOfMemoryError | MemoryError)
 

@@ -17,7 +17,8 @@ import yaml
 from weckd.config import BackboneSettings, Suite
 from weckd.errors import UserError
 from weckd.files import write_json
-from weckd.methods.recipe import Distillation, Fit
+from weckd.methods.losses import Distillation
+from weckd.methods.recipe import Fit
 
 COMMITTED = Path(__file__).with_name("networks.yaml")
 KEPT = ".networks.json"
@@ -95,16 +96,6 @@ def _read(file: Path) -> dict[str, Shape]:
         return {name: Shape(**entry) for name, entry in content["networks"].items()}
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return {}
-
-
-def refuse_networks(suite: Suite, fits: Iterable[Fit], results: Path) -> None:
-    """Refuse networks that cannot be had, or cannot do what fits ask of them.
-
-    Raises:
-        UserError: see `network_problems`.
-    """
-    if problems := network_problems(suite, fits, suite_shapes(suite, results)):
-        raise UserError("\n".join(problems))
 
 
 def network_problems(suite: Suite, fits: Iterable[Fit], shapes: Shapes) -> list[str]:

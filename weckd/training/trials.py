@@ -22,9 +22,9 @@ from weckd.training.fit_loop import FitResult
 from weckd.training.gather import softmax
 from weckd.training.identity import cell_ingredients, code_beyond_core, fit_identity
 from weckd.training.initial import State, weights_digest
+from weckd.training.memory import device_memory, refuse_job
 from weckd.training.networks import Networks
 from weckd.training.one_fit import Cell, train_one
-from weckd.training.possible import refuse_networks
 from weckd.training.progress import Progress
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
@@ -62,13 +62,13 @@ def tune_method(
     """
     device = prepare_device()
     kind = device_kind(device)
-    images = load_prepared(dataset, prepared, device)
     classes = len(suite.facts[dataset].classes)
     networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     method = find_method(name)(suite_budget(suite))
     knobs = knobs_of(method, suite.training.learning_rate)
     fits = method.fits()
-    refuse_networks(suite, fits, studies.parent)
+    refuse_job(suite, dataset, fits, prepared, studies.parent, device_memory(device))
+    images = load_prepared(dataset, prepared, device)
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
     files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
     cells = [
