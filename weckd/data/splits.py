@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.config import SplitSettings
+from weckd.data.index import read_index
 from weckd.data.shares import (
     OTHER_GROUPS,
     REFUSED,
@@ -34,7 +35,6 @@ from weckd.data.shares import (
     share_problem,
     too_few,
 )
-from weckd.data.index import read_index
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.seeds import generator

@@ -3,7 +3,7 @@
 import pytest
 
 from weckd.config import SplitSettings
-from weckd.data.counts import least_groups, split_problems
+from weckd.data.shares import least_groups, split_problems
 
 ASKED = "of mine is asked for, its 40 images in 2 classes give"
 REMEDY = "set a share that they can give, or leave classes of few groups out with exclude_classes"
