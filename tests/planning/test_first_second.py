@@ -93,7 +93,7 @@ def test_every_command_and_the_workflow_say_the_same(case, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
     process = snakemake(tmp_path, "-n", "--config", *changes)
     assert process.returncode != 0
-    assert f"\n{message}\n" in process.stdout
+    assert f"weckd: {message}\n" in process.stdout
     assert "Traceback" not in process.stdout
 
 
