@@ -84,13 +84,7 @@ class SplitSettings(Declared):
         Bounds(gt=0, le=0.5),
         "share of the training part in each of the disjoint subsets D1 .. DN (0.1); all together at most 1",
     ] = 0.10
-    stages: Annotated[
-        int,
-        Bounds(ge=2, le=6),
-        "disjoint subsets of the training part (3). Every class needs this many groups and five: three in the test "
-        "part, one in each other part. A part that misses its share by more than a tenth of it, as whole groups do, is "
-        "told on the screen with the true share; by more than half of it, the split is refused",
-    ] = 3
+    stages: Annotated[int, Bounds(ge=2, le=6), "disjoint subsets of the training part (3)"] = 3
     protocol: Annotated[
         Literal["grouped", "official"],
         "`grouped` (default): the test part is drawn by group. `official`: it is the source's own, with the "
@@ -105,8 +99,7 @@ class BackboneSettings(Declared):
 
     name: Annotated[
         _TimmName,
-        "a timm network, the same for every fit but those of the panel and of `backbone_sizes`. It must take images of "
-        "`image_size`, and have feature maps of 4x4 where attention transfer compares them",
+        "a timm network, the same for every fit but those of the panel and of `backbone_sizes`",
     ]
     init: Annotated[
         _TimmName,
