@@ -86,7 +86,8 @@ def reference_folders(suite):
 
 try:
     # As they were typed: the engine reads numbers and words otherwise than the package does.
-    CHANGES = parse_changes(workflow.config_settings.config_args or [])
+    TYPED = workflow.config_settings.config_args
+    CHANGES = parse_changes(TYPED) if TYPED else dict(workflow.config_settings.config)
     CHANGES.pop("records", None)
     SUITE = resolve_suite(SUITE_FILES, CHANGES)
     if RECORDS == "reference":

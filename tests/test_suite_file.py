@@ -1,5 +1,6 @@
 """Suite files and command-line changes: normalised once, checked by name, narrowed into folders of their own."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,48 @@ def test_only_what_changes_results_narrows_a_run():
         for change in ({}, {"seeds": [1]}, {"image_size": 48}, {"methods": ["weckd"]})
     }
     assert len(runs) == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "run", "plan_hash", "sha256"),
+    [
+        ("demo", [], "demo", "4b3a3716558d", "130dfc7f7053b4b5"),
+        (
+            "demo",
+            ["seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"],
+            *("demo+98d65936", "f9112520adc6", "a904d3cd1279ca2c"),
+        ),
+        (
+            "demo",
+            ["tuned=true", "training={steps: 7, learning_rate: 5e-4}"],
+            *("demo+2de7baba", "4b3a3716558d", "c1c49afa544649b3"),
+        ),
+        (
+            "demo",
+            ["augmentation={rotation: 90}", "analysis={margin_pp: 1}"],
+            *("demo+7635e206", "5d1975165a7f", "70fd6d2eaf0c1cee"),
+        ),
+        ("paper", [], "paper", "db548e1a9f26", "da6721e2730b1160"),
+        ("selfcheck", [], "selfcheck", "05d724af4f24", "64bad9bf7515b5d7"),
+        ("real-small", ["data_root=somewhere"], "real-small", "4c3cea54f41f", "e2958453926cec3f"),
+        (
+            "real-small",
+            ["exclude_classes={ear_chile: [normal]}", "seeds=3"],
+            *("real-small+61b2d2e5", "89e838ecf6cd", "8d71e27bcf7c5dfa"),
+        ),
+        ("real-small real-small-tuned", [], "real-small-tuned", "dad93424095a", "b98dde2f16f73dcb"),
+        ("real-small real-medium", [], "real-medium", "11183ba52514", "90c3427efd701916"),
+        (
+            "real-small real-medium real-medium-tuned",
+            [],
+            *("real-medium-tuned", "de5a31e5e423", "b79598c0eb6366cd"),
+        ),
+    ],
+)
+def test_runs_keep_their_names_and_suites_their_bytes(files, changes, run, plan_hash, sha256):
+    suite = resolve_suite([CONFIG / f"{file}.yaml" for file in files.split()], parse_changes(changes))
+    bytes_ = hashlib.sha256(suite_json(suite).encode()).hexdigest()[:16]
+    assert (suite.run, suite.plan_hash, bytes_) == (run, plan_hash, sha256)
 
 
 def test_plan_hash_follows_the_plan_only():

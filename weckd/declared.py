@@ -38,7 +38,10 @@ class Bounds:
 
     def __get_pydantic_core_schema__(self, kind: Any, handler: Callable[[Any], Any]) -> Any:
         """Return pydantic's schema of the kind, within the limits."""
-        return {**handler(kind), **{name: limit for name, limit in vars(self).items() if limit is not None}}
+        schema = handler(kind)
+        if schema["type"] == "function-after":  # which has no limits of its own, and would drop them
+            raise TypeError("bounds stand before rules")
+        return {**schema, **{name: limit for name, limit in vars(self).items() if limit is not None}}
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def _number(noun: str, marks: Sequence[Any]) -> str:
         for word, limit in (("at most", bounds.le), ("below", bounds.lt))
         if limit is not None
     ]
-    return " ".join([noun, " and ".join([*low, *high])])
+    return " ".join([noun, " and ".join([*low, *high])]).strip()
 
 
 def _declares(kind: Any) -> bool:
@@ -247,6 +250,8 @@ def _told(kind: Any, error: str, place: tuple[int | str, ...], value: Any) -> st
         return f"{name}: no such key{near(str(place[-1]), known)} Keys here: {', '.join(known)}"
     digits = _bare(kind)[0] in (int, float) and isinstance(value, str) and any(map(str.isdigit, value))
     hint = " (a number has no leading zeros, underscores or colons)" if digits else ""
+    if _bare(kind)[0] is str and isinstance(value, bool | float):
+        hint = " (a word in quotes is text)"
     wrong = "is missing" if error == "missing" else f"must be {wanted(kind)}, not {_shown(value)}{hint}"
     return f"{name}: {wrong}" + (f"; {says}" if says else "")
 

@@ -57,7 +57,7 @@ def test_the_layout_that_comes_with_the_suite_prints_everything(toy_folder, tmp_
             r"layout\.yaml: not a valid layout of tables\n  digit: no such key; did you mean 'digits'\? Keys here: ",
         ),
         ("digits: many", r"  digits: must be a whole number from 0 to 6, not 'many'"),
-        ("labels: {weckd: 3.5}", r"  labels\.weckd: must be text, not 3\.5"),
+        ("labels: {weckd: 3.5}", r"  labels\.weckd: must be text, not 3\.5 \(a word in quotes is text\)"),
         (
             "tables: {main: {rows: []}}",
             r"  tables\.main\.rows: must be a list of 1 or more, none twice, each text, not \[\]",

@@ -204,7 +204,8 @@ def with_class(**changes):
         (changed(clases=[]), f"my_ears.clases: no such key; did you mean 'classes'? {KEYS}"),
         (
             with_class(key=False),
-            f"my_ears.classes.1.key: must be {WORDS}, not false; what the class is called in all files",
+            f"my_ears.classes.1.key: must be {WORDS}, not false (a word in quotes is text); what the class is "
+            "called in all files",
         ),
         (
             with_class(key="none\n"),
@@ -221,6 +222,20 @@ def with_class(**changes):
             "folders, as the source spells it",
         ),
         (changed(classes=[{"key": "a", "title": "a"}, NONE]), "my_ears.classes.0.folder: is missing"),
+        (
+            with_class(title=""),
+            "my_ears.classes.1.title: must be text other than FILL IN, not ''; what it is called in tables and figures",
+        ),
+        (
+            changed(title=1.5),
+            "my_ears.title: must be text other than FILL IN, not 1.5 (a word in quotes is text); what the data set is "
+            "called in tables and figures",
+        ),
+        (
+            {**changed(derived_from=["yours"]), "yours": {**ENTRY, "derived_from": ["my_ears"]}},
+            "my_ears.derived_from: yours is itself derived from my_ears\n"
+            "  yours.derived_from: my_ears is itself derived from yours",
+        ),
         (with_class(label=1), "my_ears.classes.1.label: has no place in the layout class-folders"),
         (
             changed(classes=[]),
@@ -236,7 +251,7 @@ def with_class(**changes):
         (with_class(folder="Normal"), "my_ears.classes: folder 'Normal' stands twice"),
         (changed(folders=2 * ENTRY["folders"]), "my_ears.folders: path '' stands twice"),
         (changed(derived_from=["ear_peru"]), "my_ears.derived_from: no data set 'ear_peru' in the catalogue"),
-        (changed(derived_from=["my_ears"]), "my_ears.derived_from: is itself"),
+        (changed(derived_from=["my_ears"]), "my_ears.derived_from: my_ears is itself derived from my_ears"),
         (changed(key="your_ears"), "my_ears.key: stands above the entry; leave it out here"),
         (
             changed(licence="FILL IN", source="FILL IN: a link"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from weckd.config import LONGEST_NAME, NEUTRAL, Modality
-from weckd.declared import UNIQUE, Bounds, Declared, Rule, checked, marked, near, pattern, plain
+from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, Rule, checked, marked, near, pattern, plain
 from weckd.errors import UserError
 from weckd.yaml_files import read_yaml
 
@@ -21,7 +21,9 @@ _ClassKey: TypeAlias = Annotated[str, pattern(_KEY, _KEY_WORDS)]
 _Key: TypeAlias = Annotated[  # data/weights holds pretrained weights
     str, pattern(rf"(?!weights\Z){_KEY}", f"{_KEY_WORDS}, and not weights")
 ]
-_Told: TypeAlias = Annotated[str, Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")]
+_FILLED_IN = Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")
+_Told: TypeAlias = Annotated[str, _FILLED_IN]
+_Title: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
 _Name: TypeAlias = Annotated[str, pattern(r"[^/\0]+", "the name of a file or folder, without /")]
 
 
@@ -30,7 +32,7 @@ class ClassEntry(Declared):
     """A class: its key in all files, where it stands in the source, and the number of images where it is known."""
 
     key: Annotated[_ClassKey, "what the class is called in all files"]
-    title: Annotated[_Told, "what it is called in tables and figures"]
+    title: Annotated[_Title, "what it is called in tables and figures"]
     folder: Annotated[_Name | None, "of class folders, as the source spells it"] = None
     label: Annotated[
         Annotated[int, Bounds(ge=0)] | None,
@@ -88,7 +90,7 @@ class Dataset(Declared):
     """One entry of the catalogue."""
 
     key: _Key
-    title: Annotated[_Told, "what the data set is called in tables and figures"]
+    title: Annotated[_Title, "what the data set is called in tables and figures"]
     modality: Annotated[Modality, "by which results are averaged"]
     layout: Annotated[
         Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"], "how its images lie in files"
@@ -194,7 +196,7 @@ def _read(file: Path, known: Mapping[str, Dataset]) -> dict[str, Dataset]:
     problems = [
         f"  {key}{problem}"
         for key, dataset in found.items()
-        for problem in _contradictions(dataset, key, frozenset(entries[key]), [*known, *found])
+        for problem in _contradictions(dataset, key, frozenset(entries[key]), {**known, **found})
     ]
     problems += [
         f"  {key}: the package's catalogue has a data set of this key; choose another"
@@ -213,7 +215,7 @@ def _read(file: Path, known: Mapping[str, Dataset]) -> dict[str, Dataset]:
 
 
 def _contradictions(
-    dataset: Dataset, key: str, written: frozenset[str], known: Sequence[str]
+    dataset: Dataset, key: str, written: frozenset[str], known: Mapping[str, Dataset]
 ) -> Iterator[str]:
     """Yield what no single key's declaration can say, each after the entry's key."""
     if dataset.key != key:
@@ -223,8 +225,10 @@ def _contradictions(
         yield from (f".classes: {field} {value!r} stands twice" for value in _twice(values))
     yield from (f".folders: path {path!r} stands twice" for path in _twice([f.path for f in dataset.folders]))
     for other in dataset.derived_from:
-        if other == key or other not in known:
-            yield f".derived_from: {'is itself' if other == key else f'no data set {other!r} in the catalogue'}"
+        if other not in known:
+            yield f".derived_from: no data set {other!r} in the catalogue"
+        elif key in known[other].derived_from:
+            yield f".derived_from: {other} is itself derived from {key}"
     if dataset.download and (dataset.download.doi is None) == (dataset.download.kaggle is None):
         yield ".download: must hold one of doi and kaggle"
     if dataset.download and dataset.download.version and not dataset.download.kaggle:
