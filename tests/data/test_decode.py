@@ -426,3 +426,12 @@ def test_a_transparent_value_of_fewer_than_eight_bits_is_black(tmp_path, bits, l
     parts[1] = b""
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     assert pixel(tmp_path / "a.png") == (255, 255, 255)
+
+
+def test_a_line_of_pixels_is_refused_as_making_it_short_would_fill_the_memory(tmp_path):
+    Image.new("1", (1_000_001, 1)).save(tmp_path / "a.png")
+    assert refusal(tmp_path / "a.png") == (
+        "too long to decode (1000001x1 pixels, the limit of a side is 1,000,000); replace it by a smaller copy"
+    )
+    Image.new("1", (1, 1_000_000)).save(tmp_path / "a.png")
+    assert decode_image(tmp_path / "a.png").image.size == (1, 1_000_000)

@@ -18,6 +18,8 @@ from weckd.errors import BadImageError
 
 PIXEL_LIMIT = 80_000_000
 """Pixels of the largest image that is decoded; a small file may unfold to any number of them."""
+SIDE_LIMIT = 1_000_000
+"""Pixels of the longest side: to make it short takes memory by its length, and a line of pixels is no picture."""
 FILE_LIMIT = 1_000_000_000
 """Bytes of the largest file that is read."""
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000")
@@ -80,8 +82,7 @@ def decode_image(file: Path, at_least: int | None = None) -> Decoded:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             width, height = opened.size
-            if width * height > PIXEL_LIMIT:
-                raise _too_large(file, f"{width}x{height} pixels")
+            refuse_too_large(file, width, height)
             tags = getattr(opened, "tag_v2", {})  # of a TIFF
             if (tags.get(_SUBFILE, 0) & 1 and _SUBFILES in tags) or content[8:10] == b"CR":
                 raise BadImageError(file, "a camera's raw picture, which is not read", CONVERT)
@@ -150,6 +151,19 @@ def stretch_to_eight_bits(file: Path, values: NDArray[np.generic]) -> NDArray[np
         told = what if lost else f"its pixels' values, from {low:.3g} to {high:.3g}, are too far apart"
         raise BadImageError(file, told, "replace it by a sound copy")
     return np.asarray(np.rint((exact - low) / (span or 1.0) * 255), dtype=np.uint8)
+
+
+def refuse_too_large(file: Path, width: int, height: int) -> None:
+    """Refuse an image by what its file says of it, before it is unfolded.
+
+    Raises:
+        BadImageError: it has too many pixels, or a side of too many.
+    """
+    if width * height > PIXEL_LIMIT:
+        raise _too_large(file, f"{width}x{height} pixels")
+    if max(width, height) > SIDE_LIMIT:
+        told = f"too long to decode ({width}x{height} pixels, the limit of a side is {SIDE_LIMIT:,})"
+        raise BadImageError(file, told, "replace it by a smaller copy")
 
 
 def _too_large(file: Path, what: str) -> BadImageError:

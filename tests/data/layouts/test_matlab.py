@@ -239,3 +239,11 @@ def test_a_class_whose_slices_are_all_broken_is_not_left_out_as_a_whole(folder):
     told = refusal(folder, skip_bad=True)
     assert told.startswith(f"{folder}: no image of class glioma can be read (the first: a/10.mat: ")
     assert told.endswith("); replace them by intact copies")
+
+
+def test_a_slice_that_is_a_line_of_pixels_is_refused(folder):
+    damage(folder / "b" / "14.mat", image=np.zeros((1_000_001, 1), np.uint8))
+    assert refusal(folder) == (
+        f"{folder}/b/14.mat: too long to decode (1000001x1 pixels, the limit of a side is 1,000,000); "
+        "replace it by a smaller copy"
+    )

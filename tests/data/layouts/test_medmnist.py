@@ -261,3 +261,15 @@ def test_a_pointer_or_an_encrypted_archive_is_told_as_what_it_is(tmp_path):
         "not a readable .npz file (File 'train_labels.npy' is encrypted, password required for extraction); "
         "download it again"
     )
+
+
+def test_images_of_too_many_pixels_are_refused_before_one_is_read(tmp_path):
+    (tmp_path / "source").mkdir()
+    file = tmp_path / "source" / FILE
+    np.savez(file, **arrays())
+    headed(file, "train_images", b"{'descr': '|u1', 'fortran_order': False, 'shape': (4, 20000, 20000, 3)}\n")
+    with pytest.raises(UserError) as refused:
+        prepare(dataset(), Origin(file.parent, {}), 28, tmp_path / "out")
+    assert str(refused.value) == (
+        f"{file}: too large to decode (20000x20000 pixels, the limit is 80,000,000); replace it by a smaller copy"
+    )

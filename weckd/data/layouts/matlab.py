@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from weckd.data.catalogue import Dataset
-from weckd.data.decode import PIXEL_LIMIT, Decoded, read_file, stretch_to_eight_bits
+from weckd.data.decode import PIXEL_LIMIT, Decoded, read_file, refuse_too_large, stretch_to_eight_bits
 from weckd.data.file_kinds import recognised
 from weckd.data.layouts.class_folders import natural, writable_name
 from weckd.data.layouts.locate import slices
@@ -64,6 +64,7 @@ def _read(dataset: Dataset, file: Path) -> Sample:
         raise BadImageError(file, what, remedy) from problem
     if values.ndim != 2 or 0 in values.shape:
         raise BadImageError(file, f"cjdata/image has the shape {values.shape}, not (height, width)", _DAMAGED)
+    refuse_too_large(file, *values.shape[::-1])
     if number.size != 1 or not number.item().is_integer():
         raise BadImageError(
             file, f"cjdata/label is {number.ravel()[:9].tolist()}, not one whole number", _DAMAGED

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from weckd.data.catalogue import Dataset
-from weckd.data.decode import FILE_LIMIT, PIXEL_LIMIT, Decoded
+from weckd.data.decode import FILE_LIMIT, Decoded, refuse_too_large
 from weckd.data.file_kinds import recognised
 from weckd.data.layouts.source import Listing, Sample, Source
 from weckd.errors import UserError
@@ -107,7 +107,8 @@ def _rows(file: Path, split: str, count: int, stream: IO[bytes]) -> Iterator[NDA
             f"({count}, height, width, 3); {_MEND}"
         )
     size = math.prod(shape[1:])
-    if not 0 < math.prod(sides) <= PIXEL_LIMIT:
+    refuse_too_large(file, *sides[::-1])
+    if 0 in sides:
         raise UserError(f"{file}: {split}_images holds images of {sides[1]}x{sides[0]} pixels; {_MEND}")
     for _ in range(count):
         content = stream.read(size)
