@@ -1,8 +1,13 @@
 """Prepared data sets made by hand: what is copied, leaked and in conflict is known."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))  # for small_suite
 
 from weckd.data.groups import write_groups
 from weckd.data.index import COLUMNS

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from small_suite import toy_suite
 from thumbnails import near, noise
 
 from weckd.audit import summary, write_audit
@@ -12,8 +13,10 @@ from weckd.audit.across import overlaps, pairs_across
 from weckd.audit.findings import find
 from weckd.audit.neighbour import nearest_neighbour
 from weckd.audit.sets import load_set
+from weckd.config import DatasetFacts
 from weckd.data.catalogue import find_dataset
 from weckd.data.groups import write_groups
+from weckd.data.overlap import with_finding
 from weckd.data.phantoms import draw
 from weckd.data.prepare import prepare
 from weckd.errors import UserError
@@ -120,7 +123,7 @@ def test_all_files_and_the_exact_tables(make, tmp_path):
     )
     rows = [line for line in (out / "audit.md").read_text().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert cells[2] == ["ears", "9 (1 left out)", "7", "5 (3)", "-", "5", "1", "1", "3", "yes"]
+    assert cells[2] == ["ears", "9 (1 left out)", "7", "5 (3)", "-", "5", "1", "1", "5", "yes"]
     assert cells[3] == ["copies", "2", "2", "2 (1)", "-", "2", "0", "0", "1", "no"]
     assert [row[-1] for row in cells[4:6]] == ["not recorded", "not recorded"]
     assert cells[8][:6] == ["ears", "official", "4", "2", "3", "75%"]
@@ -134,10 +137,23 @@ def test_all_files_and_the_exact_tables(make, tmp_path):
         ["copies", "ears", "1 of 2 (50%)", "as declared"],
         ["ears", "strangers", "2 of 9 (22%)", "**undeclared: not independent**"],
         ["strangers", "ears", "1 of 2 (50%)", "**undeclared: not independent**"],
+        [
+            "ears",
+            "blood",
+            "2 of 9 (22%)",
+            "**undeclared: not independent**",
+        ],  # identical, in another modality
+        ["blood", "ears", "1 of 2 (50%)", "**undeclared: not independent**"],
         ["copies", "strangers", "0 of 2 (0%)", "none found"],
         ["strangers", "copies", "0 of 2 (0%)", "none found"],
     ]
     assert summary(out).startswith("### Audit: copies\n")
+    facts = {
+        key: DatasetFacts(key, key, "otoscopy", False, ("ears",) * (key == "copies"), ("x", "y"))
+        for key in ("strangers", "blood", "copies", "ears")
+    }
+    suite = with_finding(toy_suite(datasets=tuple(facts), facts=facts), out / "across.csv")
+    assert suite.undeclared == {"strangers": ("ears",), "blood": ("ears",)}
     pairs = pd.read_csv(out / "pairs.csv")
     conflict = pairs[pairs["label_conflict"] & (pairs["kind"] == "exact")].iloc[0]
     assert (conflict["image_a"], conflict["image_b"], conflict["class_a"]) == ("t/3.png", "e/9.png", "b")
@@ -154,6 +170,19 @@ def test_a_declared_overlap_that_is_not_there_is_told(make):
     )
     across = pairs_across([first, second], 0.97)
     assert [item.verdict for item in overlaps([first, second], across)] == ["declared, but not found"] * 2
+
+
+def test_images_of_one_shade_say_nothing_across_modalities(make):
+    black, grey = np.zeros((32, 32), dtype=np.uint8), np.full((32, 32), 90, dtype=np.uint8)
+    sets = [
+        load_set(*make("ears", [("1", "a", "", "", black), ("2", "b", "", "", noise(1))])),
+        load_set(
+            *make("blood", [("1", "a", "", "", black), ("2", "b", "", "", grey)], modality="microscopy")
+        ),
+    ]
+    across = pairs_across(sets, 0.97)
+    assert across.empty
+    assert overlaps(sets, across) == ()
 
 
 def test_what_does_not_belong_together_is_refused(make, tmp_path):

@@ -133,7 +133,7 @@ def test_a_manifest_that_is_none(run):
 
 
 def test_settings():
-    suite = replace(toy_suite(), exclude_classes={"toy_two": ("maybe", "rare")})
+    suite = replace(toy_suite(), exclude_classes={"toy_two": ("maybe", "rare"), "not_in_the_run": ("x",)})
     told = dict(texts(settings_block(suite)))
     assert told["seeds"] == "1, 2, 3, 4, 5"
     assert told["classes left out"] == "toy_two: maybe, rare"

@@ -1,4 +1,4 @@
-"""Copies across data sets of one modality: a set that was made of another is no independent evidence."""
+"""Copies across data sets: a set that was made of another is no independent evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from weckd.audit.sets import AuditedSet
-from weckd.data.duplicates import pairs_between
+from weckd.data.duplicates import Pairs, pairs_between
 from weckd.data.overlap import UNDECLARED
 
 COLUMNS = ("dataset_a", "image_a", "class_a", "dataset_b", "image_b", "class_b", "kind", "correlation")
@@ -35,12 +35,14 @@ class Overlap:
 
 
 def pairs_across(sets: Sequence[AuditedSet], threshold: float) -> pd.DataFrame:
-    """Return the pairs of copies between data sets of the same modality, with the columns of COLUMNS."""
+    """Return the pairs of copies between data sets, with the columns of COLUMNS.
+
+    Near ones are asked for within a modality; identical ones in all sets, since the modality is what a catalogue says.
+    """
     frames = []
     for a, b in combinations(sets, 2):
-        if a.modality != b.modality:
-            continue
-        found = pairs_between(a.thumbnails, b.thumbnails, threshold)
+        one_modality = a.modality == b.modality
+        found = pairs_between(a.thumbnails, b.thumbnails, threshold) if one_modality else _identical(a, b)
         first, second = a.index.iloc[found.rows[:, 0]], b.index.iloc[found.rows[:, 1]]
         exact = first["pixel_sha256"].to_numpy() == second["pixel_sha256"].to_numpy()
         frames.append(
@@ -61,12 +63,12 @@ def pairs_across(sets: Sequence[AuditedSet], threshold: float) -> pd.DataFrame:
 
 
 def overlaps(sets: Sequence[AuditedSet], across: pd.DataFrame) -> tuple[Overlap, ...]:
-    """Return the overlap of each pair of data sets of one modality, in both directions."""
+    """Return the overlap of each pair of data sets of one modality, or of shared images, in both directions."""
     found = []
     for a, b in combinations(sets, 2):
-        if a.modality != b.modality:
-            continue
         own = across[(across["dataset_a"] == a.key) & (across["dataset_b"] == b.key)]
+        if a.modality != b.modality and own.empty:
+            continue
         declared = a.key in b.derived_from or b.key in a.derived_from
         found.append(Overlap(a.key, b.key, len(a.index), own["image_a"].nunique(), declared))
         found.append(Overlap(b.key, a.key, len(b.index), own["image_b"].nunique(), declared))
@@ -78,6 +80,17 @@ def copied_elsewhere(key: str, across: pd.DataFrame) -> int:
     as_first = across.loc[across["dataset_a"] == key, "image_a"]
     as_second = across.loc[across["dataset_b"] == key, "image_b"]
     return len({*as_first, *as_second})
+
+
+def _identical(a: AuditedSet, b: AuditedSet) -> Pairs:
+    """Return the pairs of images with the same pixels, but for those of one shade, which say nothing."""
+    hashes = []
+    for audited in (a, b):
+        drawn = np.ptp(audited.thumbnails.reshape(len(audited.index), -1), axis=1) > 0
+        rows = np.flatnonzero(drawn)
+        hashes.append(pd.DataFrame({"row": rows, "pixels": audited.index["pixel_sha256"].to_numpy()[rows]}))
+    same = hashes[0].merge(hashes[1], on="pixels").sort_values(["row_x", "row_y"])
+    return Pairs(same[["row_x", "row_y"]].to_numpy(dtype=np.int64), np.ones(len(same)))
 
 
 def _none() -> pd.DataFrame:

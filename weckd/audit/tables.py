@@ -68,10 +68,13 @@ def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> 
     columns = ["data set", "copies in", "images with a copy", "finding"]
     caption = joined(
         f"**{PHANTOM}**" if phantom else "",
-        f"Copies across data sets of one modality; {_CORRELATION.format(threshold=threshold)}. Declared: the catalogue "
-        "derives one of the two from the other. Only a set that shares no image with the others is independent of "
-        "them in a test across data sets.",
-        "" if rows else "No two data sets of this run have the same modality.",
+        "Copies across data sets of one modality, and identical images across modalities; "
+        f"{_CORRELATION.format(threshold=threshold)}. Declared: the catalogue derives one of the two from the other. "
+        "Only a set that shares no image with the others is independent of them in a test across data sets: of two "
+        "that share images, undeclared, the smaller is left out of every mean.",
+        ""
+        if rows
+        else "No two data sets of this run have the same modality, and none share an identical image.",
     )
     return [
         Table("Audit: copies across data sets", caption, "audit-across", pd.DataFrame(rows, columns=columns))

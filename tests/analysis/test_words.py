@@ -1,0 +1,27 @@
+"""Numbers in sentences for people."""
+
+import pytest
+from small_suite import toy_suite
+
+from weckd.analysis.captions import design_sentence, run_note, size_sentence
+from weckd.errors import counted, named
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 data sets"), (1, "1 data set"), (2, "2 data sets")])
+def test_one_of_a_thing_is_no_plural(number, text):
+    assert counted(number, "data set") == text
+
+
+def test_what_is_named_is_one_or_several():
+    assert named("seed", (7,)) == "seed 7"
+    assert named("seed", (1, 2)) == "seeds 1, 2"
+
+
+def test_captions_and_notes_of_one_seed_on_one_data_set():
+    suite = toy_suite(datasets=("toy_two",), seeds=(1,))
+    assert design_sentence(suite).startswith("Suite toy, k = 1 seed (readers), groups of images as cases; ")
+    assert (
+        size_sentence(suite, None)
+        == "macro: unweighted mean of the J = 1 independent data set (n not known)."
+    )
+    assert run_note(suite) == "k = 1 seed; plan 0123456789ab"

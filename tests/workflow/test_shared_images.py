@@ -1,0 +1,82 @@
+"""Two data sets of the user's own that share images, which nobody declared: the run says so, declaring mends it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from engine import describe, snakemake
+from PIL import Image
+
+pytestmark = pytest.mark.workflow
+IMAGES, SHARED = 24, 6
+"""Images of each class of the larger set, and how many of them the smaller one has too."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return the working folder of a finished run, the catalogue, the words of its suite, and what it printed."""
+    place = tmp_path_factory.mktemp("shared")
+    folder, root = place / "work", place / "images"
+    folder.mkdir()
+    generator = np.random.default_rng(3)
+    for key, count in (("large", IMAGES), ("small", IMAGES - 4)):
+        for shade, name in enumerate(("dark", "light")):
+            (root / key / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = 90 * shade + 40 + generator.normal(0, 60, (40, 40, 3))
+                file = root / key / name / f"{number:02d}.png"
+                Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file)
+    for name in ("dark", "light"):
+        for number in range(SHARED):
+            shutil.copy(root / "large" / name / f"{number:02d}.png", root / "small" / name)
+    catalogue = place / "mine.yaml"
+    entries = [describe(root / key).replace("FILL IN", "CC0") for key in ("large", "small")]
+    catalogue.write_text("\n".join(entries))
+    changes = {
+        "datasets": ["small", "large"],
+        "methods": ["weckd", "single"],
+        "seeds": [1],
+        "data_root": str(root),
+        "catalogue": str(catalogue),
+    }
+    words = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    done = snakemake(folder, "--cores", "2", "--config", *words)
+    assert done.returncode == 0, done.stdout[-5000:]
+    return folder, catalogue, words, done.stdout
+
+
+SENTENCE = (
+    "not independent, not in the macro mean: small (shares images with large, undeclared); the larger of two counts. "
+    "Say in your catalogue which was made of which, by derived_from."
+)
+
+
+def test_the_finding_reaches_terminal_tables_figures_and_report(made):
+    folder, _, _, printed = made
+    [run] = (folder / "results").glob("tiny+*")
+    assert f"data sets    {SENTENCE}\n" in printed
+    main = (run / "tables" / "main.md").read_text(encoding="utf-8")
+    assert "| small ‡ " in main
+    assert "| macro of 1 " in main
+    assert f"‡ {SENTENCE} " in main
+    figure = (run / "figures" / "chain.svg").read_text(encoding="utf-8")
+    assert "‡ shares images with a larger data set, not in the macro mean" in figure
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert f"Data sets {SENTENCE}" in page
+    assert "<td>CC0</td>" in page  # the licence of the user's own entry
+    crate = (run / "ro-crate-metadata.json").read_text(encoding="utf-8")
+    assert '"description": "Source: CC0."' in crate
+
+
+def test_declaring_it_mends_it(made):
+    folder, catalogue, words, _ = made
+    before, after = catalogue.read_text().split("\nsmall:\n")
+    catalogue.write_text(f"{before}\nsmall:\n  derived_from: [large]\n{after}")
+    done = snakemake(folder, "--cores", "2", "--config", *words)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert "data sets    not independent" not in done.stdout
+    run = max((folder / "results").glob("tiny+*"), key=lambda path: path.stat().st_mtime)
+    main = (run / "tables" / "main.md").read_text(encoding="utf-8")
+    assert "† derived, not in the macro mean: small (from large)." in main
+    assert "‡" not in main
