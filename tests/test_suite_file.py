@@ -292,7 +292,16 @@ BATCH = (
             "image_size: must be a whole number from 16 to 1024, not 32.0; pixels a side; images "
             "are resized to a square",
         ),
-        (["training=3"], "training: must be keys and values, not 3"),
+        (
+            ["training=3"],
+            "training: must be keys and values: steps, converged_factor, batch_size, learning_rate, weight_decay, "
+            "warmup, batchnorm_momentum, not 3",
+        ),
+        (
+            ["groups={threshold:0.9}"],
+            "groups.threshold:0.9: no such key (a space stands behind the colon of a key); did you mean 'threshold'? "
+            "Keys here: threshold",
+        ),
         *(
             ([f"suite={name}"], f"{NAME}{told}; name; results go to `results/<suite>/`")
             for name, told in (
@@ -416,6 +425,14 @@ KNOWN = (
         (["seeds={a: 1, a: 2}"], "--config seeds: not valid YAML: key 'a' stands twice (line 1)"),
         (["seeds=[1]", "seeds=[2]"], "--config seeds: stands twice; give it one value"),
         (["seeds"], "--config seeds: must be KEY=VALUE"),
+        (
+            ["training.steps=3"],
+            "--config training.steps=3: a key below another is written as training='{steps: 3}'",
+        ),
+        (
+            ["analysis=nowhere.yaml"],
+            "nowhere.yaml: cannot be read (No such file or directory); name an analysis plan",
+        ),
     ],
 )
 def test_a_suite_that_cannot_be_run_is_told_by_key(changes, told):

@@ -1,5 +1,7 @@
 """YAML means to the package what it means to a person, and a file that cannot be that is refused with its place."""
 
+from pathlib import Path
+
 import pytest
 
 from weckd.errors import UserError
@@ -95,5 +97,7 @@ def test_files_that_are_not_read_are_told_by_name(tmp_path):
     assert str(refused.value) == f"{file}: not UTF-8 text (byte 2); save it as UTF-8"
     file.write_text("\ufeffa: 1\r\n# of Windows\r\n", encoding="utf-8")
     assert read_yaml(file, "") == {"a": 1}
+    with pytest.raises(UserError, match=r"^/dev/zero: more than 4,000,000 characters; name a suite file$"):
+        read_yaml(Path("/dev/zero"), "name a suite file")
     file.write_text("# nothing\n")
     assert (read_yaml(file, ""), read_yaml(file, "", {})) == (None, {})

@@ -158,7 +158,7 @@ def wanted(kind: Any) -> str:
         of = "" if _declares(_parts(arguments[0])[0]) else f", each {wanted(arguments[0])}"
         return ", ".join([f"a list {least}".strip(), *rules]) + of
     if origin is dict or _declares(base):
-        return "keys and values"
+        return ": ".join(["keys and values", *([", ".join(_keys(base))] if _declares(base) else [])])
     if base in (int, float):
         return _number("a whole number" if base is int else "a number", marks)
     return ", ".join(rules) or {str: "text", bool: "true or false"}.get(base, "")
@@ -247,7 +247,8 @@ def _told(kind: Any, error: str, place: tuple[int | str, ...], value: Any) -> st
     name = ".".join(map(str, place)) or "top level"
     if error == "unexpected_keyword_argument":
         known = sorted(_keys(_bare(above)[0]))
-        return f"{name}: no such key{near(str(place[-1]), known)} Keys here: {', '.join(known)}"
+        hint = " (a space stands behind the colon of a key)" if ":" in str(place[-1]) else ""
+        return f"{name}: no such key{hint}{near(str(place[-1]), known)} Keys here: {', '.join(known)}"
     digits = _bare(kind)[0] in (int, float) and isinstance(value, str) and any(map(str.isdigit, value))
     hint = " (a number has no leading zeros, underscores or colons)" if digits else ""
     if _bare(kind)[0] is str and isinstance(value, bool | float):

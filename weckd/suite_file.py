@@ -51,7 +51,10 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     """
     base: dict[str, Any] = {}
     for path in files:
-        base = _merged(base, plain(SuiteFile, _with_plan(_read_mapping(path), path.parent)))
+        base = _merged(
+            base,
+            plain(SuiteFile, _with_plan(_read_mapping(path, "name a suite file from config/"), path.parent)),
+        )
     source = ", ".join(str(file) for file in files)
     values = _merged(base, _with_plan(plain(SuiteFile, changes, _parsed), Path()))
     before, after = _complete(base), _complete(values)
@@ -76,6 +79,11 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
         key, separator, text = change.partition("=")
         if not separator:
             raise UserError(f"--config {change}: must be KEY=VALUE")
+        above, dot, below = key.partition(".")
+        if dot:
+            raise UserError(
+                f"--config {change}: a key below another is written as {above}='{{{below}: {text}}}'"
+            )
         if key in parsed:
             raise UserError(f"--config {key}: stands twice; give it one value")
         parsed[key] = parse_yaml(text, f"--config {key}")
@@ -89,11 +97,15 @@ def _parsed(text: str) -> Any:
 def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the values, with the analysis plan read from its file where they name one, from `folder`."""
     plan = values.get("analysis")
-    return {**values, "analysis": _read_mapping(folder / plan)} if isinstance(plan, str) else dict(values)
+    return (
+        {**values, "analysis": _read_mapping(folder / plan, "name an analysis plan")}
+        if isinstance(plan, str)
+        else dict(values)
+    )
 
 
-def _read_mapping(file: Path) -> dict[str, Any]:
-    value = read_yaml(file, "name a suite file from config/")
+def _read_mapping(file: Path, remedy: str) -> dict[str, Any]:
+    value = read_yaml(file, remedy)
     if not isinstance(value, dict):
         raise UserError(f"{file}: must hold keys and values; see config/README.md")
     return value

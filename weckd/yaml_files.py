@@ -13,7 +13,7 @@ import yaml
 
 from weckd.errors import UserError
 
-_DEEPEST, _MOST_VALUES = 40, 100_000
+_MOST_CHARACTERS, _MOST_VALUES, _DEEPEST = 4_000_000, 100_000, 40
 _TEXT = "tag:yaml.org,2002:str"
 _RESOLVERS = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -39,11 +39,15 @@ def read_yaml(file: Path, remedy: str, empty: Any = None) -> Any:
         UserError: the file cannot be read, is no UTF-8, or no YAML as this module reads it.
     """
     try:
-        content = parse_yaml(file.read_text(encoding="utf-8"), str(file))
+        with file.open(encoding="utf-8") as stream:
+            text = stream.read(_MOST_CHARACTERS + 1)
     except OSError as problem:
         raise UserError(f"{file}: cannot be read ({problem.strerror}); {remedy}") from problem
     except UnicodeDecodeError as problem:
         raise UserError(f"{file}: not UTF-8 text (byte {problem.start}); save it as UTF-8") from problem
+    if len(text) > _MOST_CHARACTERS:
+        raise UserError(f"{file}: more than {_MOST_CHARACTERS:,} characters; {remedy}")
+    content = parse_yaml(text, str(file))
     return empty if content is None else content
 
 
