@@ -317,7 +317,8 @@ def test_the_version_that_is_pinned_is_listed(tmp_path, capsys):
     assert main(["datasets", "mine", "--catalogue", str(tmp_path / "mine.yaml")]) == 0
     told = (
         f"Fetched from {place} by the workflow into data/mine/ with Kaggle credentials (docs/data-sets.md), or by\n"
-        "  weckd fetch --dataset mine --image-size 224 --out data/mine/source-224px.json\n"
+        f"  weckd fetch --dataset mine --catalogue {tmp_path}/mine.yaml --image-size 224 "
+        f"--out data/mine/source-224px.json\n"
     )
     assert told in capsys.readouterr().out
 

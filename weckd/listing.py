@@ -61,7 +61,7 @@ def dataset_page(key: str, own: Path | None = None) -> str:
     ]
     shown = [n for n in range(len(headers)) if any(row[n] not in (None, "") for row in classes)]
     table = tabulate([[row[n] for n in shown] for row in classes], headers=[headers[n] for n in shown])
-    return "\n".join([*lines, "", table, "", _how_to_get(dataset)])
+    return "\n".join([*lines, "", table, "", _how_to_get(dataset, own)])
 
 
 def _total(dataset: Dataset) -> str:
@@ -86,17 +86,18 @@ def _file_text(file: RecordFile) -> str:
     return f"{file.name} (md5 {file.md5})" if file.md5 else file.name
 
 
-def _how_to_get(dataset: Dataset) -> str:
+def _how_to_get(dataset: Dataset, catalogue: Path | None) -> str:
     key = dataset.key
     if dataset.phantom:
         return "Nothing to get: the suite draws it. It says nothing about the real images."
     own = f"Your own copy, in data_root/{key}/ (or an archive, data_root/{key}.zip): --config data_root=PATH"
     if dataset.download is None:
         return own
+    named = f" --catalogue {catalogue}" if catalogue else ""
     credentials = " with Kaggle credentials (docs/data-sets.md)" if dataset.download.kaggle else ""
     return (
         f"Fetched from {_download_text(dataset)} by the workflow into data/{key}/{credentials}, or by\n"
-        f"  weckd fetch --dataset {key} --image-size 224 --out data/{key}/source-224px.json\n{own}"
+        f"  weckd fetch --dataset {key}{named} --image-size 224 --out data/{key}/source-224px.json\n{own}"
     )
 
 

@@ -33,6 +33,10 @@ def test_images_that_are_drawn_found_or_missing_are_told_apart(tmp_path, capsys,
     status, lines, _ = told(capsys, "phantom_ear_ohio", "null")
     assert "ok images phantom_ear_ohio drawn by the suite" in lines
     assert status == 0
+    status, lines, _ = told(capsys, "brain_yesno", tmp_path / "mine")
+    assert status == 1
+    assert f"BAD images brain_yesno {tmp_path}/mine: no such folder; mend data_root" in " ".join(lines)
+    (tmp_path / "mine").mkdir()
     status, lines, errors = told(capsys, "brain_yesno", tmp_path / "mine")
     assert status == 1
     assert f"BAD images brain_yesno {tmp_path}/mine/brain_yesno: no such folder; put" in " ".join(lines)

@@ -62,6 +62,7 @@ def dataset():
 def workplace(tmp_path, dataset):
     """Folders of a user, a call of fetch in them, and how it is refused."""
     root, downloads, out = tmp_path / "root", tmp_path / "downloads", tmp_path / "out" / "source.json"
+    root.mkdir(exist_ok=True)
 
     def fetched(chosen=None, recorded=None, data_root=root, image_size=64):
         fetch(chosen or dataset(), image_size, data_root, downloads, recorded or {}, out)
@@ -151,6 +152,7 @@ def no_secret_is_printed(capfd):
 def place(tmp_path):
     """Folders of a user, a call of fetch_weights in them, and how it is refused."""
     root, downloads, out = tmp_path / "root", tmp_path / "downloads", tmp_path / "out" / "weights.json"
+    root.mkdir(exist_ok=True)
 
     def fetched(name=NAME, recorded=None, data_root=root):
         fetch_weights(name, data_root, downloads, recorded, out)

@@ -224,6 +224,16 @@ def test_a_set_that_nobody_offers_must_be_the_users(workplace, dataset):
     assert not workplace.downloads.exists()
 
 
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_data_root_that_is_no_folder_is_told_before_anything_is_downloaded(workplace, kind):
+    workplace.root.rmdir()
+    if kind == "file":
+        workplace.root.write_bytes(b"")
+    assert workplace.refused() == (
+        f"{workplace.root}: no such folder; mend data_root, or leave it out to download what can be"
+    )
+
+
 def test_downloads_that_cannot_be_written_are_told(workplace, zipped):
     save(workplace.root / "mine.zip", zipped("Normal/1.png"))
     save(workplace.downloads, b"a file in the way")

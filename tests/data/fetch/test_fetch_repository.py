@@ -201,7 +201,6 @@ def test_a_download_that_is_not_the_recorded_one_is_refused(published, workplace
 def test_an_unpacked_copy_that_is_not_the_recorded_one_is_downloaded_anew(
     published, workplace, zipped, capsys
 ):
-    (workplace.root).mkdir()
     (workplace.root / "mine.zip").write_bytes(zipped("Normal/old.png"))
     workplace.fetched()
     (workplace.root / "mine.zip").unlink()
@@ -341,7 +340,6 @@ def test_a_folder_that_holds_something_else_is_told_before_the_download(publishe
 
 
 def test_a_file_in_the_place_of_the_folder_is_told_before_the_download(published, workplace, capsys):
-    workplace.root.mkdir()
     (workplace.root / "mine").write_bytes(b"")
     workplace.fetched()
     assert capsys.readouterr().err.startswith(

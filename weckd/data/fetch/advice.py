@@ -1,5 +1,7 @@
 """What a user can do where a data set cannot be had by itself."""
 
+from pathlib import Path
+
 from weckd.data.catalogue import Dataset
 from weckd.data.fetch.wanted import Wanted
 from weckd.errors import UserError
@@ -13,6 +15,18 @@ def not_downloaded(wanted: Wanted, reason: str, remedy: str) -> UserError:
         f"{dataset.key}: {dataset.title} cannot be downloaded from {origin(dataset)} ({reason}); {remedy}, or "
         f"{_by_hand(wanted)}{own if wanted.data_root is None else ''}"
     )
+
+
+def refuse_no_root(data_root: Path | None, downloads: Path) -> None:
+    """Refuse a folder of the user's own copies that is none: what is in it must not be downloaded in silence.
+
+    Raises:
+        UserError: it is not there, or a file.
+    """
+    if data_root not in (None, downloads) and not data_root.is_dir():
+        raise UserError(
+            f"{data_root}: no such folder; mend data_root, or leave it out to download what can be"
+        )
 
 
 def not_there(wanted: Wanted) -> UserError:

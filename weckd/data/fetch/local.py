@@ -4,6 +4,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from weckd.data.fetch.advice import refuse_no_root
 from weckd.data.fetch.checksums import check_archives
 from weckd.data.fetch.members import SUFFIXES, is_archive, is_foreign
 from weckd.data.fetch.wanted import Found, Wanted
@@ -15,8 +16,9 @@ def find_folder(wanted: Wanted) -> Found | None:
     """Return the user's own folder of the data set, where data_root/<key> holds its layout.
 
     Raises:
-        UserError: two folders do, or a file in it is not the one that is meant.
+        UserError: two folders do, data_root is none, or a file in it is not the one that is meant.
     """
+    refuse_no_root(wanted.data_root, wanted.downloads)
     if wanted.data_root is None:
         return None
     folder = locate(wanted.dataset, wanted.data_root / wanted.dataset.key, wanted.image_size)

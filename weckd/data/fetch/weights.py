@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weckd.data.fetch.advice import refuse_no_root
 from weckd.data.fetch.disk import writing
 from weckd.data.fetch.wanted import say
 from weckd.errors import UserError
@@ -65,9 +66,11 @@ def fetch_weights(
         UserError: timm knows no such weights, they are not there and cannot be downloaded, the file is not intact or
             not the recorded one, or the disk is too small.
     """
+    own_root, downloads = data_root.absolute() if data_root else None, downloads.absolute()
+    refuse_no_root(own_root, downloads)
     registered = registered_weights(name)
-    own = data_root.absolute() / "weights" if data_root else None
-    wanted = _Wanted(name, registered.hf_hub_id, own, downloads.absolute() / "weights", recorded)
+    own = own_root / "weights" if own_root else None
+    wanted = _Wanted(name, registered.hf_hub_id, own, downloads / "weights", recorded)
     found = _own_copy(wanted) or _from_downloads(wanted)
     if recorded not in (None, found.sha256):
         raise UserError(
