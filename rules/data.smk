@@ -153,7 +153,7 @@ rule split:
         source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
-        " --groups {input.groups:q} --out {params.folder:q} 2> {log:q}"
+        " --groups {input.groups:q} --out {params.folder:q} 2> >(tee {log:q} >&2)"
 
 
 rule tuning_split:
@@ -176,4 +176,4 @@ rule tuning_split:
         source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
-        " --groups {input.groups:q} --tuning --out {params.folder:q} 2> {log:q}"
+        " --groups {input.groups:q} --tuning --out {params.folder:q} 2> >(tee {log:q} >&2)"

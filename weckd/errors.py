@@ -1,5 +1,6 @@
 """Errors that name what the user can mend, and numbers in sentences for people."""
 
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,3 +26,19 @@ def counted(number: int, noun: str) -> str:
 def named(noun: str, values: Sequence[object]) -> str:
     """Return a noun and what it stands for: `seed 1`, `seeds 1, 2`."""
     return f"{noun}{'' if len(values) == 1 else 's'} {', '.join(map(str, values))}"
+
+
+def few_addresses(problem: ImportError | MemoryError) -> UserError:
+    """Return what is told where the shell's limit of addresses keeps a library from being loaded.
+
+    Raises:
+        ImportError, MemoryError: there is no such limit: it is `problem` itself, a fault of another kind.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        raise problem
+    why = str(problem) or "out of memory"
+    return UserError(
+        f"ulimit -v: {limit / 1e9:.1f} GB of addresses are too few ({why}); raise the limit, or lift it with "
+        "ulimit -v unlimited"
+    )

@@ -1,9 +1,14 @@
 """The whole command, and what it says of packages and images."""
 
+import pandas as pd
+import pytest
 from engine import TINY
 
 from weckd.cli import main
+from weckd.data.index import COLUMNS
 from weckd.doctor.packages import compare, pinned
+from weckd.files import write_text
+from weckd.suite_file import resolve_suite
 
 
 def test_versions_that_differ_between_pythons_are_all_as_locked(tmp_path):
@@ -41,11 +46,90 @@ def test_images_that_are_drawn_found_or_missing_are_told_apart(tmp_path, capsys,
     assert status == 1
     assert f"BAD images brain_yesno {tmp_path}/mine/brain_yesno: no such folder; put" in " ".join(lines)
     assert "1 of" in errors and "checks say that a run would fail here" in errors
-    for name in ("yes", "no"):
-        (tmp_path / "mine/brain_yesno" / name).mkdir(parents=True)
+    for name, count in (("yes", 155), ("no", 98)):
+        folder = tmp_path / "mine/brain_yesno" / name
+        folder.mkdir(parents=True)
+        for number in range(count):
+            (folder / f"{number}.png").touch()
     status, lines, _ = told(capsys, "brain_yesno", tmp_path / "mine")
     assert f"ok images brain_yesno {tmp_path}/mine/brain_yesno" in lines
     assert status == 0
+
+
+def test_images_that_prepare_would_miss_are_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "mine/brain_yesno"
+    for name in ("yes", "no"):
+        (place / name).mkdir(parents=True)
+        (place / name / "1.png").touch()
+    status, lines, _ = told(capsys, "brain_yesno", tmp_path / "mine")
+    assert status == 1
+    assert (
+        f"BAD images brain_yesno {place}: class no has 1 images, the catalogue says 98; complete the download, or "
+        "remove files that do not belong there" in lines
+    )
+
+
+def test_groups_that_a_split_would_refuse_are_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    classes = ("effusion", "normal", "tube")
+    rows = [(f"{key}/{number}", key) for key in classes for number in range(40)]
+    index = pd.DataFrame(rows, columns=["image_id", "class"]).reindex(columns=list(COLUMNS), fill_value="")
+    changes = {"datasets": ["phantom_ear_ohio"], "methods": ["weckd", "single"], "data_root": "null"}
+    run = resolve_suite([TINY], {**changes, "analysis": {"families": [], "claims": []}}).run
+    write_text(tmp_path / "results/data/phantom_ear_ohio-32px/index.csv", index.to_csv(index=False))
+    groups = tmp_path / "results" / run / "groups/phantom_ear_ohio/groups.csv"
+    named = index[["image_id"]].assign(group_id=[f"g{number}" for number in range(len(index))])
+    write_text(groups, named.to_csv(index=False))
+    status, lines, _ = told(capsys, "phantom_ear_ohio", "null")
+    assert (status, "ok groups phantom_ear_ohio enough for a split" in lines) == (0, True)
+    named.loc[index["class"] == "tube", "group_id"] = [f"t{number % 3}" for number in range(40)]
+    write_text(groups, named.to_csv(index=False))
+    status, lines, _ = told(capsys, "phantom_ear_ohio", "null")
+    assert status == 1
+    assert (
+        "BAD groups phantom_ear_ohio phantom_ear_ohio: class tube has 3 groups, a split needs 8 groups (three in test, "
+        "one in each other part); leave it out with exclude_classes: {phantom_ear_ohio: [tube]}" in lines
+    )
+
+
+def test_weights_that_cannot_be_had_offline_are_in_the_way(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    command = ["doctor", "--suite", str(TINY), "--config", "backbone={name: test_resnet, init: r160_in1k}"]
+    assert main(command) == 1
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "BAD weights test_resnet.r160_in1k not here, and HF_HUB_OFFLINE forbids to download them" in lines
+    assert "-> save them as data/weights/test_resnet.r160_in1k.safetensors, or unset HF_HUB_OFFLINE" in lines
+    (tmp_path / "data/weights").mkdir(parents=True)
+    (tmp_path / "data/weights/test_resnet.r160_in1k.safetensors").touch()
+    assert main(command) == 0
+
+
+@pytest.mark.parametrize(("there", "level"), [(400_000_000, "BAD"), (10**12, "ok")])
+def test_the_memory_of_a_training_job_is_held_against_what_there_is(
+    there, level, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("weckd.planning.first_second.host_memory", lambda: there)
+    monkeypatch.setattr("weckd.planning.first_second.visible_gpus", list)
+    main(["doctor", "--suite", str(TINY)])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "memory of a training job" in line]
+    assert line.startswith(level)
+    need = "image_size: steps on two images of 32 px need about 0.5 GB of memory, there are 0.4 GB"
+    assert need in line or level == "ok"
+
+
+def test_a_plan_that_cannot_be_measured_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("weckd.planning.first_second.host_memory", lambda: 400_000_000)
+    monkeypatch.setattr("weckd.planning.first_second.visible_gpus", list)
+    assert main(["plan", "--suite", str(TINY)]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "weckd: image_size: steps on two images of 32 px need about 0.5 GB of memory, there are 0.4 GB; "
+        "use a smaller image_size or backbone\n",
+    )
 
 
 def test_a_download_without_credentials_is_in_the_way(tmp_path, capsys, monkeypatch):

@@ -1,13 +1,14 @@
 """What a later job would refuse is refused in the first second, in the same words by every command and the workflow."""
 
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import asdict
 
 import pytest
 import yaml
-from engine import REPOSITORY, TINY, environment, snakemake
+from engine import REPOSITORY, TINY, environment, snakemake, snakemake_command
 
 from weckd.cli import main
 from weckd.errors import UserError
@@ -95,6 +96,54 @@ def test_every_command_and_the_workflow_say_the_same(case, tmp_path, monkeypatch
     assert process.returncode != 0
     assert f"weckd: {message}\n" in process.stdout
     assert "Traceback" not in process.stdout
+
+
+def limited(folder, kilobytes, *arguments):
+    """Run the workflow under the shell's limit of addresses, which counts as the memory there is."""
+    command = shlex.join(snakemake_command(folder, *arguments))
+    return subprocess.run(
+        ["bash", "-c", f"ulimit -v {kilobytes}; {command} 2>&1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+
+
+@pytest.mark.workflow
+def test_a_run_that_memory_cannot_hold_ends_before_its_first_job(tmp_path):
+    batch = ("--config", "training={batch_size: 4096}")
+    process = limited(tmp_path, 1_400_000, "--cores", "1", *batch)
+    assert process.returncode == 1
+    assert (
+        "weckd: training.batch_size: steps on 4,096 images need about 1.6 GB of memory, there are 1.4 GB; "
+        "use 3,403 or fewer, or a smaller image_size or backbone\n" in process.stdout
+    )
+    assert not (tmp_path / "results").joinpath("data").exists()
+    assert limited(tmp_path, 1_400_000, "-n", *batch).returncode == 0  # which may be run elsewhere
+
+
+@pytest.mark.workflow
+def test_a_limit_that_no_library_can_be_loaded_under_is_named(tmp_path):
+    process = limited(tmp_path, 900_000, "-n", "--config", "backbone={name: resnet10t, init: random}")
+    assert process.returncode == 1
+    assert re.search(
+        r"^weckd: ulimit -v: 0\.9 GB of addresses are too few \(.+\); raise the limit, or lift it with "
+        r"ulimit -v unlimited$",
+        process.stdout,
+        flags=re.MULTILINE,
+    )
+    assert "Traceback" not in process.stdout
+    process = subprocess.run(
+        ["bash", "-c", f"ulimit -v 900000; weckd plan --suite {TINY}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr.startswith("weckd: ulimit -v: 0.9 GB of addresses are too few (")
 
 
 @pytest.mark.parametrize("name", NETWORKS["networks"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from weckd import __version__
 from weckd.cli import agreement, analysis, data, listing, planning, provenance, report, selfcheck, training
-from weckd.errors import UserError
+from weckd.errors import UserError, few_addresses
 from weckd.kernels import settle_kernels
 
 # Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
@@ -41,6 +41,9 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("weckd: interrupted; nothing half-made is kept, and the same command goes on", file=sys.stderr)
         return 128 + signal.SIGINT
+    except (ImportError, MemoryError) as problem:
+        print(f"weckd: {few_addresses(problem)}", file=sys.stderr)
+        return 1
     return 0
 
 

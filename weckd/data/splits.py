@@ -62,7 +62,20 @@ def write_splits(
     groups: Path,
     out: Path,
 ) -> None:
-    """Split a prepared data set for every seed and write `seed<k>.csv` into the folder `out`.
+    """Split a prepared data set for every seed, see `draw_splits`, and write `seed<k>.csv` into the folder `out`."""
+    for seed, split in draw_splits(dataset, classes, settings, seeds, prepared, groups).items():
+        write_text(out / f"seed{seed}.csv", split.to_csv(index=False, lineterminator="\n"))
+
+
+def draw_splits(
+    dataset: str,
+    classes: Sequence[str],
+    settings: SplitSettings,
+    seeds: Sequence[int],
+    prepared: Path,
+    groups: Path,
+) -> dict[int, pd.DataFrame]:
+    """Return the split of a prepared data set for every seed.
 
     A part that misses its share by more than `TOLD` of it is told on stderr.
 
@@ -73,8 +86,7 @@ def write_splits(
     group_of = pd.read_csv(groups, dtype=str, keep_default_na=False)
     splits = {seed: draw_split(index, group_of, dataset, classes, settings, seed) for seed in seeds}
     _tell_shares(dataset, settings, splits)
-    for seed, split in splits.items():
-        write_text(out / f"seed{seed}.csv", split.to_csv(index=False, lineterminator="\n"))
+    return splits
 
 
 def _tell_shares(dataset: str, settings: SplitSettings, splits: Mapping[int, pd.DataFrame]) -> None:

@@ -4,13 +4,17 @@ from pathlib import Path
 
 from weckd.config import Suite
 from weckd.data.catalogue import Dataset, find_dataset
+from weckd.data.counts import check_counts
 from weckd.data.fetch.advice import not_there, origin
 from weckd.data.fetch.local import find_archives, find_folder
 from weckd.data.fetch.unpacked import has_unpacked
 from weckd.data.fetch.wanted import Wanted
+from weckd.data.layouts import list_sources
+from weckd.data.splits import draw_splits
 from weckd.doctor.finding import Finding
 from weckd.errors import UserError
 from weckd.methods.catalogue import fetched_weights
+from weckd.planning.first_second import RESULTS
 
 
 def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
@@ -24,7 +28,8 @@ def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
     catalogue = Path(suite.catalogue) if suite.catalogue else None
     datasets = [find_dataset(key, catalogue) for key in suite.datasets]
     found = [_dataset(Wanted(entry, suite.image_size, own, downloads.absolute(), {})) for entry in datasets]
-    return found + [_weights(name, own, downloads) for name in fetched_weights(suite)]
+    grouped = [finding for key in suite.datasets if (finding := _groups(suite, key))]
+    return found + grouped + [_weights(name, own, downloads) for name in fetched_weights(suite)]
 
 
 def _dataset(wanted: Wanted) -> Finding:
@@ -44,12 +49,32 @@ def _dataset(wanted: Wanted) -> Finding:
 
 
 def _place(wanted: Wanted) -> str:
-    """Return where the images are, "" where they are not on this machine; in the order in which `fetch` looks."""
+    """Return where the images are, "" where they are not on this machine; in the order in which `fetch` looks.
+
+    Raises:
+        UserError: they are not as the catalogue says, as far as can be told without reading them.
+    """
     if folder := find_folder(wanted):
+        counts = list_sources(wanted.dataset, folder.folder, wanted.image_size).class_counts
+        if counts is not None:
+            check_counts(wanted.dataset, folder.folder, counts)
         return str(folder.folder)
     if archives := find_archives(wanted):
         return f"to be unpacked from {', '.join(map(str, archives))}"
     return f"unpacked in {wanted.unpacked}" if has_unpacked(wanted) else ""
+
+
+def _groups(suite: Suite, key: str) -> Finding | None:
+    """Return whether a split can be drawn of the groups that an earlier start of the run has found."""
+    folder = f"{key}-{suite.image_size}px{'-skip-bad' if suite.skip_bad else ''}"
+    prepared, groups = RESULTS / "data" / folder, RESULTS / suite.run / "groups" / key / "groups.csv"
+    if not (prepared / "index.csv").is_file() or not groups.is_file():
+        return None
+    try:
+        draw_splits(key, suite.facts[key].classes, suite.split, suite.seeds, prepared, groups)
+    except UserError as problem:
+        return Finding("bad", f"groups {key}", str(problem))
+    return Finding("ok", f"groups {key}", "enough for a split")
 
 
 def _to_be_downloaded(what: str, dataset: Dataset) -> Finding:
@@ -68,4 +93,9 @@ def _weights(name: str, own: Path | None, downloads: Path) -> Finding:
     files = [folder / f"{name}.safetensors" for folder in folders]
     if there := [file for file in files if file.is_file()]:
         return Finding("ok", what, str(there[0]))
+    from huggingface_hub import constants  # noqa: PLC0415 - takes a while
+
+    if constants.HF_HUB_OFFLINE:
+        remedy = f"save them as {files[0]}, or unset HF_HUB_OFFLINE"
+        return Finding("bad", what, "not here, and HF_HUB_OFFLINE forbids to download them", remedy)
     return Finding("note", what, "to be downloaded from timm's hub: the first jobs need the network")

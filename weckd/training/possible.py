@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from weckd.config import BackboneSettings, Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, few_addresses
 from weckd.files import write_json
 from weckd.methods.losses import Distillation
 from weckd.methods.recipe import Fit
@@ -71,8 +71,10 @@ def suite_shapes(suite: Suite, results: Path) -> dict[BackboneSettings, Shape]:
     kept = _read(results / KEPT)
     known = _read(COMMITTED) | kept
     if missing := sorted(set(names.values()) - known.keys()):
-        from weckd.training.probe import probe  # noqa: PLC0415 - takes seconds, as it imports torch
-
+        try:
+            from weckd.training.probe import probe  # noqa: PLC0415 - takes seconds, as it imports torch
+        except (ImportError, MemoryError) as problem:
+            raise few_addresses(problem) from problem
         found = {name: probe(name.rpartition(" ")[0], suite.image_size) for name in missing}
         known |= found
         sound = {name: asdict(shape) for name, shape in (kept | found).items() if not shape.problem}
