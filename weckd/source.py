@@ -25,7 +25,7 @@ def code_of(*entries: str) -> str:
     return digest(code_reached(ALWAYS, *entries))
 
 
-def code_reached(*entries: str, beyond: Collection[str] = ()) -> dict[str, str]:
+def code_reached(*entries: str, beyond: Collection[str] = ("weckd.cli",)) -> dict[str, str]:
     """Return the SHA-256 of each piece of the package's code that runs from these entries on.
 
     Followed are imports, at the top of a module as within a function, with the packages that a module lies in; and,
@@ -35,7 +35,7 @@ def code_reached(*entries: str, beyond: Collection[str] = ()) -> dict[str, str]:
     Args:
         entries: modules, as `weckd.data.prepare`; or functions, as `weckd.cli.data:_prepare`, of whose module nothing
             else is followed than what the function names.
-        beyond: modules, or patterns of them, at which to turn back.
+        beyond: modules, or patterns of them, at which to turn back; the command line's package imports all commands.
 
     Raises:
         ValueError: there is no such module or function.

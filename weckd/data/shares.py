@@ -1,10 +1,8 @@
-"""What a split needs of each class, and what the number of images alone says of it. Imports no decoder."""
+"""What a split needs of each class, and what the number of images alone says of it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from weckd.config import SplitSettings
-from weckd.data.catalogue import Dataset
 
 TEST_GROUPS, OTHER_GROUPS = 3, 1
 """Groups of each class that a test part, and any other part, must hold at least."""
@@ -31,33 +29,6 @@ def too_few(dataset: str, class_key: str, found: str, needed: int) -> str:
         f"{dataset}: class {class_key} has {found}, a split needs {needed} groups "
         f"(three in test, one in each other part); leave it out with exclude_classes: {{{dataset}: [{class_key}]}}"
     )
-
-
-def images_of_classes(dataset: Dataset, data_root: Path | None, image_size: int) -> dict[str, int]:
-    """Return the images of each class as far as they are known without reading any.
-
-    The catalogue's counts where they were checked at the source; else the files in the class folders of the user's own
-    copy. Phantoms, whose images are drawn, are not counted.
-
-    Args:
-        dataset: entry of the catalogue.
-        data_root: the user's own copies, a folder each data set.
-        image_size: pixels a side; chooses among files.
-    """
-    known = {entry.key: entry.count for entry in dataset.classes if "count" not in entry.unverified}
-    counts = {key: count for key, count in known.items() if count is not None}
-    if len(counts) == len(dataset.classes) or data_root is None or dataset.layout != "class-folders":
-        return counts
-    from weckd.data.layouts.locate import is_clutter, locate  # noqa: PLC0415 - with it come decoders
-
-    folder = locate(dataset, data_root / dataset.key, image_size)
-    if folder is None:
-        return counts
-    for entry in dataset.classes:
-        places = (folder / place.path / str(entry.folder) for place in dataset.folders)
-        files = [file for place in places if place.is_dir() for file in place.iterdir()]
-        counts.setdefault(entry.key, sum(not is_clutter(file.name) for file in files))
-    return counts
 
 
 def split_problems(

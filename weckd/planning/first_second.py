@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weckd.config import Suite
-from weckd.data.catalogue import find_dataset
-from weckd.data.shares import images_of_classes, split_problems
+from weckd.data.catalogue import Dataset, find_dataset
+from weckd.data.shares import split_problems
 from weckd.errors import UserError
 from weckd.gpus import visible_gpus
 from weckd.methods.catalogue import suite_methods
@@ -91,8 +91,35 @@ def too_many_jobs(need: int, jobs: int) -> str:
 def _images(suite: Suite) -> dict[str, dict[str, int]]:
     own = Path(suite.catalogue) if suite.catalogue else None
     root = Path(suite.data_root) if suite.data_root else None
-    return {key: images_of_classes(find_dataset(key, own), root, suite.image_size) for key in suite.datasets}
+    return {key: _images_of_classes(find_dataset(key, own), root, suite.image_size) for key in suite.datasets}
 
 
 def _fits(suite: Suite) -> tuple[Fit, ...]:
     return tuple(fit for method in suite_methods(suite) for fit in method.fits())
+
+
+def _images_of_classes(dataset: Dataset, data_root: Path | None, image_size: int) -> dict[str, int]:
+    """Return the images of each class as far as they are known without reading any.
+
+    The catalogue's counts where they were checked at the source; else the files in the class folders of the user's own
+    copy. Phantoms, whose images are drawn, are not counted.
+
+    Args:
+        dataset: entry of the catalogue.
+        data_root: the user's own copies, a folder each data set.
+        image_size: pixels a side; chooses among files.
+    """
+    known = {entry.key: entry.count for entry in dataset.classes if "count" not in entry.unverified}
+    counts = {key: count for key, count in known.items() if count is not None}
+    if len(counts) == len(dataset.classes) or data_root is None or dataset.layout != "class-folders":
+        return counts
+    from weckd.data.layouts.locate import is_clutter, locate  # noqa: PLC0415 - with it come decoders
+
+    folder = locate(dataset, data_root / dataset.key, image_size)
+    if folder is None:
+        return counts
+    for entry in dataset.classes:
+        places = (folder / place.path / str(entry.folder) for place in dataset.folders)
+        files = [file for place in places if place.is_dir() for file in place.iterdir()]
+        counts.setdefault(entry.key, sum(not is_clutter(file.name) for file in files))
+    return counts
