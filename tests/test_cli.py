@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from weckd.cli import main
 from weckd.data.catalogue import CATALOGUE_FILE
+from weckd.files import file_digest
 from weckd.methods.catalogue import METHODS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -275,6 +277,144 @@ def test_mistakes_end_in_one_message_and_status_one(command, message, tmp_path, 
     assert errors.startswith(message)
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+LONG = "x" * 300
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a folder with a prepared phantom, its groups and splits, a suite.json, and what is none of these."""
+    place = tmp_path_factory.mktemp("place")
+    changes = ["datasets=[phantom_brain_mri]", "methods=[single,majority]", "seeds=[1,2]", "image_size=32"]
+    suite, prepared = str(place / "suite.json"), str(place / "p")
+    key = ["--dataset", "phantom_brain_mri"]
+    for command in (
+        ["suite", str(CONFIG / "demo.yaml"), "--config", *changes, "--out", suite],
+        ["prepare", *key, "--image-size", "32", "--out", prepared],
+        ["group", *key, "--prepared", prepared, "--threshold", "0.97", "--out", str(place / "g")],
+        [
+            *("split", "--suite", suite, *key, "--prepared", prepared),
+            *("--groups", str(place / "g" / "groups.csv"), "--out", str(place / "s")),
+        ],
+    ):
+        assert main(command) == 0
+    (place / "{}").write_text("{}")
+    (place / "[]").write_text("[]")
+    (place / "empty").touch()
+    (place / "folder").mkdir()
+    (place / "folder" / "dataset.json").write_bytes(bytes(range(128, 256)))
+    shutil.copy(place / "p" / "index.csv", place / "folder")
+    (place / "other.csv").write_text("image_id,group_id\na,b\n")
+    return place
+
+
+BRAIN = "phantom_brain_mri"
+DEMO = str(CONFIG / "demo.yaml")
+
+
+def group(key=BRAIN, prepared="p", threshold="0.9"):
+    return f"group --dataset {key} --prepared {prepared} --threshold {threshold} --out o"
+
+
+def split(key=BRAIN, groups="g/groups.csv"):
+    return f"split --suite suite.json --dataset {key} --prepared p --groups {groups} --out o"
+
+
+def train(key=BRAIN, prepared="p", splits="s"):
+    return (
+        f"train --suite suite.json --dataset {key} --seeds 1 --prepared {prepared} --splits {splits} --tuned t "
+        "--store f --manifest m"
+    )
+
+
+def gather(manifest, seed=1):
+    return f"gather --seed 1 --manifest {manifest} --split s/seed{seed}.csv --store f --out o"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (group(key="ear_chile"), f"p: holds {BRAIN}, not ear_chile; name the folder of ear_chile\n"),
+        (group(prepared="nowhere"), "nowhere/index.csv: not a readable index ([Errno 2] No such file"),
+        (
+            group(prepared="folder"),
+            "folder/dataset.json: cannot be read ('utf-8' codec can't decode byte 0x80",
+        ),
+        (split(key="ear_chile"), f"--dataset ear_chile: suite.json has no such data set; known: {BRAIN}\n"),
+        (
+            split(groups="empty"),
+            "empty: not a readable file of groups (No columns to parse from file); make it",
+        ),
+        (split(groups="p/index.csv"), "p/index.csv: columns must be image_id and group_id; make it with"),
+        (split(groups="other.csv"), "other.csv: has no group of "),
+        (train(key="ear_chile"), f"--dataset ear_chile: suite.json has no such data set; known: {BRAIN}\n"),
+        (train(prepared="nowhere"), "nowhere/dataset.json: cannot be read ([Errno 2] No such file"),
+        (train(splits="nowhere"), "nowhere/seed1.csv: not a readable split file ([Errno 2] No such file"),
+        (gather("{}"), "{}: not a manifest of `weckd train` ('dataset'); make it again\n"),
+        (
+            gather("[]"),
+            "[]: not a manifest of `weckd train` (list indices must be integers or slices, not str)",
+        ),
+        (
+            gather("folder"),
+            "folder: not a manifest of `weckd train` ([Errno 21] Is a directory: 'folder'); make",
+        ),
+        (
+            split().replace("suite.json", "[]"),
+            "[]: not a readable suite.json ('list' object has no attribute 'items'); make it with `weckd suite`\n",
+        ),
+        (
+            f"suite {DEMO} --out {LONG}",
+            f"{LONG}: cannot be written (File name too long); shorten the name, or choose another folder\n",
+        ),
+        (
+            f"suite {DEMO} --out folder",
+            "folder: cannot be written (Is a directory); a folder is in the way; remove it, or choose another file\n",
+        ),
+        (f"show {LONG}", f"{LONG}/tables/claims.md: File name too long; choose a shorter name\n"),
+        ("runs folder", "folder: no run in it; begin one with `snakemake --cores all`\n"),
+    ],
+)
+def test_an_argument_that_is_missing_or_of_another_kind_is_one_message(
+    words, message, place, monkeypatch, capsys
+):
+    monkeypatch.chdir(place)
+    assert main(words.split()) == 1
+    assert capsys.readouterr().err.startswith(f"weckd: {message}")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (group(threshold="nan"), "'nan' must be a number above 0, and at most 1"),
+        (group(threshold="7"), "'7' must be a number above 0, and at most 1"),
+        (f"prepare --dataset {BRAIN} --image-size -5 --out o", "'-5' must be a whole number from 1"),
+    ],
+)
+def test_a_number_that_means_nothing_is_refused_with_its_option(words, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(f": {message}\n")
+
+
+def test_predictions_are_not_gathered_with_another_seeds_split(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    cell = {"cell": {"split": file_digest(Path("s/seed1.csv"))}, "fits": {}, "methods": {}}
+    Path("m.json").write_text(json.dumps({"dataset": BRAIN, "seeds": {"1": cell}}))
+    assert main(gather("m.json", seed=2).split()) == 1
+    told = f"weckd: s/seed2.csv: not the split that m.json was made with for {BRAIN}, seed 1; name that one\n"
+    assert capsys.readouterr().err == told
+
+
+def test_a_fault_of_ours_stays_a_traceback(monkeypatch):
+    def lost():
+        Path("never-named").read_text()
+
+    monkeypatch.setattr("weckd.listing.reading_table", lost)
+    with pytest.raises(FileNotFoundError):
+        main(["readings"])
 
 
 def test_methods_that_have_no_line_of_their_own_are_told_below_the_list(capsys):

@@ -420,7 +420,7 @@ def load_suite(path: Path) -> Suite:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         suite = build(Suite, values)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise UserError(
             f"{path}: not a readable suite.json ({problem}); make it with `weckd suite`"
         ) from problem

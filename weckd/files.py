@@ -22,6 +22,7 @@ REMEDIES = {
     errno.EROFS: "choose a folder that can be written to",
     errno.ENOTDIR: "a file is in the way; remove it, or choose another folder",
     errno.EEXIST: "a file is in the way; remove it, or choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "a folder is in the way; remove it, or choose another file",
     errno.ENAMETOOLONG: "shorten the name, or choose another folder",
 }
@@ -85,8 +86,9 @@ def _told_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         # Errors of writing name no file, or one on the way to this one; all others are somebody else's.
-        name = problem.filename
-        own = name is None or Path(name) in (path, *path.parents) or path.parent in Path(name).parents
+        name, place = problem.filename, path.absolute()
+        file = place if name is None else Path(name).absolute()
+        own = file in (place, *place.parents) or place.parent in file.parents
         if own and problem.errno in REMEDIES:
             raise UserError(
                 f"{path}: cannot be written ({problem.strerror}); {REMEDIES[problem.errno]}"
@@ -121,6 +123,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON with sorted keys, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        UserError: it cannot be read, or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise UserError(f"{path}: cannot be read ({problem}); make it again") from problem
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds no JSON object; make it again")
+    return value
 
 
 def digest(value: Any) -> str:

@@ -245,3 +245,41 @@ def test_names_and_selection_are_refused(run, tmp_path, capsys):
     assert "models chosen on test images are not comparable" in capsys.readouterr().err
     assert main(["import-predictions", str(tmp_path / "no.csv"), *options[:-1], "none"]) == 1
     assert "no.csv: not a readable .csv or .parquet file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect"),
+    [
+        ("tab.csv", {"sep": "\t"}),
+        ("semicolon.csv", {"sep": ";"}),
+        ("comma.csv", {"sep": ";", "decimal": ","}),
+        ("marked.csv", {"encoding": "utf-8-sig"}),
+    ],
+)
+def test_a_table_is_the_same_whatever_its_columns_end_at(name, dialect, run, tmp_path):
+    frame = made_elsewhere()
+    plain = pd.read_parquet(imported(run, tmp_path, frame, "plain"))
+    file = tmp_path / name
+    frame.to_csv(file, index=False, **dialect)
+    other = pd.read_parquet(import_predictions(suite(), run, file, "other", "none"))
+    pd.testing.assert_frame_equal(plain, other)
+    shutil.rmtree(run / "imported")
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "message"),
+    [
+        (lambda f: f.iloc[:0], "mine", "{file}: holds no row; write one for each image of each seed"),
+        (
+            lambda f: f.assign(y=f["y"] + 0.5),
+            "mine",
+            "{file}: y must be whole numbers and p_0 .. numbers (y 0.5)",
+        ),
+        (lambda f: f, "m" * 65, "method name mmmmmmmmmmmmmmmmmmmm..: 64 characters at most"),
+    ],
+)
+def test_an_empty_table_a_half_class_and_a_long_name_are_refused(change, name, message, run, tmp_path):
+    with pytest.raises(UserError) as told:
+        imported(run, tmp_path, change(made_elsewhere()), name)
+    assert str(told.value) == message.format(file=tmp_path / "mine.csv")
+    assert not (run / "imported" / f"{name}.parquet").exists()

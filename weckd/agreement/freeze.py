@@ -1,12 +1,20 @@
 """From a finished run to a reference that others compare theirs with, and back to the files of a run."""
 
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from weckd.agreement.made_with import made_with
-from weckd.agreement.packed import pack_predictions, pack_records, unpack_predictions, unpack_records
+from weckd.agreement.packed import (
+    DISTRUST,
+    pack_predictions,
+    pack_records,
+    unpack_predictions,
+    unpack_records,
+)
 from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, read_reference, reference_json
 from weckd.analysis.imported import IMPORTED, imported_files
 from weckd.config import Suite, load_suite, suite_json
@@ -80,14 +88,26 @@ def unfreeze(reference: Path, out: Path) -> None:
     """Lay out a reference's files as a run has them, so that tables and figures can be made from them.
 
     Raises:
-        UserError: it is no reference, or a file of it is missing or damaged.
+        UserError: it is no reference, a file of it is missing or damaged, or it unpacks to more than a reference may.
     """
     read_reference(reference)
     suite = load_suite(reference / "suite.json")
-    for key in suite.datasets:
-        unpack_predictions(reference / "predictions" / f"{key}.parquet", out / "predictions" / key)
-    unpack_records(reference / RECORDS, out)
-    write_text(out / "suite.json", (reference / "suite.json").read_text(encoding="utf-8"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder first: of a reference that is refused nothing is left in it.
+    with tempfile.TemporaryDirectory(prefix=".", dir=out.parent) as name:
+        place = Path(name)
+        for key in suite.datasets:
+            if not re.fullmatch(r"[a-z0-9_-]+", key):
+                raise UserError(f"{reference / 'suite.json'}: {key!r} is no key of a data set; {DISTRUST}")
+            unpack_predictions(
+                reference / "predictions" / f"{key}.parquet", suite.seeds, place / "predictions" / key
+            )
+        unpack_records(reference / RECORDS, place)
+        write_text(place / "suite.json", (reference / "suite.json").read_text(encoding="utf-8"))
+        for file in sorted(file for file in place.rglob("*") if file.is_file()):
+            target = out / file.relative_to(place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
 
 
 def _refuse_unfinished(suite: Suite, run: Path) -> None:

@@ -1,9 +1,8 @@
 """Predictions and records of a run in few small files, and back; no byte of them depends on when or where."""
 
 import io
-import shutil
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from weckd.data.fetch.members import members
+from weckd.errors import UserError
 from weckd.files import whole_file
 
 NAMES = ("dataset", "method", "split", "image_id", "group_id")
 # One page a column: fits that several methods share lie in it several times, and compress away.
 _ONE_PAGE = 1 << 30
+LARGEST = 4_000_000_000
+"""Bytes that a reference's records, or the predictions of one data set, may unpack to."""
+DISTRUST = "do not use it, or freeze the run again"
 _PICTURES = ("example_rows", "example_images", "example_maps")
 """Arrays of an attention file that are, or show, images."""
 
@@ -44,9 +47,23 @@ def pack_predictions(cells: Iterable[Path], out: Path) -> None:
         )
 
 
-def unpack_predictions(file: Path, folder: Path) -> None:
-    """Write a packed data set as `folder/seed<k>.parquet`, a file a cell."""
-    frame = pd.read_parquet(file)
+def unpack_predictions(file: Path, seeds: Collection[int], folder: Path) -> None:
+    """Write a packed data set as `folder/seed<k>.parquet`, a file a cell.
+
+    Raises:
+        UserError: it cannot be read, holds another seed than these, or unpacks to more than LARGEST.
+    """
+    try:
+        facts = pq.ParquetFile(file).metadata
+        size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
+        # What a column repeats counts for little there, and fully in memory.
+        _refuse_large(file, max(size, facts.num_rows * facts.num_columns * 8))
+        frame = pd.read_parquet(file)
+    except (OSError, ValueError, pa.ArrowException) as problem:
+        raise UserError(f"{file}: not a readable table of predictions ({problem}); {DISTRUST}") from problem
+    others = set(frame["seed"]) - set(seeds) if "seed" in frame else {"none"}
+    if others:
+        raise UserError(f"{file}: seed {min(map(str, others))} is not one of the suite's; {DISTRUST}")
     for seed, rows in frame.groupby("seed", sort=False):
         with whole_file(folder / f"seed{seed}.parquet") as temporary:
             rows.reset_index(drop=True).to_parquet(temporary, index=False, compression="zstd")
@@ -72,15 +89,26 @@ def unpack_records(file: Path, folder: Path) -> None:
     """Unpack an archive below a folder.
 
     Raises:
-        UserError: it is damaged, or a member is no plain file or would leave the folder.
+        UserError: it is damaged, a member is no plain file or would leave the folder, or all are more than LARGEST.
     """
+    total = 0
     for member in members(file):
         with (
             whole_file(folder / member.path) as temporary,
             member.open() as source,
             temporary.open("wb") as out,
         ):
-            shutil.copyfileobj(source, out)
+            while piece := source.read(1 << 20):
+                total += len(piece)
+                _refuse_large(file, total)
+                out.write(piece)
+
+
+def _refuse_large(file: Path, size: int) -> None:
+    if size > LARGEST:
+        raise UserError(
+            f"{file}: unpacks to more than {LARGEST / 1e9:g} GB, as no reference does; {DISTRUST}"
+        )
 
 
 def _without_pictures(file: Path) -> bytes:

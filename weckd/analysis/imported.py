@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from weckd.analysis.prediction_files import SUM_TOLERANCE
 from weckd.config import Suite
@@ -16,6 +17,7 @@ from weckd.files import whole_file
 IMPORTED = "imported"
 """The role of methods whose predictions were made elsewhere, and the run's folder that keeps them."""
 KEYS = ("dataset", "seed", "split", "image_id", "y")
+_LONGEST_NAME = 64  # a row's head in tables, and a file's name
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -46,6 +48,8 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
         )
     if not _NAME.fullmatch(name):
         raise UserError(f"method name {name!r}: lower-case letters, digits, - and _ only")
+    if len(name) > _LONGEST_NAME:
+        raise UserError(f"method name {name[:20]}..: {_LONGEST_NAME} characters at most")
     if name in suite.methods:
         raise UserError(f"method name {name!r}: the suite has a method of that name; choose another")
     frame = _read(file, suite)
@@ -97,14 +101,7 @@ def imported_cell(
 
 def _read(file: Path, suite: Suite) -> pd.DataFrame:
     """Return the file's columns in their order and types, rows sorted."""
-    try:
-        whole = (
-            pd.read_parquet(file)
-            if file.suffix == ".parquet"
-            else pd.read_csv(file, dtype={"dataset": str, "image_id": str})
-        )
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{file}: not a readable .csv or .parquet file ({problem})") from problem
+    whole = _table(file)
     most = max(len(suite.facts[key].classes) for key in suite.datasets)
     probabilities = [f"p_{c}" for c in range(most)]
     for column in KEYS:
@@ -124,6 +121,8 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
         wrong = whole.loc[~whole[column].isin(known), column]
         if len(wrong):
             raise UserError(f"{file}: {column} {wrong.iloc[0]} is not one of {', '.join(map(str, known))}")
+    if whole.empty:
+        raise UserError(f"{file}: holds no row; write one for each image of each seed")
     for dataset in dict.fromkeys(whole["dataset"]):
         lacking = sorted(set(suite.seeds) - set(whole.loc[whole["dataset"] == dataset, "seed"]))
         if lacking:
@@ -131,6 +130,9 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
                 f"{file}: {dataset} lacks seed {lacking[0]}; a method is compared on all seeds of the suite or not "
                 "at all"
             )
+    broken = whole.loc[pd.to_numeric(whole["y"], errors="coerce") % 1 != 0, "y"]
+    if len(broken):
+        raise UserError(f"{file}: y must be whole numbers and p_0 .. numbers (y {broken.iloc[0]})")
     try:
         frame = whole.reindex(columns=[*KEYS, *probabilities]).astype(
             {"seed": np.int64, "y": np.int64, "image_id": str, **dict.fromkeys(probabilities, np.float32)}
@@ -138,6 +140,22 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
     except (TypeError, ValueError) as problem:
         raise UserError(f"{file}: y must be whole numbers and p_0 .. numbers ({problem})") from problem
     return frame.sort_values(["dataset", "seed", "split", "image_id"], ignore_index=True)
+
+
+def _table(file: Path) -> pd.DataFrame:
+    """Return a table as it stands in a .parquet or .csv file; columns end at commas, semicolons or tabs alike."""
+    try:
+        if file.suffix == ".parquet":
+            return pd.read_parquet(file)
+        with file.open(encoding="utf-8-sig") as stream:
+            head = stream.readline()
+        mark = max(",;\t", key=head.count)
+        decimal = "," if mark == ";" else "."
+        return pd.read_csv(
+            file, dtype={"dataset": str, "image_id": str}, sep=mark, decimal=decimal, encoding="utf-8-sig"
+        )
+    except (OSError, ValueError, pa.ArrowException) as problem:
+        raise UserError(f"{file}: not a readable .csv or .parquet file ({problem})") from problem
 
 
 def _check_cell(file: Path, suite: Suite, dataset: str, seed: int, rows: pd.DataFrame, run: Path) -> None:

@@ -1,6 +1,5 @@
 """A prepared data set as the audit sees it: its images, their groups and their pairs."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from weckd.data.index import left_out, read_index
 from weckd.errors import UserError
+from weckd.files import read_object
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
     """
     index = read_index(prepared)
     try:
-        facts = json.loads((prepared / "dataset.json").read_text(encoding="utf-8"))
+        facts = read_object(prepared / "dataset.json")
         # Ids stay text: 7 and 007 are two patients.
         group_of, pairs = (
             pd.read_csv(groups / f"{name}.csv", dtype=str, keep_default_na=False)

@@ -1,15 +1,28 @@
 """The command line: one thin sub-command for each rule of the workflow, and lists of what there is."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from weckd import __version__
 from weckd.cli import agreement, analysis, data, listing, planning, provenance, report, selfcheck, training
 from weckd.errors import UserError, few_addresses
 from weckd.kernels import settle_kernels
+
+_OF_A_PATH = {
+    errno.ENOENT: "name one that is there",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ENOTDIR: "name a folder, not a file",
+    errno.EACCES: "give yourself the right to read it",
+    errno.EPERM: "give yourself the right to read it",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "mend the link, which leads to itself",
+}
+"""What to do about a path of the command line that cannot be used; anything else is a fault of ours."""
 
 # Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
 
@@ -38,6 +51,11 @@ def _run(options: argparse.Namespace) -> int:
     except UserError as problem:
         print(f"weckd: {problem}", file=sys.stderr)
         return 1
+    except OSError as problem:
+        if problem.errno not in _OF_A_PATH or not _named(problem, options):
+            raise
+        print(f"weckd: {problem.filename}: {problem.strerror}; {_OF_A_PATH[problem.errno]}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("weckd: interrupted; nothing half-made is kept, and the same command goes on", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -45,6 +63,16 @@ def _run(options: argparse.Namespace) -> int:
         print(f"weckd: {few_addresses(problem)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _named(problem: OSError, options: argparse.Namespace) -> bool:
+    """Return whether a file that cannot be had is one that the command line names, or lies below or above one."""
+    if problem.filename is None or isinstance(problem.filename, int):
+        return False
+    file = Path(os.fsdecode(problem.filename)).absolute()
+    values = [v for value in vars(options).values() for v in (value if isinstance(value, list) else [value])]
+    named = [value.absolute() for value in values if isinstance(value, Path)]
+    return any(file.is_relative_to(path) or path.is_relative_to(file) for path in named)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from weckd.errors import UserError
+
 if TYPE_CHECKING:
-    from weckd.config import Suite
+    from weckd.config import DatasetFacts, Suite
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -65,3 +67,27 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
     return int(text)
+
+
+def correlation(text: str) -> float:
+    """Return the correlation, above which two images are alike, that a command line gives."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0, and at most 1")
+    return value
+
+
+def dataset_facts(suite: "Suite", dataset: str, file: Path) -> "DatasetFacts":
+    """Return what a suite says of one of its data sets.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if dataset not in suite.facts:
+        raise UserError(
+            f"--dataset {dataset}: {file} has no such data set; known: {', '.join(suite.datasets)}"
+        )
+    return suite.facts[dataset]

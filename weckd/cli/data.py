@@ -3,7 +3,16 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, own_catalogue, positive, resolved, suite_and_dataset, suite_files
+from weckd.cli.arguments import (
+    Commands,
+    correlation,
+    dataset_facts,
+    own_catalogue,
+    positive,
+    resolved,
+    suite_and_dataset,
+    suite_files,
+)
 
 
 def add_commands(commands: Commands) -> None:
@@ -26,7 +35,9 @@ def _add_sources(commands: Commands) -> None:
     parser = commands.add_parser("fetch", help="find or download a real data set, and verify it")
     parser.add_argument("--dataset", required=True)
     own_catalogue(parser)
-    parser.add_argument("--image-size", type=int, required=True, help="pixels a side; chooses among files")
+    parser.add_argument(
+        "--image-size", type=positive, required=True, help="pixels a side; chooses among files"
+    )
     parser.add_argument("--data-root", type=Path, help="folder of your own copies, never written to")
     parser.add_argument("--downloads", type=Path, default=Path("data"), help="folder for downloads (data)")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
@@ -46,7 +57,7 @@ def _add_sources(commands: Commands) -> None:
     parser = commands.add_parser("prepare", help="decode or draw a data set into one array")
     parser.add_argument("--dataset", required=True)
     own_catalogue(parser)
-    parser.add_argument("--image-size", type=int, required=True, help="pixels a side")
+    parser.add_argument("--image-size", type=positive, required=True, help="pixels a side")
     parser.add_argument("--source", type=Path, help="a real set's folder, or the source.json of `fetch`")
     parser.add_argument("--jobs", type=positive, default=1, help="images decoded side by side (1)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
@@ -69,14 +80,14 @@ def _add_splits(commands: Commands) -> None:
     parser = commands.add_parser("group", help="find the images that must stay together in a split")
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
-    parser.add_argument("--threshold", type=float, required=True, help="correlation of thumbnails")
+    parser.add_argument("--threshold", type=correlation, required=True, help="correlation of thumbnails")
     parser.add_argument("--out", type=Path, required=True, help="folder for groups.csv and pairs.csv")
     parser.set_defaults(run=_group)
 
     parser = commands.add_parser("audit", help="tables and pictures of duplicates, leaks and conflicts")
     parser.add_argument("--prepared", type=Path, nargs="+", required=True, help="folders of `prepare`")
     parser.add_argument("--groups", type=Path, nargs="+", required=True, help="folders of `group`, likewise")
-    parser.add_argument("--threshold", type=float, required=True, help="that of `group`")
+    parser.add_argument("--threshold", type=correlation, required=True, help="that of `group`")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.set_defaults(run=_audit)
@@ -173,6 +184,6 @@ def _split(options: argparse.Namespace) -> None:
     from weckd.data.splits import write_splits
 
     suite = load_suite(options.suite)
-    classes = suite.facts[options.dataset].classes
+    classes = dataset_facts(suite, options.dataset, options.suite).classes
     seeds = suite.tuning.seeds if options.tuning else suite.seeds
     write_splits(options.dataset, classes, suite.split, seeds, options.prepared, options.groups, options.out)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, positive, suite_and_dataset
+from weckd.cli.arguments import Commands, dataset_facts, positive, suite_and_dataset
 from weckd.gpus import claimed_gpu
 from weckd.locks import die_with_parent
 from weckd.training.interruption import StopRequest
@@ -85,6 +85,7 @@ def _train(options: argparse.Namespace) -> None:
     from weckd.config import load_suite
 
     suite = load_suite(options.suite)
+    dataset_facts(suite, options.dataset, options.suite)
     with claimed_gpu(options.jobs_per_gpu):
         from weckd.training.job import train_batch
 
@@ -108,6 +109,7 @@ def _tune(options: argparse.Namespace) -> None:
     from weckd.config import load_suite
 
     suite = load_suite(options.suite)
+    dataset_facts(suite, options.dataset, options.suite)
     with claimed_gpu(options.jobs_per_gpu):
         from weckd.training.trials import tune_method
 
@@ -134,6 +136,7 @@ def _attention(options: argparse.Namespace) -> None:
     from weckd.config import load_suite
 
     suite = load_suite(options.suite)
+    dataset_facts(suite, options.dataset, options.suite)
     with claimed_gpu(options.jobs_per_gpu):
         from weckd.training.attention_maps import write_attention_maps
 

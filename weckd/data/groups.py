@@ -1,6 +1,5 @@
 """Groups: images that must stay together in a split, be it a patient's or near-duplicates of each other."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 
 from weckd.data.duplicates import FLOOR, Duplicates, Pairs, components, near_duplicates
 from weckd.data.index import read_index
-from weckd.files import write_text
+from weckd.errors import UserError
+from weckd.files import read_object, write_text
 
 CURVE = tuple(round(FLOOR + 0.005 * step, 3) for step in range(20))
 """Thresholds at which clusters are counted, so that a reader sees what the chosen one decides."""
@@ -26,12 +26,15 @@ def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> N
         prepared: its folder, see `weckd.data.prepare`.
         threshold: correlation above which two images are near-duplicates.
         out: folder to write.
+
+    Raises:
+        UserError: the folder is of another data set, or cannot be read.
     """
     index = read_index(prepared)
-    facts = json.loads((prepared / "dataset.json").read_text(encoding="utf-8"))
+    facts = read_object(prepared / "dataset.json")
     thumbnails = np.load(prepared / "thumbnails.npy", allow_pickle=False)
-    if facts["key"] != dataset:
-        raise ValueError(f"{prepared} holds {facts['key']}, not {dataset}")
+    if facts.get("key") != dataset:
+        raise UserError(f"{prepared}: holds {facts.get('key')}, not {dataset}; name the folder of {dataset}")
     found = near_duplicates(thumbnails, threshold)
     for name, frame in (
         ("groups", assign_groups(index, found.pairs.rows)),

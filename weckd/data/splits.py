@@ -80,10 +80,11 @@ def draw_splits(
     A part that misses its share by more than `TOLD` of it is told on stderr.
 
     Raises:
-        UserError: see `draw_split`; or a part misses its share by more than `REFUSED` of it.
+        UserError: see `draw_split`; the file of groups is none, or of another data set; or a part
+            misses its share by more than `REFUSED` of it.
     """
     index = read_index(prepared)
-    group_of = pd.read_csv(groups, dtype=str, keep_default_na=False)
+    group_of = _read_groups(groups, index, dataset)
     splits = {seed: draw_split(index, group_of, dataset, classes, settings, seed) for seed in seeds}
     _tell_shares(dataset, settings, splits)
     return splits
@@ -111,6 +112,21 @@ def _tell_shares(dataset: str, settings: SplitSettings, splits: Mapping[int, pd.
             raise UserError(problem)
         if off > TOLD:
             print(f"[{dataset}] {problem.partition(';')[0]}", file=sys.stderr, flush=True)
+
+
+def _read_groups(file: Path, index: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Return the group of every image; refuse a file of another data set, or that is none."""
+    remedy = f"make it with `weckd group --dataset {dataset}`"
+    try:
+        groups = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as problem:
+        raise UserError(f"{file}: not a readable file of groups ({problem}); {remedy}") from problem
+    if not {"image_id", "group_id"} <= set(groups.columns):
+        raise UserError(f"{file}: columns must be image_id and group_id; {remedy}")
+    strangers = index.loc[~index["image_id"].isin(groups["image_id"]), "image_id"]
+    if len(strangers):
+        raise UserError(f"{file}: has no group of {strangers.iloc[0]} of {dataset}; {remedy}")
+    return groups
 
 
 def draw_split(

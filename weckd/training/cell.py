@@ -1,6 +1,5 @@
 """A cell's images: one prepared data set as one seed splits it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from weckd.data.index import read_index
 from weckd.data.splits import part_rows
 from weckd.errors import UserError
+from weckd.files import read_object
 from weckd.training.memory import SMALLER_IMAGES, memory_for
 
 
@@ -46,7 +46,7 @@ def load_prepared(dataset: str, folder: Path, device: torch.device) -> Prepared:
     Raises:
         UserError: the images do not fit into memory.
     """
-    facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    facts = read_object(folder / "dataset.json")
     with memory_for(f"{dataset}: all its prepared images", SMALLER_IMAGES):
         images = torch.from_numpy(np.load(folder / "images.npy")).to(device)
     return Prepared(dataset, images, pd.Index(read_index(folder)["image_id"]), facts["fingerprint"])

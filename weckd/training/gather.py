@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from weckd.data.splits import read_split
 from weckd.errors import UserError
-from weckd.files import whole_file
+from weckd.files import file_digest, whole_file
 from weckd.training.manifests import named_fit, read_manifest
 from weckd.training.store import EVALUATED, StoredFit
 
@@ -21,13 +21,17 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
     p_0 .. p_{C-1} (float32; NaN where a fit diverged).
 
     Raises:
-        UserError: the manifest lacks the seed, or the store a fit that it names.
+        UserError: the manifest lacks the seed, or was made with another split, or the store lacks a fit that it names.
     """
     content = read_manifest(manifest)
     if str(seed) not in content["seeds"]:
         raise UserError(f"{manifest}: holds no seed {seed}; delete it to have it made again")
     dataset, cell = content["dataset"], content["seeds"][str(seed)]
     split = read_split(split_file)
+    if cell["cell"]["split"] != file_digest(split_file):
+        raise UserError(
+            f"{split_file}: not the split that {manifest} was made with for {dataset}, seed {seed}; name that one"
+        )
     fits = {
         identity: named_fit(store, dataset, identity, manifest, with_weights=False)
         for identity in cell["fits"]
