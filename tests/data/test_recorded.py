@@ -7,6 +7,7 @@ from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
 from weckd.data.origin import Origin
 from weckd.data.prepare import prepare
 from weckd.data.recorded import as_recorded, record, recorded_archives
+from weckd.data.weights import recorded_weights
 from weckd.errors import UserError
 
 DATASET = Dataset(
@@ -107,3 +108,18 @@ def test_a_damaged_record_is_refused(prepared, tmp_path):
         record([prepared], lock)
     with pytest.raises(UserError, match=r"dataset.json: cannot be read .*; make it with `weckd prepare`"):
         record([tmp_path], tmp_path / "none.lock")
+
+
+@pytest.mark.parametrize("read", [recorded_archives, recorded_weights])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"mine: {archives: {}, sizes: {}}\nmine: {}\n", "not valid YAML: key 'mine' stands twice (line 2)"),
+        (b"m\xfcne: {}\n", "not UTF-8 text (byte 1); save it as UTF-8"),
+    ],
+)
+def test_a_record_that_loses_entries_or_is_no_text_is_refused(tmp_path, read, content, told):
+    (tmp_path / "some.lock").write_bytes(content)
+    with pytest.raises(UserError) as refused:
+        read(tmp_path / "some.lock", "mine")
+    assert str(refused.value) == f"{tmp_path}/some.lock: {told}"
