@@ -1,5 +1,7 @@
 """The readings' table and curve, on scores whose gains are known by hand."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from weckd.analysis.specification import (
     specifications,
     write_specification,
 )
+from weckd.data.overlap import UNDECLARED
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS = (
@@ -149,3 +152,22 @@ def test_two_runs_give_the_same_bytes(run, tmp_path):
         write_specification(suite, folder, tmp_path / name)
     for name in ("tables/readings.tex", "figures/specification.svg", "figures/specification.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_readings_leave_out_what_shares_images_with_a_larger_set(run, tmp_path):
+    suite, folder = run
+    both = toy_suite(datasets=("toy_two", "toy_three"))
+    suite = replace(suite, datasets=both.datasets, facts=both.facts)
+    shutil.copytree(folder, tmp_path / "p")
+    table = {(method, 1): scores(right) for method, right in RIGHT.items()}
+    write_scores(tmp_path / "p", "toy_three", table, np.arange(40) % 3, np.arange(40), 3)
+    rows = ("toy_two,toy_three,40,1,False,{}\n", "toy_three,toy_two,90,1,False,{}\n")
+    across = tmp_path / "across.csv"
+    across.write_text(
+        "dataset,other,images,copied,declared,verdict\n" + "".join(rows).format(*[UNDECLARED] * 2)
+    )
+    for finding, count in ((None, "J = 2 independent data sets"), (across, "J = 1 independent data set")):
+        write_specification(suite, tmp_path / "p", tmp_path / "out", across=finding)
+        text = (tmp_path / "out" / "tables" / "readings.md").read_text(encoding="utf-8")
+        assert f"macro: unweighted mean of the {count} (n = " in text
+    assert "not in the macro mean: toy_two (shares images with toy_three, undeclared)" in text
