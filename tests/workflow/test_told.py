@@ -24,12 +24,12 @@ def runs(folder):
 
 def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (20, 40, 40, 3), dtype=np.uint8)
-    for key, count in (("few", 2), ("broken", 20), ("broken_too", 20)):
+    for key, pictures in (("few", 2), ("broken", 20), ("broken_too", 20)):
         for name in ("a", "b"):
             folder = tmp_path / "images" / key / name
             folder.mkdir(parents=True)
-            for number in range(count):
-                Image.fromarray(noise[number]).save(folder / f"{number}.png")
+            for number in range(20):  # few groups, of many images
+                Image.fromarray(noise[number % pictures]).save(folder / f"{number}.png")
         if key != "few":
             (folder / "1.png").write_text("no image")
     catalogue = tmp_path / "mine.yaml"
