@@ -408,6 +408,21 @@ def test_predictions_are_not_gathered_with_another_seeds_split(place, monkeypatc
     assert capsys.readouterr().err == told
 
 
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "no-such"])
+def test_a_notebooks_screen_and_the_users_own_settings_take_no_part_in_figures(backend, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "matplotlibrc").write_bytes(b"\xff\xfe nothing of text")
+    code = (
+        "from weckd.cli import main; main(['readings']); import matplotlib.pyplot as p; "
+        "assert p.get_backend() == 'agg'; import weckd.analysis.figures.write"
+    )
+    own = {**os.environ, "MPLBACKEND": backend, "MATPLOTLIBRC": str(tmp_path / "own")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=own, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_fault_of_ours_stays_a_traceback(monkeypatch):
     def lost():
         Path("never-named").read_text()

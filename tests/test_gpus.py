@@ -62,6 +62,19 @@ def test_without_a_driver_there_is_no_card(tmp_path, monkeypatch):
     assert not (tmp_path / "locks").exists()
 
 
+@pytest.mark.parametrize("status", [0, 14])
+def test_a_warning_line_among_the_cards_is_no_card(status, tmp_path):
+    install(tmp_path, "0, GPU-aaa\nWARNING: infoROM is corrupted at gpu 0000:00:1E.0", status)
+    assert visible_gpus() == ["GPU-aaa"]
+
+
+def test_a_tool_that_fails_is_told_with_its_words(tmp_path, capsys):
+    install(tmp_path, "Driver/library version mismatch", status=18)
+    assert visible_gpus() == []
+    told = "nvidia-smi fails (Driver/library version mismatch); going on without a GPU\n"
+    assert capsys.readouterr().err == told
+
+
 PROGRAM = """
 import os, sys, time
 from pathlib import Path

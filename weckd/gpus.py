@@ -1,6 +1,7 @@
 """Which GPU a job uses: workflow engines count local GPUs, but do not say which job has which."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import IO
@@ -16,6 +18,9 @@ from weckd.errors import UserError
 from weckd.locks import try_lock
 
 _POLL = 1.0  # seconds
+_NO_CARD = re.compile(
+    r"no devices were found|couldn't communicate with the nvidia driver|has failed", re.IGNORECASE
+)
 
 
 @contextmanager
@@ -59,6 +64,39 @@ def _free_place(gpus: Sequence[str], jobs_per_gpu: int, folder: Path) -> tuple[s
         time.sleep(_POLL)
 
 
+@dataclass(frozen=True)
+class Listed:
+    """What nvidia-smi says of the cards."""
+
+    rows: list[list[str]]  # of as many values as were asked for
+    said: str  # every other line: warnings, and why it fails
+    failed: bool
+
+
+def asked_of_driver(tool: str, values: str, options: str = "noheader") -> Listed:
+    """Ask nvidia-smi for values of every card; a line that is no card's, such as a warning, is kept apart.
+
+    Args:
+        tool: its path.
+        values: as it names them, with commas between.
+        options: of its table.
+    """
+    command = [tool, f"--query-gpu={values}", f"--format=csv,{options}"]
+    try:
+        process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as problem:
+        return Listed([], str(problem.strerror), True)
+    rows, said = [], process.stderr.strip().splitlines()
+    for line in filter(str.strip, process.stdout.splitlines()):
+        row = [part.strip() for part in line.split(",")]
+        if len(row) == values.count(",") + 1:
+            rows.append(row)
+        else:
+            said.append(line.strip())
+    # A warning (14: a corrupted infoROM) ends it with a status of its own; the cards that it lists are there.
+    return Listed(rows, "; ".join(said), process.returncode != 0 and not rows)
+
+
 def visible_gpus() -> list[str]:
     """Return the names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES takes them.
 
@@ -70,12 +108,13 @@ def visible_gpus() -> list[str]:
     if tool is None or allowed in ("", "-1", "NoDevFiles"):
         return []
     # Its names hold within clusters' jobs too, each of which may call its own card number 0.
-    listed = subprocess.run(
-        [tool, "--query-gpu=index,uuid", "--format=csv,noheader"], capture_output=True, text=True, check=False
-    )
-    if listed.returncode != 0:
-        return []  # the tool without a card, as in some containers
-    names = dict(line.replace(" ", "").split(",") for line in listed.stdout.splitlines())
+    listed = asked_of_driver(tool, "index,uuid")
+    if listed.failed:
+        if _NO_CARD.search(listed.said):
+            return []  # the tool without a card, as in some containers
+        print(f"nvidia-smi fails ({listed.said}); going on without a GPU", file=sys.stderr, flush=True)
+        return []
+    names = {index: name for index, name in listed.rows if index.isdecimal() and name.startswith("GPU-")}
     if allowed is None:
         return list(names.values())
     found = []

@@ -379,3 +379,32 @@ def test_attention_keeps_its_numbers_and_loses_its_pictures(run, lock, tmp_path)
     unfreeze(tmp_path / "reference", tmp_path / "out")
     with np.load(tmp_path / "out" / "attention" / "toy_two.npz") as kept:
         assert kept.files == ["sharpness"]
+
+
+def test_of_a_reference_that_is_refused_nothing_is_left(run, tmp_path, monkeypatch):
+    reference, out = tmp_path / "reference", tmp_path / "out"
+    freeze_run(run, reference, None)
+    monkeypatch.setattr("weckd.agreement.packed.LARGEST", 10_000)
+    with pytest.raises(UserError) as told:
+        unfreeze(reference, out)
+    assert str(told.value) == (
+        f"{reference}/predictions/toy_three.parquet: unpacks to more than 1e-05 GB, as no reference does; do not use "
+        "it, or freeze the run again"
+    )
+    assert sorted(tmp_path.iterdir()) == [reference]
+
+
+def test_a_packed_seed_that_is_not_the_suites_is_refused(run, tmp_path):
+    folder = tmp_path / "reference"
+    freeze_run(run, folder, None)
+    file = folder / "predictions" / "toy_two.parquet"
+    frame = pd.read_parquet(file).assign(seed="1/../../../../stolen")
+    frame.to_parquet(file)
+    facts = json.loads((folder / "reference.json").read_text())
+    facts["files"]["predictions/toy_two.parquet"] = file_digest(file)
+    (folder / "reference.json").write_text(json.dumps(facts))
+    with pytest.raises(
+        UserError, match=r"toy_two.parquet: seed 1/../../../../stolen is not one of the suite's"
+    ):
+        unfreeze(folder, tmp_path / "out")
+    assert sorted(tmp_path.iterdir()) == [folder]

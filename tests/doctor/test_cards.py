@@ -11,7 +11,7 @@ WHEELS = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
 
 
 def test_a_line_of_the_driver_is_read():
-    assert read_card("NVIDIA H200, 9.0, 580.65.06, 143771") == H200
+    assert read_card(["NVIDIA H200", "9.0", "580.65.06", "143771"]) == H200
 
 
 def test_a_card_that_the_wheels_can_use_is_fine():
@@ -78,3 +78,17 @@ def test_no_driver_is_worth_a_note(tmp_path, monkeypatch):
     [finding] = card_findings()
     assert finding.level == "note"
     assert "every fit is trained on the CPU" in finding.found
+
+
+@pytest.mark.parametrize("status", [0, 14])
+def test_a_warning_of_the_driver_is_told_beside_the_cards(status, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    warning = "WARNING: infoROM is corrupted at gpu 0000:00:1E.0"
+    with_tool(
+        tmp_path,
+        monkeypatch,
+        f"print('Tesla V100, 7.0, 535.10.01, 16160\\n{warning}'); raise SystemExit({status})",
+    )
+    note, card = card_findings()
+    assert (note.level, note.found) == ("note", f"nvidia-smi warns: {warning}")
+    assert card.found == "driver 535 is too old for CUDA 13.0"

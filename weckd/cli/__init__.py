@@ -13,6 +13,8 @@ from weckd.cli import agreement, analysis, data, listing, planning, provenance, 
 from weckd.errors import UserError, few_addresses
 from weckd.kernels import settle_kernels
 
+_DRAWING = {"MPLBACKEND": "Agg", "MATPLOTLIBRC": os.devnull}
+"""Figures go to files alone: neither a notebook's screen nor settings of the user's take part."""
 _OF_A_PATH = {
     errno.ENOENT: "name one that is there",
     errno.EISDIR: "name a file, not a folder",
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     the reader of its output is gone: a job that could not say its last words has not succeeded.
     """
     settle_kernels()
+    os.environ.update(_DRAWING)
     options = _parser().parse_args(arguments)
     try:
         return _run(options)

@@ -1,17 +1,19 @@
 """The driver and the cards, against what the installed torch was built for."""
 
+import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from weckd.doctor.finding import Finding
+from weckd.gpus import asked_of_driver
 
 MINIMUM_DRIVERS = {12: 525, 13: 580}
 """Least driver of each CUDA version that torch's wheels are built with (NVIDIA, minor version compatibility)."""
 _QUERY = "name,compute_cap,driver_version,memory.total"
+_VERSION = re.compile(r"[0-9]+\.[0-9]+")
 _CPU = "every fit is trained on the CPU"
 
 
@@ -30,26 +32,29 @@ def card_findings() -> list[Finding]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return [Finding("note", "GPU", f"no NVIDIA driver here (in a container: --gpus all); {_CPU}")]
-    command = [tool, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listed.returncode != 0:
-        said = (listed.stdout + listed.stderr).strip().splitlines()[:1]
+    listed = asked_of_driver(tool, _QUERY, "noheader,nounits")
+    if listed.failed:
         remedy = "mend the driver, or hide the card with CUDA_VISIBLE_DEVICES=''"
-        return [Finding("bad", "GPU", f"nvidia-smi fails: {' '.join(said)}", remedy)]
+        return [Finding("bad", "GPU", f"nvidia-smi fails: {listed.said}", remedy)]
+    warned = [Finding("note", "GPU", f"nvidia-smi warns: {listed.said}")] if listed.said else []
     if torch.version.cuda is None:
         return [Finding("note", "GPU", f"torch {torch.__version__} is built without CUDA; {_CPU}")]
-    cards = [read_card(line) for line in listed.stdout.splitlines() if line.strip()]
-    findings = [check_card(card, torch.version.cuda, torch.cuda.get_arch_list()) for card in cards]
+    cards = [read_card(row) for row in listed.rows if _VERSION.fullmatch(row[1])]
+    findings = [*warned] + [
+        check_card(card, torch.version.cuda, torch.cuda.get_arch_list()) for card in cards
+    ]
     if any(finding.level == "bad" for finding in findings):
         return findings
     return [*findings, _computes()]
 
 
-def read_card(line: str) -> Card:
-    """Return a card from its line of nvidia-smi, as `NVIDIA H200, 9.0, 580.65.06, 143771`."""
-    name, capability, driver, memory = (part.strip() for part in line.split(","))
+def read_card(row: Sequence[str]) -> Card:
+    """Return a card from its row of nvidia-smi, as `NVIDIA H200`, `9.0`, `580.65.06`, `143771` (0 where not told)."""
+    name, capability, driver, memory = row
     major, _, minor = capability.partition(".")
-    return Card(name, (int(major), int(minor)), int(driver.partition(".")[0]), int(memory))
+    first = driver.partition(".")[0]
+    known = int(first) if first.isdecimal() else 0
+    return Card(name, (int(major), int(minor)), known, int(memory) if memory.isdecimal() else 0)
 
 
 def check_card(card: Card, cuda: str, architectures: Sequence[str]) -> Finding:
