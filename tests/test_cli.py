@@ -414,7 +414,7 @@ def test_a_notebooks_screen_and_the_users_own_settings_take_no_part_in_figures(b
     (tmp_path / "own" / "matplotlibrc").write_bytes(b"\xff\xfe nothing of text")
     code = (
         "from weckd.cli import main; main(['readings']); import matplotlib.pyplot as p; "
-        "assert p.get_backend() == 'agg'; import weckd.analysis.figures.write"
+        "assert p.get_backend().lower() == 'agg'; import weckd.analysis.figures.write"
     )
     own = {**os.environ, "MPLBACKEND": backend, "MATPLOTLIBRC": str(tmp_path / "own")}
     done = subprocess.run(

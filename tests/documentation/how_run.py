@@ -97,6 +97,7 @@ ON_PHANTOMS = (
             "results/demo/predictions/phantom_ear_chile/seed1.parquet",
         ),
     ),
+    Run("weckd runs", prints=("run suite changed state cells", "results/demo demo finished"), after=(DEMO,)),
     Run("weckd verify results/demo", prints=("recorded things are what they were",), after=(DEMO,)),
     Run(
         "weckd methods --suite results/demo/suite.json",

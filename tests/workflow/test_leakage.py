@@ -47,7 +47,21 @@ def study(tmp_path_factory):
     words = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
     done = snakemake(folder, "--cores", "2", "leakage", "--config", *words)
     assert done.returncode == 0, done.stdout[-5000:]
+    (place / "output.txt").write_text(done.stdout)
     return folder, words
+
+
+def test_the_study_prints_its_table_and_its_place_and_its_trainings_do_not_wait_for_each_other(study):
+    folder, _ = study
+    output = (folder.parent / "output.txt").read_text()
+    [official] = (folder / "results").glob("tiny+*-official")
+    run = official.relative_to(folder)
+    assert (official / "tables/leakage.md").read_text().rstrip() in output
+    assert (
+        f"\n\ntable        {run}/tables (leakage.csv .md .tex)\nfigure       {run}/figures (leakage.svg .png)\n"
+        f"splits       {run}/splits\n"
+    ) in output
+    assert "waiting for another process" not in output
 
 
 def test_the_copies_are_found_and_counted(study):
