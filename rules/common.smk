@@ -441,7 +441,8 @@ def refuse_memory():
     Raises:
         UserError: it cannot hold one.
     """
-    training = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
+    rules = ("train", "tune_method")
+    training = [job for job in workflow.dag.needrun_jobs() if job.rule.name in rules]
     if workflow.local_exec and training:
         need = refuse_small_machine(SUITE)
         if told := too_many_jobs(need, min(len(training), workflow.cores)):

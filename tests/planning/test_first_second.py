@@ -12,7 +12,7 @@ from engine import REPOSITORY, TINY, environment, snakemake, snakemake_command
 
 from weckd.cli import main
 from weckd.errors import UserError
-from weckd.planning.first_second import refuse_impossible
+from weckd.planning.first_second import refuse_impossible, too_many_jobs
 from weckd.suite_file import resolve_suite
 from weckd.training.possible import COMMITTED, KEPT, Shape, suite_shapes, versions
 from weckd.training.probe import probe
@@ -98,6 +98,15 @@ def test_every_command_and_the_workflow_say_the_same(case, tmp_path, monkeypatch
     assert "Traceback" not in process.stdout
 
 
+@pytest.mark.parametrize(
+    ("jobs", "told"), [(4, ""), (5, "5 training jobs at once need about 25.0 GB of memory, ")]
+)
+def test_more_jobs_than_memory_holds_are_told_with_the_cores_to_use(jobs, told, monkeypatch):
+    monkeypatch.setattr("weckd.planning.first_second.host_memory", lambda: 20 * 10**9)
+    monkeypatch.setattr("weckd.planning.first_second.visible_gpus", list)
+    assert too_many_jobs(5 * 10**9, jobs) == (told and f"{told}there are 20.0 GB; use --cores 4")
+
+
 def limited(folder, kilobytes, *arguments):
     """Run the workflow under the shell's limit of addresses, which counts as the memory there is."""
     command = shlex.join(snakemake_command(folder, *arguments))
@@ -113,12 +122,13 @@ def limited(folder, kilobytes, *arguments):
 @pytest.mark.workflow
 def test_a_run_that_memory_cannot_hold_ends_before_its_first_job(tmp_path):
     batch = ("--config", "training={batch_size: 4096}")
-    process = limited(tmp_path, 1_400_000, "--cores", "1", *batch)
-    assert process.returncode == 1
-    assert (
-        "weckd: training.batch_size: steps on 4,096 images need about 1.6 GB of memory, there are 1.4 GB; "
-        "use 3,403 or fewer, or a smaller image_size or backbone\n" in process.stdout
-    )
+    for target in ("all", "tune"):
+        process = limited(tmp_path, 1_400_000, target, "--cores", "1", *batch)
+        assert process.returncode == 1
+        assert (
+            "weckd: training.batch_size: steps on 4,096 images need about 1.6 GB of memory, there are 1.4 GB; "
+            "use 3,403 or fewer, or a smaller image_size or backbone\n" in process.stdout
+        )
     assert not (tmp_path / "results").joinpath("data").exists()
     assert limited(tmp_path, 1_400_000, "-n", *batch).returncode == 0  # which may be run elsewhere
 
