@@ -29,7 +29,7 @@ include: "rules/common.smk"
 rule all:
     input:
         run_files("manifests/{dataset}/{batch}.json", SUITE),
-        run_files("predictions/{dataset}/seed{seed}.parquet", SUITE),
+        prediction_files(SUITE),
         AUDIT,
         expand(
             f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]

@@ -21,6 +21,7 @@ from tabulate import tabulate
 from weckd.config import Suite, suite_json
 from weckd.seeds import generator
 from weckd.suite_file import resolve_suite
+from weckd.sums import sums_of, write_sums
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {
@@ -101,7 +102,9 @@ def write_cell(
                 )
     whole = pd.concat(frames, ignore_index=True)
     (folder / "predictions" / key).mkdir(parents=True, exist_ok=True)
-    whole.to_parquet(folder / "predictions" / key / f"seed{seed}.parquet", index=False)
+    file = folder / "predictions" / key / f"seed{seed}.parquet"
+    whole.to_parquet(file, index=False)
+    write_sums(sums_of(file), [file])
     images = whole.drop_duplicates("image_id")
     parts = [images[["image_id", "group_id", "y", "split"]].rename(columns={"split": "part"})]
     for part in ("D1", "D2", "D3", "rest"):

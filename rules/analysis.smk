@@ -1,6 +1,6 @@
 # From predictions alone to tables and figures.
 
-PREDICTIONS = run_files("predictions/{dataset}/seed{seed}.parquet", SUITE)
+PREDICTIONS = prediction_files(SUITE)
 # Predictions made elsewhere, which `weckd import-predictions` puts there.
 IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
 
@@ -76,7 +76,7 @@ rule specification:
     """The readings of the paper, sorted by what they gain: a table and a specification curve."""
     input:
         suite=f"results/{READINGS.run}/suite.json",
-        predictions=run_files("predictions/{dataset}/seed{seed}.parquet", READINGS),
+        predictions=prediction_files(READINGS),
         across=ACROSS,
     output:
         expand(
@@ -109,11 +109,12 @@ if OFFICIAL:
         input:
             official=f"{run_folder(OFFICIAL)}/suite.json",
             grouped=f"{RUN}/suite.json",
-            predictions=run_files("predictions/{dataset}/seed{seed}.parquet", OFFICIAL),
+            predictions=prediction_files(OFFICIAL),
             beside=expand(
-                f"{RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+                f"{RUN}/predictions/{{dataset}}/seed{{seed}}.{{kind}}",
                 dataset=OFFICIAL.datasets,
                 seed=OFFICIAL.seeds,
+                kind=PREDICTED,
             ),
             across=ACROSS,
         output:

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from weckd.agreement.same_suite import frozen_suite
 from weckd.config import refuse_more_than_all, suite_json
+from weckd.data.catalogue import find_dataset
+from weckd.data.watch import forget_changed
 from weckd.engine import (
     failure_text,
     find_own_commands,
@@ -17,7 +20,7 @@ from weckd.engine import (
 )
 from weckd.errors import UserError
 from weckd.files import digest, file_digest
-from weckd.locks import take_run_lock
+from weckd.locks import take_run_lock, try_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
 from weckd.planning.first_second import (
@@ -29,6 +32,8 @@ from weckd.source import code_of
 from weckd.readings_suite import readings_suite
 from weckd.runs import leakage_summary, note_call, run_summary
 from weckd.suite_file import parse_changes, resolve_suite
+from weckd.sums import count_again
+from weckd.sums import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
 find_own_commands()
@@ -119,6 +124,7 @@ def run_folder(suite):
 RUN = run_folder(SUITE)
 ANY_RUN = "results/{run}"
 STORE = "results/fits"
+PREDICTED = ("parquet", "sums.json")
 DOWNLOADS = "data"
 WEIGHTS = f"{DOWNLOADS}/weights"
 STUDIES = "results/studies"
@@ -171,6 +177,12 @@ def run_files(pattern, suite):
     """Return a file for each data set, and seed or batch, of a run."""
     files = f"{run_folder(suite)}/{pattern}"
     return expand(files, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH)
+
+
+def prediction_files(suite):
+    """Return the predictions of a run, and their sums."""
+    files = [f"predictions/{{dataset}}/seed{{seed}}.{kind}" for kind in PREDICTED]
+    return [file for pattern in files for file in run_files(pattern, suite)]
 
 
 def attention_files(suite):
@@ -230,9 +242,10 @@ def tuned_folder(wildcards):
 
 
 def batch_splits(wildcards):
-    """Return the split files of a training job."""
+    """Return the split files of a training job, and their sums."""
     folder = splits_folder(wildcards)
-    return [f"{folder}/seed{seed}.csv" for seed in SEEDS_OF_BATCH[wildcards.batch]]
+    files = [f"{folder}/seed{seed}.csv" for seed in SEEDS_OF_BATCH[wildcards.batch]]
+    return [*files, f"{folder}/sums.json"]
 
 
 def weights_files(suite):
@@ -317,7 +330,16 @@ def data_root_option(wildcards):
     return ["--data-root", SUITE.data_root] if SUITE.data_root else []
 
 
-def catalogue_option(wildcards):
+# Where data sets and their catalogue lie is no reason to make anything again (a parameter that looks at the output is
+# none for Snakemake); what lies there is, which `forget_changed` and `entry_content` see to.
+
+
+def watched_root_option(wildcards, output):
+    """Return the option that tells where the user's own data sets lie."""
+    return data_root_option(wildcards)
+
+
+def catalogue_option(wildcards, output):
     """Return the option that names the user's own data sets."""
     return ["--catalogue", SUITE.catalogue] if SUITE.catalogue else []
 
@@ -348,7 +370,62 @@ def source_option(wildcards):
     return [word for file in source_file(wildcards) for word in ("--source", file)]
 
 
-RUN_LOCK = []
+def catalogue_entry(dataset):
+    """Return what the catalogue says of a data set."""
+    return find_dataset(dataset, Path(SUITE.catalogue) if SUITE.catalogue else None)
+
+
+def entry_content(wildcards):
+    """Return the hash of a data set's entry in the catalogue, so that an edited one is noticed."""
+    return digest(asdict(catalogue_entry(wildcards.dataset)))
+
+
+def made_again(sums):
+    """Return a parameter that counts how often what a rule made was found to be something else, to have it made again.
+
+    Sums that are missing would not do: Snakemake asks for what lies between others only where one of these is made.
+    """
+    return lambda wildcards: AGAIN.get(sums.format(**dict(wildcards.items())), 0)
+
+
+def forget_what_changed():
+    """Return, by sums, how often these were found not to hold, so far and now; those that do not are removed.
+
+    What they are of is compared at every start, but not beside a run that is at work.
+    """
+    counts, lock = Path("results/.again.json"), Path("results/.lock")
+    if not workflow.is_main_process:
+        return count_again(counts, [])
+    if lock.exists() and os.access(lock, os.W_OK):
+        held = try_lock(lock)
+        if held is None:
+            return count_again(counts, [])
+        held.close()
+    changed = {
+        sums: forget_changed_sums(sums)
+        for suite in SUITES.values()
+        for sums in sorted(Path(run_folder(suite)).glob("**/*sums.json"))
+    }
+    if RECORDS == "run":
+        for key in SUITE.datasets:
+            prepared = Path(PREPARED.format(dataset=key))
+            changed[prepared / "seen.json"] = forget_changed(
+                catalogue_entry(key),
+                SUITE.image_size,
+                Path(SUITE.data_root) if SUITE.data_root else None,
+                Path(DOWNLOADS),
+                prepared,
+            )
+    files = [file for found in changed.values() for file in found]
+    for file in files[:CHANGED_SHOWN]:
+        print(f"changed since it was read or made: {file}", file=sys.stderr)
+    if len(files) > CHANGED_SHOWN:
+        print(f"and {len(files) - CHANGED_SHOWN} more files", file=sys.stderr)
+    return count_again(counts, [str(sums) for sums, found in changed.items() if found])
+
+
+CHANGED_SHOWN = 5
+AGAIN = forget_what_changed()
 
 
 def runs_made():

@@ -24,10 +24,11 @@ rule fetch:
         f"{RUN}/logs/fetch/{{dataset}}.log",
     params:
         size=SUITE.image_size,
-        root=data_root_option,
+        root=watched_root_option,
         catalogue=catalogue_option,
         downloads=subpath(output[0], ancestor=2),
         recorded=beside_workflow("datasets.lock"),
+        entry=entry_content,
         source=code_of("weckd.cli.data:_fetch"),
     shell:
         "weckd fetch --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.root:q}"
@@ -58,6 +59,7 @@ rule prepare:
         thumbnails=f"{PREPARED}/thumbnails.npy",
         index=f"{PREPARED}/index.csv",
         facts=f"{PREPARED}/dataset.json",
+        seen=f"{PREPARED}/seen.json",
     log:
         f"{PREPARED}/prepare.log",
     # A job of several threads waits for as many free cores: before, not amid, the training jobs of one.
@@ -66,9 +68,11 @@ rule prepare:
     params:
         size=SUITE.image_size,
         catalogue=catalogue_option,
+        entry=entry_content,
         where=source_option,
         skip="--skip-bad" if SUITE.skip_bad else "",
         folder=subpath(output.images, parent=True),
+        again=made_again(f"{PREPARED}/seen.json"),
         source=code_of("weckd.cli.data:_prepare"),
     shell:
         "weckd prepare --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.where:q}"
@@ -84,12 +88,14 @@ rule group:
         groups=f"{ANY_RUN}/groups/{{dataset}}/groups.csv",
         pairs=f"{ANY_RUN}/groups/{{dataset}}/pairs.csv",
         clusters=f"{ANY_RUN}/groups/{{dataset}}/clusters.csv",
+        sums=f"{ANY_RUN}/groups/{{dataset}}/sums.json",
     log:
         f"{ANY_RUN}/logs/group/{{dataset}}.log",
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
+        again=made_again(f"{ANY_RUN}/groups/{{dataset}}/sums.json"),
         source=code_of("weckd.cli.data:_group"),
     shell:
         "weckd group --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
@@ -108,6 +114,7 @@ rule audit:
             dataset=SUITE.datasets,
             file=["groups", "pairs", "clusters"],
         ),
+        sums=expand(f"{RUN}/groups/{{dataset}}/sums.json", dataset=SUITE.datasets),
     output:
         AUDIT,
         [
@@ -139,17 +146,20 @@ rule split:
         suite=rules.suite.output,
         index=rules.prepare.output.index,
         groups=rules.group.output.groups,
+        sums=rules.group.output.sums,
     output:
         expand(
             f"{ANY_RUN}/splits/{{dataset}}/seed{{seed}}.csv",
             seed=SUITE.seeds,
             allow_missing=True,
         ),
+        sums=f"{ANY_RUN}/splits/{{dataset}}/sums.json",
     log:
         f"{ANY_RUN}/logs/split/{{dataset}}.log",
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),
+        again=made_again(f"{ANY_RUN}/splits/{{dataset}}/sums.json"),
         source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
@@ -162,17 +172,20 @@ rule tuning_split:
         suite=f"{RUN}/suite.json",
         index=rules.prepare.output.index,
         groups=f"{RUN}/groups/{{dataset}}/groups.csv",
+        sums=f"{RUN}/groups/{{dataset}}/sums.json",
     output:
         expand(
             f"{RUN}/tuned/splits/{{dataset}}/seed{{seed}}.csv",
             seed=SUITE.tuning.seeds,
             allow_missing=True,
         ),
+        sums=f"{RUN}/tuned/splits/{{dataset}}/sums.json",
     log:
         f"{RUN}/logs/tuning_split/{{dataset}}.log",
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output[0], parent=True),
+        again=made_again(f"{RUN}/tuned/splits/{{dataset}}/sums.json"),
         source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"

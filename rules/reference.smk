@@ -11,7 +11,7 @@ rule unfreeze:
     output:
         suite=f"{RUN}/suite.json",
         records=[
-            *run_files("predictions/{dataset}/seed{seed}.parquet", SUITE),
+            *prediction_files(SUITE),
             *run_files("splits/{dataset}/seed{seed}.csv", SUITE),
             *run_files("manifests/{dataset}/{batch}.json", SUITE),
             *attention_files(SUITE),
@@ -26,6 +26,7 @@ rule unfreeze:
             *([f"{OFFICIAL_REFERENCE}/reference.json"] if OFFICIAL else []),
         ),
         run=subpath(output.suite, parent=True),
+        again=sum(AGAIN.values()),
         source=code_of("weckd.cli.agreement:_unfreeze"),
     shell:
         "weckd unfreeze {params.reference:q} --out {params.run:q} 2> {log:q}"
@@ -37,7 +38,7 @@ if OFFICIAL:
         output:
             suite=f"{run_folder(OFFICIAL)}/suite.json",
             records=[
-                *run_files("predictions/{dataset}/seed{seed}.parquet", OFFICIAL),
+                *prediction_files(OFFICIAL),
                 *run_files("splits/{dataset}/seed{seed}.csv", OFFICIAL),
                 *run_files("manifests/{dataset}/{batch}.json", OFFICIAL),
             ],

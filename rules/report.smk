@@ -40,7 +40,7 @@ rule provenance:
     """Describe the finished run as a Workflow Run RO-Crate; `weckd verify` compares it with what is there."""
     input:
         suite=f"{RUN}/suite.json",
-        records=run_files("predictions/{dataset}/seed{seed}.parquet", SUITE),
+        records=prediction_files(SUITE),
         manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
         audit=AUDIT,
         tables=expand(f"{RUN}/tables/{{table}}.csv", table=TABLES),

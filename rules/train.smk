@@ -75,15 +75,17 @@ rule gather:
         manifest=batch_manifest,
         split=f"{ANY_RUN}/splits/{{dataset}}/seed{{seed}}.csv",
     output:
-        f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+        predictions=f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
+        sums=f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.sums.json",
     log:
         f"{ANY_RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
     params:
         store=STORE,
+        again=made_again(f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.sums.json"),
         source=code_of("weckd.cli.training:_gather"),
     shell:
         "weckd gather --seed {wildcards.seed} --manifest {input.manifest:q} --split {input.split:q}"
-        " --store {params.store:q} --out {output:q} 2> {log:q}"
+        " --store {params.store:q} --out {output.predictions:q} 2> {log:q}"
 
 
 rule attention:
@@ -96,6 +98,7 @@ rule attention:
         splits=expand(
             f"{RUN}/splits/{{{{dataset}}}}/seed{{seed}}.csv", seed=SUITE.seeds
         ),
+        sums=f"{RUN}/splits/{{dataset}}/sums.json",
         manifests=expand(
             f"{RUN}/manifests/{{{{dataset}}}}/{{batch}}.json", batch=SEEDS_OF_BATCH
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
+from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictions, write_text
 
 from weckd.agreement.agree import compare, tolerance_of
 from weckd.agreement.freeze import freeze_run, unfreeze
@@ -95,7 +95,7 @@ def changed_probability(folder, dataset="toy_two", seed=2, row=-1, by=1e-6):
     position = frame.index[row]
     frame.loc[position, "p_0"] += np.float32(by)
     frame.loc[position, "p_1"] -= np.float32(by)
-    frame.astype({"p_0": np.float32, "p_1": np.float32}).to_parquet(file, index=False)
+    write_predictions(file, frame.astype({"p_0": np.float32, "p_1": np.float32}))
     return frame.loc[position]
 
 
@@ -125,7 +125,7 @@ def test_a_reference_does_not_tell_where_the_images_lay(rerun, lock, tmp_path):
 
 def test_tables_made_from_the_reference_are_those_of_the_run(run, reference, tmp_path):
     unfreeze(reference, tmp_path)
-    for file in [*run.glob("predictions/*/*"), *run.glob("splits/*/*")]:
+    for file in [*run.glob("predictions/*/*.parquet"), *run.glob("splits/*/*.csv")]:
         one, other = file, tmp_path / file.relative_to(run)
         if file.suffix == ".csv":
             assert one.read_bytes() == other.read_bytes()
@@ -178,7 +178,7 @@ def test_a_diverged_fit_agrees_with_itself_alone(rerun, lock, tmp_path):
     file = rerun / "predictions" / "toy_two" / "seed2.parquet"
     frame = pd.read_parquet(file)
     frame.loc[frame["method"] == "single", ["p_0", "p_1"]] = np.float32("nan")
-    frame.astype({"p_0": np.float32, "p_1": np.float32}).to_parquet(file, index=False)
+    write_predictions(file, frame.astype({"p_0": np.float32, "p_1": np.float32}))
     write_tables(suite(), rerun, rerun / "tables")
     freeze_run(rerun, tmp_path / "reference", lock)
     assert compare(rerun, tmp_path / "reference", lock).reproduced
@@ -238,7 +238,7 @@ def test_a_cell_outside_its_interval_is_a_miss(reference, lock, tmp_path, capsys
         bar = frame["method"] == "full-converged"
         frame.loc[bar, "p_0"] = np.where(frame.loc[bar, "y"] == 0, 0.1, 0.9).astype(np.float32)
         frame.loc[bar, "p_1"] = np.where(frame.loc[bar, "y"] == 0, 0.9, 0.1).astype(np.float32)
-        frame.to_parquet(file, index=False)
+        write_predictions(file, frame)
     agreement = compare(other, reference, lock)
     missed = {(cell.what, cell.dataset, cell.name) for cell in agreement.cells if not cell.agrees}
     assert ("accuracy", "toy_two", "full-converged") in missed
@@ -274,7 +274,7 @@ def write_part(folder, device="cpu x86_64"):
     file = folder / "predictions/toy_two/seed2.parquet"
     frame = pd.read_parquet(file)
     kept = [frame[(frame["method"] == name)] for name in part.methods]
-    pd.concat(kept).to_parquet(file, index=False)
+    write_predictions(file, pd.concat(kept))
     return folder
 
 

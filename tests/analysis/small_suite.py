@@ -32,6 +32,7 @@ from weckd.config import (
 )
 from weckd.files import write_text
 from weckd.seeds import generator
+from weckd.sums import sums_of, write_sums
 
 GOLDEN = Path(__file__).parent / "golden"
 SEEDS = (1, 2, 3, 4, 5)
@@ -219,8 +220,14 @@ def cell_frame(
 def write_cell(folder: Path, frame: pd.DataFrame) -> Path:
     """Write a cell where the analysis looks for it."""
     file = folder / str(frame["dataset"].iloc[0]) / f"seed{frame['seed'].iloc[0]}.parquet"
+    return write_predictions(file, frame)
+
+
+def write_predictions(file: Path, frame: pd.DataFrame) -> Path:
+    """Write predictions as `gather` does, with their sum beside them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(file, index=False)
+    write_sums(sums_of(file), [file])
     return file
 
 

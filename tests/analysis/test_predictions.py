@@ -2,10 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_suite import cell_frame, toy_frame, toy_suite, write_cell
+from small_suite import cell_frame, toy_frame, toy_suite, write_cell, write_predictions
 
 from weckd.analysis.predictions import load_predictions
 from weckd.errors import UserError
+from weckd.files import file_digest
+from weckd.sums import sums_of, write_sums
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def write_both(folder, change=None):
     write_cell(folder, toy_frame("toy_two", 1))
     file = write_cell(folder, toy_frame("toy_two", 2))
     if change is not None:
-        change(toy_frame("toy_two", 2)).to_parquet(file, index=False)
+        write_predictions(file, change(toy_frame("toy_two", 2)))
     return file
 
 
@@ -197,7 +199,29 @@ def test_wrong_files_are_refused(tmp_path, suite, change, message):
 def test_an_unreadable_file_is_refused(tmp_path, suite):
     file = write_both(tmp_path)
     file.write_bytes(b"PAR1 cut off")
+    write_sums(sums_of(file), [file])
     assert refusal(suite, tmp_path).startswith(f"{file}: not a readable parquet file (")
+
+
+def test_edited_predictions_are_refused(tmp_path, suite):
+    file = write_both(tmp_path)
+    before = file_digest(file)
+    frame = toy_frame("toy_two", 2)
+    for label in (0, 1):  # all right
+        frame.loc[frame["y"] == label, ["p_0", "p_1"]] = np.float32([1 - label, label])
+    frame.to_parquet(file, index=False)
+    assert refusal(suite, tmp_path) == (
+        f"{file}: edited or damaged, its SHA-256 is {file_digest(file)[:12]}…, seed2.sums.json records "
+        f"{before[:12]}…; the same snakemake command makes it anew"
+    )
+
+
+def test_predictions_without_their_sum_are_refused(tmp_path, suite):
+    file = write_both(tmp_path)
+    sums_of(file).unlink()
+    assert refusal(suite, tmp_path).startswith(
+        f"{file}: seed2.sums.json beside it does not tell what it was (FileNotFoundError("
+    )
 
 
 def test_labels_outside_the_classes_and_classes_without_images_are_refused(tmp_path, suite):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_suite import toy_suite, with_plan, write_scores
+from small_suite import toy_suite, with_plan, write_predictions, write_scores
 
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.published import read_published
@@ -109,10 +109,7 @@ def test_a_reading_that_is_missing_is_printed_as_missing(run, tmp_path):
     for seed in (1, 2, 3, 4, 5):
         file = folder / "toy_two" / f"seed{seed}.parquet"
         frame = pd.read_parquet(file)
-        (tmp_path / "p" / "toy_two").mkdir(parents=True, exist_ok=True)
-        frame[frame["method"] != "start=fresh"].to_parquet(
-            tmp_path / "p" / "toy_two" / file.name, index=False
-        )
+        write_predictions(tmp_path / "p" / "toy_two" / file.name, frame[frame["method"] != "start=fresh"])
     write_specification(suite, tmp_path / "p", tmp_path)
     text = (tmp_path / "tables" / "readings.md").read_text()
     line = next(line for line in text.splitlines() if line.startswith("| start=fresh"))

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))  # for small_sui
 
 from weckd.data.groups import write_groups
 from weckd.data.index import COLUMNS
-from weckd.files import write_json, write_text
+from weckd.files import file_digest, write_json, write_text
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def make(tmp_path):
         write_text(prepared / "index.csv", pd.DataFrame(table, columns=list(COLUMNS)).to_csv(index=False))
         np.save(prepared / "thumbnails.npy", thumbnails)
         np.save(prepared / "images.npy", np.repeat(thumbnails[..., np.newaxis], 3, axis=3))
+        files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}
         facts = {"key": key, "modality": modality, "phantom": phantom, "derived_from": list(derived_from)}
+        facts["files"] = files
         write_json(prepared / "dataset.json", facts)
         write_groups(key, prepared, threshold, groups)
         return prepared, groups

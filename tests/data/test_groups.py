@@ -7,7 +7,8 @@ import pytest
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups, write_groups
 from weckd.data.index import COLUMNS
-from weckd.files import write_json, write_text
+from weckd.errors import UserError
+from weckd.files import file_digest, write_json, write_text
 
 
 def noise(count, seed=0):
@@ -60,7 +61,8 @@ def test_files_of_groups_pairs_and_clusters(tmp_path):
     lines = [",".join(COLUMNS), *rows, "bad.png,no,,,0,0,,,not an image", "e.png,no,,,8,8,f,p4,", ""]
     write_text(prepared / "index.csv", "\n".join(lines))
     np.save(prepared / "thumbnails.npy", images)
-    write_json(prepared / "dataset.json", {"key": "mine"})
+    files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}
+    write_json(prepared / "dataset.json", {"key": "mine", "files": files})
     write_groups("mine", prepared, 0.97, out)
     assert (out / "groups.csv").read_bytes() == (
         b'image_id,group_id\n"a,1.png",g0001\nb.png,g0002\nNaN,g0002\nd.png,g0003\ne.png,g0001\n'
@@ -74,6 +76,6 @@ def test_files_of_groups_pairs_and_clusters(tmp_path):
     assert clusters["clusters"].tolist() == [3] * 20
     assert clusters["largest"].tolist() == [2] * 20
     assert clusters.loc[clusters["chosen"], "threshold"].tolist() == [0.97]
-    with pytest.raises(ValueError, match="prepared holds mine, not other"):
+    with pytest.raises(UserError, match="prepared: holds mine, not other; name the folder of other"):
         write_groups("other", prepared, 0.97, tmp_path / "other")
     assert not Path(tmp_path / "other").exists()

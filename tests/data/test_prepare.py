@@ -15,6 +15,7 @@ from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
 from weckd.data.index import left_out, read_index
 from weckd.data.origin import Origin
 from weckd.data.prepare import prepare
+from weckd.data.watch import PREPARED_FILES
 from weckd.errors import UserError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -93,6 +94,10 @@ def test_arrays_index_and_facts(folder, tmp_path):
         "n_images": 3,
         "n_left_out": 0,
         "archives": {},
+        "files": {
+            name: hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest()
+            for name in ("images.npy", "thumbnails.npy", "index.csv")
+        },
         "fingerprint": hashlib.sha256(images.tobytes() + text).hexdigest(),
     }
 
@@ -104,7 +109,7 @@ def test_jobs_change_no_byte(folder, tmp_path, jobs):
         Image.fromarray(image).save(folder / "Normal" / f"n{number}.png")
     prepared(folder, tmp_path / "one")
     prepared(folder, tmp_path / "many", jobs=jobs)
-    for file in (tmp_path / "one").iterdir():
+    for file in (tmp_path / "one" / name for name in PREPARED_FILES):
         assert file.read_bytes() == (tmp_path / "many" / file.name).read_bytes()
 
 
@@ -112,9 +117,9 @@ def test_preparing_again_gives_the_same_bytes(folder, tmp_path):
     contents = []
     for out in (tmp_path / "one", tmp_path / "two", tmp_path / "two"):
         prepared(folder, out)
-        contents.append({file.name: file.read_bytes() for file in out.iterdir()})
+        contents.append({name: (out / name).read_bytes() for name in PREPARED_FILES})
+        assert {file.name for file in out.iterdir()} == {*PREPARED_FILES, "seen.json"}
     assert contents[0] == contents[1] == contents[2]
-    assert set(contents[0]) == {"images.npy", "thumbnails.npy", "index.csv", "dataset.json"}
 
 
 def test_arrays_are_as_numpy_writes_them(folder, tmp_path):

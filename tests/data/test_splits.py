@@ -6,7 +6,8 @@ from weckd.config import SplitSettings
 from weckd.data.index import COLUMNS as INDEX_COLUMNS
 from weckd.data.splits import CUT_MARK, draw_split, part_rows, read_split, write_splits
 from weckd.errors import UserError
-from weckd.files import write_text
+from weckd.files import file_digest, write_json, write_text
+from weckd.sums import write_sums
 
 SETTINGS = SplitSettings(seed=2025)
 SEEDS = range(1, 21)
@@ -257,18 +258,41 @@ def test_an_image_without_group_is_refused():
         parts(index, groups[groups["image_id"] != "a/00-0.png"], "ab")
 
 
+def write_inputs(folder, index, groups):
+    """Write what a split is made of, with the digests that it is compared with."""
+    full = index.reindex(columns=list(INDEX_COLUMNS), fill_value="")
+    write_text(folder / "prepared" / "index.csv", full.to_csv(index=False))
+    files = {"index.csv": file_digest(folder / "prepared" / "index.csv")}
+    write_json(folder / "prepared" / "dataset.json", {"key": "mine", "files": files})
+    write_text(folder / "groups.csv", groups.to_csv(index=False))
+    write_sums(folder / "sums.json", [folder / "groups.csv"])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"), [("prepared/index.csv", ",a,", ",b,"), ("groups.csv", ",a01\n", ",a02\n")]
+)
+def test_an_index_or_groups_that_were_edited_are_refused(tmp_path, name, old, new):
+    index, groups = collection(uneven())
+    write_inputs(tmp_path, index, groups)
+    text = (tmp_path / name).read_text()
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new, 1))
+    places = (tmp_path / "prepared", tmp_path / "groups.csv", tmp_path / "out")
+    with pytest.raises(UserError, match=rf"{name}: edited or damaged, its SHA-256 is .{{12}}…, .* records"):
+        write_splits("mine", ("a", "b"), SETTINGS, [1], *places)
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_of_all_seeds(tmp_path):
     index, groups = collection(uneven())
-    full = index.reindex(columns=list(INDEX_COLUMNS), fill_value="")
-    write_text(tmp_path / "prepared" / "index.csv", full.to_csv(index=False))
-    write_text(tmp_path / "groups.csv", groups.to_csv(index=False))
+    write_inputs(tmp_path, index, groups)
 
     def write(seeds, out):
         write_splits("mine", ("a", "b"), SETTINGS, seeds, tmp_path / "prepared", tmp_path / "groups.csv", out)
         return {file.name: file.read_bytes() for file in sorted(out.iterdir())}
 
     one, two = write([1], tmp_path / "one"), write([1, 2], tmp_path / "two")
-    assert list(two) == ["seed1.csv", "seed2.csv"]
+    assert list(two) == ["seed1.csv", "seed2.csv", "sums.json"]
     assert one["seed1.csv"] == two["seed1.csv"]  # another seed changes nothing
     assert one["seed1.csv"] != two["seed2.csv"]
     pd.testing.assert_frame_equal(
@@ -281,9 +305,7 @@ def written(tmp_path, sizes, settings, seeds=(1, 2), official=None):
     index, groups = collection({key: [1] * size for key, size in sizes.items()})
     if official is not None:
         index = with_official(index, official)
-    full = index.reindex(columns=list(INDEX_COLUMNS), fill_value="")
-    write_text(tmp_path / "prepared" / "index.csv", full.to_csv(index=False))
-    write_text(tmp_path / "groups.csv", groups.to_csv(index=False))
+    write_inputs(tmp_path, index, groups)
     places = (tmp_path / "prepared", tmp_path / "groups.csv", tmp_path / "splits")
     write_splits("mine", tuple(sizes), settings, seeds, *places)
 

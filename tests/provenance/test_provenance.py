@@ -1,13 +1,17 @@
 """A run's crate passes the profiles' own checks, traces every table, and tells whatever was changed since."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from crate_checks import problems
 from engine import REPOSITORY, environment, snakemake
+
+from weckd.provenance.revision import code_revision
 
 pytestmark = pytest.mark.workflow
 CHANGES = ("datasets=[phantom_brain_mri]", "methods=[weckd,single,majority]", "seeds=[1]")
@@ -76,7 +80,8 @@ def test_every_table_is_traced_to_predictions_and_these_to_images_and_device(mad
     data = crate["#data-phantom_brain_mri"]
     assert crate[data["license"]["@id"]]["name"] == "MIT (drawn by this suite)"
     names = {crate[value["@id"]]["name"] for value in data["identifier"]}
-    assert names == {"prepared images.npy", "prepared index.csv", "prepared dataset.json"}
+    files = ("images.npy", "thumbnails.npy", "index.csv", "dataset.json")
+    assert names == {f"prepared {file}" for file in files}
     assert "Drawn by the suite, not real images: phantom_brain_mri." in crate["./"]["description"]
     lock = crate["workflow/requirements.lock"]
     assert lock["contentSize"] == str((REPOSITORY / "requirements.lock").stat().st_size)
@@ -90,7 +95,7 @@ def test_nothing_changed_is_told_with_the_number_of_things(made):
     crate = entities(folder, run)
     recorded = [entity for entity in crate.values() if "sha256" in entity]
     fits = [json.loads(file.read_text()) for file in folder.glob("results/fits/*/*/record.json")]
-    things = len(recorded) + 3 + sum(len(record["files"]) for record in fits)
+    things = len(recorded) + 4 + sum(1 + len(record["files"]) for record in fits)
     assert done.stdout == f"{run}: all {things} recorded things are what they were\n"
 
 
@@ -107,7 +112,9 @@ def altered(file):
         ("{run}/predictions/*/seed1.parquet", "predictions/phantom_brain_mri/seed1.parquet: changed"),
         ("{run}/suite.json", "suite.json: changed"),
         ("results/data/*/images.npy", "images.npy: changed"),
+        ("results/data/*/thumbnails.npy", "thumbnails.npy: changed"),
         ("results/fits/*/*/test.npy", "test.npy: changed"),
+        ("{run}/predictions/*/seed1.sums.json", "predictions/phantom_brain_mri/seed1.sums.json: changed"),
     ],
 )
 def test_one_bit_of_a_file_is_noticed(copy, pattern, told):
@@ -122,6 +129,93 @@ def test_one_bit_of_a_file_is_noticed(copy, pattern, told):
     lines = done.stdout.splitlines()
     assert len(lines) == 1 and lines[0].endswith(told), done.stdout
     assert f"{run}: 1 of" in done.stderr
+
+
+def edited(file):
+    file.write_text(file.read_text().replace('"status": "finished"', '"status": "diverged"'))
+
+
+def replaced(make):
+    def replace(file):
+        file.unlink()
+        make(file)
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "told"),
+    [
+        ("results/fits/*/*/record.json", edited, "record.json: changed"),
+        ("results/fits/*/*/record.json", Path.unlink, "record.json: missing"),
+        (
+            "results/fits/*/*/record.json",
+            lambda file: file.write_text(""),
+            "record.json: not a readable record (JSON",
+        ),
+        ("results/fits/*/*/record.json", replaced(os.mkfifo), "record.json: not a file"),
+        ("results/fits/*/*/test.npy", replaced(Path.mkdir), "test.npy: not a file"),
+        ("results/data/*/images.npy", Path.unlink, "images.npy: missing"),
+        ("results/data/*/index.csv", Path.unlink, "index.csv: missing"),
+        ("results/data/*/dataset.json", Path.unlink, "dataset.json: missing"),
+        (
+            "results/data/*/images.npy",
+            replaced(lambda file: file.symlink_to("/dev/zero")),
+            "images.npy: not a file",
+        ),
+        ("{run}/tables/main.md", replaced(os.mkfifo), "tables/main.md: not a file"),
+        ("{run}/tables/main.md", replaced(Path.mkdir), "tables/main.md: not a file"),
+        ("{run}/predictions/*/seed1.parquet", replaced(os.mkfifo), "seed1.parquet: not a file"),
+    ],
+)
+def test_what_is_gone_edited_or_no_file_is_told_and_neither_read_without_end_nor_passed_over(
+    copy, pattern, change, told
+):
+    folder, run = copy
+    change(next(iter(sorted(folder.glob(pattern.format(run=run))))))
+    done = weckd(folder, "verify", run)
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if told in line], done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr.startswith(f"weckd: {run}: 1 of ")
+
+
+@pytest.mark.parametrize("name", ["suite.json", "manifests/phantom_brain_mri/seeds1-1.json"])
+@pytest.mark.parametrize("change", [replaced(os.mkfifo), lambda file: file.write_text("")])
+def test_where_the_run_itself_cannot_be_read_the_rest_is_compared_all_the_same(copy, name, change):
+    folder, run = copy
+    change(folder / run / name)
+    done = weckd(folder, "verify", run)
+    assert done.returncode == 1
+    first, last = done.stdout.splitlines()
+    assert first in (f"{name}: changed", f"{name}: not a file")
+    assert last.startswith(f"{run / name}: not a")
+    assert last.endswith("; what it tells of was not compared")
+
+
+def test_no_crate_is_made_over_edited_predictions(copy):
+    folder, run = copy
+    crate = (folder / run / "ro-crate-metadata.json").read_bytes()
+    altered(folder / run / "predictions/phantom_brain_mri/seed1.parquet")
+    done = weckd(folder, "provenance", "--run", run)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"weckd: {run}/predictions/phantom_brain_mri/seed1.parquet: edited or damaged, its SHA-256 is "
+    )
+    assert (folder / run / "ro-crate-metadata.json").read_bytes() == crate
+
+
+def test_git_that_refuses_to_tell_the_revision_is_told_with_its_remedy(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("WECKD_REVISION", raising=False)
+    (tmp_path / ".git").mkdir()  # no repository; one of another owner is refused alike
+    assert code_revision(tmp_path) == "unknown"
+    printed = capsys.readouterr().err
+    assert printed.startswith(
+        f"{tmp_path}: git does not tell the revision, it is recorded as unknown (fatal: "
+    )
+    assert printed.endswith(f"git config --global --add safe.directory {tmp_path}\n")
+    monkeypatch.setenv("WECKD_REVISION", "abc")
+    assert (code_revision(tmp_path), capsys.readouterr().err) == ("abc", "")
 
 
 def test_missing_and_added_files_and_another_lock_are_named(copy, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_run import GROUPS, made_suite, random_right, write_made_run
+from small_suite import write_predictions
 
 from weckd.analysis.inference.reader_study import mean_study, p_value, two_way
 from weckd.analysis.metrics.means import mean_score
@@ -119,7 +120,7 @@ def test_what_is_missing_is_named_and_the_rest_checked(tmp_path):
     file = tmp_path / "predictions" / "set2" / "seed3.parquet"
     frame = pd.read_parquet(file)
     frame.loc[frame["method"] == "pooled", ["p_0", "p_1"]] = np.nan
-    frame.to_parquet(file, index=False)
+    write_predictions(file, frame)
     one, two, mean = checks(tmp_path, suite)
     assert one.value == np.mean([rate_by_hand(right["set1"][name]) for name in ("single", "pooled")])
     assert (two.outcome, two.note) == ("not run", "missing: set2 seed 3 pooled diverged")

@@ -16,6 +16,7 @@ from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.methods.catalogue import suite_methods
+from weckd.sums import write_sums
 from weckd.training import attention_maps
 from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
 from weckd.training.evaluation import image_logits
@@ -300,6 +301,7 @@ def test_seeds_with_other_test_images_are_refused(place, tmp_path):
                 if not line.startswith(f"{first['image_id']},")
             )
         (tmp_path / f"seed{seed}.csv").write_text(text)
+    write_sums(tmp_path / "sums.json", tmp_path.glob("seed*.csv"))
     with pytest.raises(
         UserError, match=r"test images of seed1001\.csv differ from those of seed1\.csv; all seeds"
     ):

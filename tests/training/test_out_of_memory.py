@@ -61,8 +61,10 @@ def test_predictions_that_do_not_fit_name_the_images(networks, monkeypatch):
 
 
 def test_images_that_do_not_fit_are_named(tmp_path, monkeypatch):
-    (tmp_path / "dataset.json").write_text("{}")
-    monkeypatch.setattr("weckd.training.cell.np.load", lambda file: (_ for _ in ()).throw(MemoryError()))
+    (tmp_path / "dataset.json").write_text('{"key": "ears"}')
+    monkeypatch.setattr(
+        "weckd.training.cell.np.load", lambda file, **options: (_ for _ in ()).throw(MemoryError())
+    )
     with pytest.raises(
         UserError, match=r"ears: all its prepared images need more memory than there is; use a"
     ):

@@ -39,6 +39,22 @@ def test_weights_come_back_in_their_places_however_they_lie_in_memory(tmp_path):
     assert all(found[key].shape == value.shape for key, value in weights.items())
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("finished", "diverged"),
+        lambda text: text.replace('"identity": "ab', '"identity": "cd'),
+        lambda text: "",
+        lambda text: "[]",
+    ],
+)
+def test_a_fit_whose_record_was_edited_or_damaged_is_set_aside(store, change):
+    record = fit_folder(store, "set", IDENTITY) / "record.json"
+    record.write_text(change(record.read_text()))
+    assert find_fit(store, "set", IDENTITY, with_weights=False) is None
+    assert [path.name[:28] for path in (store / "set").iterdir()] == [f"damaged-{IDENTITY[:20]}"]
+
+
 def test_absent_fit(store):
     assert find_fit(store, "set", "cd" * 32, with_weights=False) is None
     assert find_fit(store, "other", IDENTITY, with_weights=False) is None

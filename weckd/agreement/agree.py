@@ -21,6 +21,7 @@ from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
 from weckd.data.overlap import FINDING, with_finding
 from weckd.files import file_digest
+from weckd.sums import refuse_changed, sums_of
 
 ROW = ["split", "method", "stage", "image_id"]
 EXACT = 1e-9  # what nothing varies in must be equal, but for the rounding of sums
@@ -207,6 +208,7 @@ def _prediction_difference(file: Path, frozen: Path, methods: Sequence[str]) -> 
     """Return the first difference between two files' predictions of some methods, or nothing."""
     if not file.exists():
         return "missing"
+    refuse_changed(file, sums_of(file))
     one, other = (
         frame[frame["method"].isin(methods)].sort_values(ROW, kind="stable").reset_index(drop=True)
         for frame in (pd.read_parquet(file), pd.read_parquet(frozen))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from weckd.data.fetch.members import members
 from weckd.errors import UserError
 from weckd.files import whole_file
+from weckd.sums import refuse_changed, sums_of, write_sums
 
 NAMES = ("dataset", "method", "split", "image_id", "group_id")
 # One page a column: fits that several methods share lie in it several times, and compress away.
@@ -30,8 +31,14 @@ def pack_predictions(cells: Iterable[Path], out: Path) -> None:
     Args:
         cells: `seed<k>.parquet` files.
         out: file to write.
+
+    Raises:
+        UserError: a cell is not what `gather` wrote.
     """
-    tables = [pq.read_table(file) for file in cells]
+    tables = []
+    for file in cells:
+        refuse_changed(file, sums_of(file))
+        tables.append(pq.read_table(file))
     whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
     with whole_file(out) as temporary:
         pq.write_table(
@@ -65,8 +72,10 @@ def unpack_predictions(file: Path, seeds: Collection[int], folder: Path) -> None
     if others:
         raise UserError(f"{file}: seed {min(map(str, others))} is not one of the suite's; {DISTRUST}")
     for seed, rows in frame.groupby("seed", sort=False):
-        with whole_file(folder / f"seed{seed}.parquet") as temporary:
+        out = folder / f"seed{seed}.parquet"
+        with whole_file(out) as temporary:
             rows.reset_index(drop=True).to_parquet(temporary, index=False, compression="zstd")
+        write_sums(sums_of(out), [out])
 
 
 def pack_records(run: Path, files: Iterable[Path], out: Path) -> None:

@@ -13,6 +13,7 @@ from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import whole_file
+from weckd.sums import refuse_changed, sums_of, write_sums
 
 IMPORTED = "imported"
 """The role of methods whose predictions were made elsewhere, and the run's folder that keeps them."""
@@ -60,6 +61,7 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
     out = run / IMPORTED / f"{name}.parquet"
     with whole_file(out) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
+    write_sums(sums_of(out), [out])
     return out
 
 
@@ -87,7 +89,11 @@ def imported_cell(
         seed: of the cell.
         n_classes: C of the data set.
         groups: group_id by image_id.
+
+    Raises:
+        UserError: the file is not what was imported.
     """
+    refuse_changed(file, sums_of(file), "import it again with `weckd import-predictions`")
     frame = pd.read_parquet(file, filters=[("dataset", "==", dataset), ("seed", "==", seed)])
     columns = [f"p_{c}" for c in range(n_classes)]
     rows = pd.DataFrame(

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from weckd.config import Suite
 from weckd.errors import UserError
+from weckd.sums import refuse_changed, sums_of
 
 NAMES = ("dataset", "method", "split", "image_id", "group_id")
 KEYS = ("dataset", "seed", "method", "stage", "split", "image_id", "group_id", "y")
@@ -20,9 +21,10 @@ def read_predictions(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFr
     """Return the rows of one file, checked, sorted by method, stage and image.
 
     Raises:
-        UserError: it cannot be read, has other columns, is of another data set or seed, names an unknown method, or
-            holds a row twice or something that is no distribution.
+        UserError: it cannot be read, is not what `gather` wrote, has other columns, is of another data set or seed,
+            names an unknown method, or holds a row twice or something that is no distribution.
     """
+    refuse_changed(file, sums_of(file))
     try:
         # Names as numbers: comparing and sorting text would take most of the analysis' time.
         frame = pq.read_table(file, read_dictionary=list(NAMES)).to_pandas()

@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.data.index import left_out, read_index
+from weckd.data.prepared import read_facts, read_thumbnails
 from weckd.errors import UserError
-from weckd.files import read_object
+from weckd.sums import FOLDER_SUMS, refuse_changed
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
     """Read what `weckd prepare` and `weckd group` wrote of one data set.
 
     Raises:
-        UserError: a file is missing, or the two are not of the same images.
+        UserError: a file is missing or not what was written, or the two are not of the same images.
     """
     index = read_index(prepared)
+    facts = read_facts(prepared)
+    for name in ("groups", "pairs", "clusters"):
+        refuse_changed(groups / f"{name}.csv", groups / FOLDER_SUMS)
     try:
-        facts = read_object(prepared / "dataset.json")
         # Ids stay text: 7 and 007 are two patients.
         group_of, pairs = (
             pd.read_csv(groups / f"{name}.csv", dtype=str, keep_default_na=False)
@@ -71,6 +74,6 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
         left_out=left_out(prepared),
         pairs=pairs,
         clusters=clusters,
-        thumbnails=np.load(prepared / "thumbnails.npy", allow_pickle=False),
+        thumbnails=read_thumbnails(prepared, facts),
         images=prepared / "images.npy",
     )

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from weckd.data.duplicates import FLOOR, Duplicates, Pairs, components, near_duplicates
 from weckd.data.index import read_index
-from weckd.errors import UserError
-from weckd.files import read_object, write_text
+from weckd.data.prepared import read_facts, read_thumbnails
+from weckd.files import write_text
+from weckd.sums import FOLDER_SUMS, write_sums
 
 CURVE = tuple(round(FLOOR + 0.005 * step, 3) for step in range(20))
 """Thresholds at which clusters are counted, so that a reader sees what the chosen one decides."""
@@ -19,7 +20,8 @@ def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> N
     """Find the groups of a prepared data set.
 
     Writes into the folder `out`: groups.csv (image_id, group_id), pairs.csv (all exact and near copies), and
-    clusters.csv (number and largest size of near-duplicate clusters at every threshold of CURVE and at the chosen one).
+    clusters.csv (number and largest size of near-duplicate clusters at every threshold of CURVE and at the chosen one),
+    and their sums.
 
     Args:
         dataset: key of the data set.
@@ -28,21 +30,18 @@ def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> N
         out: folder to write.
 
     Raises:
-        UserError: the folder is of another data set, or cannot be read.
+        UserError: the folder holds another data set, or not what was prepared.
     """
     index = read_index(prepared)
-    facts = read_object(prepared / "dataset.json")
-    thumbnails = np.load(prepared / "thumbnails.npy", allow_pickle=False)
-    if facts.get("key") != dataset:
-        raise UserError(f"{prepared}: holds {facts.get('key')}, not {dataset}; name the folder of {dataset}")
-    found = near_duplicates(thumbnails, threshold)
-    for name, frame in (
-        ("groups", assign_groups(index, found.pairs.rows)),
-        ("pairs", _pairs_frame(index, found.pairs)),
-        ("clusters", _clusters_frame(found, threshold)),
-    ):
-        text = frame.to_csv(index=False, lineterminator="\n", float_format="%.4f")
-        write_text(out / f"{name}.csv", text)
+    found = near_duplicates(read_thumbnails(prepared, read_facts(prepared, dataset)), threshold)
+    frames = {
+        out / "groups.csv": assign_groups(index, found.pairs.rows),
+        out / "pairs.csv": _pairs_frame(index, found.pairs),
+        out / "clusters.csv": _clusters_frame(found, threshold),
+    }
+    for file, frame in frames.items():
+        write_text(file, frame.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+    write_sums(out / FOLDER_SUMS, frames)
 
 
 def assign_groups(index: pd.DataFrame, pairs: NDArray[np.int64]) -> pd.DataFrame:

@@ -24,8 +24,9 @@ from weckd.data.layouts import list_sources
 from weckd.data.layouts.source import Listing, Source
 from weckd.data.origin import Origin
 from weckd.data.phantoms import draw
+from weckd.data.watch import PREPARED, hashed, prepared_place, stamps, write_seen
 from weckd.errors import BadImageError
-from weckd.files import refuse_full_disk, write_json, write_text
+from weckd.files import file_digest, refuse_full_disk, write_json, write_text
 
 THUMBNAIL = 32
 """Pixels a side of the grey thumbnails that near-duplicates are found by."""
@@ -50,7 +51,7 @@ def prepare(
     jobs: int = 1,
     skip_bad: bool = False,
 ) -> None:
-    """Write images.npy, thumbnails.npy, index.csv and dataset.json into the folder `out`.
+    """Write images.npy, thumbnails.npy, index.csv, dataset.json and seen.json into the folder `out`.
 
     images.npy is uint8 (N, image_size, image_size, 3), RGB, each image resized as a whole; thumbnails.npy is
     uint8 (N, 32, 32), grey; both in the order of the index's images. The same images give the same bytes, whatever
@@ -70,6 +71,7 @@ def prepare(
     """
     fingerprint = hashlib.sha256()
     records = []
+    places = {part: (place, stamps(place)) for part, place in (origin.places if origin else {}).items()}
     total, pictures = _pictures(dataset, origin, image_size, jobs, skip_bad)
     refuse_full_disk(out, total * (3 * image_size**2 + THUMBNAIL**2))
     with (
@@ -106,9 +108,19 @@ def prepare(
             "n_images": len(records) - left_out,
             "n_left_out": left_out,
             "archives": origin.archives if origin else {},
+            "files": {
+                name: file_digest(out / name) for name in ("images.npy", "thumbnails.npy", "index.csv")
+            },
             "fingerprint": fingerprint.hexdigest(),
         },
     )
+    known = {}
+    if origin and dataset.layout == "class-folders":
+        folder = origin.folder.absolute()
+        known = {folder / record.image_id: record.file_sha256 for record in records if record.file_sha256}
+    seen = {part: hashed(place, found, None, known) for part, (place, found) in places.items()}
+    own = prepared_place(out)
+    write_seen(out, {**seen, PREPARED: hashed(own, stamps(own), None, {})})
 
 
 def _pictures(

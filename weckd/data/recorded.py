@@ -1,6 +1,5 @@
 """`datasets.lock`: what the archives and the prepared arrays of each data set were, so that two users can compare."""
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from weckd.data.index import read_index
+from weckd.data.prepared import read_facts
 from weckd.errors import UserError
 from weckd.files import digest, write_text
 from weckd.yaml_files import read_yaml
@@ -41,7 +41,7 @@ def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
     entries = _entries(lock)
     equal: dict[str, bool | None] = {}
     for folder in prepared:
-        facts = _facts(folder)
+        facts = read_facts(folder)
         recorded = entries.get(facts["key"], _NOTHING)["sizes"].get(facts["image_size"])
         equal[facts["key"]] = None if recorded is None else recorded == _hashes(folder, facts)
     return equal
@@ -57,7 +57,7 @@ def record(prepared: Iterable[Path], lock: Path) -> None:
     """
     entries = _entries(lock)
     for folder in prepared:
-        facts = _facts(folder)
+        facts = read_facts(folder)
         if facts["phantom"]:
             continue
         entry = entries.setdefault(facts["key"], {"archives": {}, "sizes": {}})
@@ -110,12 +110,3 @@ def _hashes(prepared: Path, facts: dict[str, Any]) -> dict[str, str]:
         "images": digest(index[["image_id", "file_sha256"]].to_numpy().tolist()),
         "arrays": facts["fingerprint"],
     }
-
-
-def _facts(prepared: Path) -> dict[str, Any]:
-    file = prepared / "dataset.json"
-    try:
-        facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{file}: cannot be read ({problem}); make it with `weckd prepare`") from problem
-    return facts

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from weckd.config import SplitSettings
 from weckd.data.index import read_index
+from weckd.data.prepared import read_facts, refuse_unprepared
 from weckd.data.shares import (
     OTHER_GROUPS,
     REFUSED,
@@ -38,6 +39,7 @@ from weckd.data.shares import (
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.seeds import generator
+from weckd.sums import FOLDER_SUMS, refuse_changed, write_sums
 
 COLUMNS = ("image_id", "group_id", "class", "y", "part", "draws")
 CUT_MARK = "-cut"
@@ -62,9 +64,18 @@ def write_splits(
     groups: Path,
     out: Path,
 ) -> None:
-    """Split a prepared data set for every seed, see `draw_splits`, and write `seed<k>.csv` into the folder `out`."""
-    for seed, split in draw_splits(dataset, classes, settings, seeds, prepared, groups).items():
-        write_text(out / f"seed{seed}.csv", split.to_csv(index=False, lineterminator="\n"))
+    """Split a prepared data set for every seed, see `draw_splits`; write `seed<k>.csv` and sums into the folder `out`.
+
+    Raises:
+        UserError: see `draw_splits`; or the index or the groups are not what was written.
+    """
+    splits = draw_splits(dataset, classes, settings, seeds, prepared, groups)
+    refuse_unprepared(prepared, read_facts(prepared, dataset), "index.csv")
+    refuse_changed(groups, groups.with_name(FOLDER_SUMS))
+    files = {out / f"seed{seed}.csv": split for seed, split in splits.items()}
+    for file, split in files.items():
+        write_text(file, split.to_csv(index=False, lineterminator="\n"))
+    write_sums(out / FOLDER_SUMS, files)
 
 
 def draw_splits(
@@ -203,6 +214,18 @@ def part_rows(split: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
         for name in [part, *filter(None, draws.split("+"))]:
             members.setdefault(name, []).append(row)
     return {name: np.array(rows, dtype=np.int64) for name, rows in sorted(members.items())}
+
+
+def written_split(folder: Path, seed: int) -> pd.DataFrame:
+    """Return a seed's split as `write_splits` wrote it.
+
+    Raises:
+        UserError: see `read_split`; or it was edited or damaged since.
+    """
+    file = folder / f"seed{seed}.csv"
+    split = read_split(file)
+    refuse_changed(file, folder / FOLDER_SUMS)
+    return split
 
 
 def read_split(path: Path) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from weckd.provenance.recorded import archives_of, prepared_digests
 from weckd.provenance.revision import code_revision
 from weckd.report.licences import stated_terms
 from weckd.report.manifests import trained_cells
+from weckd.sums import refuse_unsound
 
 METADATA = "ro-crate-metadata.json"
 WORKFLOW = "workflow"
@@ -31,6 +32,9 @@ _RESULTS = (
     "groups/*/*.csv",
     "manifests/*/*.json",
     "predictions/*/*.parquet",
+    "predictions/*/*sums.json",
+    "splits/*/sums.json",
+    "groups/*/sums.json",
     "attention/*.npz",
 )
 _MADE = ("audit/*", "tables/*", "figures/*", "report.html")
@@ -60,9 +64,12 @@ def write_crate(run: Path, root: Path, data: Path) -> None:
         data: folder of prepared data sets.
 
     Raises:
-        UserError: the run's suite.json or a manifest cannot be read.
+        UserError: the run's suite.json or a manifest cannot be read, or a file that it stands on is not what was
+            written.
     """
     suite = load_suite(run / "suite.json")
+    for sums in sorted(run.glob("**/*sums.json")):
+        refuse_unsound(sums)
     _copy_workflow(root, run / WORKFLOW)
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(_TERMS)

@@ -1,21 +1,27 @@
 """Files outside the run's folder that it stands on, with the digests that the crate records."""
 
-import json
 from pathlib import Path
 
+from weckd.data.prepared import FACTS, read_facts
+from weckd.data.watch import PREPARED_FILES
 from weckd.files import file_digest
-
-FACTS = "dataset.json"
-PREPARED_FILES = ("images.npy", "index.csv", FACTS)
+from weckd.sums import AGAIN, refuse_other
 
 
 def prepared_digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of what a run reads of a prepared data set; empty where it is not there."""
-    files = [folder / name for name in PREPARED_FILES]
-    return {file.name: file_digest(file) for file in files if file.exists()}
+    """Return the SHA-256 of the files of a prepared data set; empty where it is not there.
+
+    Raises:
+        UserError: one is missing, or not what was prepared.
+    """
+    if not folder.exists():
+        return {}
+    found = {**read_facts(folder).get("files", {}), FACTS: file_digest(folder / FACTS)}
+    for name in PREPARED_FILES:
+        refuse_other(folder / name, found.get(name, "nothing"), FACTS, AGAIN)
+    return found
 
 
 def archives_of(folder: Path) -> dict[str, str]:
     """Return name and SHA-256 of the archives that a data set was unpacked from; empty for folders and phantoms."""
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    return {name: entry["sha256"] for name, entry in facts["archives"].items()}
+    return {name: entry["sha256"] for name, entry in read_facts(folder)["archives"].items()}

@@ -1,22 +1,45 @@
 """Whether all that a crate records is still what it was."""
 
 import json
-from collections.abc import Iterator
+import stat
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weckd.config import load_suite
+from weckd.config import Suite, load_suite
 from weckd.data.index import prepared_folder
+from weckd.data.watch import DOWNLOADS, OWN, read_seen
 from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.provenance.crate import METADATA, WORKFLOW
-from weckd.provenance.recorded import prepared_digests
 from weckd.provenance.revision import code_revision
 from weckd.report.manifests import trained_cells
-from weckd.training.store import RECORD, fit_folder
+from weckd.training.store import fit_folder, read_record
 
 _UNRECORDED = ("logs", "agreement", "imported", "tuned")
 """Folders of a run that no crate records: they decide no number of it, or are recorded in what they decide."""
+_TOLD_SECONDS = 5.0
+
+
+@dataclass
+class _Comparison:
+    """What was compared so far, and what is not what it was."""
+
+    compared: int = 0
+    lines: list[str] = field(default_factory=list)
+    told: float = field(default_factory=time.monotonic)
+
+    def file(self, file: Path, sha256: str, name: str = "", since: str = "") -> None:
+        """Compare a file with its recorded SHA-256, and say every few seconds where that has come to."""
+        if time.monotonic() - self.told >= _TOLD_SECONDS:
+            self.told = time.monotonic()
+            print(f"[verify] {self.compared} things compared, now {file}", file=sys.stderr, flush=True)
+        self.compared += 1
+        if state := _state(file, sha256):
+            self.lines.append(f"{name or file}: {state}{since}")
 
 
 def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[str]]:
@@ -25,50 +48,64 @@ def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[s
     Args:
         run: folder of the run.
         root: folder of the workflow as it is now.
-        data: folder of prepared data sets; those that are not there are not compared.
+        data: folder of prepared data sets; not compared where it is not there, nor are sources that are not.
         store: folder of stored fits; likewise.
 
     Raises:
         UserError: there is no crate, or it cannot be read.
     """
     entities = _entities(run / METADATA)
-    files = {name: entity for name, entity in entities.items() if "File" in _listed(entity["@type"])}
-    recorded = {name: entity["sha256"] for name, entity in files.items()}
-    found = [
-        *(
-            f"{name}: {_state(run / name, digest)}"
-            for name, digest in recorded.items()
-            if _state(run / name, digest)
-        ),
-        *(f"{name}: not in the crate" for name in _beside(run, recorded)),
-        *_workflow(entities, run, root, recorded),
-    ]
-    compared = len(recorded)
-    for count, lines in (_data(entities, run, data), _fits(run, store)):
-        compared += count
-        found += lines
-    return compared, found
+    files = {name: entity for name, entity in entities.items() if "File" in _listed(entity.get("@type"))}
+    recorded = {name: str(entity.get("sha256")) for name, entity in files.items()}
+    found = _Comparison()
+    for name, sha256 in recorded.items():
+        found.file(run / name, sha256, name)
+    found.lines += [f"{name}: not in the crate" for name in _beside(run, recorded)]
+    _workflow(found, entities, root, recorded)
+    try:
+        suite = load_suite(_regular(run / "suite.json"))
+        _data(found, entities, suite, data)
+        for manifest in run.glob("manifests/*/*"):
+            _regular(manifest)
+        _fits(found, suite, run, store)
+    except UserError as problem:
+        found.lines.append(f"{problem}; what it tells of was not compared")
+    return found.compared, found.lines
 
 
 def _entities(file: Path) -> dict[str, dict[str, Any]]:
     remedy = "make it with `snakemake --cores all`, which ends with it"
     try:
-        graph = json.loads(file.read_text(encoding="utf-8"))["@graph"]
-        return {entity["@id"]: entity for entity in graph}
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+        graph = json.loads(_regular(file).read_text(encoding="utf-8"))["@graph"]
+        entities = {entity["@id"]: entity for entity in graph}
+        entities[f"{WORKFLOW}/Snakefile"]["softwareVersion"]
+    except (UserError, OSError, ValueError, KeyError, TypeError) as problem:
         raise UserError(f"{file}: not a readable crate ({problem}); {remedy}") from problem
+    return entities
 
 
-def _state(file: Path, digest: str) -> str:
+def _regular(file: Path) -> Path:
+    """Refuse what is no file: a pipe, or a link to a device, would be read without end."""
+    if file.exists() and not file.is_file():
+        raise UserError(f"{file}: not a file")
+    return file
+
+
+def _state(file: Path, sha256: str) -> str:
     """Return what is wrong with a file, "" where it is as recorded."""
-    if not file.exists():
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return "not a file"
+        return "" if file_digest(file) == sha256 else "changed"
+    except (FileNotFoundError, NotADirectoryError):
         return "missing"
-    return "" if file_digest(file) == digest else "changed"
+    except OSError as problem:
+        return f"cannot be read ({problem.strerror})"
 
 
-def _beside(run: Path, recorded: dict[str, str]) -> list[str]:
+def _beside(run: Path, recorded: Mapping[str, str]) -> list[str]:
     """Return files that the crate does not know; hidden ones are the workflow engine's own."""
-    files = sorted(file.relative_to(run) for file in run.rglob("*") if file.is_file())
+    files = sorted(file.relative_to(run) for file in run.rglob("*") if not file.is_dir())
     known = {METADATA, *recorded}
     return [
         file.as_posix()
@@ -80,32 +117,42 @@ def _beside(run: Path, recorded: dict[str, str]) -> list[str]:
 
 
 def _workflow(
-    entities: dict[str, dict[str, Any]], run: Path, root: Path, recorded: dict[str, str]
-) -> Iterator[str]:
+    found: _Comparison, entities: Mapping[str, Any], root: Path, recorded: Mapping[str, str]
+) -> None:
     """Compare the code and the lock that the run was made with to those that are here."""
     then, now = entities[f"{WORKFLOW}/Snakefile"]["softwareVersion"], code_revision(root)
     if then != now:
-        yield f"code: {now}, the run was made with {then}"
-    for name, digest in recorded.items():
-        if name.startswith(f"{WORKFLOW}/") and (
-            state := _state(root / name.removeprefix(f"{WORKFLOW}/"), digest)
-        ):
-            yield f"{name.removeprefix(f'{WORKFLOW}/')}: {state} since the run was made"
+        found.lines.append(f"code: {now}, the run was made with {then}")
+    for name, sha256 in recorded.items():
+        if name.startswith(f"{WORKFLOW}/"):
+            here = name.removeprefix(f"{WORKFLOW}/")
+            if state := _state(root / here, sha256):
+                found.lines.append(f"{here}: {state} since the run was made")
 
 
-def _data(entities: dict[str, dict[str, Any]], run: Path, data: Path) -> tuple[int, list[str]]:
-    suite = load_suite(run / "suite.json")
-    compared, lines = 0, []
+def _data(found: _Comparison, entities: Mapping[str, Any], suite: Suite, data: Path) -> None:
+    """Compare prepared data sets, and the files that they were read from, where these are there."""
+    if not data.exists():
+        return
     for key in suite.datasets:
         folder = prepared_folder(suite, key, data)
-        references = entities[f"#data-{key}"].get("identifier", [])
+        references = entities.get(f"#data-{key}", {}).get("identifier", [])
         values = [entities[reference["@id"]] for reference in _listed(references)]
-        then = {value["name"].removeprefix("prepared "): value["value"] for value in values}
-        for name, digest in prepared_digests(folder).items():
-            compared += 1
-            if then.get(name) != digest:
-                lines.append(f"{folder / name}: changed")
-    return compared, lines
+        then = {value["name"]: value["value"] for value in values}
+        for name, sha256 in then.items():
+            if name.startswith("prepared "):
+                found.file(folder / name.removeprefix("prepared "), sha256)
+        for source, sha256 in _sources(folder):
+            found.file(source, sha256)
+
+
+def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that a data set was prepared from, with their SHA-256, of each place that is there."""
+    seen = read_seen(folder) or {}
+    for part in (OWN, DOWNLOADS):
+        if part in seen and any(Path(root).exists() for root in seen[part].place.roots):
+            for name, (_, sha256) in seen[part].files.items():
+                yield seen[part].path(name), sha256
 
 
 def _listed(value: Any) -> list[Any]:
@@ -113,20 +160,18 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _fits(run: Path, store: Path) -> tuple[int, list[str]]:
-    """Check every stored fit that the manifests name against the digests in its record."""
-    compared, lines = 0, []
-    for cell in trained_cells(load_suite(run / "suite.json"), run):
+def _fits(found: _Comparison, suite: Suite, run: Path, store: Path) -> None:
+    """Check every stored fit that the manifests name against its record, which tells of itself too."""
+    for cell in trained_cells(suite, run):
+        if not (store / cell.dataset).exists():
+            continue
         for identity in cell.fits:
             folder = fit_folder(store, cell.dataset, identity)
-            if (folder / RECORD).exists():
-                record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-                compared += len(record["files"])
-                lines += [
-                    f"{folder / name}: {s}"
-                    for name, d in record["files"].items()
-                    if (s := _state(folder / name, d))
-                ]
-                if record["identity"] != identity:
-                    lines.append(f"{folder}: another fit than the manifest names")
-    return compared, lines
+            found.compared += 1
+            try:
+                record = read_record(folder, identity)
+            except UserError as problem:
+                found.lines.append(str(problem))
+                continue
+            for name, sha256 in record["files"].items():
+                found.file(folder / name, sha256)

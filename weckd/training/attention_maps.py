@@ -17,7 +17,7 @@ from scipy.special import entr
 from torch import Tensor, nn
 
 from weckd.config import Suite
-from weckd.data.splits import read_split
+from weckd.data.splits import written_split
 from weckd.errors import UserError
 from weckd.files import whole_file
 from weckd.methods.catalogue import suite_methods
@@ -84,10 +84,11 @@ def write_attention_maps(
         out: file to write.
 
     Raises:
-        UserError: the suite has no chain, the manifests lack a seed, or the store a model's weights; the test images
-            differ between seeds; the images are too small for attention maps.
+        UserError: the suite has no chain, a split is not what was written, the manifests lack a seed, or the store a
+            model's weights; the test images differ between seeds; the images are too small for attention maps.
     """
     chain = _chain(suite)
+    split_of = {seed: written_split(splits, seed) for seed in suite.seeds}
     stored = _stored_models(store, manifests, dataset, suite.seeds, chain.name)
     device = prepare_device()
     images = load_prepared(dataset, prepared, device)
@@ -96,7 +97,7 @@ def write_attention_maps(
     size = _map_size(_models(chain)[0], networks)
     seeds: list[_Seed] = []
     for seed in suite.seeds:
-        split = read_split(splits / f"seed{seed}.csv")
+        split = split_of[seed]
         data = cell_data(images, seed, split, classes)
         seeds.append(_look(chain, stored[seed], networks, data, split, size))
         _refuse_other_images(splits, suite.seeds[0], seeds[0].test, seed, seeds[-1].test)

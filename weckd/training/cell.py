@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from weckd.data.index import read_index
+from weckd.data.prepared import read_facts, read_images
 from weckd.data.splits import part_rows
 from weckd.errors import UserError
-from weckd.files import read_object
 from weckd.training.memory import SMALLER_IMAGES, memory_for
 
 
@@ -44,11 +44,11 @@ def load_prepared(dataset: str, folder: Path, device: torch.device) -> Prepared:
     """Read the folder that `weckd prepare` wrote.
 
     Raises:
-        UserError: the images do not fit into memory.
+        UserError: the images do not fit into memory, are of another data set, or are not what was prepared.
     """
-    facts = read_object(folder / "dataset.json")
+    facts = read_facts(folder, dataset)
     with memory_for(f"{dataset}: all its prepared images", SMALLER_IMAGES):
-        images = torch.from_numpy(np.load(folder / "images.npy")).to(device)
+        images = torch.from_numpy(read_images(folder, facts)).to(device)
     return Prepared(dataset, images, pd.Index(read_index(folder)["image_id"]), facts["fingerprint"])
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import file_digest, whole_file
+from weckd.sums import sums_of, write_sums
 from weckd.training.manifests import named_fit, read_manifest
 from weckd.training.store import EVALUATED, StoredFit
 
@@ -18,7 +19,8 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
     """Write the long predictions of one cell: a row a method, stage, split and image.
 
     Columns: dataset, seed, method, stage (1 ..), split (validation, test), image_id, group_id, y,
-    p_0 .. p_{C-1} (float32; NaN where a fit diverged).
+    p_0 .. p_{C-1} (float32; NaN where a fit diverged). Their sum goes beside them: whoever reads them compares it, so
+    that an edit reaches no table.
 
     Raises:
         UserError: the manifest lacks the seed, or was made with another split, or the store lacks a fit that it names.
@@ -45,6 +47,7 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
                 frames.append(_frame(dataset, seed, method, stage, part, rows, mean.astype(np.float32)))
     with whole_file(out) as temporary:
         pd.concat(frames, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
+    write_sums(sums_of(out), [out])
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

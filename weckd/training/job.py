@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from weckd.config import Suite
-from weckd.data.splits import read_split
+from weckd.data.splits import written_split
 from weckd.files import digest, write_json
 from weckd.locks import held_lock
 from weckd.methods.catalogue import kept_fits, suite_methods
@@ -58,7 +58,11 @@ def train_batch(
         manifest: JSON file to write: for each seed the fits that make each method's stages.
         checkpoint_seconds: between two checkpoints of a fit under way; changes no result.
         stop: requests to stop, which are listened to.
+
+    Raises:
+        UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
+    split_of = {seed: written_split(splits, seed) for seed in seeds}
     device = prepare_device()
     kind = device_kind(device)
     classes = len(suite.facts[dataset].classes)
@@ -75,7 +79,7 @@ def train_batch(
     cells: dict[str, Any] = {}
     for number, seed in enumerate(seeds, start=1):
         split_file = splits / f"seed{seed}.csv"
-        split = read_split(split_file)
+        split = split_of[seed]
         cell = Cell(suite, cell_data(images, seed, split, classes), networks, weights)
         shared = cell_ingredients(suite, cell.data, images.fingerprint, split_file, kind)
         identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}

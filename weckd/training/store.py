@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from weckd.files import file_digest, whole_folder, write_json
+from weckd.errors import UserError
+from weckd.files import digest, file_digest, whole_folder, write_json
 
 RECORD = "record.json"
+_SUM = "sum"  # of all else that a record says
 WEIGHTS = "weights.safetensors"
 HISTORY = "history.npy"
 EVALUATED = ("validation", "test")
@@ -93,7 +95,8 @@ def store_fit(
             rows = {key: np.asarray(value, order="C") for key, value in weights.items()}
             (temporary / WEIGHTS).write_bytes(save(rows))
         files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
-        write_json(temporary / RECORD, {**record, "identity": identity, "files": files})
+        whole = json.loads(json.dumps({**record, "identity": identity, "files": files}))
+        write_json(temporary / RECORD, {**whole, _SUM: digest(whole)})
     return StoredFit(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
 
 
@@ -104,13 +107,34 @@ def _npy(values: NDArray[np.float32]) -> bytes:
     return buffer.getvalue()
 
 
+def read_record(folder: Path, identity: str) -> dict[str, Any]:
+    """Return the record of a stored fit.
+
+    Raises:
+        UserError: it is missing, edited or damaged, or of another fit.
+    """
+    file = folder / RECORD
+    if not file.is_file():
+        raise UserError(f"{file}: {'not a file' if file.exists() else 'missing'}")
+    try:
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        rest = {key: value for key, value in record.items() if key != _SUM}
+        sound = record[_SUM] == digest(rest)
+        whose = record["identity"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise UserError(f"{file}: not a readable record ({problem!r})") from problem
+    if not sound:
+        raise UserError(f"{file}: changed")
+    if whose != identity:
+        raise UserError(f"{folder}: another fit than the manifest names")
+    return record
+
+
 def _checked_fit(folder: Path, identity: str) -> StoredFit | None:
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        good = record["identity"] == identity and all(
-            file_digest(folder / name) == expected for name, expected in record["files"].items()
-        )
-    except (OSError, ValueError, KeyError):
+        record = read_record(folder, identity)
+        good = all(file_digest(folder / name) == expected for name, expected in record["files"].items())
+    except (OSError, UserError):
         return None
     return StoredFit(folder, record) if good else None
 

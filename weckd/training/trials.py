@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weckd.config import Suite
-from weckd.data.splits import read_split
+from weckd.data.splits import written_split
 from weckd.files import digest
 from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import find_method
@@ -59,7 +59,12 @@ def tune_method(
         weights: folder of fetched weights.
         studies: folder of finished trials.
         out: JSON file to write, see `weckd.tuning.chosen`.
+
+    Raises:
+        UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
+    files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
+    split_of = {seed: written_split(splits, seed) for seed in files}
     device = prepare_device()
     kind = device_kind(device)
     classes = len(suite.facts[dataset].classes)
@@ -70,10 +75,9 @@ def tune_method(
     refuse_job(suite, dataset, fits, prepared, studies.parent, device_memory(device))
     images = load_prepared(dataset, prepared, device)
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
-    files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
     cells = [
-        Cell(suite, cell_data(images, seed, read_split(file), classes), networks, weights)
-        for seed, file in files.items()
+        Cell(suite, cell_data(images, seed, split, classes), networks, weights)
+        for seed, split in split_of.items()
     ]
     shared = [
         cell_ingredients(suite, cell.data, images.fingerprint, files[cell.data.seed], kind) for cell in cells

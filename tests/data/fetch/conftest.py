@@ -66,7 +66,10 @@ def workplace(tmp_path, dataset):
 
     def fetched(chosen=None, recorded=None, data_root=root, image_size=64):
         fetch(chosen or dataset(), image_size, data_root, downloads, recorded or {}, out)
-        return json.loads(out.read_text())
+        found = json.loads(out.read_text())
+        places = {"data_root": str(data_root) if data_root else None, "downloads": str(downloads)}
+        assert found.pop("looked_in") == places
+        return found
 
     def refused(*args, **kwargs):
         with pytest.raises(UserError) as problem:

@@ -33,7 +33,8 @@ def fetch(
         data_root: the user's own data sets, <key>/ or an archive each; never written to.
         downloads: folder to download to and to unpack in.
         recorded: SHA-256 of this data set's archives by name, from datasets.lock.
-        out: JSON file to write: the data set's folder, its origin, and size and hash of its archives.
+        out: JSON file to write: the data set's folder, its origin, size and hash of its archives, and where it was
+            looked for.
 
     Raises:
         UserError: the data set is a phantom, its images are not there and cannot be downloaded, an archive is not the
@@ -45,7 +46,8 @@ def fetch(
     wanted = Wanted(dataset, image_size, own_root, downloads.absolute(), recorded)
     found = find_folder(wanted) or _from_archives(wanted)
     facts = {"folder": str(found.folder), "origin": found.origin, "archives": found.archives}
-    write_json(out, {"dataset": dataset.key, **facts})
+    looked_in = {"data_root": str(data_root) if data_root else None, "downloads": str(downloads)}
+    write_json(out, {"dataset": dataset.key, **facts, "looked_in": looked_in})
 
 
 def _from_archives(wanted: Wanted) -> Found:

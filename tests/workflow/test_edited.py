@@ -1,0 +1,140 @@
+"""What somebody, or a disk, changes between two runs is made anew by the same command, and reaches no table."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from engine import RECORDS, REPOSITORY, environment, result_bytes, snakemake
+from PIL import Image
+
+pytestmark = pytest.mark.workflow
+RUN = "results/tiny"
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """Return a copy of the finished run, time stamps included, that a test may change."""
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+def edit(file, change):
+    """Change a file and set its old time back."""
+    before = file.stat()
+    change(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def all_right(file):
+    frame = pd.read_parquet(file)
+    for label in frame["y"].unique():
+        frame.loc[frame["y"] == label, [f"p_{c}" for c in range(3)]] = np.eye(3, dtype=np.float32)[label]
+    frame.to_parquet(file, index=False)
+
+
+def zeroed(file):
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 4] + bytes(len(content) - len(content) // 4))
+
+
+def other_part(file):
+    text = file.read_text()
+    file.write_text(text.replace(",test,", ",rest,").replace(",validation,", ",test,"))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (f"{RUN}/predictions/phantom_ear_ohio/seed1.parquet", all_right),
+        ("results/data/phantom_ear_ohio-32px/images.npy", zeroed),
+        (f"{RUN}/splits/phantom_ear_ohio/seed2.csv", other_part),
+        (f"{RUN}/groups/phantom_ear_ohio/groups.csv", zeroed),
+    ],
+)
+def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, name, change):
+    folder, _ = finished
+    fits = sorted(copy.glob("results/fits/*/*/record.json"))
+    edit(copy / name, change)
+    assert (copy / name).read_bytes() != (folder / name).read_bytes()
+    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
+    assert done.returncode == 0, done.stdout
+    assert f"changed since it was read or made: {name}\n" in done.stdout
+    assert (copy / name).read_bytes() == (folder / name).read_bytes()
+    assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
+    assert sorted(copy.glob("results/fits/*/*/record.json")) == fits  # nothing was trained on what was edited
+
+
+def test_a_job_refuses_damaged_images_before_its_first_step(copy):
+    file = copy / "results/data/phantom_ear_ohio-32px/images.npy"
+    edit(file, zeroed)
+    shutil.rmtree(copy / "results/fits")
+    arguments = ["train", "--suite", f"{RUN}/suite.json", "--dataset", "phantom_ear_ohio", "--seeds", "1"]
+    places = {
+        "--prepared": "results/data/phantom_ear_ohio-32px",
+        "--splits": f"{RUN}/splits/phantom_ear_ohio",
+        "--tuned": f"{RUN}/tuned/phantom_ear_ohio",
+        "--store": "results/fits",
+        "--manifest": "manifest.json",
+    }
+    words = [word for option in places.items() for word in option]
+    command = [sys.executable, "-m", "weckd", *arguments, *words]
+    done = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "weckd: results/data/phantom_ear_ohio-32px/images.npy: edited or damaged, the fingerprint of its images is "
+    )
+    assert done.stderr.endswith("the same snakemake command makes it anew, and so does `weckd prepare`\n")
+    assert list(copy.glob("results/fits/*/*/record.json")) == []
+
+
+def test_images_relabelled_or_replaced_and_class_folders_swapped_give_other_fingerprints(tmp_path):
+    own = tmp_path / "own/my"
+    for number, name in enumerate(["effusion", "normal"]):
+        (own / name).mkdir(parents=True)
+        for image in range(12):
+            pixels = np.random.default_rng([number, image]).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(pixels).resize((72, 72), Image.Resampling.BICUBIC).save(
+                own / name / f"{image:03d}.png"
+            )
+    catalogue = tmp_path / "my.yaml"
+
+    def describe(**folders):
+        classes = [{"key": key, "title": key, "folder": folder} for key, folder in folders.items()]
+        entry = {"title": "Mine", "modality": "otoscopy", "licence": "MIT", "source": "here"}
+        entry |= {
+            "layout": "class-folders",
+            "groups": "near-duplicates",
+            "folders": [{"path": "", "official_split": ""}],
+        }
+        catalogue.write_text(json.dumps({"my": {**entry, "classes": classes}}))
+
+    def fingerprint(jobs):
+        changes = [f"catalogue={catalogue}", f"data_root={own.parent}", "datasets=[my]"]
+        config = REPOSITORY / "config/real-small.yaml"
+        done = snakemake(
+            tmp_path, *("--cores", "2", "--until", "prepare", "--config"), *changes, configfile=config
+        )
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.count("Finished jobid") == jobs
+        return json.loads((tmp_path / "results/data/my-64px/dataset.json").read_text())["fingerprint"]
+
+    describe(effusion="effusion", normal="normal")
+    found = [fingerprint(2)]
+    assert fingerprint(0) == found[0]
+    for image in range(12):
+        Image.fromarray(np.full((72, 72, 3), image, dtype=np.uint8)).save(own / "normal" / f"{image:03d}.png")
+    found.append(fingerprint(2))
+    (own / "normal/010.png").rename(own / "effusion/m10.png")
+    found.append(fingerprint(2))
+    describe(effusion="normal", normal="effusion")
+    found.append(fingerprint(2))
+    assert len(set(found)) == 4
+    own.parent.rename(tmp_path / "elsewhere")
+    own = tmp_path / "elsewhere/my"
+    assert fingerprint(0) == found[-1]  # the same images in another place

@@ -1,0 +1,83 @@
+"""The folder of a prepared data set, read: each file is what `weckd prepare` wrote, or is refused."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weckd.errors import UserError
+from weckd.sums import refuse_other
+
+FACTS = "dataset.json"
+_AGAIN = "the same snakemake command makes it anew, and so does `weckd prepare`"
+
+
+def read_facts(prepared: Path, dataset: str | None = None) -> dict[str, Any]:
+    """Return what `dataset.json` says.
+
+    Args:
+        prepared: folder that `weckd prepare` wrote.
+        dataset: key that it must be of.
+
+    Raises:
+        UserError: it cannot be read, or is of another data set.
+    """
+    file = prepared / FACTS
+    try:
+        facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found = facts["key"]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(f"{file}: cannot be read ({problem}); make it with `weckd prepare`") from problem
+    if dataset is not None and found != dataset:
+        raise UserError(f"{prepared}: holds {found}, not {dataset}; name the folder of {dataset}")
+    return facts
+
+
+def refuse_unprepared(prepared: Path, facts: dict[str, Any], *names: str) -> None:
+    """Refuse files that are not what `dataset.json` records of them.
+
+    Raises:
+        UserError: one cannot be read, or has another SHA-256; the message names it.
+    """
+    for name in names:
+        refuse_other(prepared / name, facts.get("files", {}).get(name, "nothing"), FACTS, _AGAIN)
+
+
+def read_thumbnails(prepared: Path, facts: dict[str, Any]) -> NDArray[np.uint8]:
+    """Return the thumbnails, uint8 (N, 32, 32).
+
+    Raises:
+        UserError: they, or the index that tells what they are of, are not what was prepared.
+    """
+    refuse_unprepared(prepared, facts, "thumbnails.npy", "index.csv")
+    return _array(prepared / "thumbnails.npy")
+
+
+def read_images(prepared: Path, facts: dict[str, Any]) -> NDArray[np.uint8]:
+    """Return the images, uint8 (N, S, S, 3).
+
+    Raises:
+        UserError: they, or the index that tells what they are of, are not those that the fingerprint stands for, by
+            which fits are told apart.
+    """
+    images = _array(prepared / "images.npy")
+    refuse_unprepared(prepared, facts, "index.csv")
+    found = hashlib.sha256(np.ascontiguousarray(images).data)
+    found.update((prepared / "index.csv").read_bytes())
+    if found.hexdigest() != facts["fingerprint"]:
+        raise UserError(
+            f"{prepared / 'images.npy'}: edited or damaged, the fingerprint of its images is "
+            f"{found.hexdigest()[:12]}…, {FACTS} records {facts['fingerprint'][:12]}…; {_AGAIN}"
+        )
+    return images
+
+
+def _array(file: Path) -> NDArray[np.uint8]:
+    try:
+        array: NDArray[np.uint8] = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as problem:
+        raise UserError(f"{file}: not a readable array ({problem}); {_AGAIN}") from problem
+    return array

@@ -1,0 +1,224 @@
+"""What a prepared data set was read from, and whether it still is that.
+
+`weckd prepare` leaves `seen.json` beside the images: every file of the places where the data set may lie, and those
+that it wrote. The workflow compares it at every start and removes it where a content differs; as a declared output that
+is missing it has the data set prepared again. What has the size and times that it had is not read.
+"""
+
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from weckd.data.catalogue import Dataset
+from weckd.data.fetch.members import SUFFIXES, is_archive
+from weckd.data.layouts.locate import is_clutter
+from weckd.files import file_digest, write_json
+
+SEEN = "seen.json"
+OWN, DOWNLOADS, PREPARED = "own", "downloads", "prepared"
+PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", "dataset.json")
+_WRITTEN_BY_FETCH = re.compile(r"source-[0-9]+px\.json|files\.json")
+_TOLD_BYTES = 500_000_000
+"""Bytes whose comparison takes seconds, so that a word is due."""
+
+Stamp = tuple[int, int, int]
+"""Size in bytes, and in ns when content and entry of a file changed last; no tool sets the second time back."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Files and folders that a data set is, or may be, read from; not all need be there."""
+
+    roots: tuple[str, ...]
+    only: tuple[str, ...] = ()  # names of the files that count beside archives; none: all
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A place and what lay there: size, times and SHA-256 of each file, by its path from the folder of its root."""
+
+    place: Place
+    files: Mapping[str, tuple[Stamp, str]]
+
+    def path(self, name: str) -> Path:
+        """Return where a file lies."""
+        top = name.partition("/")[0]
+        return next(root for root in map(Path, self.place.roots) if root.name == top).parent / name
+
+
+NOWHERE = Seen(Place(()), {})
+
+
+def source_places(
+    dataset: Dataset, image_size: int, data_root: Path | None, downloads: Path
+) -> dict[str, Place]:
+    """Return where a real data set may lie: what is the user's own, and what was downloaded or unpacked."""
+    only: tuple[str, ...] = ()
+    if dataset.layout == "medmnist-npz":  # a file a size
+        only = tuple(file.name for file in dataset.record_files(image_size))
+    folders = {DOWNLOADS: downloads}
+    if data_root is not None and data_root.absolute() != downloads.absolute():
+        folders[OWN] = data_root
+    return {
+        part: Place(tuple(str(folder / f"{dataset.key}{end}") for end in ("", *SUFFIXES)), only)
+        for part, folder in folders.items()
+    }
+
+
+def stamps(place: Place) -> dict[str, Stamp]:
+    """Return size and times of the files of a place; what operating systems leave does not count."""
+    return {
+        name: (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        for root in map(Path, place.roots)
+        if os.access(root, os.F_OK)
+        for name, status in _below(str(root), root.name, root.stat(), ())
+        if _counts(name.rpartition("/")[2], place.only)
+    }
+
+
+def hashed(place: Place, found: Mapping[str, Stamp], before: Seen | None, known: Mapping[Path, str]) -> Seen:
+    """Return what lies in a place.
+
+    Args:
+        place: where the files lie.
+        found: their sizes and times.
+        before: what lay there; a file that has its size and times is not read.
+        known: SHA-256 of files that need not be read either, by absolute path.
+    """
+    old = before.files if before else {}
+    reading = [name for name, stamp in found.items() if name not in old or old[name][0] != stamp]
+    if before and (size := sum(found[name][0] for name in reading)) > _TOLD_BYTES:
+        print(
+            f"{place.roots[0]}: {len(reading)} files have other times; comparing {size / 1e6:,.0f} MB",
+            file=sys.stderr,
+            flush=True,
+        )
+    again = Seen(place, {})
+    new = {name: known.get((path := again.path(name)).absolute()) or _content(path) for name in reading}
+    return Seen(place, {name: (found[name], new.get(name) or old[name][1]) for name in found})
+
+
+def write_seen(prepared: Path, seen_parts: Mapping[str, Seen]) -> None:
+    """Write `seen.json` into the folder of a prepared data set."""
+    entries = {
+        part: {
+            "roots": seen.place.roots,
+            "only": seen.place.only,
+            "files": {name: [*stamp, sha256] for name, (stamp, sha256) in seen.files.items()},
+        }
+        for part, seen in seen_parts.items()
+    }
+    write_json(prepared / SEEN, entries)
+
+
+def read_seen(prepared: Path) -> dict[str, Seen] | None:
+    """Return what a data set was prepared from, by part; None where nothing, or nothing readable, tells of it."""
+    try:
+        entries = json.loads((prepared / SEEN).read_text(encoding="utf-8"))
+        found = {
+            part: Seen(
+                Place(tuple(entry["roots"]), tuple(entry["only"])),
+                {
+                    name: ((size, content, own), sha)
+                    for name, (size, content, own, sha) in entry["files"].items()
+                },
+            )
+            for part, entry in entries.items()
+        }
+        return {part: found.get(part, NOWHERE) for part in (OWN, DOWNLOADS, PREPARED)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def forget_changed(
+    dataset: Dataset, image_size: int, data_root: Path | None, downloads: Path, prepared: Path
+) -> list[str]:
+    """Remove `seen.json` where what it tells of has changed, and what `fetch` wrote where the sources have, or moved.
+
+    Args:
+        dataset: entry of the catalogue.
+        image_size: pixels a side.
+        data_root: the user's own data sets.
+        downloads: folder of downloads.
+        prepared: folder of the prepared data set.
+
+    Returns:
+        The files that have changed, `seen.json` where it does not tell; none where nothing was prepared yet.
+    """
+    file = prepared / SEEN
+    before = read_seen(prepared)
+    if before is None:
+        file.unlink(missing_ok=True)
+        return [str(file)] if (prepared / "dataset.json").exists() else []
+    places = {} if dataset.phantom else source_places(dataset, image_size, data_root, downloads)
+    places[PREPARED] = prepared_place(prepared)
+    now: dict[str, Seen] = {}
+    changed: dict[str, list[str]] = {}
+    for part in (OWN, DOWNLOADS, PREPARED):
+        old = before[part]
+        place = places.get(part, NOWHERE.place)
+        found = stamps(place)
+        same_place = place.roots == old.place.roots
+        if not found and same_place:  # deleted downloads, a disk that is not there: what was prepared is used
+            if part == OWN and old.files:
+                print(f"{place.roots[0]}: not there; what was prepared of it is used", file=sys.stderr)
+            now[part] = old
+            continue
+        now[part] = hashed(place, found, old, {})
+        # What the workflow itself sees to, a prepared file that is missing, is no change here.
+        names = found if part == PREPARED else {**old.files, **found}
+        changed[part] = [
+            str((now[part] if name in found else old).path(name))
+            for name in names
+            if name not in old.files or name not in found or now[part].files[name][1] != old.files[name][1]
+        ]
+    gone = [file] if any(changed.values()) else []
+    if any(changed.get(part) or now[part].place != before[part].place for part in (OWN, DOWNLOADS)):
+        gone.append(downloads / dataset.key / f"source-{image_size}px.json")
+    for each in gone:
+        if each.exists() and os.access(each.parent, os.W_OK):
+            each.unlink()
+    if not any(changed.values()) and now != before and os.access(prepared, os.W_OK):
+        write_seen(prepared, now)
+    return [file for files in changed.values() for file in files]
+
+
+def prepared_place(prepared: Path) -> Place:
+    """Return the files of a prepared data set."""
+    return Place(tuple(str(prepared / name) for name in PREPARED_FILES))
+
+
+def _counts(name: str, only: tuple[str, ...]) -> bool:
+    return not _WRITTEN_BY_FETCH.fullmatch(name) and (not only or name in only or is_archive(name))
+
+
+def _below(
+    path: str, name: str, status: os.stat_result, above: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files below a path, through links, as those who read them go, but in no circle."""
+    if not stat.S_ISDIR(status.st_mode):
+        yield name, status
+        return
+    own = (status.st_dev, status.st_ino)
+    if own in above or not os.access(path, os.R_OK | os.X_OK):
+        return
+    with os.scandir(path) as entries:
+        for entry in entries:
+            # A link to nothing has no content; whoever prepares the data says so.
+            if not is_clutter(entry.name) and (not entry.is_symlink() or os.access(entry.path, os.F_OK)):
+                yield from _below(entry.path, f"{name}/{entry.name}", entry.stat(), (*above, own))
+
+
+def _content(path: Path) -> str:
+    """Return a file's SHA-256, or what keeps it from having one."""
+    if not path.is_file():
+        return "not a file"
+    try:
+        return file_digest(path)
+    except OSError as problem:
+        return str(problem.strerror)

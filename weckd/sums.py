@@ -1,0 +1,116 @@
+"""Files that are read back are what was written: sums beside them say so, and what differs is refused, or made anew."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from weckd.errors import UserError
+from weckd.files import file_digest, write_json
+
+FOLDER_SUMS = "sums.json"
+"""Sums of the files of one job in a folder of its own."""
+AGAIN = "the same snakemake command makes it anew"
+
+
+def sums_of(file: Path) -> Path:
+    """Return where the sum of a file lies that shares its folder with those of other jobs."""
+    return file.with_suffix(".sums.json")
+
+
+def write_sums(sums: Path, files: Iterable[Path]) -> None:
+    """Write the SHA-256 of files that lie in the folder of `sums`."""
+    write_json(sums, {file.name: file_digest(file) for file in files})
+
+
+def refuse_changed(file: Path, sums: Path, remedy: str = AGAIN) -> None:
+    """Refuse a file that is not what was written.
+
+    Raises:
+        UserError: it cannot be read, or its sum is another one, or is not there.
+    """
+    try:
+        recorded = str(json.loads(sums.read_text(encoding="utf-8"))[file.name])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{file}: {sums.name} beside it does not tell what it was ({problem!r}); {remedy}"
+        ) from problem
+    refuse_other(file, recorded, sums.name, remedy)
+
+
+def refuse_other(file: Path, recorded: str, by: str, remedy: str) -> None:
+    """Refuse a file whose SHA-256 is not the recorded one.
+
+    Args:
+        file: the file.
+        recorded: its SHA-256.
+        by: name of the file that records it.
+        remedy: what to do.
+
+    Raises:
+        UserError: it cannot be read, or has another SHA-256.
+    """
+    try:
+        found = file_digest(file)
+    except OSError as problem:
+        raise UserError(f"{file}: cannot be read ({problem.strerror}); {remedy}") from problem
+    if found != recorded:
+        raise UserError(
+            f"{file}: edited or damaged, its SHA-256 is {found[:12]}…, {by} records {recorded[:12]}…; {remedy}"
+        )
+
+
+def refuse_unsound(sums: Path) -> None:
+    """Refuse sums that do not hold.
+
+    Raises:
+        UserError: a file that they are of is missing, edited or damaged, or they cannot be read.
+    """
+    for name in _recorded(sums) or [sums.name]:
+        refuse_changed(sums.with_name(name), sums)
+
+
+def forget_changed(sums: Path) -> list[str]:
+    """Remove sums that do not hold, so that their files, declared outputs of one rule, are made anew.
+
+    Returns:
+        The files that are not what was written; a missing one is the workflow's own business.
+    """
+    recorded = _recorded(sums)
+    files = {sums.with_name(name): sha256 for name, sha256 in recorded.items()}
+    changed = [
+        str(file) for file, sha256 in files.items() if file.is_file() and file_digest(file) != sha256
+    ] or ([] if recorded else [str(sums)])
+    if changed and os.access(sums.parent, os.W_OK):
+        sums.unlink()
+    return changed
+
+
+def count_again(file: Path, names: Iterable[str]) -> dict[str, int]:
+    """Return how often each name was counted, so far and now.
+
+    Args:
+        file: JSON file that keeps the counts; written where names are counted and it can be.
+        names: those to count once more.
+    """
+    try:
+        counts = {
+            str(name): int(count) for name, count in json.loads(file.read_text(encoding="utf-8")).items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        counts = {}
+    again = list(names)
+    counts |= {name: counts.get(name, 0) + 1 for name in again}
+    if again and os.access(file.parent, os.W_OK):
+        write_json(file, counts)
+    return counts
+
+
+def _recorded(sums: Path) -> dict[str, str]:
+    """Return the recorded SHA-256 by name; nothing where the file does not tell."""
+    try:
+        return {
+            str(name): str(sha256) for name, sha256 in json.loads(sums.read_text(encoding="utf-8")).items()
+        }
+    except (OSError, ValueError, AttributeError):
+        return {}
