@@ -123,7 +123,7 @@ def limited(folder, kilobytes, *arguments):
 def test_a_run_that_memory_cannot_hold_ends_before_its_first_job(tmp_path):
     batch = ("--config", "training={batch_size: 4096}")
     for target in ("all", "tune"):
-        process = limited(tmp_path, 1_400_000, target, "--cores", "1", *batch)
+        process = limited(tmp_path, 1_400_000, "--cores", "1", target, *batch)
         assert process.returncode == 1
         assert (
             "weckd: training.batch_size: steps on 4,096 images need about 1.6 GB of memory, there are 1.4 GB; "
