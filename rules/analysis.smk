@@ -110,6 +110,7 @@ if OFFICIAL:
             official=f"{run_folder(OFFICIAL)}/suite.json",
             grouped=f"{RUN}/suite.json",
             predictions=prediction_files(OFFICIAL),
+            splits=run_files("splits/{dataset}/seed{seed}.csv", OFFICIAL),
             beside=expand(
                 f"{RUN}/predictions/{{dataset}}/seed{{seed}}.{{kind}}",
                 dataset=OFFICIAL.datasets,
@@ -119,7 +120,8 @@ if OFFICIAL:
             across=ACROSS,
         output:
             expand(
-                f"{run_folder(OFFICIAL)}/tables/leakage.{{kind}}",
+                f"{run_folder(OFFICIAL)}/tables/{{table}}.{{kind}}",
+                table=["leakage", "splits"],
                 kind=["csv", "md", "tex"],
             ),
             f"{run_folder(OFFICIAL)}/figures/leakage.png",

@@ -50,7 +50,7 @@ def leakage_summary(folder: Path) -> str:
         folder: of the run on official test parts, finished.
     """
     return _shown([folder / "tables" / "leakage.md"]) + (
-        f"table        {folder / 'tables'} (leakage.csv .md .tex)\n"
+        f"tables       {folder / 'tables'} (leakage and splits, .csv .md .tex)\n"
         f"figure       {folder / 'figures'} (leakage.svg .png)\n"
         f"splits       {folder / 'splits'}"
     )

@@ -58,10 +58,16 @@ def test_the_study_prints_its_table_and_its_place_and_its_trainings_do_not_wait_
     run = official.relative_to(folder)
     assert (official / "tables/leakage.md").read_text().rstrip() in output
     assert (
-        f"\n\ntable        {run}/tables (leakage.csv .md .tex)\nfigure       {run}/figures (leakage.svg .png)\n"
+        f"\n\ntables       {run}/tables (leakage and splits, .csv .md .tex)\n"
+        f"figure       {run}/figures (leakage.svg .png)\n"
         f"splits       {run}/splits\n"
     ) in output
     assert "waiting for another process" not in output
+    assert "(the table of splits counts them)" in output
+    [counted] = [
+        row for row in pd.read_csv(official / "tables/splits.csv").itertuples() if row.part == "test"
+    ][:1]
+    assert counted.dataset == "mine"
 
 
 def test_the_copies_are_found_and_counted(study):

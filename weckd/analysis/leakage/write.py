@@ -9,20 +9,21 @@ from weckd.analysis.leakage.study import leaks
 from weckd.analysis.leakage.table import leakage_table
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.tables.files import write_table_file
+from weckd.analysis.tables.splits import splits_table
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, with_finding
 from weckd.errors import UserError
 
 
 def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_run: Path, out: Path) -> None:
-    """Write tables/leakage (.csv .md .tex) and figures/leakage (.svg .png) into the folder `out`.
+    """Write tables/leakage and the table of splits that it names (.csv .md .tex), and figures/leakage (.svg .png).
 
     Args:
         official: the suite whose test parts are the sources' own.
         grouped: the suite that it was made from.
-        official_run: folder with predictions/<dataset>/seed<k>.parquet of the one.
+        official_run: folder with predictions/<dataset>/seed<k>.parquet and splits/<dataset>/seed<k>.csv of the one.
         grouped_run: likewise of the other, with its audit.
-        out: folder to write.
+        out: folder to write them into.
 
     Raises:
         UserError: the runs are not of one suite, or a file is unreadable or inconsistent; what is missing is printed
@@ -34,6 +35,7 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
     beside = load_predictions(replace(grouped, datasets=official.datasets), grouped_run / "predictions")
     levels, gains = leaks(official, of_official, beside)
     write_table_file(out / "tables", leakage_table(official, levels, gains, of_official))
+    write_table_file(out / "tables", splits_table(official, official_run / "splits"))
     with styled():
         figure = leakage_figure(official, levels)
     save(figure, out / "figures", "leakage")
