@@ -9,10 +9,9 @@ from weckd.cli.arguments import (
     dataset_facts,
     own_catalogue,
     positive,
-    resolved,
     suite_and_dataset,
-    suite_files,
 )
+from weckd.cli.suites import resolved, suite_files
 
 
 def add_commands(commands: Commands) -> None:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, own_catalogue, resolved, suite_files
+from weckd.cli.arguments import Commands, own_catalogue
+from weckd.cli.suites import resolved, suite_files
 
 
 def add_commands(commands: Commands) -> None:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, resolved, suite_files
+from weckd.cli.arguments import Commands
+from weckd.cli.suites import resolved, suite_files
 
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 """Beside the package, in a clone and in the container."""

@@ -38,6 +38,7 @@ DECIDES_NOTHING = {
     "weckd": "holds the version alone",
     "weckd.training": "holds a sentence alone",
     "weckd.training.objectives": "holds a sentence alone",
+    "weckd.cli.arguments": "reads the command line",
     "weckd.config": "its values are in the identity",
     "weckd.declared": "checks what users write",
     "weckd.yaml_files": "reads what users write",
