@@ -95,7 +95,9 @@ def store_fit(
             rows = {key: np.asarray(value, order="C") for key, value in weights.items()}
             (temporary / WEIGHTS).write_bytes(save(rows))
         files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
+        # As it will be read: keys are text, tuples lists. A record of the store itself carries a sum already.
         whole = json.loads(json.dumps({**record, "identity": identity, "files": files}))
+        whole.pop(_SUM, None)
         write_json(temporary / RECORD, {**whole, _SUM: digest(whole)})
     return StoredFit(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
 
