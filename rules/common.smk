@@ -285,8 +285,9 @@ def forget_lost_fits():
         for manifest in Path(run_folder(suite), "manifests").glob("*/*.json"):
             dataset = manifest.parent.name
             made = [
-                f"predictions/{dataset}/seed{seed}.parquet"
+                f"predictions/{dataset}/seed{seed}.{kind}"
                 for seed in SEEDS_OF_BATCH.get(manifest.stem, [])
+                for kind in PREDICTED
             ]
             made = [f"{run_folder(suite)}/{file}" for file in made]
             made += attention & {f"{run_folder(suite)}/attention/{dataset}.npz"}

@@ -1,6 +1,7 @@
 """Which revision of the code is running, and whether it was edited since."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 FROM_IMAGE = "WECKD_REVISION"
 """Set in the container, which has no .git: what `git describe` said when it was built."""
+
+_REVISION = re.compile(r"[\w.+/-]+", re.ASCII)
 
 
 def code_revision(root: Path) -> str:
@@ -17,11 +20,11 @@ def code_revision(root: Path) -> str:
     """
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        said = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:  # no git, or one that cannot be started
         return os.environ.get(FROM_IMAGE, "unknown")
     found = said.stdout.strip()
-    if said.returncode == 0 and found:
+    if said.returncode == 0 and _REVISION.fullmatch(found):
         return found
     if (root / ".git").exists() and FROM_IMAGE not in os.environ:
         why = next(iter(said.stderr.splitlines()), "it says nothing")
