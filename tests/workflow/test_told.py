@@ -67,7 +67,7 @@ def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--config", "methods=[singel]"), "weckd: no method 'singel'; did you mean 'single'?"),
+        (("--config", "methods=[singel]"), "weckd: methods: no method 'singel'; did you mean 'single'?"),
         (("--config", "records=all"), "weckd: records: 'all' is neither run nor reference"),
         (
             ("--config", "records=reference"),
