@@ -236,6 +236,17 @@ def with_class(**changes):
             "my_ears.derived_from: yours is itself derived from my_ears\n"
             "  yours.derived_from: my_ears is itself derived from yours",
         ),
+        (
+            {
+                **changed(derived_from=["yours"]),
+                "yours": {**ENTRY, "derived_from": ["theirs"]},
+                "theirs": {**ENTRY, "derived_from": ["ear_chile", "my_ears"]},
+                "ours": {**ENTRY, "derived_from": ["my_ears"]},
+            },
+            "my_ears.derived_from: yours is itself derived from my_ears\n"
+            "  theirs.derived_from: my_ears is itself derived from theirs\n"
+            "  yours.derived_from: theirs is itself derived from yours",
+        ),
         (with_class(label=1), "my_ears.classes.1.label: has no place in the layout class-folders"),
         (
             changed(classes=[]),
@@ -249,7 +260,26 @@ def with_class(**changes):
         (with_class(key="normal"), "my_ears.classes: key 'normal' stands twice"),
         (with_class(title="normal"), "my_ears.classes: title 'normal' stands twice"),
         (with_class(folder="Normal"), "my_ears.classes: folder 'Normal' stands twice"),
-        (changed(folders=2 * ENTRY["folders"]), "my_ears.folders: path '' stands twice"),
+        (changed(folders=2 * ENTRY["folders"]), "my_ears.folders: path '.' stands twice"),
+        (
+            changed(folders=[{"path": path, "official_split": ""} for path in ("a", "./a/")]),
+            "my_ears.folders: path 'a' stands twice",
+        ),
+        *(
+            (
+                changed(folders=[{"path": path, "official_split": ""}]),
+                f"my_ears.folders.0.path: must be a path below the data set's folder, not {path!r}",
+            )
+            for path in ("/etc", "../yours", "a/../..")
+        ),
+        *(
+            (
+                with_class(folder=name),
+                f"my_ears.classes.1.folder: must be the name of a file or folder, without /, or null, not {name!r}; of "
+                "class folders, as the source spells it",
+            )
+            for name in (".", "..")
+        ),
         (changed(derived_from=["ear_peru"]), "my_ears.derived_from: no data set 'ear_peru' in the catalogue"),
         (changed(derived_from=["my_ears"]), "my_ears.derived_from: my_ears is itself derived from my_ears"),
         (changed(key="your_ears"), "my_ears.key: stands above the entry; leave it out here"),

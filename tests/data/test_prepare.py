@@ -234,6 +234,35 @@ def test_missing_empty_and_nested_class_folders_are_refused(folder):
     )
 
 
+@pytest.mark.parametrize("name", ["Normal ", "Norma\u0301l", "normal"])
+def test_a_folder_whose_name_looks_like_a_class_is_shown_letter_by_letter(folder, name):
+    wanted = {"Norma\u0301l": "Norm\xe1l"}.get(name, "Normal")
+    (folder / "Normal").rename(folder / name)
+    classes = (ClassEntry("normal", "normal", wanted), ClassEntry("tube", "tube", "A tube"))
+    assert refusal(folder, dataset(classes=classes)) == (
+        f"{folder}/{name}: not a folder of mine, which has A tube, {wanted} ({name!a} is not {wanted!a}: rename it); "
+        "remove it, or add it to the catalogue"
+    )
+
+
+def test_one_folder_is_not_two_classes_or_two_splits(folder):
+    (folder / "A tube" / "x.png").unlink()
+    (folder / "A tube").rmdir()
+    (folder / "A tube").symlink_to("Normal")
+    told = "remove the link, and put its own images there"
+    assert refusal(folder) == f"{folder}/A tube: the same folder as {folder}/Normal; {told}"
+    (folder / "A tube").unlink()
+    save(folder / "A tube" / "x.png", BLUE)
+    whole = folder.parent / "whole"
+    whole.mkdir()
+    folder.rename(whole / "train")
+    (whole / "test").symlink_to("train")
+    folders = (SourceFolder("train", "train"), SourceFolder("test", "test"))
+    assert refusal(whole, dataset(folders=folders)) == (
+        f"{whole}/test/Normal: the same folder as {whole}/train/Normal; {told}"
+    )
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_count_that_differs_is_refused(folder, count):
     chosen = dataset(

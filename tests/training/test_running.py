@@ -35,6 +35,15 @@ def test_learning_rates_are_those_of_the_formula(steps, peak, warmup):
     assert max(rates) <= peak
 
 
+@pytest.mark.parametrize(("steps", "warmup"), [(2, 0.5), (4, 0.25), (20, 0.05), (100, 0.01)])
+def test_a_warm_up_of_one_step_begins_at_the_peak(steps, warmup):
+    rates = learning_rates(steps, 0.1, warmup)
+    assert rates[0] == pytest.approx(0.1, rel=1e-12)
+    assert rates[-1] == pytest.approx(0.1 / 25 / 10_000, rel=1e-6)
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) == steps
+
+
 def a_fit(layer):
     return running_fit(Supervised(layer), 4, 0.1, TRAINING)
 

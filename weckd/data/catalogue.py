@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeAlias
 
 from weckd.config import LONGEST_NAME, NEUTRAL, Modality
@@ -24,7 +24,9 @@ _Key: TypeAlias = Annotated[  # data/weights holds pretrained weights
 _FILLED_IN = Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")
 _Told: TypeAlias = Annotated[str, _FILLED_IN]
 _Title: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
-_Name: TypeAlias = Annotated[str, pattern(r"[^/\0]+", "the name of a file or folder, without /")]
+_Name: TypeAlias = Annotated[
+    str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a file or folder, without /")
+]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,13 @@ class ClassEntry(Declared):
 class SourceFolder(Declared):
     """Where class folders lie below the data set's folder, and the official split that they stand for."""
 
-    path: str
+    path: Annotated[
+        str,
+        Rule(
+            lambda path: not {"/", ".."} & set(PurePosixPath(path).parts),
+            "a path below the data set's folder",
+        ),
+    ]
     official_split: Literal["train", "validation", "test", ""]
 
 
@@ -223,11 +231,11 @@ def _contradictions(
     for field in ("key", "title", "folder", "label"):
         values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
         yield from (f".classes: {field} {value!r} stands twice" for value in _twice(values))
-    yield from (f".folders: path {path!r} stands twice" for path in _twice([f.path for f in dataset.folders]))
+    yield from (f".folders: path {path!r} stands twice" for path in _twice([str(Path(f.path)) for f in dataset.folders]))
     for other in dataset.derived_from:
         if other not in known:
             yield f".derived_from: no data set {other!r} in the catalogue"
-        elif key in known[other].derived_from:
+        elif key in _made_from(other, known):
             yield f".derived_from: {other} is itself derived from {key}"
     if dataset.download and (dataset.download.doi is None) == (dataset.download.kaggle is None):
         yield ".download: must hold one of doi and kaggle"
@@ -252,6 +260,16 @@ def _contradicts_layout(dataset: Dataset, written: frozenset[str]) -> Iterator[s
             yield f".classes.{number}.{has}: is missing"
         if getattr(entry, lacks) is not None:
             yield f".classes.{number}.{lacks}: has no place in the layout {dataset.layout}"
+
+
+def _made_from(key: str, known: Mapping[str, Dataset]) -> set[str]:
+    """Return the data sets that one is derived from, and those that they are, and so on."""
+    found: set[str] = set()
+    ahead = {key}
+    while ahead:
+        ahead = {other for one in ahead & set(known) for other in known[one].derived_from} - found
+        found |= ahead
+    return found
 
 
 def _twice(values: Sequence[Any]) -> list[Any]:

@@ -126,6 +126,8 @@ def learning_rates(steps: int, peak: float, warmup: float) -> list[float]:
         peak: highest rate.
         warmup: share of the steps before the peak.
     """
+    if warmup * steps == 1:  # the first step is the peak, for which torch divides by zero
+        warmup *= 1 - 1e-9
     optimiser = torch.optim.SGD([torch.zeros(1)], lr=peak)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, peak, total_steps=steps, pct_start=warmup, cycle_momentum=False

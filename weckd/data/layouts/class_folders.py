@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
         for place in dataset.folders
         for file in _images(dataset, entry, folder / place.path / str(entry.folder))
     ]
+    _refuse_one_folder_twice(dataset, folder)
     counts = Counter(source.class_key for source in sources)
     return Listing(len(sources), counts, iter(sources))
 
@@ -103,10 +105,28 @@ def _refuse_unknown_folders(dataset: Dataset, root: Path) -> None:
             raise UserError(f"{place}: no such folder; {dataset.key} keeps class folders there")
         for name in class_folder_names(place):
             if name not in names:
+                twin = next((known for known in names if _seen(known) == _seen(name)), None)
+                told = f" ({name!a} is not {twin!a}: rename it)" if twin else ""
                 raise UserError(
-                    f"{place / name}: not a folder of {dataset.key}, which has {', '.join(sorted(names))}; "
+                    f"{place / name}: not a folder of {dataset.key}, which has {', '.join(sorted(names))}{told}; "
                     "remove it, or add it to the catalogue"
                 )
+
+
+def _seen(name: str) -> str:
+    """Return what a person sees of a name: no space at its ends, no way to write an accent."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+def _refuse_one_folder_twice(dataset: Dataset, root: Path) -> None:
+    """Refuse links that would count each image twice, or in two classes."""
+    found: dict[Path, Path] = {}
+    for entry in dataset.classes:
+        for place in dataset.folders:
+            path = root / place.path / str(entry.folder)
+            first = found.setdefault(path.resolve(), path)
+            if first is not path:
+                raise UserError(f"{path}: the same folder as {first}; remove the link, and put its own images there")
 
 
 def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
