@@ -24,9 +24,7 @@ _Key: TypeAlias = Annotated[  # data/weights holds pretrained weights
 _FILLED_IN = Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")
 _Told: TypeAlias = Annotated[str, _FILLED_IN]
 _Title: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
-_Name: TypeAlias = Annotated[
-    str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a file or folder, without /")
-]
+_Name: TypeAlias = Annotated[str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a file or folder, without /")]
 
 
 @dataclass(frozen=True)
@@ -231,7 +229,10 @@ def _contradictions(
     for field in ("key", "title", "folder", "label"):
         values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
         yield from (f".classes: {field} {value!r} stands twice" for value in _twice(values))
-    yield from (f".folders: path {path!r} stands twice" for path in _twice([str(Path(f.path)) for f in dataset.folders]))
+    yield from (
+        f".folders: path {path!r} stands twice"
+        for path in _twice([str(Path(f.path)) for f in dataset.folders])
+    )
     for other in dataset.derived_from:
         if other not in known:
             yield f".derived_from: no data set {other!r} in the catalogue"

@@ -126,7 +126,9 @@ def _refuse_one_folder_twice(dataset: Dataset, root: Path) -> None:
             path = root / place.path / str(entry.folder)
             first = found.setdefault(path.resolve(), path)
             if first is not path:
-                raise UserError(f"{path}: the same folder as {first}; remove the link, and put its own images there")
+                raise UserError(
+                    f"{path}: the same folder as {first}; remove the link, and put its own images there"
+                )
 
 
 def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
