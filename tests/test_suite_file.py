@@ -211,7 +211,7 @@ def test_the_plan_comes_from_its_file_and_changes_key_by_key(tmp_path):
 
 
 SEED = "must be a whole number from 0 to 4294967295, not "
-TEXT = " (a number has no leading zeros, underscores or colons)"
+TEXT = " (numbers are written as 10, 0.5 or 1e-3, without quotes; a list as [1, 2])"
 SEEDS = (
     "; one cell a data set and seed; fewer than `analysis.minimum_seeds` gives descriptive tables only. At most 32 "
     "bits, which all files and libraries hold"
@@ -247,7 +247,35 @@ BATCH = (
         (["seeds=[010]"], f"seeds.0: {SEED}'010'{TEXT}{SEEDS}"),
         (["seeds=[1, 1_0]"], f"seeds.1: {SEED}'1_0'{TEXT}{SEEDS}"),
         (["seeds=1:30"], f"seeds.0: {SEED}'1:30'{TEXT}{SEEDS}"),
+        (["seeds=1-5"], f"seeds.0: {SEED}'1-5'{TEXT}{SEEDS}"),
         (["seeds=1e3"], f"seeds.0: {SEED}1000.0{SEEDS}"),
+        (
+            ["datasets=[a, a]"],
+            "datasets: must be a list of 1 or more, none twice, each at most 100 lower-case letters, digits, _ and -, "
+            "not ['a', 'a']; keys that `weckd datasets` lists, or of your own `catalogue`",
+        ),
+        (
+            ["split=[1]"],
+            "split: must be keys and values: seed, test, validation, stage, stages, protocol, not [1]",
+        ),
+        (
+            ["split={stages: 9}"],
+            "split.stages: must be a whole number from 2 to 6, not 9; disjoint subsets of the training part (3)",
+        ),
+        (
+            ["training={\xa0steps: 3, st\u200beps: 3}"],
+            "training.'\\xa0steps': no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
+            "converged_factor, learning_rate, steps, warmup, weight_decay\n"
+            "  training.'st\\u200beps': no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
+            "converged_factor, learning_rate, steps, warmup, weight_decay",
+        ),
+        (
+            ["backbone_sizes=[{name: test_resnet, init: random}, {name: test_resnet, init: random}]"],
+            "backbone_sizes: must be a list, none twice, not [{'init': 'random', 'name': 'test_resnet'}, {'init': "
+            "'random', 'name': 'test_resnet'}]; networks from small to large, the suite's backbone among them, as "
+            "`[{name: resnet18, init: a1_in1k}, ...]`; with them the readings `start=fresh,sizes=growing` and "
+            "`sizes=shrinking` can be run. None unless told",
+        ),
         (["seeds=true"], f"seeds.0: {SEED}true{SEEDS}"),
         (["seeds="], f"seeds.0: {SEED}null{SEEDS}"),
         ([f"seeds=[{10**26}]"], f"seeds.0: {SEED}{10**26}{SEEDS}"),
@@ -441,6 +469,11 @@ def test_a_suite_that_cannot_be_run_is_told_by_key(changes, told):
     assert str(refused.value) == told
 
 
+FAMILY = {"name": "a", "kind": "superiority", "method": "weckd"}
+EVIDENCE = [{"family": "chain over single"}]
+CLAIM = {"name": "a", "says": "b", "source": "c", "decided_by": EVIDENCE, "beside": EVIDENCE}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -450,7 +483,15 @@ def test_a_suite_that_cannot_be_run_is_told_by_key(changes, told):
         ),
         (
             {"analysis": {"families": 2 * [{"name": "a", "kind": "trend", "method": "weckd"}], "claims": []}},
-            r"analysis\.families: 'a' stands twice; give each family a name of its own",
+            r"analysis\.families: 'a' stands twice; give each a name of its own",
+        ),
+        (
+            {"analysis": {"claims": 2 * [CLAIM]}},
+            r"analysis\.claims: 'a' stands twice; give each a name of its own",
+        ),
+        (
+            {"analysis": {"families": [FAMILY | {"references": ["single", "weckd"]}], "claims": []}},
+            r"analysis\.families: 'a' compares weckd with itself; leave it out of references",
         ),
     ],
 )

@@ -239,7 +239,7 @@ class Claim(Declared):
 
 
 _Margin: TypeAlias = Annotated[float, Bounds(gt=0, le=100)]
-_Metric: TypeAlias = Literal[
+Metric: TypeAlias = Literal[
     "accuracy",
     "balanced_accuracy",
     "macro_f1",
@@ -273,7 +273,7 @@ class AnalysisPlan(Declared):
         "positives and +1 to +2 points",
     ]
     metrics: Annotated[
-        tuple[_Metric, ...], NOT_EMPTY, UNIQUE, "the first is primary, the others are sensitivity"
+        tuple[Metric, ...], NOT_EMPTY, UNIQUE, "the first is primary, the others are sensitivity"
     ]
     families: Annotated[
         tuple[Family, ...],
@@ -345,6 +345,7 @@ class SuiteKeys(Declared):
     backbone: BackboneSettings
     backbone_sizes: Annotated[
         tuple[BackboneSettings, ...],
+        UNIQUE,
         "networks from small to large, the suite's backbone among them, as `[{name: resnet18, init: a1_in1k}, ...]`; "
         "with them the readings `start=fresh,sizes=growing` and `sizes=shrinking` can be run. None unless told",
     ]

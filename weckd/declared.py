@@ -10,7 +10,7 @@ import re
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
@@ -74,13 +74,14 @@ _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80
 
 
-def checked(kind: type[T], values: Any, what: str) -> T:
+def checked(kind: type[T], values: Any, what: str, derived: Collection[str] = ()) -> T:
     """Return plain values as the dataclass (or mapping of them) that declares them.
 
     Args:
         kind: declares what they may be.
         values: dicts, lists, texts, numbers, truth values and None.
         what: they are and where they stand, for messages.
+        derived: keys that are made of others, with which they can be wrong: they are not told.
 
     Raises:
         UserError: a key is unknown or missing, or has a value that it cannot have; the message names each such key.
@@ -94,7 +95,11 @@ def checked(kind: type[T], values: Any, what: str) -> T:
         errors = problem.errors()
     # A list with a wrong item is told by the item alone.
     within = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
-    told = [_told(kind, e["type"], e["loc"], e["input"]) for e in errors if e["loc"] not in within]
+    told = [
+        _told(kind, e["type"], e["loc"], e["input"])
+        for e in errors
+        if e["loc"] not in within and not {*e["loc"][:1]} & {*derived}
+    ]
     raise UserError("\n  ".join([what, *told]))
 
 
@@ -244,13 +249,14 @@ def _told(kind: Any, error: str, place: tuple[int | str, ...], value: Any) -> st
                 0 if typing.get_origin(base) is tuple or (of_key and number == len(place)) else 1
             ]
         says = sentence(kind) or says
-    name = ".".join(map(str, place)) or "top level"
+    # Blanks that keep a key from being known, as web pages have them, are seen by their numbers alone.
+    name = ".".join(text if text.isprintable() else ascii(text) for text in map(str, place)) or "top level"
     if error == "unexpected_keyword_argument":
         known = sorted(_keys(_bare(above)[0]))
         hint = " (a space stands behind the colon of a key)" if ":" in str(place[-1]) else ""
         return f"{name}: no such key{hint}{near(str(place[-1]), known)} Keys here: {', '.join(known)}"
     digits = _bare(kind)[0] in (int, float) and isinstance(value, str) and any(map(str.isdigit, value))
-    hint = " (a number has no leading zeros, underscores or colons)" if digits else ""
+    hint = " (numbers are written as 10, 0.5 or 1e-3, without quotes; a list as [1, 2])" if digits else ""
     if _bare(kind)[0] is str and isinstance(value, bool | float):
         hint = " (a word in quotes is text)"
     wrong = "is missing" if error == "missing" else f"must be {wanted(kind)}, not {_shown(value)}{hint}"

@@ -58,8 +58,8 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     source = ", ".join(str(file) for file in files)
     values = _merged(base, _with_plan(plain(SuiteFile, changes, _parsed), Path()))
     before, after = _complete(base), _complete(values)
-    checked(SuiteFile, before, f"{source}: not a valid suite")
-    file = checked(SuiteFile, after, f"{source} with command-line values: not a valid suite")
+    _checked(base, f"{source}: not a valid suite")
+    file = _checked(values, f"{source} with command-line values: not a valid suite")
     narrowed = _identity(after) != _identity(before)
     suite = _suite(file, after, f"{file.suite}+{digest(_identity(after))[:8]}" if narrowed else file.suite)
     _refuse_contradictions(suite)
@@ -126,6 +126,10 @@ def _complete(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(complete.get("split"), Mapping):  # the chain is as long as there are subsets, unless told
         complete.setdefault("chain_length", complete["split"].get("stages", SplitSettings.stages))
     return complete
+
+
+def _checked(values: Mapping[str, Any], what: str) -> SuiteFile:
+    return checked(SuiteFile, _complete(values), what, {"chain_length", "readings_datasets"} - set(values))
 
 
 def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,10 +259,15 @@ def _refuse_contradictions(suite: Suite) -> None:
 def _refuse_contradictory_plan(plan: AnalysisPlan) -> None:
     """Refuse families of methods that nobody knows, and claims decided by families that are not there."""
     names = [family.name for family in plan.families]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UserError(f"analysis.families: {twice!r} stands twice; give each family a name of its own")
+    for key, named in (("families", names), ("claims", [claim.name for claim in plan.claims])):
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice:
+            raise UserError(f"analysis.{key}: {twice!r} stands twice; give each a name of its own")
     for family in plan.families:
+        if family.method in family.references:
+            raise UserError(
+                f"analysis.families: {family.name!r} compares {family.method} with itself; leave it out of references"
+            )
         for method in (family.method, *family.references):
             if "*" not in method:
                 with _told_of("analysis.families"):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 
+from weckd.analysis.comparisons import present_families
 from weckd.analysis.gains import decides, evaluate_gains, gains_frame, planned_gains
 from weckd.analysis.predictions import load_predictions
 from weckd.config import Family
@@ -237,6 +238,12 @@ def test_families_of_a_narrowed_suite_keep_what_is_there(toy_predictions, tmp_pa
         "links of the chain",
         "each modality over pooled",
     ]
+
+
+def test_a_method_that_several_patterns_fit_is_compared_once_and_with_itself_never():
+    family = Family("all", "superiority", "weckd", ("*", "p*", "single"))
+    (found,) = present_families(with_plan(toy_suite(), families=(family,)))
+    assert sorted(found.references) == sorted(set(toy_suite().methods) - {"weckd"})
 
 
 def test_a_method_outside_the_plan_joins_no_family(toy_predictions):

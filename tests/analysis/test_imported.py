@@ -68,16 +68,17 @@ def imported(run, tmp_path, frame, name="mine", selection="none"):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_data_set_whose_key_is_of_digits_alone_can_be_imported(run, tmp_path, suffix):
+@pytest.mark.parametrize("key", [2019, "nan", "null"])
+def test_a_data_set_whose_key_csv_takes_for_something_else_can_be_imported(run, tmp_path, suffix, key):
     place = tmp_path / "run" / "splits"
-    shutil.copytree(run / "splits" / "toy_three", place / "2019")
-    frame = made_elsewhere(["toy_three"]).assign(dataset=2019)
+    shutil.copytree(run / "splits" / "toy_three", place / str(key))
+    frame = made_elsewhere(["toy_three"]).assign(dataset=key)
     file = tmp_path / f"mine.{suffix}"
     frame.to_csv(file, index=False) if suffix == "csv" else frame.to_parquet(file)
-    facts = {"2019": suite().facts["toy_three"]}
-    own = toy_suite(datasets=("2019",), methods=tuple(SKILL), facts=facts)
+    facts = {str(key): suite().facts["toy_three"]}
+    own = toy_suite(datasets=(str(key),), methods=tuple(SKILL), facts=facts)
     out = import_predictions(own, place.parent, file, "mine", "none")
-    assert set(pd.read_parquet(out)["dataset"]) == {"2019"}
+    assert set(pd.read_parquet(out)["dataset"]) == {str(key)}
 
 
 def test_it_joins_every_table_without_training(run, tmp_path):
@@ -233,6 +234,30 @@ def test_what_does_not_fit_is_refused_by_name(run, tmp_path, change, message):
     with pytest.raises(UserError, match=message):
         imported(run, tmp_path, change(made_elsewhere()), "wrong")
     assert (sorted((run / "imported").glob("*")) if (run / "imported").exists() else []) == before
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
+        (
+            {"encoding": "utf-16"},
+            "not a readable .csv or .parquet file ('utf-8' codec can't decode byte 0xff in position 0: invalid start "
+            "byte); save it as CSV in UTF-8",
+        ),
+        (
+            {"decimal": ","},
+            "y must be whole numbers and p_0 .. numbers, as 0.5 (could not convert string to float: '{first}': Error "
+            "while type casting for column 'p_0')",
+        ),
+    ],
+)
+def test_a_dialect_that_is_not_read_is_told_with_the_one_that_is(dialect, told, run, tmp_path):
+    frame = made_elsewhere()
+    frame.to_csv(tmp_path / "mine.csv", index=False, **dialect)
+    with pytest.raises(UserError) as refused:
+        import_predictions(suite(), run, tmp_path / "mine.csv", "mine", "none")
+    first = str(frame["p_0"].iloc[0]).replace(".", ",")
+    assert str(refused.value) == f"{tmp_path}/mine.csv: {told.replace('{first}', first)}"
 
 
 def test_names_and_selection_are_refused(run, tmp_path, capsys):

@@ -85,6 +85,14 @@ def test_the_file_that_comes_with_the_suite():
             r"published\.yaml: not a valid list of published numbers\n  0.method: is missing\n  0.reference",
         ),
         ("a: b", r"  top level: must be a list, not \{'a': 'b'\}"),
+        (
+            "- {metric: acuracy}",
+            r"  0.metric: must be accuracy, balanced_accuracy, .* or accuracy_at_80, not 'acuracy'",
+        ),
+        (
+            "- {value: '23,0'}",
+            r"  0.value: must be a number, not '23,0' \(numbers are written as 10, 0.5 or 1e-3",
+        ),
         ("- [", r"published\.yaml: not valid YAML: while parsing a flow node"),
     ],
 )

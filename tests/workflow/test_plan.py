@@ -135,7 +135,7 @@ def test_batches_of_seeds_do_not_make_another_run(tmp_path):
         ("image_size=big", "image_size: must be a whole number from 16 to 1024, not 'big'"),
         (
             "seeds=[010]",
-            "seeds.0: must be a whole number from 0 to 4294967295, not '010' (a number has no leading zeros",
+            "seeds.0: must be a whole number from 0 to 4294967295, not '010' (numbers are written as 10, 0.5",
         ),
         (
             "training={learning_rate: .nan}",

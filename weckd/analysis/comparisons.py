@@ -57,14 +57,14 @@ def present_families(suite: Suite) -> tuple[Family, ...]:
     """
     families = []
     for family in suite.analysis.families:
-        references = tuple(
+        found = dict.fromkeys(  # several patterns may fit one
             name
             for pattern in family.references
             for name in (fnmatch.filter(suite.methods, pattern) if "*" in pattern else (pattern,))
-            if name in suite.methods
+            if name in suite.methods and name != family.method
         )
-        if family.method in suite.methods and (references or not family.references):
-            families.append(replace(family, references=references))
+        if family.method in suite.methods and (found or not family.references):
+            families.append(replace(family, references=tuple(found)))
     return tuple(families)
 
 

@@ -144,7 +144,9 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
             {"seed": np.int64, "y": np.int64, "image_id": str, **dict.fromkeys(probabilities, np.float32)}
         )
     except (TypeError, ValueError) as problem:
-        raise UserError(f"{file}: y must be whole numbers and p_0 .. numbers ({problem})") from problem
+        raise UserError(
+            f"{file}: y must be whole numbers and p_0 .. numbers, as 0.5 ({problem})"
+        ) from problem
     return frame.sort_values(["dataset", "seed", "split", "image_id"], ignore_index=True)
 
 
@@ -156,12 +158,20 @@ def _table(file: Path) -> pd.DataFrame:
         with file.open(encoding="utf-8-sig") as stream:
             head = stream.readline()
         mark = max(",;\t", key=head.count)
-        decimal = "," if mark == ";" else "."
+        numbers = [name for name in head.replace('"', "").strip().split(mark) if name.startswith("p_")]
         return pd.read_csv(
-            file, dtype={"dataset": str, "image_id": str}, sep=mark, decimal=decimal, encoding="utf-8-sig"
+            file,
+            dtype={"dataset": str, "image_id": str},
+            sep=mark,
+            decimal="," if mark == ";" else ".",
+            encoding="utf-8-sig",
+            keep_default_na=False,  # a data set may be called nan
+            na_values={name: ("", "NA", "NaN", "nan") for name in numbers},
         )
     except (OSError, ValueError, pa.ArrowException) as problem:
-        raise UserError(f"{file}: not a readable .csv or .parquet file ({problem})") from problem
+        raise UserError(
+            f"{file}: not a readable .csv or .parquet file ({problem}); save it as CSV in UTF-8"
+        ) from problem
 
 
 def _check_cell(file: Path, suite: Suite, dataset: str, seed: int, rows: pd.DataFrame, run: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
+from weckd.config import Metric
 from weckd.declared import NOT_EMPTY, Declared, checked, plain
 from weckd.yaml_files import read_yaml
 
@@ -20,7 +21,7 @@ class Published(Declared):
     name: _Text
     method: _Text
     reference: _Text
-    metric: _Text
+    metric: Metric
     data_set: _Text  # a key, "macro" or "largest"
     value: float  # percentage points
     where: _Text  # table, page or section

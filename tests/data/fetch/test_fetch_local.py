@@ -234,6 +234,18 @@ def test_a_data_root_that_is_no_folder_is_told_before_anything_is_downloaded(wor
     )
 
 
+def test_a_data_root_that_no_shell_has_replaced_or_too_long_is_told(workplace):
+    for name, hint in (
+        ("~/images", " (~ and $ are signs of a shell, which it does not replace here)"),
+        ("$HOME/images", " (~ and $ are signs of a shell, which it does not replace here)"),
+        ("r" * 300, ""),
+    ):
+        root = workplace.root / name
+        assert workplace.refused(data_root=root) == (
+            f"{root}: no such folder{hint}; mend data_root, or leave it out to download what can be"
+        )
+
+
 def test_downloads_that_cannot_be_written_are_told(workplace, zipped):
     save(workplace.root / "mine.zip", zipped("Normal/1.png"))
     save(workplace.downloads, b"a file in the way")

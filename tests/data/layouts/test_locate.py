@@ -23,6 +23,7 @@ def test_the_folder_itself_or_one_below_is_found(tmp_path):
     lay_out(tmp_path / "c" / "1" / "2" / "3" / "4", *names)
     assert locate(CHILE, tmp_path / "c", 64) is None
     assert locate(CHILE, tmp_path / "none", 64) is None
+    assert locate(CHILE, tmp_path / ("r" * 300), 64) is None
 
 
 def test_what_operating_systems_leave_is_not_searched(tmp_path):

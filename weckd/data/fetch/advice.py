@@ -4,6 +4,7 @@ from pathlib import Path
 
 from weckd.data.catalogue import Dataset
 from weckd.data.fetch.wanted import Wanted
+from weckd.data.file_kinds import FOLDER, irregular
 from weckd.errors import UserError
 
 
@@ -23,9 +24,14 @@ def refuse_no_root(data_root: Path | None, downloads: Path) -> None:
     Raises:
         UserError: it is not there, or a file.
     """
-    if data_root not in (None, downloads) and not data_root.is_dir():
+    if data_root not in (None, downloads) and irregular(data_root) != FOLDER:
+        signs = (
+            " (~ and $ are signs of a shell, which it does not replace here)"
+            if {"~", "$"} & set(str(data_root))
+            else ""
+        )
         raise UserError(
-            f"{data_root}: no such folder; mend data_root, or leave it out to download what can be"
+            f"{data_root}: no such folder{signs}; mend data_root, or leave it out to download what can be"
         )
 
 

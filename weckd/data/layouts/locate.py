@@ -26,7 +26,7 @@ def locate(dataset: Dataset, folder: Path, image_size: int) -> Path | None:
     Raises:
         UserError: two folders of the same depth hold it, or one cannot be read.
     """
-    level = [folder] if folder.is_dir() else []
+    level = [folder] if irregular(folder) == FOLDER else []
     for _ in range(DEPTH + 1):
         found = [place for place in level if _holds(dataset, place, image_size)]
         if len(found) > 1:
