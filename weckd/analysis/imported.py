@@ -166,7 +166,7 @@ def _table(file: Path) -> pd.DataFrame:
             decimal="," if mark == ";" else ".",
             encoding="utf-8-sig",
             keep_default_na=False,  # a data set may be called nan
-            na_values={name: ("", "NA", "NaN", "nan") for name in numbers},
+            na_values=dict.fromkeys(numbers, ("", "NA", "NaN", "nan")),
         )
     except (OSError, ValueError, pa.ArrowException) as problem:
         raise UserError(
