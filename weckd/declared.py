@@ -157,7 +157,7 @@ def wanted(kind: Any) -> str:
     if _bare(kind)[1]:
         return f"{wanted(arguments[0])}, or null"
     if origin is Literal:
-        return " or ".join(filter(None, [", ".join(map(str, arguments[:-1])), str(arguments[-1])]))
+        return " or ".join(filter(None, [", ".join(map(str, arguments[:-1])), str(arguments[-1]) or '""']))
     if origin is tuple:
         least = "of 1 or more" if NOT_EMPTY in marks else ""
         of = "" if _declares(_parts(arguments[0])[0]) else f", each {wanted(arguments[0])}"

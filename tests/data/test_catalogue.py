@@ -297,7 +297,8 @@ def with_class(**changes):
         ),
         (
             changed(download={"kaggle": "a/b\n"}),
-            "my_ears.download.kaggle: must be owner/name on Kaggle, or null, not 'a/b\\n'",
+            "my_ears.download.kaggle: must be owner/name on Kaggle, in lower-case letters, digits and -, or null, "
+            "not 'a/b\\n'",
         ),
         (
             changed(download={"doi": "10.5281/zenodo.77", "version": 2}),
@@ -345,12 +346,43 @@ def test_a_version_on_kaggle_can_be_pinned(tmp_path):
     assert load(tmp_path, entries)["my_ears"].download == Download(kaggle="someone/ears", version=2)
 
 
+ONE_FILE = "must name the npz file, or one for each size with its pixels"
+ALL_PIXELS = "pixels must be told of every file or of none, and none twice"
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ([], ONE_FILE),
+        ([{"name": "a.npz"}, {"name": "b.npz"}], ONE_FILE),
+        ([{"name": "*.npz"}], ONE_FILE),
+        ([{"name": "a.npz", "pixels": 28}, {"name": "b.npz", "pixels": 28}], ALL_PIXELS),
+        ([{"name": "a.npz", "pixels": 28}, {"name": "b.npz"}], ALL_PIXELS),
+    ],
+)
+def test_an_npz_set_says_which_file_is_read(tmp_path, files, told):
+    entry = {key: value for key, value in ENTRY.items() if key != "folders"}
+    entry |= {"layout": "medmnist-npz", "download": {"doi": "10.5281/zenodo.1", "files": files}}
+    entry["classes"] = [{"key": key, "label": number, "title": key} for number, key in enumerate("ab")]
+    assert refusal(tmp_path, {"my_ears": entry}) == f"not a valid catalogue\n  my_ears.download.files: {told}"
+    sized = [{"name": f"{side}.npz", "pixels": side} for side in (64, 28)]
+    entry["download"]["files"] = sized
+    assert load(tmp_path / "..", {"my_ears": entry})["my_ears"].record_files(32)[0].name == "64.npz"
+
+
+def test_a_split_that_is_not_known_is_told_with_the_empty_one(tmp_path):
+    told = refusal(tmp_path, changed(folders=[{"path": "", "official_split": "Test"}]))
+    assert told.endswith(
+        "my_ears.folders.0.official_split: must be train, validation, test or \"\", not 'Test'"
+    )
+
+
 def test_layouts_with_labels_have_no_folders(tmp_path):
-    labelled = {key: value for key, value in ENTRY.items() if key != "folders"} | {"layout": "medmnist-npz"}
+    labelled = {key: value for key, value in ENTRY.items() if key != "folders"} | {"layout": "matlab-v73"}
     told = refusal(tmp_path, {"my_ears": labelled})
     assert told.splitlines()[1:3] == [
         "  my_ears.classes.0.label: is missing",
-        "  my_ears.classes.0.folder: has no place in the layout medmnist-npz",
+        "  my_ears.classes.0.folder: has no place in the layout matlab-v73",
     ]
     classes = [{"key": key, "label": 3, "title": key} for key in ("a", "b")]
     told = refusal(tmp_path / ".", {"my_ears": {**labelled, "classes": classes}})

@@ -155,6 +155,11 @@ def test_classes_whose_names_give_one_key_have_two(tmp_path):
     ]
 
 
+def test_classes_whose_names_differ_in_case_alone_keep_it_in_their_titles(tmp_path):
+    dataset, _ = described(fill(tmp_path / "ears", AOM=1, aom=2, Normal=3), tmp_path)
+    assert sorted(entry.title for entry in dataset.classes) == ["AOM", "Normal", "aom"]
+
+
 @pytest.mark.parametrize("name", ["ear_chile", "phantom_ear_ohio", "weights"])
 def test_a_key_that_is_taken_is_not_given(tmp_path, name):
     dataset, text = described(fill(tmp_path / name, a=1, b=2), tmp_path)
@@ -182,6 +187,8 @@ def test_names_that_yaml_reads_as_something_else_stay_names(tmp_path):
         "a: b",
         "#x",
         "'q",
+        "a\x85b",
+        "c\u2028d\u2029é",
     ]
     dataset, text = described(fill(tmp_path / "2019", **dict.fromkeys(names, 1)), tmp_path)
     assert dataset.key == "2019"

@@ -81,7 +81,12 @@ class Download(Declared):
         Annotated[str, pattern(r"10\.[0-9]+/\S+", "a DOI, as 10.5281/zenodo.4558155")] | None,
         "of a figshare or Zenodo record",
     ] = None
-    kaggle: Annotated[str, pattern("[a-z0-9-]+/[a-z0-9-]+", "owner/name on Kaggle")] | None = None
+    kaggle: (
+        Annotated[
+            str, pattern("[a-z0-9-]+/[a-z0-9-]+", "owner/name on Kaggle, in lower-case letters, digits and -")
+        ]
+        | None
+    ) = None
     version: Annotated[
         Annotated[int, Bounds(ge=1)] | None, "of the data set on Kaggle; without it the newest"
     ] = None
@@ -242,6 +247,14 @@ def _contradictions(
         yield ".download: must hold one of doi and kaggle"
     if dataset.download and dataset.download.version and not dataset.download.kaggle:
         yield ".download.version: a DOI names a version by itself"
+    files = dataset.download.files if dataset.download else ()
+    pixels = [file.pixels for file in files]
+    if any(pixels) and (None in pixels or _twice(pixels)):
+        yield ".download.files: pixels must be told of every file or of none, and none twice"
+    if dataset.layout == "medmnist-npz" and (
+        not (len(files) == 1 or any(pixels)) or any({"*", "?", "["} & set(file.name) for file in files)
+    ):
+        yield ".download.files: must name the npz file, or one for each size with its pixels"
     if not dataset.phantom:
         yield from _contradicts_layout(dataset, written)
 

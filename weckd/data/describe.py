@@ -77,8 +77,11 @@ def describe_folder(folder: Path) -> str:
         ],
         "groups": "near-duplicates",
     }
+    lower = [name.lower() for name in names]
+    titles = lower if len(set(lower)) == len(names) else names
     classes = [
-        _class(key, name, problem, places) for name, (key, problem) in zip(names, _keys(names), strict=True)
+        _class(key, name, title, problem, places)
+        for name, title, (key, problem) in zip(names, titles, _keys(names), strict=True)
     ]
     top, rest = _dumped({key: head}).split("\n", 1)
     text = f"{top}\n{indent(_told(comments), '  ')}{rest}  classes:\n{indent(''.join(classes), '  ')}"
@@ -135,8 +138,8 @@ def _keys(names: Iterable[str], taken: Iterable[str] = ()) -> list[tuple[str, li
     return keys
 
 
-def _class(key: str, name: str, doubts: list[str], places: Iterable[Path]) -> str:
-    entry: dict[str, Any] = {"key": key, "folder": name, "title": name.lower()}
+def _class(key: str, name: str, title: str, doubts: list[str], places: Iterable[Path]) -> str:
+    entry: dict[str, Any] = {"key": key, "folder": name, "title": title}
     try:
         entry["count"] = sum(len(image_files(place / name, key)) for place in places)
     except UserError as problem:
@@ -150,4 +153,6 @@ def _told(comments: Iterable[str]) -> str:
 
 
 def _dumped(value: Any) -> str:
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    # Unescaped, some ends of lines would be read as blanks.
+    plain = not any(sign in repr(value) for sign in ("\\x85", "\\u2028", "\\u2029"))
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=1000)
