@@ -391,7 +391,20 @@ def test_every_orientation_is_turned_upright(tmp_path, orientation):
         (b"PK\3\4\x14\0", "a zip archive; unpack it, and remove it"),
         (b"Rar!\x1a\7\1\0", "a RAR archive; unpack it, and remove it"),
         (b"\x1f\x8b\x08\0", "an archive; unpack it, and remove it"),
-        (b"\0\0\1\0\1\0", "a picture of a kind that is not read; convert it to PNG, or remove it"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE HTML PUBLIC>", "a web page in the place of the file; download it again"),
+        *(
+            (beginning, "a picture of a kind that is not read; convert it to PNG, or remove it")
+            for beginning in (
+                b"\0\0\1\0\1\0",
+                b"PF\n2 1\n-1.0\n",
+                b"P7\nWIDTH 1\n",
+                b"#define eye_width 8\n",
+                b"/* XPM */\n",
+                b"SIMPLE  =                    T",
+                b"v/1\x01\2\0\0\0",
+                b"#?RADIANCE\n",
+            )
+        ),
         (
             bytes((0, 0, 2, *bytes(9), 4, 0, 4, 0, 24, 0, *bytes(48))),  # TGA
             "a picture of a kind that is not read; convert it to PNG, or remove it",
@@ -402,6 +415,15 @@ def test_every_orientation_is_turned_upright(tmp_path, orientation):
 def test_a_file_of_another_kind_is_told_as_what_it_is(tmp_path, content, told):
     (tmp_path / "o1.jpg").write_bytes(content)
     assert refusal(tmp_path / "o1.jpg") == told
+
+
+def test_a_reason_without_words_is_told_by_its_kind(tmp_path):
+    smooth(4, 4).convert("P").save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    start = whole.index(b"PLTE") - 4
+    end = start + 12 + int.from_bytes(whole[start : start + 4])
+    (tmp_path / "a.png").write_bytes(whole[:start] + whole[end:])
+    assert refusal(tmp_path / "a.png") == "cannot be decoded (AssertionError); replace it by an intact copy"
 
 
 def test_the_preview_in_a_cameras_raw_file_is_not_taken_for_the_picture(tmp_path):

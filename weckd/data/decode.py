@@ -173,7 +173,7 @@ def _too_large(file: Path, what: str) -> BadImageError:
 
 def _without_object(problem: Exception) -> str:
     """Return a decoder's words without the address of an object in memory, which no second run repeats."""
-    return re.sub(r" ?<.* at 0x[0-9a-f]+>", "", str(problem))
+    return re.sub(r" ?<.* at 0x[0-9a-f]+>", "", str(problem)) or type(problem).__name__
 
 
 def _rgb(file: Path, image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:

@@ -26,7 +26,7 @@ _KINDS = (
     (rb"%PDF", "a PDF document", "save its pictures as PNG files, and remove it"),
     (rb"(\xef\xbb\xbf)?\s*(<\?xml.{0,800})?<svg", "an SVG drawing", CONVERT),
     (
-        rb"\s*<(!doctype html|!DOCTYPE html|html|HTML)",
+        rb"(\xef\xbb\xbf)?\s*<(?i:!doctype html|html|head|body|script)",
         "a web page in the place of the file",
         "download it again",
     ),
@@ -56,7 +56,8 @@ _KINDS = (
         (start, f"a {name} file that is damaged, or of a kind that is not read", _INTACT)
         for start, name in _READ
     ),
-    # Icons, PCX, SGI, QOI, DDS and TGA.
+    # Portable floats and any maps, X bitmaps, FITS, OpenEXR and Radiance; icons, PCX, SGI, QOI, DDS and TGA.
+    (rb"P[F7]\s|#define \w+_width|/\* XPM|SIMPLE  =|v/1\x01|#\?R", _OTHER, CONVERT),
     (rb"\0\0[\x01\x02]\0|\x0a[\0-\x05]\x01|\x01\xda|qoif|DDS |icns", _OTHER, CONVERT),
     (rb".[\0\x01][\x01-\x03\x09-\x0b].{13}[\x08\x0f\x10\x18\x20]", _OTHER, CONVERT),
 )
