@@ -263,6 +263,13 @@ def test_a_dialect_that_is_not_read_is_told_with_the_one_that_is(dialect, told, 
 def test_names_and_selection_are_refused(run, tmp_path, capsys):
     with pytest.raises(UserError, match="'single': the suite has a method of that name; choose another"):
         imported(run, tmp_path, made_elsewhere(), "single")
+    for name in ("pooled", "panel-resnet50-100"):
+        with pytest.raises(UserError) as refused:
+            imported(run, tmp_path, made_elsewhere(), name)
+        assert str(refused.value) == (
+            f"method name {name!r}: stands for a method of the package or the plan, whose tests it would join; choose "
+            "another"
+        )
     with pytest.raises(UserError, match="'My method': lower-case letters, digits"):
         imported(run, tmp_path, made_elsewhere(), "My method")
     options = ["--run", str(run), "--name", "mine", "--selection", "test"]

@@ -309,11 +309,13 @@ def with_class(**changes):
             "my_ears.download.version: must be a whole number from 1, or null, not 0; of the data set on Kaggle; "
             "without it the newest",
         ),
-        ({"My ears": ENTRY}, f"My ears.key: must be {WORDS}, and not weights, not 'My ears'"),
-        ({"weights": ENTRY}, f"weights.key: must be {WORDS}, and not weights, not 'weights'"),
+        *(
+            ({key: ENTRY}, f"{key}.key: must be {WORDS}, and not weights, macro or largest, not {key!r}")
+            for key in ("My ears", "weights", "macro", "largest")
+        ),
         (
             {"a" * 101: ENTRY},
-            f"{'a' * 101}.key: must be {WORDS}, and not weights, not '{'a' * 37}...{'a' * 38}'",
+            f"{'a' * 101}.key: must be {WORDS}, and not weights, macro or largest, not '{'a' * 37}...{'a' * 38}'",
         ),
     ],
 )

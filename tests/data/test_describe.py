@@ -160,7 +160,7 @@ def test_classes_whose_names_differ_in_case_alone_keep_it_in_their_titles(tmp_pa
     assert sorted(entry.title for entry in dataset.classes) == ["AOM", "Normal", "aom"]
 
 
-@pytest.mark.parametrize("name", ["ear_chile", "phantom_ear_ohio", "weights"])
+@pytest.mark.parametrize("name", ["ear_chile", "phantom_ear_ohio", "weights", "macro", "largest"])
 def test_a_key_that_is_taken_is_not_given(tmp_path, name):
     dataset, text = described(fill(tmp_path / name, a=1, b=2), tmp_path)
     assert dataset.key == f"{name}_2"

@@ -1,5 +1,6 @@
 """Predictions made elsewhere: checked against a run's splits, then read beside the run's own."""
 
+import fnmatch
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import whole_file
+from weckd.methods.catalogue import METHODS
 from weckd.sums import refuse_changed, sums_of, write_sums
 
 IMPORTED = "imported"
@@ -53,6 +55,12 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
         raise UserError(f"method name {name[:20]}..: {_LONGEST_NAME} characters at most")
     if name in suite.methods:
         raise UserError(f"method name {name!r}: the suite has a method of that name; choose another")
+    planned = [method for family in suite.analysis.families for method in (family.method, *family.references)]
+    if name in METHODS or any(fnmatch.fnmatch(name, method) for method in planned):
+        raise UserError(
+            f"method name {name!r}: stands for a method of the package or the plan, whose tests it would join; "
+            "choose another"
+        )
     frame = _read(file, suite)
     for dataset in dict.fromkeys(frame["dataset"]):
         for seed in suite.seeds:

@@ -14,12 +14,14 @@ from weckd.yaml_files import read_yaml
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
 TO_FILL_IN = "FILL IN"
 """What `weckd datasets --describe` writes where it knows nothing."""
+RESERVED = ("weights", "macro", "largest")
+"""Keys of no data set: the folder of pretrained weights, and what tables call means and the largest gain."""
 
 _KEY = rf"[a-z0-9][a-z0-9_]{{0,{LONGEST_NAME - 1}}}"
 _KEY_WORDS = f"at most {LONGEST_NAME} lower-case letters, digits and _"
 _ClassKey: TypeAlias = Annotated[str, pattern(_KEY, _KEY_WORDS)]
-_Key: TypeAlias = Annotated[  # data/weights holds pretrained weights
-    str, pattern(rf"(?!weights\Z){_KEY}", f"{_KEY_WORDS}, and not weights")
+_Key: TypeAlias = Annotated[
+    str, pattern(rf"(?!({'|'.join(RESERVED)})\Z){_KEY}", f"{_KEY_WORDS}, and not weights, macro or largest")
 ]
 _FILLED_IN = Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")
 _Told: TypeAlias = Annotated[str, _FILLED_IN]

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from weckd.data.catalogue import TO_FILL_IN, load_catalogue
+from weckd.data.catalogue import RESERVED, TO_FILL_IN, load_catalogue
 from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
 from weckd.data.layouts.locate import DEPTH, listed
 from weckd.errors import UserError
@@ -57,7 +57,7 @@ def describe_folder(folder: Path) -> str:
             f"{root}: holds {len(names)} class folders and {files} files; at least two class folders are needed"
         )
     name = writable_name(folder.resolve())
-    ((key, doubts),) = _keys([name], {*load_catalogue(), "weights"})
+    ((key, doubts),) = _keys([name], {*load_catalogue(), *RESERVED})
     comments = [*doubts, *_ASKED]
     if key != name:
         comments.append(
