@@ -34,14 +34,22 @@ OUTPUTS = {
     "suite": ["results/{run}/suite.json"],
     "prepare": [
         f"results/data/{{dataset}}-32px/{name}"
-        for name in ("images.npy", "thumbnails.npy", "index.csv", "dataset.json")
+        for name in ("images.npy", "thumbnails.npy", "index.csv", "dataset.json", "seen.json")
     ],
-    "group": [f"results/{{run}}/groups/{{dataset}}/{name}.csv" for name in ("groups", "pairs", "clusters")],
-    "split": ["results/{run}/splits/{dataset}/seed1.csv"],
+    "group": [
+        f"results/{{run}}/groups/{{dataset}}/{name}"
+        for name in ("groups.csv", "pairs.csv", "clusters.csv", "sums.json")
+    ],
+    "split": [f"results/{{run}}/splits/{{dataset}}/{name}" for name in ("seed1.csv", "sums.json")],
     "train": ["results/{run}/manifests/{dataset}/{batch}.json"],
-    "gather": ["results/{run}/predictions/{dataset}/seed{seed}.parquet"],
+    "gather": [
+        f"results/{{run}}/predictions/{{dataset}}/seed{{seed}}.{kind}" for kind in ("parquet", "sums.json")
+    ],
     "attention": ["results/{run}/attention/{dataset}.npz"],
-    "tuning_split": [f"results/{{run}}/tuned/splits/{{dataset}}/seed{seed}.csv" for seed in (1001, 1002)],
+    "tuning_split": [
+        f"results/{{run}}/tuned/splits/{{dataset}}/{name}"
+        for name in ("seed1001.csv", "seed1002.csv", "sums.json")
+    ],
     "tune_method": ["results/{run}/tuned/{dataset}/{method}.json"],
 }
 
