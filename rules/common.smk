@@ -80,6 +80,12 @@ RECORDS = config.pop("records", "run")
 if RECORDS not in ("run", "reference"):
     refuse(f"records: {RECORDS!r} is neither run nor reference")
 
+for option, short in (("--config", "-C"), ("--configfile", "--configfiles")):
+    if sum(word.partition("=")[0] in (option, short) for word in sys.argv) > 1:
+        refuse(
+            f"{option}: stands twice, and the engine heeds the last alone; give all its values after one"
+        )
+
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
 
 

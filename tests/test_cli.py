@@ -178,9 +178,11 @@ def test_a_folder_of_class_folders_is_described_prepared_grouped_audited_and_rec
 
 def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["suite", str(CONFIG / "demo.yaml"), "--config", "seeds=[4]", "methods=[weckd,single]"]) == 0
+    changes = ["--config", "seeds=[4]", "--config", "methods=[weckd,single]"]  # neither is dropped
+    assert main(["suite", str(CONFIG / "demo.yaml"), *changes]) == 0
     (file,) = (tmp_path / "results").glob("demo+*/suite.json")
     assert json.loads(file.read_text())["seeds"] == [4]
+    assert json.loads(file.read_text())["methods"] == ["weckd", "single"]
     assert main(["methods", "--suite", str(file)]) == 0
     assert "M1: D1; init; 16" in capsys.readouterr().out
 

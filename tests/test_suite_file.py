@@ -586,6 +586,11 @@ def test_how_a_run_is_made_is_declared_once():
 
 
 def test_unreadable_files_are_named(tmp_path):
+    with pytest.raises(UserError) as refused:
+        resolve_suite(DEMO, {"catalogue": "c" * 300})
+    assert str(refused.value) == (
+        f"catalogue: {'c' * 300}: cannot be read (File name too long); name a catalogue file"
+    )
     with pytest.raises(UserError, match=r"nowhere\.yaml: cannot be read \(No such file or directory\)"):
         resolve_suite([tmp_path / "nowhere.yaml"], {})
     (tmp_path / "list.yaml").write_text("- 1\n")

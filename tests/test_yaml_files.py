@@ -71,6 +71,7 @@ TENFOLD = "\n".join(
         ("{a: " * 100_000, "nested deeper than 40 (line 1)"),
         (TENFOLD, "more than 100,000 values, aliases written out (line 6)"),
         ("a: &a [*a]", "more than 100,000 values, aliases written out (line 1)"),
+        ('a: 1\nb: "x\\0y"', "the character \\0 is not read (line 2)"),
         ("a: !!int 010", "the tag tag:yaml.org,2002:int is not read (line 1)"),
         ("a: [1", "while parsing a flow sequence, expected ',' or ']', but got '<stream end>' (line 1)"),
         ("a: 1\n---\nb: 2", "expected a single document in the stream, but found another document (line 2)"),

@@ -1,5 +1,6 @@
 """From suite files and command-line values to one checked `Suite`."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -138,7 +139,7 @@ def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
     identity = {key: value for key, value in values.items() if key not in neutral}
     identity["exclude_classes"] = {key: names for key, names in values["exclude_classes"].items() if names}
     own = Path(values["catalogue"]) if values["catalogue"] else None
-    if own and own.exists():
+    if own and os.access(own, os.F_OK):  # else, and where its name is too long, it is told later
         entries = {key: entry for key, entry in own_entries(own).items() if key in values["datasets"]}
         identity |= {"catalogue": entries} if entries else {}
     return identity

@@ -85,6 +85,8 @@ class _Loader(yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag not in (None, "!", _TEXT):
             raise _refusal(f"the tag {tag} is not read", event.start_mark)
+        if "\0" in getattr(event, "value", ""):
+            raise _refusal("the character \\0 is not read", event.start_mark)
         self._depth, before = self._depth + 1, self._values
         if self._depth > _DEEPEST:
             raise _refusal(f"nested deeper than {_DEEPEST}", event.start_mark)

@@ -155,6 +155,18 @@ def test_mistakes_are_refused_by_name(tmp_path, change, message):
     assert "Traceback" not in process.stdout
 
 
+def test_an_option_of_which_the_engine_would_drop_the_first_is_refused(tmp_path):
+    tiny, demo = (str(REPOSITORY / place) for place in ("tests/workflow/tiny.yaml", "config/demo.yaml"))
+    for option, words in (
+        ("--config", ["--config", "seeds=[1]", "-C", "methods=[single]"]),
+        ("--configfile", ["--configfile", demo, f"--configfile={tiny}"]),
+    ):
+        process = snakemake(tmp_path, "-n", *words, configfile=None)
+        told = f"weckd: {option}: stands twice, and the engine heeds the last alone; give all its values after one"
+        assert process.returncode != 0
+        assert told in process.stdout
+
+
 def test_readings_that_the_suites_stages_leave_no_room_for_are_refused_and_the_suite_itself_is_not(tmp_path):
     change = ("--config", "split={stage: 0.25, stages: 4}")
     assert snakemake(tmp_path, "-n", *change, configfile=None).returncode == 0

@@ -67,7 +67,13 @@ def _add_sources(commands: Commands) -> None:
     parser.add_argument("prepared", nargs="*", type=Path, help="folders that `prepare` wrote")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="file to write them to")
     parser.add_argument(
-        "--weights", nargs="+", default=[], type=Path, metavar="FILE", help="JSON files that `weights` wrote"
+        "--weights",
+        action="extend",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="JSON files that `weights` wrote",
     )
     parser.add_argument(
         "--weights-lock", type=Path, default=Path("weights.lock"), help="file to write those to"
@@ -84,8 +90,12 @@ def _add_splits(commands: Commands) -> None:
     parser.set_defaults(run=_group)
 
     parser = commands.add_parser("audit", help="tables and pictures of duplicates, leaks and conflicts")
-    parser.add_argument("--prepared", type=Path, nargs="+", required=True, help="folders of `prepare`")
-    parser.add_argument("--groups", type=Path, nargs="+", required=True, help="folders of `group`, likewise")
+    parser.add_argument(
+        "--prepared", type=Path, action="extend", nargs="+", required=True, help="folders of `prepare`"
+    )
+    parser.add_argument(
+        "--groups", type=Path, action="extend", nargs="+", required=True, help="folders of `group`, likewise"
+    )
     parser.add_argument("--threshold", type=correlation, required=True, help="that of `group`")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")

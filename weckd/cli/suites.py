@@ -20,6 +20,7 @@ def suite_files(parser: argparse.ArgumentParser) -> None:
         told = "the same"
     parser.add_argument(
         "--config",
+        action="extend",
         nargs="+",
         default=[],
         metavar="KEY=VALUE",

@@ -13,7 +13,7 @@ def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
     parser = commands.add_parser("train", help="train what the store of fits lacks, for a batch of seeds")
     suite_and_dataset(parser)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--seeds", type=int, action="extend", nargs="+", required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
     parser.add_argument("--splits", type=Path, required=True, help="folder that `split` wrote")
     _weights(parser)
@@ -57,7 +57,9 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
     parser.add_argument("--splits", type=Path, required=True, help="folder that `split` wrote")
     parser.add_argument("--store", type=Path, required=True, help="folder of stored fits")
-    parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="files that `train` wrote")
+    parser.add_argument(
+        "--manifests", type=Path, action="extend", nargs="+", required=True, help="files that `train` wrote"
+    )
     parser.add_argument("--out", type=Path, required=True, help="npz file to write")
     _device(parser)
     parser.set_defaults(run=_attention)
