@@ -452,6 +452,12 @@ KNOWN = (
         ),
         (["seeds={a: 1, a: 2}"], "--config seeds: not valid YAML: key 'a' stands twice (line 1)"),
         (["seeds=[1]", "seeds=[2]"], "--config seeds: stands twice; give it one value"),
+        (
+            ["data_root=/my images #2"],
+            "--config data_root: of '/my images #2' only '/my images' would be read; write "
+            "data_root='\"/my images #2\"'",
+        ),
+        (["data_root=#2"], "--config data_root: of '#2' only '' would be read; write data_root='\"#2\"'"),
         (["seeds"], "--config seeds: must be KEY=VALUE"),
         (
             ["training.steps=3"],
@@ -648,6 +654,11 @@ def test_panel_stands_for_all_its_methods_and_each_can_be_named():
             {"methods": ["panel-resnet18-15"], "panel": PANEL},
             "method 'panel-resnet18-15': 15 % of the labels is no number of subsets of 10 %; panel.labels can hold "
             "10, 20, 30 and 100",
+        ),
+        (
+            {"methods": ["panel-resnet18-12"], "panel": PANEL, "split": {"stage": 0.125}},
+            "method 'panel-resnet18-12': 12 % of the labels is no number of subsets of 12.5 %; panel.labels can hold "
+            "25 and 100",
         ),
         (
             {"panel": {**PANEL, "backbones": [*PANEL["backbones"], {"name": "resnet18", "init": "random"}]}},

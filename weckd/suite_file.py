@@ -87,7 +87,13 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
             )
         if key in parsed:
             raise UserError(f"--config {key}: stands twice; give it one value")
-        parsed[key] = parse_yaml(text, f"--config {key}")
+        parsed[key] = value = parse_yaml(text, f"--config {key}")
+        plain_text = "" if value is None else value
+        written = "" if text.strip().lower() in ("~", "null") else text.strip()
+        if isinstance(plain_text, str) and written != plain_text and written[:1] not in ("'", '"'):
+            raise UserError(
+                f"--config {key}: of {written!r} only {plain_text!r} would be read; write {key}='\"{written}\"'"
+            )
     return parsed
 
 

@@ -389,6 +389,7 @@ def test_every_orientation_is_turned_upright(tmp_path, orientation):
         ),
         (b"\x93NUMPY\1\0", "an array, not a picture; save its pictures as PNG files, and remove it"),
         (b"PK\3\4\x14\0", "a zip archive; unpack it, and remove it"),
+        (b"PK\5\6" + bytes(18), "a zip archive; unpack it, and remove it"),
         (b"Rar!\x1a\7\1\0", "a RAR archive; unpack it, and remove it"),
         (b"\x1f\x8b\x08\0", "an archive; unpack it, and remove it"),
         (b"\xef\xbb\xbf\n<!DOCTYPE HTML PUBLIC>", "a web page in the place of the file; download it again"),

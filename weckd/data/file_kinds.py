@@ -49,7 +49,7 @@ _KINDS = (
     (rb".{344}(n\+|ni)[12]\0|NRRD0|ObjectType =", "a volume of many slices, which is not read", _SLICES),
     (rb"MATLAB 5\.0 MAT-file", "a MATLAB file of an old version", "save it with -v7.3 in MATLAB"),
     (rb"\x89HDF|\x93NUMPY", "an array, not a picture", "save its pictures as PNG files, and remove it"),
-    (rb"PK\x03\x04", "a zip archive", _UNPACK),
+    (rb"PK(\x03\x04|\x05\x06)", "a zip archive", _UNPACK),
     (rb"Rar!", "a RAR archive", _UNPACK),
     (rb"7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ|.{257}ustar", "an archive", _UNPACK),
     *(

@@ -51,9 +51,10 @@ def _backbone(budget: Budget, name: str, wanted: str) -> BackboneSettings | None
 def _subsets(budget: Budget, name: str, share: int) -> tuple[str, ...]:
     count = round(share / budget.stage_percent)
     if not 1 <= count <= budget.subset_count or abs(count * budget.stage_percent - share) > 1e-6:
-        known = [f"{budget.stage_percent * number:g}" for number in range(1, budget.subset_count + 1)]
+        shares = (budget.stage_percent * number for number in range(1, budget.subset_count + 1))
+        whole = ", ".join(f"{each:g}" for each in shares if abs(each - round(each)) <= 1e-6)
         raise UserError(
             f"method {name!r}: {share} % of the labels is no number of subsets of {budget.stage_percent:g} %; "
-            f"panel.labels can hold {', '.join(known)} and {_ALL}"
+            f"panel.labels can hold {whole}{' and ' if whole else ''}{_ALL}"
         )
     return tuple(f"D{number}" for number in range(1, count + 1))
