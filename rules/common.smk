@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from weckd.source import code_of
 from weckd.readings_suite import readings_suite
 from weckd.runs import leakage_summary, note_call, run_summary
 from weckd.suite_file import parse_changes, resolve_suite
-from weckd.sums import count_again
+from weckd.sums import count_again, edited
 from weckd.sums import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
@@ -285,10 +286,17 @@ def batch_manifest(wildcards):
 
 
 def forget_lost_fits():
-    """Remove manifests that name fits which the store has no more, of cells that need them: they are trained again."""
+    """Remove manifests that were edited, or name fits that the store has no more, of cells that need them.
+
+    Their jobs run again, and train what is not in the store.
+    """
     for suite in SUITES.values():
         attention = set(attention_files(suite))
         for manifest in Path(run_folder(suite), "manifests").glob("*/*.json"):
+            if edited(manifest):
+                print(f"changed since it was read or made: {manifest}", file=sys.stderr)
+                manifest.unlink()
+                continue
             dataset = manifest.parent.name
             made = [
                 f"predictions/{dataset}/seed{seed}.{kind}"
@@ -395,6 +403,14 @@ def made_again(sums):
     return lambda wildcards: AGAIN.get(sums.format(**dict(wildcards.items())), 0)
 
 
+def expected_suite(suite):
+    """Return the bytes that a run's suite.json must have."""
+    if RECORDS == "run":
+        return suite_json(suite).encode()
+    reference = OFFICIAL_REFERENCE if suite is OFFICIAL else REFERENCE
+    return Path(reference, "suite.json").read_bytes()
+
+
 def forget_what_changed():
     """Return, by sums, how often these were found not to hold, so far and now; those that do not are removed.
 
@@ -408,11 +424,17 @@ def forget_what_changed():
         if held is None:
             return count_again(counts, [])
         held.close()
+    again = []
     changed = {
         sums: forget_changed_sums(sums)
         for suite in SUITES.values()
         for sums in sorted(Path(run_folder(suite)).glob("**/*sums.json"))
     }
+    for suite in SUITES.values():
+        file = Path(run_folder(suite), "suite.json")
+        if file.is_file() and file.read_bytes() != expected_suite(suite):
+            print(f"{file}: not what the suite files say; made anew", file=sys.stderr)
+            again.append(str(file))
     if RECORDS == "run":
         for key in SUITE.datasets:
             prepared = Path(PREPARED.format(dataset=key))
@@ -428,7 +450,8 @@ def forget_what_changed():
         print(f"changed since it was read or made: {file}", file=sys.stderr)
     if len(files) > CHANGED_SHOWN:
         print(f"and {len(files) - CHANGED_SHOWN} more files", file=sys.stderr)
-    return count_again(counts, [str(sums) for sums, found in changed.items() if found])
+    again += [str(sums) for sums, found in changed.items() if found]
+    return count_again(counts, again)
 
 
 CHANGED_SHOWN = 5
@@ -488,6 +511,7 @@ def begin():
     }
     try:
         refuse_memory()
+        refuse_future()
         names = [folder.name for folder in made]
         RUN_LOCK.append(take_run_lock(Path("results/.lock"), names))
         for folder, suite in made.items():
@@ -531,6 +555,23 @@ def refuse_memory():
         need = refuse_small_machine(SUITE)
         if told := too_many_jobs(need, min(len(training), workflow.cores)):
             print(told, file=sys.stderr, flush=True)
+
+
+def refuse_future():
+    """Refuse what is dated later than this machine's clock: the engine would fail each job that reads it.
+
+    Raises:
+        UserError: an input of a job that is to run is.
+    """
+    now = time.time()
+    for file in sorted(
+        {file for job in workflow.dag.needrun_jobs() for file in job.input}
+    ):
+        if os.path.exists(file) and os.path.getmtime(file) > now + 1:
+            raise UserError(
+                f"{file}: its time is later than this machine's clock; set the clock, or give all such files the "
+                "present time: find results data -newermt now -exec touch {} +"
+            )
 
 
 def tell_results():

@@ -11,6 +11,7 @@ rule suite:
         changes=changes_option,
         kind=kind_option,
         content=suite_content,
+        again=made_again(f"{ANY_RUN}/suite.json"),
         source=code_of("weckd.cli.data:_suite"),
     shell:
         "weckd suite {params.files:q} {params.changes:q} {params.kind} --out {output:q} 2> {log:q}"

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from weckd.errors import UserError
-from weckd.files import digest, refuse_full_disk, whole_file, write_json, write_text
+from weckd.files import digest, refuse_full_disk, remove_left, whole_file, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -25,6 +25,26 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from weckd.files import whole_file
+with whole_file(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_writer_leaves_is_no_file_of_its_kind_and_can_be_removed(tmp_path):
+    target, other = tmp_path / "set" / "seed1.sums.json", tmp_path / "set" / ".seed2.csv.lock"
+    assert subprocess.run([sys.executable, "-c", KILLED, target], check=False).returncode == 9
+    other.write_text("")
+    assert len(list(target.parent.iterdir())) == 2
+    assert list(tmp_path.glob("set/*.json")) == list(tmp_path.glob("**/*sums.json")) == []
+    remove_left(target.parent, target.name)
+    assert list(target.parent.iterdir()) == [other]
 
 
 def test_equal_values_give_equal_bytes(tmp_path):

@@ -33,6 +33,16 @@ def test_second_run_in_a_folder_is_refused_while_the_first_lives(tmp_path):
     take_run_lock(tmp_path / "results" / ".lock").close()
 
 
+def test_a_lock_that_cannot_be_written_is_told_with_what_helps(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(UserError) as told:
+        take_run_lock(tmp_path / ".lock")
+    assert str(told.value) == (
+        f"{tmp_path}/.lock: cannot be written (Is a directory); a folder is in the way; remove it, or choose another "
+        "file"
+    )
+
+
 def test_lock_dies_with_its_process(tmp_path):
     code = (
         f"from weckd.locks import take_run_lock; from pathlib import Path; import time\n"

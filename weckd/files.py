@@ -31,26 +31,29 @@ REMEDIES = {
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
+    """Yield a temporary path in a folder beside `path`; rename it to `path` on success, remove it on any failure.
+
+    A folder, so that what a killed process leaves is none of the files that are looked for by their endings.
 
     Raises:
         UserError: the file cannot be written, as on a full disk or in a folder that belongs to somebody else.
     """
-    temporary = None
-    try:
-        with _told_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-            os.close(handle)
-            temporary = Path(name)
+    with told_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as beside:
+            temporary = Path(beside, f"whole{path.suffix}")
+            temporary.touch()
             yield temporary
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
             temporary.chmod(0o644)
             temporary.replace(path)
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+
+def remove_left(folder: Path, name: str) -> None:
+    """Remove what killed processes left of writing a file or a folder, whose name may be a pattern."""
+    for left in folder.glob(f".{name}.*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 @contextmanager
@@ -64,10 +67,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     temporary = None
     try:
-        with _told_errors(path):
+        with told_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(f".{path.name}.*"):
-                shutil.rmtree(left)
+            remove_left(path.parent, path.name)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             yield temporary
             temporary.chmod(0o755)
@@ -80,7 +82,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told_errors(path: Path) -> Iterator[None]:
+def told_errors(path: Path) -> Iterator[None]:
     """Turn what keeps `path`, or the temporary one beside it, from being written into a message."""
     try:
         yield

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from weckd.errors import UserError
+from weckd.files import told_errors
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -23,9 +24,10 @@ def take_run_lock(path: Path, runs: Iterable[str] = ()) -> IO[str]:
         runs: the runs that are made meanwhile, for `runs_under_way`.
 
     Raises:
-        UserError: another live run holds it.
+        UserError: another live run holds it, or it cannot be written, as on a disk that is read-only.
     """
-    stream = try_lock(path)
+    with told_errors(path):
+        stream = try_lock(path)
     if stream is None:
         holder = path.read_text().partition("\n")[0] or "unknown"
         raise UserError(

@@ -105,9 +105,9 @@ def run_list(results: Path) -> str:
 
 
 def _call(folder: Path) -> dict[str, list[str]]:
-    """Return what `note_call` kept; nothing of a run that was made before it was."""
-    file = folder / _CALL
-    if not file.exists():
+    """Return what `note_call` kept; nothing of a run that was made before it was, or where it is damaged."""
+    try:
+        call = json.loads((folder / _CALL).read_text(encoding="utf-8"))
+        return {key: list(map(str, call[key])) for key in ("changes", "command")}
+    except (OSError, ValueError, KeyError, TypeError):
         return {"changes": [], "command": []}
-    call: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
-    return call

@@ -2,14 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from weckd.errors import UserError
-from weckd.files import file_digest, write_json
+from weckd.files import digest, file_digest, write_json
 
 FOLDER_SUMS = "sums.json"
 """Sums of the files of one job in a folder of its own."""
+OWN_SUM = "sum"
+"""Key, in a JSON object, of the digest of all else that it says."""
 AGAIN = "the same snakemake command makes it anew"
 
 
@@ -21,6 +24,30 @@ def sums_of(file: Path) -> Path:
 def write_sums(sums: Path, files: Iterable[Path]) -> None:
     """Write the SHA-256 of files that lie in the folder of `sums`."""
     write_json(sums, {file.name: file_digest(file) for file in files})
+
+
+def with_sum(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object as it will be read (keys are text, tuples lists) with its own sum; an older one is replaced."""
+    rest = json.loads(json.dumps({key: value for key, value in content.items() if key != OWN_SUM}))
+    return {**rest, OWN_SUM: digest(rest)}
+
+
+def holds_sum(content: Mapping[str, Any]) -> bool:
+    """Return whether an object that was read is what its own sum says.
+
+    Raises:
+        KeyError: it has none.
+    """
+    return bool(content[OWN_SUM] == with_sum(content)[OWN_SUM])
+
+
+def edited(file: Path) -> bool:
+    """Return whether a JSON file cannot be read, or is not what its own sum says, where it has one."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return OWN_SUM in content and not holds_sum(content)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return True
 
 
 def refuse_changed(file: Path, sums: Path, remedy: str = AGAIN) -> None:

@@ -21,6 +21,7 @@ from weckd.cli import main
 from weckd.config import load_suite, suite_json
 from weckd.errors import UserError
 from weckd.files import file_digest
+from weckd.locks import take_run_lock
 
 DATASETS = ("toy_three", "toy_two")
 SKILL = {"weckd": (0.5, 0.65, 0.75), "single": (0.5,), "full-converged": (0.9,)}
@@ -408,3 +409,33 @@ def test_a_packed_seed_that_is_not_the_suites_is_refused(run, tmp_path):
     ):
         unfreeze(folder, tmp_path / "out")
     assert sorted(tmp_path.iterdir()) == [folder]
+
+
+def test_neither_a_reference_nor_what_is_laid_out_of_one_is_written_over_a_run(
+    run, rerun, reference, tmp_path
+):
+    before = {file: file_digest(file) for file in rerun.rglob("*") if file.is_file()}
+    for write in (lambda: freeze_run(run, rerun, None), lambda: unfreeze(reference, rerun)):
+        with pytest.raises(UserError) as told:
+            write()
+        assert str(told.value) == (
+            f"{rerun}: holds a run already, which would be written over; choose another folder"
+        )
+    assert {file: file_digest(file) for file in rerun.rglob("*") if file.is_file()} == before
+
+
+def test_a_run_under_way_or_with_a_cell_untold_of_is_not_frozen(rerun, tmp_path):
+    with take_run_lock(tmp_path / ".lock", ["rerun"]), pytest.raises(UserError) as told:
+        freeze_run(rerun, tmp_path / "reference", None)
+    assert str(told.value) == (
+        f"{rerun}: under way, its tables may be older than its predictions; a reference is made of a finished run: "
+        "snakemake --cores all"
+    )
+    (rerun / "manifests/toy_two/seeds1-5.json").unlink()
+    with pytest.raises(UserError) as told:
+        freeze_run(rerun, tmp_path / "reference", None)
+    assert str(told.value) == (
+        f"{rerun}/manifests/toy_two: tell of 0 of 5 seeds; a reference is made of a finished run: "
+        "snakemake --cores all"
+    )
+    assert not (tmp_path / "reference").exists()

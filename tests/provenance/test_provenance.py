@@ -236,6 +236,18 @@ def test_missing_and_added_files_and_another_lock_are_named(copy, tmp_path):
     assert len(lines) == 4
 
 
+def test_what_is_not_there_to_be_compared_is_said(copy):
+    folder, run = copy
+    (folder / "results/data").rename(folder / "data-elsewhere")
+    (folder / "results/fits").rename(folder / "fits-elsewhere")
+    done = weckd(folder, "verify", run)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "[verify] results/data: not there; prepared images, and what they were read from, are not compared\n"
+        "[verify] results/fits: not there; stored fits are not compared\n"
+    )
+
+
 def test_the_image_is_recorded_where_its_caller_names_it(copy):
     folder, run = copy
     done = weckd(folder, "provenance", "--run", run, WECKD_IMAGE="sha256:0123abcd")

@@ -48,6 +48,14 @@ def other_part(file):
     file.write_text(text.replace(",test,", ",rest,").replace(",validation,", ",test,"))
 
 
+def more_steps(file):
+    file.write_text(file.read_text().replace('"steps_run": 4', '"steps_run": 5'))
+
+
+def emptied(file):
+    file.write_text("")
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -55,6 +63,8 @@ def other_part(file):
         ("results/data/phantom_ear_ohio-32px/images.npy", zeroed),
         (f"{RUN}/splits/phantom_ear_ohio/seed2.csv", other_part),
         (f"{RUN}/groups/phantom_ear_ohio/groups.csv", zeroed),
+        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", more_steps),
+        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", emptied),
     ],
 )
 def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, name, change):
@@ -68,6 +78,19 @@ def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished
     assert (copy / name).read_bytes() == (folder / name).read_bytes()
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits  # nothing was trained on what was edited
+
+
+def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished, copy):
+    folder, _ = finished
+    fits = sorted(copy.glob("results/fits/*/*/record.json"))
+    file = copy / RUN / "suite.json"
+    edit(file, lambda file: file.write_text(file.read_text().replace('"steps": 4', '"steps": 5')))
+    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
+    assert done.returncode == 0, done.stdout
+    assert f"{RUN}/suite.json: not what the suite files say; made anew\n" in done.stdout
+    assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
+    assert sorted(copy.glob("results/fits/*/*/record.json")) == fits
+    assert "not what the suite files say" not in snakemake(copy, "-n").stdout
 
 
 def test_a_job_refuses_damaged_images_before_its_first_step(copy):

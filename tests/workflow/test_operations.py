@@ -1,7 +1,9 @@
 """What happens to a working folder: copied, under an odd name, with its store removed."""
 
+import os
 import shutil
 import subprocess
+import time
 
 import pytest
 from engine import RECORDS, REPOSITORY, TINY, result_bytes, snakemake
@@ -76,5 +78,30 @@ def test_where_the_store_is_removed_while_it_trains_the_same_command_goes_on(fin
         "trains it"
     )
     done = snakemake(tmp_path / "copy", *gather)
+    assert done.returncode == 0, done.stdout
+    assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
+
+
+def test_files_that_are_dated_later_than_the_clock_are_refused_before_a_job_fails_over_them(
+    finished, tmp_path
+):
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    run = tmp_path / "copy/results/tiny"
+    later = time.time() + 86400
+    for file in run.parent.rglob("*"):
+        os.utime(file, (later, later))
+    assert "Nothing to be done" in snakemake(tmp_path / "copy", "--cores", "2").stdout
+    (run / "predictions/phantom_ear_ohio/seed2.parquet").unlink()
+    refused = snakemake(tmp_path / "copy", "--cores", "2", "--until", "gather")
+    assert refused.returncode == 1
+    assert refused.stdout.splitlines()[-1] == (
+        "weckd: results/tiny/manifests/phantom_ear_ohio/seeds1-2.json: its time is later than this machine's clock; "
+        "set the clock, or give all such files the present time: find results data -newermt now -exec touch {} +"
+    )
+    (tmp_path / "copy/data").mkdir()
+    remedy = refused.stdout.splitlines()[-1].rpartition(": ")[2]
+    subprocess.run(remedy.split(), cwd=tmp_path / "copy", check=True)
+    done = snakemake(tmp_path / "copy", "--cores", "2", "--until", "gather")
     assert done.returncode == 0, done.stdout
     assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)

@@ -17,9 +17,11 @@ from weckd.agreement.packed import (
 )
 from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, read_reference, reference_json
 from weckd.analysis.imported import IMPORTED, imported_files
+from weckd.analysis.manifest_cells import manifest_cells
 from weckd.config import Suite, load_suite, suite_json
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.files import file_digest, write_json, write_text
+from weckd.locks import runs_under_way
 
 LEVEL = 0.99
 FINISH = "a reference is made of a finished run: snakemake --cores all"
@@ -51,12 +53,15 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
         lock: the lock file of the run's environment; None where there is none.
 
     Raises:
-        UserError: a cell, or the tables, are missing.
+        UserError: a cell, or the tables, are missing; the run is under way; `out` holds a run.
     """
     suite = load_suite(run / "suite.json")
     _refuse_unfinished(suite, run)
+    if run.name in runs_under_way(run.parent / ".lock"):
+        raise UserError(f"{run}: under way, its tables may be older than its predictions; {FINISH}")
     if (out / FACTS).exists():  # an older reference, whose files must not stay beside the new ones
         shutil.rmtree(out)
+    _refuse_over_run(out)
     for key in suite.datasets:
         cells = [run / "predictions" / key / f"seed{seed}.parquet" for seed in suite.seeds]
         pack_predictions(cells, out / "predictions" / f"{key}.parquet")
@@ -88,8 +93,10 @@ def unfreeze(reference: Path, out: Path) -> None:
     """Lay out a reference's files as a run has them, so that tables and figures can be made from them.
 
     Raises:
-        UserError: it is no reference, a file of it is missing or damaged, or it unpacks to more than a reference may.
+        UserError: `out` holds a run; it is no reference, a file of it is missing or damaged, or it unpacks to more
+            than a reference may.
     """
+    _refuse_over_run(out)
     read_reference(reference)
     suite = load_suite(reference / "suite.json")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +117,18 @@ def unfreeze(reference: Path, out: Path) -> None:
             file.replace(target)
 
 
+def _refuse_over_run(out: Path) -> None:
+    if (out / "suite.json").exists():
+        raise UserError(f"{out}: holds a run already, which would be written over; choose another folder")
+
+
 def _refuse_unfinished(suite: Suite, run: Path) -> None:
     for key in suite.datasets:
+        trained = sum(1 for _ in manifest_cells(suite, run / "manifests" / key))
+        if trained < len(suite.seeds):
+            raise UserError(
+                f"{run}/manifests/{key}: tell of {trained} of {counted(len(suite.seeds), 'seed')}; {FINISH}"
+            )
         for seed in suite.seeds:
             for name in (f"predictions/{key}/seed{seed}.parquet", f"splits/{key}/seed{seed}.csv"):
                 if not (run / name).exists():

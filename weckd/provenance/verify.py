@@ -132,7 +132,7 @@ def _workflow(
 
 def _data(found: _Comparison, entities: Mapping[str, Any], suite: Suite, data: Path) -> None:
     """Compare prepared data sets, and the files that they were read from, where these are there."""
-    if not data.exists():
+    if not _told_there(data, "prepared images, and what they were read from,"):
         return
     for key in suite.datasets:
         folder = prepared_folder(suite, key, data)
@@ -144,6 +144,13 @@ def _data(found: _Comparison, entities: Mapping[str, Any], suite: Suite, data: P
                 found.file(folder / name.removeprefix("prepared "), sha256)
         for source, sha256 in _sources(folder):
             found.file(source, sha256)
+
+
+def _told_there(folder: Path, what: str) -> bool:
+    """Return whether a folder is there, which a run that was moved elsewhere leaves; say where it is not."""
+    if not folder.exists():
+        print(f"[verify] {folder}: not there; {what} are not compared", file=sys.stderr, flush=True)
+    return folder.exists()
 
 
 def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -162,6 +169,8 @@ def _listed(value: Any) -> list[Any]:
 
 def _fits(found: _Comparison, suite: Suite, run: Path, store: Path) -> None:
     """Check every stored fit that the manifests name against its record, which tells of itself too."""
+    if not _told_there(store, "stored fits"):
+        return
     for cell in trained_cells(suite, run):
         if not (store / cell.dataset).exists():
             continue

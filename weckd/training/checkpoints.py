@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load, save
 
-from weckd.files import whole_file
+from weckd.files import remove_left, whole_file
 from weckd.training.interruption import StopRequest
 from weckd.training.progress import Progress
 from weckd.training.running import RunningFit
@@ -68,8 +68,9 @@ class Checkpoints:
 
     def discard(self) -> None:
         """Remove the fit's checkpoints, and what a killed process left of one."""
-        for file in (*self.folder.glob(f"{self._stem}-*"), *self.folder.glob(f".{self._stem}-*")):
+        for file in self.folder.glob(f"{self._stem}-*"):
             file.unlink()
+        remove_left(self.folder, f"{self._stem}-*")
 
     @property
     def _stem(self) -> str:

@@ -16,6 +16,7 @@ from weckd.locks import held_lock
 from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.knobs import with_values
 from weckd.methods.recipe import ClassFrequencies, Fit, Member, Method
+from weckd.sums import with_sum
 from weckd.training.cell import CellData, cell_data, load_prepared
 from weckd.training.checkpoints import Checkpoints
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
@@ -97,7 +98,7 @@ def train_batch(
                 for method in methods
             },
         }
-    write_json(manifest, {"dataset": dataset, "threads": THREADS, "seeds": cells})
+    write_json(manifest, with_sum({"dataset": dataset, "threads": THREADS, "seeds": cells}))
 
 
 def _with_chosen(method: Method, chosen: Mapping[str, Chosen]) -> Method:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.errors import UserError
+from weckd.sums import OWN_SUM, holds_sum
 from weckd.training.store import RECORD, StoredFit, find_fit, fit_folder
 
 
@@ -12,13 +13,15 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     """Return the data set and the seeds that a training job wrote down.
 
     Raises:
-        UserError: there is no such file, or it is no manifest.
+        UserError: there is no such file, it is no manifest, or was edited (those of old references have no sum).
     """
     if not manifest.exists():
         raise UserError(f"{manifest}: no such manifest; make it with `weckd train`")
     try:
         content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
         content["dataset"], content["seeds"].keys()
+        if OWN_SUM in content and not holds_sum(content):
+            raise ValueError("edited, its sum is another one")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise UserError(
             f"{manifest}: not a manifest of `weckd train` ({problem}); make it again"

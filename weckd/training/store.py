@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from weckd.errors import UserError
-from weckd.files import digest, file_digest, whole_folder, write_json
+from weckd.files import file_digest, whole_folder, write_json
+from weckd.sums import holds_sum, with_sum
 
 RECORD = "record.json"
-_SUM = "sum"  # of all else that a record says
 WEIGHTS = "weights.safetensors"
 HISTORY = "history.npy"
 EVALUATED = ("validation", "test")
@@ -95,10 +95,7 @@ def store_fit(
             rows = {key: np.asarray(value, order="C") for key, value in weights.items()}
             (temporary / WEIGHTS).write_bytes(save(rows))
         files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
-        # As it will be read: keys are text, tuples lists. A record of the store itself carries a sum already.
-        whole = json.loads(json.dumps({**record, "identity": identity, "files": files}))
-        whole.pop(_SUM, None)
-        write_json(temporary / RECORD, {**whole, _SUM: digest(whole)})
+        write_json(temporary / RECORD, with_sum({**record, "identity": identity, "files": files}))
     return StoredFit(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
 
 
@@ -120,8 +117,7 @@ def read_record(folder: Path, identity: str) -> dict[str, Any]:
         raise UserError(f"{file}: {'not a file' if file.exists() else 'missing'}")
     try:
         record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        rest = {key: value for key, value in record.items() if key != _SUM}
-        sound = record[_SUM] == digest(rest)
+        sound = holds_sum(record)
         whose = record["identity"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise UserError(f"{file}: not a readable record ({problem!r})") from problem

@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, save, stated_size
 from weckd.data.fetch.wanted import say
-from weckd.files import refuse_full_disk, whole_file
+from weckd.files import refuse_full_disk, remove_left, whole_file
 
 GIVE_CREDENTIALS = (
     "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or put access_token or kaggle.json "
@@ -48,8 +48,7 @@ def download_archive(key: str, name: str, version: int | None, target: Path) -> 
     """
     if target.exists():
         return target
-    for stale in target.parent.glob(f".{target.name}.*"):  # left behind by a kill
-        stale.unlink()
+    remove_left(target.parent, target.name)
     logging.getLogger("kagglehub").setLevel(logging.WARNING)  # its own messages go to stdout
     if problem := credentials_problem():
         raise DownloadError(problem, GIVE_CREDENTIALS, passing=False)

@@ -11,7 +11,7 @@ from weckd.data.fetch.advice import refuse_no_root
 from weckd.data.fetch.disk import writing
 from weckd.data.fetch.wanted import say
 from weckd.errors import UserError
-from weckd.files import file_digest, whole_file, write_json
+from weckd.files import file_digest, remove_left, whole_file, write_json
 from weckd.locks import held_lock
 
 
@@ -178,8 +178,7 @@ def _downloaded(wanted: _Wanted) -> _Found:
         # The file first: without its marker it would count as put there by hand.
         wanted.target.unlink(missing_ok=True)
         wanted.marker.unlink(missing_ok=True)
-        for stale in wanted.downloads.glob(f".{wanted.target.name}.*"):  # left behind by a kill
-            stale.unlink()
+        remove_left(wanted.downloads, wanted.target.name)
     try:
         with whole_file(wanted.target) as temporary:
             stated = download_file(wanted.name, wanted.repository, wanted.recorded, temporary)
