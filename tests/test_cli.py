@@ -464,6 +464,19 @@ def test_a_command_whose_output_nobody_reads_has_not_succeeded(stream):
     assert not (done.stdout or b"") + (done.stderr or b"")
 
 
+def test_output_to_a_full_disk_is_one_message_and_closed_output_is_none(tmp_path):
+    command = [sys.executable, "-m", "weckd", "methods"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "weckd: output cannot be written (No space left on device); free some space, or choose another disk\n",
+    )
+    closed = ["bash", "-c", '"$@" >&-', "bash", *command]
+    done = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_version_that_is_pinned_is_listed(tmp_path, capsys):
     package = yaml.safe_load(CATALOGUE_FILE.read_text())["ear_kaggle"]
     entry = {**package, "derived_from": [], "download": {**package["download"], "version": 2}}

@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from weckd import __version__
 from weckd.cli import agreement, analysis, data, listing, planning, provenance, report, selfcheck, training
 from weckd.errors import UserError, few_addresses
+from weckd.files import REMEDIES
 from weckd.kernels import settle_kernels
 
 _DRAWING = {"MPLBACKEND": "Agg", "MATPLOTLIBRC": os.devnull}
@@ -40,17 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
-    except BrokenPipeError:  # as `| head` makes it; what is still buffered goes nowhere
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
+    except OSError as problem:  # of its own output: a pipe as `| head` breaks it, or a file on a full disk
+        if problem.errno not in (errno.EPIPE, errno.ENOSPC) or problem.filename is not None:
+            raise
+        if full := problem.errno == errno.ENOSPC:
+            with suppress(OSError):
+                told = f"weckd: output cannot be written ({problem.strerror}); {REMEDIES[errno.ENOSPC]}"
+                print(told, file=sys.stderr, flush=True)
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # what is still buffered goes there
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             os.dup2(nowhere, stream.fileno())
-        return 128 + signal.SIGPIPE
+        return 1 if full else 128 + signal.SIGPIPE
 
 
 def _run(options: argparse.Namespace) -> int:
     try:
         options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # also where there is no output: it is closed
     except UserError as problem:
         print(f"weckd: {problem}", file=sys.stderr)
         return 1
