@@ -238,6 +238,7 @@ def test_missing_and_added_files_and_another_lock_are_named(copy, tmp_path):
 
 def test_what_is_not_there_to_be_compared_is_said(copy):
     folder, run = copy
+    (folder / run / "manifests/phantom_brain_mri/.left.json.by-a-kill").mkdir()  # is nothing
     (folder / "results/data").rename(folder / "data-elsewhere")
     (folder / "results/fits").rename(folder / "fits-elsewhere")
     done = weckd(folder, "verify", run)

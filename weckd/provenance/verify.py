@@ -65,7 +65,7 @@ def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[s
     try:
         suite = load_suite(_regular(run / "suite.json"))
         _data(found, entities, suite, data)
-        for manifest in run.glob("manifests/*/*"):
+        for manifest in run.glob("manifests/*/*.json"):
             _regular(manifest)
         _fits(found, suite, run, store)
     except UserError as problem:
