@@ -16,7 +16,7 @@ from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.methods.catalogue import suite_methods
-from weckd.sums import write_sums
+from weckd.sums import with_sum, write_sums
 from weckd.training import attention_maps
 from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
 from weckd.training.evaluation import image_logits
@@ -229,7 +229,7 @@ def test_two_runs_give_the_same_bytes_whatever_the_batches_of_seeds(place, array
     both = tmp_path / "both.json"
     contents = [json.loads(manifest_of(place, seed).read_text()) for seed in SEEDS]
     seeds = contents[0]["seeds"] | contents[1]["seeds"]
-    both.write_text(json.dumps({**contents[0], "seeds": seeds}))
+    both.write_text(json.dumps(with_sum({**contents[0], "seeds": seeds})))
     written(place, tmp_path / "maps.npz", manifests=[both])
     assert (tmp_path / "maps.npz").read_bytes() == (place.root / "maps.npz").read_bytes()
     with zipfile.ZipFile(tmp_path / "maps.npz") as file:
