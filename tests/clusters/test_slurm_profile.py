@@ -88,14 +88,18 @@ def prepared(before_training, tmp_path):
 def test_a_failing_cell_fails_alone_and_is_made_alone_by_the_next_call(
     slurm, before_training, prepared, tmp_path
 ):
-    in_the_way = prepared / "results/fits/phantom_brain_mri/.seed2.lock"
+    local = shutil.copytree(before_training, tmp_path / "local")
+    done = snakemake(local, "--cores", "2", "--until", "gather", "--config", *NARROWED)
+    assert done.returncode == 0, done.stdout
+    [lock] = local.glob("results/fits/phantom_brain_mri/.seed2-*.lock")
+    in_the_way = prepared / lock.relative_to(local)
     in_the_way.mkdir(parents=True)  # where the second cell has to write a file
     arguments = ("--until", "gather", "--retries", "0", "--config", *NARROWED)
     first = submit(slurm, prepared, *arguments)
     assert first.returncode != 0
     assert "Error in rule train" in first.stdout and "seeds2-2" in first.stdout, first.stdout[-3000:]
     made = prepared.glob("results/*/predictions/*/*")
-    assert [file.name for file in made] == ["seed1.parquet"], first.stdout[-5000:]
+    assert sorted(file.name for file in made) == ["seed1.parquet", "seed1.sums.json"], first.stdout[-5000:]
     trained = [job for job in jobs(slurm) if job["Command"] and "gpu" in job.get("TresPerJob", "")]
     assert {job["TresPerJob"] for job in trained} == {"gres:gpu:1"}  # and the other jobs ask for none
     assert sorted(job["JobState"] for job in trained) == ["COMPLETED", "FAILED"]
@@ -104,13 +108,12 @@ def test_a_failing_cell_fails_alone_and_is_made_alone_by_the_next_call(
     again = submit(slurm, prepared, *arguments)
     assert again.returncode == 0, again.stdout[-5000:]
     assert rules_run(again.stdout) == {"train": 1, "gather": 1}
-    local = shutil.copytree(before_training, tmp_path / "local")
-    done = snakemake(local, "--cores", "2", "--until", "gather", "--config", *NARROWED)
-    assert done.returncode == 0, done.stdout
     [on_cluster], [here] = (list(folder.glob("results/tiny*")) for folder in (prepared, local))
     kinds = ("splits/**/*", "manifests/**/*", "predictions/**/*")
     assert result_bytes(on_cluster, kinds) == result_bytes(here, kinds)
-    assert len(result_bytes(here, kinds)) == 6
+    assert (
+        len(result_bytes(here, kinds)) == 9
+    )  # two seeds' splits, manifests and predictions, and three files of sums
 
 
 def test_cells_that_are_ready_together_can_be_one_array(slurm, prepared):

@@ -27,7 +27,7 @@ def wait_for_a_fit(process, folder):
     """Wait until some fits, but not all, are stored."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
-        if len(list(folder.glob("results/fits/*/*/record.json"))) >= 3:
+        if len(list(folder.glob("results/fits/*/[!.]*/record.json"))) >= 3:
             return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
@@ -103,7 +103,7 @@ def test_killed_and_resumed_gives_the_bytes_of_an_undisturbed_run(finished, tmp_
         process.kill()
     process.wait()
     wait_for_the_end_of_trainers(tmp_path)  # nothing lives on and writes
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/fits/*/*/record.json")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/fits/*/[!.]*/record.json")}
     assert not (tmp_path / "results/tiny/tables/gains.csv").exists()
     again = snakemake(tmp_path, "--cores", "2", *UNTIL_RECORDS)
     assert again.returncode == 0, again.stdout
