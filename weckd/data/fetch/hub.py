@@ -41,7 +41,7 @@ class HubFile:
     size: int  # bytes
 
 
-def download_file(key: str, repository: str, recorded: str | None, target: Path) -> HubFile:
+def download_file(key: str, repository: str, recorded: str | None, target: Path, folder: Path) -> HubFile:
     """Download the newest `model.safetensors` of a repository to `target`, over what is there.
 
     Args:
@@ -49,6 +49,7 @@ def download_file(key: str, repository: str, recorded: str | None, target: Path)
         repository: owner/name on the hub.
         recorded: SHA-256 that it must have; None for any.
         target: file to write; its folder must exist.
+        folder: where the file is meant for, which a message names.
 
     Raises:
         DownloadError: no connection, the hub refuses, or the file is not the one that is stated or recorded.
@@ -56,10 +57,10 @@ def download_file(key: str, repository: str, recorded: str | None, target: Path)
     """
     if constants.HF_HUB_OFFLINE:
         raise DownloadError("HF_HUB_OFFLINE is set", "unset it", passing=False)
-    return persistently(key, lambda: _download(key, repository, recorded, target))
+    return persistently(key, lambda: _download(key, repository, recorded, target, folder))
 
 
-def _download(key: str, repository: str, recorded: str | None, target: Path) -> HubFile:
+def _download(key: str, repository: str, recorded: str | None, target: Path, folder: Path) -> HubFile:
     url = hf_hub_url(repository, FILE)
     if not _ADDRESS.match(url):
         remedy = "write it as https://HOST, or unset it"
@@ -71,7 +72,7 @@ def _download(key: str, repository: str, recorded: str | None, target: Path) -> 
             reason = f"its {FILE} has the SHA-256 {stated.sha256[:12]}…, weights.lock records {str(recorded)[:12]}…"
             remedy = "remove its entry from weights.lock if another version is meant"
             raise DownloadError(reason, remedy, passing=False)
-        refuse_full_disk(target.parent, stated.size)
+        refuse_full_disk(folder, stated.size)
         say(key, f"downloading {FILE} ({stated.size / 1e6:,.1f} MB) from hub:{repository}")
         with target.open("wb") as out, progress_bar(key, FILE, stated.size) as bar:
             save(response, out, bar, stated.size)

@@ -181,7 +181,8 @@ def _downloaded(wanted: _Wanted) -> _Found:
         remove_left(wanted.downloads, wanted.target.name)
     try:
         with whole_file(wanted.target) as temporary:
-            stated = download_file(wanted.name, wanted.repository, wanted.recorded, temporary)
+            folder = wanted.target.parent
+            stated = download_file(wanted.name, wanted.repository, wanted.recorded, temporary, folder)
             origin = f"hub:{wanted.repository}@{stated.commit}"
             write_json(wanted.marker, {"sha256": stated.sha256, "origin": origin})
     except DownloadError as problem:
