@@ -23,11 +23,11 @@ def unavailable(reason):
     pytest.skip(reason)
 
 
-def describe(folder):
-    """Return the catalogue's entry of a folder of class folders, filled in."""
+def describe(folder, words="unknown"):
+    """Return the catalogue's entry of a folder of class folders, filled in with `words`."""
     command = [sys.executable, "-m", "weckd", "datasets", "--describe", str(folder)]
     entry = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return entry.replace("FILL IN", "unknown")
+    return entry.replace("FILL IN", words)
 
 
 def snakemake_command(folder, *arguments, configfile=TINY, snakefile=REPOSITORY / "Snakefile"):

@@ -31,7 +31,7 @@ def made(tmp_path_factory):
         for number in range(SHARED):
             shutil.copy(root / "large" / name / f"{number:02d}.png", root / "small" / name)
     catalogue = place / "mine.yaml"
-    entries = [describe(root / key).replace("FILL IN", "CC0") for key in ("large", "small")]
+    entries = [describe(root / key, "CC0") for key in ("large", "small")]
     catalogue.write_text("\n".join(entries))
     changes = {
         "datasets": ["small", "large"],
