@@ -12,7 +12,7 @@ from pathlib import Path
 from weckd.agreement.same_suite import frozen_suite
 from weckd.config import refuse_more_than_all, suite_json
 from weckd.data.catalogue import find_dataset
-from weckd.data.watch import forget_changed
+from weckd.data.watch import forget_changed, keep_seen
 from weckd.engine import (
     failure_text,
     find_own_commands,
@@ -395,12 +395,14 @@ def entry_content(wildcards):
     return digest(asdict(catalogue_entry(wildcards.dataset)))
 
 
-def made_again(sums):
+def made_again(*sums):
     """Return a parameter that counts how often what a rule made was found to be something else, to have it made again.
 
     Sums that are missing would not do: Snakemake asks for what lies between others only where one of these is made.
     """
-    return lambda wildcards: AGAIN.get(sums.format(**dict(wildcards.items())), 0)
+    return lambda wildcards: sum(
+        AGAIN.get(each.format(**dict(wildcards.items())), 0) for each in sums
+    )
 
 
 def expected_suite(suite):
@@ -409,6 +411,11 @@ def expected_suite(suite):
         return suite_json(suite).encode()
     reference = OFFICIAL_REFERENCE if suite is OFFICIAL else REFERENCE
     return Path(reference, "suite.json").read_bytes()
+
+
+def kept_copy(prepared):
+    """Return where the copy of a prepared data set's `seen.json` lies, which stays where the images go."""
+    return Path("results/.seen", f"{prepared.name}.json")
 
 
 def forget_what_changed():
@@ -444,6 +451,7 @@ def forget_what_changed():
                 Path(SUITE.data_root) if SUITE.data_root else None,
                 Path(DOWNLOADS),
                 prepared,
+                kept_copy(prepared),
             )
     files = [file for found in changed.values() for file in found]
     for file in files[:CHANGED_SHOWN]:
@@ -576,6 +584,10 @@ def refuse_future():
 
 def tell_results():
     """Print the main table, or that of the leak study, and where the rest lies, where this run has made it."""
+    if RECORDS == "run":
+        for key in SUITE.datasets:
+            prepared = Path(PREPARED.format(dataset=key))
+            keep_seen(prepared, kept_copy(prepared))
     study = Path(run_folder(OFFICIAL)) if OFFICIAL else None
     made = {str(file) for job in workflow.dag.jobs for file in job.output}
     if study and f"{study}/tables/leakage.md" in made:

@@ -96,7 +96,10 @@ rule group:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
-        again=made_again(f"{ANY_RUN}/groups/{{dataset}}/sums.json"),
+        # Of the images too: where these are gone, nothing else would ask for them.
+        again=made_again(
+            f"{ANY_RUN}/groups/{{dataset}}/sums.json", f"{PREPARED}/seen.json"
+        ),
         source=code_of("weckd.cli.data:_group"),
     shell:
         "weckd group --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"

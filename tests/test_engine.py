@@ -56,7 +56,9 @@ def test_what_a_job_says_last_is_waited_for_while_it_is_on_its_way_to_the_log(tm
 
 
 def test_ctrl_c_is_told_and_handed_on_to_every_job_and_a_second_one_too(capfd):
-    job = subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"])
+    code = "import time; print('up', flush=True); time.sleep(60)"
+    job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert job.stdout.readline() == b"up\n"
     listen_for_stops(lambda: None, lambda: [job.pid, 2**22 + 1])  # the second has ended already
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)

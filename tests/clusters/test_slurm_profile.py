@@ -107,7 +107,7 @@ def test_a_failing_cell_fails_alone_and_is_made_alone_by_the_next_call(
     in_the_way.rmdir()
     again = submit(slurm, prepared, *arguments)
     assert again.returncode == 0, again.stdout[-5000:]
-    assert rules_run(again.stdout) == {"train": 1, "gather": 1}
+    assert rules_run(again.stdout) == {"train": 1, "gather": 1}, again.stdout[:8000]
     [on_cluster], [here] = (list(folder.glob("results/tiny*")) for folder in (prepared, local))
     kinds = ("splits/**/*", "manifests/**/*", "predictions/**/*")
     assert result_bytes(on_cluster, kinds) == result_bytes(here, kinds)

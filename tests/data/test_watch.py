@@ -55,8 +55,12 @@ def make(place, root="own", skip_bad=False):
 
 def changed(place, root="own"):
     """Return what the next start names as changed, below the working folder."""
-    found = forget_changed(MINE, 4, place / root if root else None, place / "data", place / "prepared")
-    assert (place / "prepared" / "seen.json").exists() == (not found)
+    prepared = place / "prepared"
+    there = prepared.exists()
+    found = forget_changed(
+        MINE, 4, place / root if root else None, place / "data", prepared, place / "kept.json"
+    )
+    assert (prepared / "seen.json").exists() == (there and not found)
     return [file.removeprefix(f"{place}/") for file in found]
 
 
@@ -191,7 +195,7 @@ def test_a_prepared_file_that_is_edited_is_noticed_and_made_anew(place, name):
 def test_a_record_that_cannot_be_read_is_removed(place, content):
     make(place)
     (place / "prepared/seen.json").write_text(content)
-    assert read_seen(place / "prepared") is None
+    assert read_seen(place / "prepared" / "seen.json") is None
     assert changed(place) == ["prepared/seen.json"]
     assert not (place / "prepared/seen.json").exists()
 
@@ -233,3 +237,15 @@ def test_of_a_record_with_a_file_a_size_the_other_sizes_do_not_count(tmp_path):
 
 def test_a_data_root_that_is_the_folder_of_downloads_is_looked_at_once(tmp_path):
     assert list(source_places(MINE, 64, tmp_path / "data", tmp_path / "data")) == ["downloads"]
+
+
+def test_where_the_prepared_files_are_gone_a_copy_tells_what_tables_stand_on(place):
+    make(place)
+    assert changed(place) == []
+    shutil.rmtree(place / "prepared")
+    assert changed(place) == []
+    save(place / "own/mine/Normal/1.png", GREEN)
+    assert changed(place) == ["own/mine/Normal/1.png"]
+    assert changed(place) == ["own/mine/Normal/1.png"]  # until it is prepared again
+    make(place)
+    assert changed(place) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rocrate.rocrate import ROCrate
 
-from weckd.files import write_json
+from weckd.files import file_digest, write_json
 from weckd.provenance.crate import _data_set
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))
@@ -14,8 +14,14 @@ from small_suite import toy_suite
 
 
 def test_the_users_own_licence_and_source_reach_the_crate(tmp_path):
-    facts = {"licence": "CC BY 4.0", "source": "clinic X", "citation": "Doe 2024", "archives": {}}
-    write_json(tmp_path / "toy_two-32px" / "dataset.json", facts)
+    prepared = tmp_path / "toy_two-32px"
+    prepared.mkdir()
+    files = [prepared / name for name in ("images.npy", "thumbnails.npy", "index.csv")]
+    for file in files:
+        file.write_bytes(b"whatever was prepared")
+    facts = {"key": "toy_two", "licence": "CC BY 4.0", "source": "clinic X", "citation": "Doe 2024"}
+    facts |= {"archives": {}, "files": {file.name: file_digest(file) for file in files}}
+    write_json(prepared / "dataset.json", facts)
     crate = ROCrate(version="1.1")
     found = _data_set(crate, toy_suite(catalogue="gone.yaml"), "toy_two", tmp_path)
     assert found["license"]["@id"] == "https://spdx.org/licenses/CC-BY-4.0"

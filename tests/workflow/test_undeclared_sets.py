@@ -69,6 +69,20 @@ def test_the_finding_reaches_terminal_tables_figures_and_report(made):
     assert '"description": "Source: CC0."' in crate
 
 
+def test_an_image_that_changes_while_the_prepared_ones_are_gone_is_noticed(made):
+    folder, _, words, _ = made
+    arguments = ("--cores", "2", "--config", *words)
+    shutil.rmtree(folder / "results/data")
+    done = snakemake(folder, *arguments)
+    assert "Nothing to be done" in done.stdout, done.stdout
+    file = folder.parent / "images/large/dark/23.png"
+    Image.fromarray(np.full((40, 40, 3), 77, dtype=np.uint8)).save(file)
+    done = snakemake(folder, *arguments)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert f"changed since it was read or made: {file}\n" in done.stdout
+    assert [done.stdout.count(f"(Rule: {rule})") for rule in ("prepare", "train", "tables")] == [2, 2, 1]
+
+
 def test_declaring_it_mends_it(made):
     folder, catalogue, words, _ = made
     before, after = catalogue.read_text().split("\nsmall:\n")

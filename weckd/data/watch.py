@@ -17,7 +17,7 @@ from pathlib import Path
 from weckd.data.catalogue import Dataset
 from weckd.data.fetch.members import SUFFIXES, is_archive
 from weckd.data.layouts.locate import is_clutter
-from weckd.files import file_digest, write_json
+from weckd.files import file_digest, write_json, write_text
 
 SEEN = "seen.json"
 OWN, DOWNLOADS, PREPARED = "own", "downloads", "prepared"
@@ -116,10 +116,19 @@ def write_seen(prepared: Path, seen_parts: Mapping[str, Seen]) -> None:
     write_json(prepared / SEEN, entries)
 
 
-def read_seen(prepared: Path) -> dict[str, Seen] | None:
+def keep_seen(prepared: Path, kept: Path) -> None:
+    """Copy `seen.json` to the file `kept`, where it is another: it goes with the images, and tables stand on it."""
+    file = prepared / SEEN
+    if file.is_file() and os.access(kept.parent if kept.parent.exists() else kept.parents[1], os.W_OK):
+        text = file.read_text(encoding="utf-8")
+        if not kept.is_file() or kept.read_text(encoding="utf-8") != text:
+            write_text(kept, text)
+
+
+def read_seen(file: Path) -> dict[str, Seen] | None:
     """Return what a data set was prepared from, by part; None where nothing, or nothing readable, tells of it."""
     try:
-        entries = json.loads((prepared / SEEN).read_text(encoding="utf-8"))
+        entries = json.loads(file.read_text(encoding="utf-8"))
         found = {
             part: Seen(
                 Place(tuple(entry["roots"]), tuple(entry["only"])),
@@ -136,7 +145,7 @@ def read_seen(prepared: Path) -> dict[str, Seen] | None:
 
 
 def forget_changed(
-    dataset: Dataset, image_size: int, data_root: Path | None, downloads: Path, prepared: Path
+    dataset: Dataset, image_size: int, data_root: Path | None, downloads: Path, prepared: Path, kept: Path
 ) -> list[str]:
     """Remove `seen.json` where what it tells of has changed, and what `fetch` wrote where the sources have, or moved.
 
@@ -146,15 +155,21 @@ def forget_changed(
         data_root: the user's own data sets.
         downloads: folder of downloads.
         prepared: folder of the prepared data set.
+        kept: copy of `seen.json` (see `keep_seen`), which tells where the prepared files are gone.
 
     Returns:
         The files that have changed, `seen.json` where it does not tell; none where nothing was prepared yet.
     """
     file = prepared / SEEN
-    before = read_seen(prepared)
+    before = read_seen(file)
     if before is None:
         file.unlink(missing_ok=True)
-        return [str(file)] if (prepared / "dataset.json").exists() else []
+        if (prepared / "dataset.json").exists():
+            return [str(file)]
+        if (before := read_seen(kept)) is None:
+            return []
+    else:
+        keep_seen(prepared, kept)
     places = {} if dataset.phantom else source_places(dataset, image_size, data_root, downloads)
     places[PREPARED] = prepared_place(prepared)
     now: dict[str, Seen] = {}
@@ -183,7 +198,7 @@ def forget_changed(
     for each in gone:
         if each.exists() and os.access(each.parent, os.W_OK):
             each.unlink()
-    if not any(changed.values()) and now != before and os.access(prepared, os.W_OK):
+    if not any(changed.values()) and now != before and file.exists() and os.access(prepared, os.W_OK):
         write_seen(prepared, now)
     return [file for files in changed.values() for file in files]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from weckd.config import Suite, load_suite
 from weckd.data.index import prepared_folder
-from weckd.data.watch import DOWNLOADS, OWN, read_seen
+from weckd.data.watch import DOWNLOADS, OWN, SEEN, read_seen
 from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.provenance.crate import METADATA, WORKFLOW
@@ -155,7 +155,7 @@ def _told_there(folder: Path, what: str) -> bool:
 
 def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that a data set was prepared from, with their SHA-256, of each place that is there."""
-    seen = read_seen(folder) or {}
+    seen = read_seen(folder / SEEN) or {}
     for part in (OWN, DOWNLOADS):
         if part in seen and any(Path(root).exists() for root in seen[part].place.roots):
             for name, (_, sha256) in seen[part].files.items():
