@@ -12,12 +12,12 @@ from weckd.agreement.reference import read_reference
 from weckd.analysis.figures.write import write_figures
 from weckd.analysis.leakage.write import write_leakage
 from weckd.analysis.published import read_published
-from weckd.analysis.tables.layout import read_layout
 from weckd.analysis.tables.write import write_tables
 from weckd.config import load_suite
 from weckd.files import file_digest
 from weckd.official_suite import official_suite
 from weckd.suite_file import resolve_suite
+from weckd.tables.layout import read_layout
 
 SUITES = {name: resolve_suite(files, {}) for name, files in FILES.items()}
 of_each = pytest.mark.parametrize("name", [*SUITES, OFFICIAL])

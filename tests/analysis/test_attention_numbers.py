@@ -10,8 +10,8 @@ from small_suite import toy_suite
 from weckd.analysis.attention import Term, attention_frame, evaluate_attention, load_attention
 from weckd.analysis.inference.reader_study import half_width, p_value
 from weckd.analysis.tables.attention import attention_table
-from weckd.analysis.tables.files import latex, markdown
 from weckd.errors import UserError
+from weckd.tables.files import latex, markdown
 
 
 @pytest.fixture(scope="module")

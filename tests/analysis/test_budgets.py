@@ -9,9 +9,9 @@ from small_suite import every_block, toy_suite
 
 from weckd.analysis.blocks import method_blocks
 from weckd.analysis.tables.budgets import budgets_frame, budgets_table
-from weckd.analysis.tables.files import write_table_file
-from weckd.analysis.tables.layout import AS_IT_IS, printed
 from weckd.analysis.tables.tuned import tuned_table
+from weckd.tables.files import write_table_file
+from weckd.tables.layout import AS_IT_IS, printed
 
 
 def fit(parts, steps, steps_run=None, status="finished", networks=1):

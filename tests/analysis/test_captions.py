@@ -1,7 +1,7 @@
 from small_suite import every_block, toy_suite
 
-from weckd.analysis.captions import closing, run_note, tuning_sentence
 from weckd.config import SplitSettings, TuningSettings
+from weckd.tables.captions import closing, run_note, tuning_sentence
 
 
 def test_classes_left_out_are_named():

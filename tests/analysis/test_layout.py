@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from small_suite import GOLDEN, toy_suite
 
-from weckd.analysis.tables.layout import read_layout
 from weckd.analysis.tables.write import write_tables
 from weckd.cli import main
 from weckd.errors import UserError
+from weckd.tables.layout import read_layout
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 LAYOUT = """

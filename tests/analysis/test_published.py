@@ -8,11 +8,11 @@ from small_suite import toy_suite, write_scores, write_text
 
 from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.published import Published, read_published
-from weckd.analysis.tables.files import markdown
 from weckd.analysis.tables.published import published_table
 from weckd.cli import main
 from weckd.config import suite_json
 from weckd.errors import UserError
+from weckd.tables.files import markdown
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 N = 400

@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from small_suite import GOLDEN, toy_suite, write_toy_run
 
-from weckd.analysis.captions import run_note
-from weckd.analysis.contrasts import independent, means
 from weckd.analysis.evaluation import load_run
 from weckd.analysis.tables.write import write_tables
 from weckd.config import suite_json
 from weckd.data.overlap import UNDECLARED, undeclared_sentence, with_finding
 from weckd.errors import UserError
 from weckd.files import write_text
+from weckd.places import independent, means
 from weckd.runs import run_summary
+from weckd.tables.captions import run_note
 
 HEADER = "dataset,other,images,copied,declared,verdict\n"
 SENTENCE = (

@@ -15,9 +15,9 @@ from small_suite import (
 from weckd.analysis.contrasts import Term, slope
 from weckd.analysis.levels import evaluate_levels, levels_frame
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.tables.cells import Bold, Gain, Joined, Level, Name, Number, P, Wording, cell_text
-from weckd.analysis.tables.files import Table, csv_text, latex, markdown
 from weckd.analysis.tables.write import write_tables
+from weckd.tables.cells import Bold, Gain, Joined, Level, Name, Number, P, Wording, cell_text
+from weckd.tables.files import Table, csv_text, latex, markdown
 
 FILES = sorted(path.name for path in GOLDEN.iterdir())
 

@@ -3,8 +3,8 @@
 import pytest
 from small_suite import toy_suite
 
-from weckd.analysis.captions import design_sentence, run_note, size_sentence
 from weckd.errors import counted, named
+from weckd.tables.captions import design_sentence, run_note, size_sentence
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 data sets"), (1, "1 data set"), (2, "2 data sets")])

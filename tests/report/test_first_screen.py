@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 from small_suite import toy_suite, write_toy_run
 
-from weckd.analysis.tables.cells import Wording
-from weckd.analysis.tables.layout import AS_IT_IS, Layout, Selection
 from weckd.analysis.tables.write import write_tables
 from weckd.errors import UserError
 from weckd.report.first_screen import Answer, Banner, answers, banner
+from weckd.tables.cells import Wording
+from weckd.tables.layout import AS_IT_IS, Layout, Selection
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 

@@ -23,7 +23,6 @@ from trap import archive, bare_pickle, object_array, tagged, torch_file
 from weckd.agreement.packed import pack_records
 from weckd.analysis.attention import load_attention
 from weckd.analysis.published import read_published
-from weckd.analysis.tables.layout import read_layout
 from weckd.audit.sets import load_set
 from weckd.audit.sheet import pair_sheet
 from weckd.config import BackboneSettings
@@ -37,6 +36,7 @@ from weckd.data.weights import recorded_weights
 from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest, write_json
 from weckd.suite_file import resolve_suite
+from weckd.tables.layout import read_layout
 from weckd.training.store import StoredFit
 
 PHANTOM = "phantom_brain_mri"

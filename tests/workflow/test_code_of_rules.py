@@ -72,7 +72,7 @@ def test_what_is_followed_is_what_the_parser_finds():
     ("command", "module"),
     [
         ("prepare", "seeds"),
-        ("audit", "analysis.captions"),
+        ("audit", "tables.captions"),
         ("audit", "seeds"),
         ("report", "analysis.gains"),
         ("provenance", "report.manifests"),

@@ -8,10 +8,10 @@ import pandas as pd
 
 from weckd.agreement.agree import Agreement, Cell, agreement_frame
 from weckd.agreement.reference import Reference
-from weckd.analysis.captions import closing, joined, phantom_sentence
-from weckd.analysis.tables.cells import NOTHING, Number
-from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
+from weckd.tables.captions import closing, joined, phantom_sentence
+from weckd.tables.cells import NOTHING, Number
+from weckd.tables.files import Table, TableFile
 
 SHOWN_MISSES = 20
 

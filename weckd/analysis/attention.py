@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from weckd.analysis.contrasts import MACRO, Result, independent, mean_result
-from weckd.analysis.gains import is_phantom
+from weckd.analysis.contrasts import Result, mean_result
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.metrics.means import mean_score
 from weckd.analysis.metrics.scored import weighted_sum
 from weckd.config import Suite
 from weckd.errors import UserError, named
+from weckd.places import MACRO, independent, is_phantom
 
 REMEDY = "delete the file and run the suite again"
 TOLERANCE = 1e-5  # of float32 numbers between 0 and 1

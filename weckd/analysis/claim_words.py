@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from weckd.analysis.claims import Judgement, side
-from weckd.analysis.contrasts import MACRO
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, interval
 from weckd.analysis.inference.reader_study import minimum_detectable
-from weckd.analysis.tables.cells import P, Wording
+from weckd.places import MACRO
+from weckd.tables.cells import P, Wording
 
 IN_WORDS = {
     "single": "one model on the first part of the labels",

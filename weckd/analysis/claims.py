@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from weckd.analysis.contrasts import macro_of
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, decides, interval
 from weckd.config import Claim, Evidence
+from weckd.places import macro_of
 
 Verdict = Literal["supported", "refuted", "undecided", "not tested"]
 

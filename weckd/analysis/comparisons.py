@@ -4,10 +4,11 @@ import fnmatch
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from weckd.analysis.contrasts import MACRO, Contrast, gain, macro_of, means, slope
+from weckd.analysis.contrasts import Contrast, gain, slope
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Family, Suite
+from weckd.places import MACRO, macro_of, means
 
 BASELINE = "single"
 """The paper's reference: every method of a suite is compared with it."""

@@ -10,14 +10,7 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scored import Scored, weighted_sum
 from weckd.analysis.predictions import DatasetPredictions
 from weckd.config import Suite
-
-MACRO = "macro"
-"""Stands for the data set in rows of the mean over the independent data sets."""
-
-
-def macro_of(modality: str) -> str:
-    """Return what stands for the data set in rows of the mean over a modality's independent data sets."""
-    return f"{MACRO} {modality}"
+from weckd.places import means
 
 
 @dataclass(frozen=True)
@@ -77,26 +70,6 @@ def scored(data: DatasetPredictions, method: str, stage: int, metric: str) -> Sc
     if key not in data.scored:
         data.scored[key] = METRICS[metric].score(data.predicted(method, stage))
     return data.scored[key]
-
-
-def independent(suite: Suite) -> tuple[str, ...]:
-    """Return the data sets that count in a mean over data sets: those that share no images with others that count."""
-    return tuple(
-        key for key in suite.datasets if not suite.facts[key].derived_from and key not in suite.undeclared
-    )
-
-
-def means(suite: Suite) -> dict[str, tuple[str, ...]]:
-    """Return the means over data sets that a suite has, and the independent data sets in each.
-
-    First that over all, then one for each modality.
-    """
-    keys = independent(suite)
-    of_modality: dict[str, tuple[str, ...]] = {}
-    for key in keys:
-        name = macro_of(suite.facts[key].modality)
-        of_modality[name] = (*of_modality.get(name, ()), key)
-    return {MACRO: keys, **of_modality}
 
 
 def mean_result(keys: Sequence[str], results: Mapping[str, Result]) -> Result:

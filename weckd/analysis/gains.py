@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from weckd.analysis.comparisons import Comparison, comparisons
-from weckd.analysis.contrasts import Result, evaluate_all, means, sizes
+from weckd.analysis.contrasts import Result, evaluate_all, sizes
 from weckd.analysis.inference.multiplicity import adjust
 from weckd.analysis.inference.reader_study import Study, half_width, minimum_detectable, p_value
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
+from weckd.places import few_seeds, is_phantom, means
+from weckd.tables.captions import TEST
 
-TEST = "two-way random-effects t, seeds x groups"
 SECONDARY = "secondary"
 """Family of the plan's comparisons on metrics and means that decide nothing."""
 EXPLORATORY = "exploratory"
@@ -123,16 +124,6 @@ def interval(suite: Suite, gain: Gain) -> tuple[float, float]:
         return float("nan"), float("nan")
     half = half_width(gain.study, 1 - suite.analysis.alpha)
     return gain.study.estimate - half, gain.study.estimate + half
-
-
-def few_seeds(suite: Suite) -> bool:
-    """Say whether the suite has too few seeds for inference, so that its tables only describe."""
-    return len(suite.seeds) < suite.analysis.minimum_seeds
-
-
-def is_phantom(suite: Suite, dataset: str) -> bool:
-    """Say whether a data set, or any that a mean over data sets holds, is a phantom."""
-    return any(suite.facts[key].phantom for key in means(suite).get(dataset, (dataset,)))
 
 
 def _results(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from weckd.analysis.contrasts import Result, evaluate_all, means, own, sizes
-from weckd.analysis.gains import few_seeds, is_phantom
+from weckd.analysis.contrasts import Result, evaluate_all, own, sizes
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
 from weckd.config import Suite
+from weckd.places import few_seeds, is_phantom, means
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import (
+from weckd.analysis.contrasts import Result, evaluate_all, gain, sizes
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, save, styled
+from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.predictions import SuitePredictions, load_predictions
+from weckd.analysis.published import LARGEST, Published
+from weckd.config import Suite
+from weckd.data.overlap import with_finding
+from weckd.errors import counted
+from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
+from weckd.places import MACRO, few_seeds, independent, is_phantom
+from weckd.tables.captions import (
     closing,
     derived_sentence,
     design_sentence,
@@ -21,19 +32,8 @@ from weckd.analysis.captions import (
     title,
     tuning_sentence,
 )
-from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent, sizes
-from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, save, styled
-from weckd.analysis.gains import few_seeds, is_phantom
-from weckd.analysis.inference.reader_study import half_width
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.analysis.published import LARGEST, Published
-from weckd.analysis.tables.cells import Bold, Cell, Gain
-from weckd.analysis.tables.files import Table, TableFile, write_table_file
-from weckd.config import Suite
-from weckd.data.overlap import with_finding
-from weckd.errors import counted
-from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
+from weckd.tables.cells import Bold, Cell, Gain
+from weckd.tables.files import Table, TableFile, write_table_file
 
 CHAIN, SINGLE, POOLED = "weckd", "single", "pooled"
 

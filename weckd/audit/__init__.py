@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from weckd.analysis.figures.style import save, styled
-from weckd.analysis.tables.files import TableFile, csv_text, write_table_file
 from weckd.audit.across import copied_elsewhere, overlaps, pairs_across
 from weckd.audit.curve import threshold_figure
 from weckd.audit.findings import find, listed_pairs
@@ -16,6 +15,7 @@ from weckd.audit.sheet import pair_sheet
 from weckd.audit.tables import across_tables, audit_tables
 from weckd.errors import UserError
 from weckd.files import write_text
+from weckd.tables.files import TableFile, csv_text, write_table_file
 
 
 def write_audit(

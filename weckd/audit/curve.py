@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import PHANTOM
 from weckd.analysis.figures.style import GREY, INK
 from weckd.audit.sets import AuditedSet
+from weckd.tables.captions import PHANTOM
 
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "os^vD<>"

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import PHANTOM
 from weckd.audit.findings import listed_pairs
 from weckd.audit.sets import AuditedSet
+from weckd.tables.captions import PHANTOM
 
 _PAIRS, _COLUMNS = 12, 3
 _NAME = 24  # letters of an image id that fit

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from weckd.analysis.captions import PHANTOM, joined
-from weckd.analysis.tables.files import Table
 from weckd.audit.across import Overlap
 from weckd.audit.findings import Findings
 from weckd.audit.neighbour import SHARE
 from weckd.audit.sets import AuditedSet
 from weckd.data.overlap import UNDECLARED
+from weckd.tables.captions import PHANTOM, joined
+from weckd.tables.files import Table
 
 _CORRELATION = (
     "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and "

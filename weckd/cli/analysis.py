@@ -87,9 +87,9 @@ def _import_predictions(options: argparse.Namespace) -> None:
 
 def _tables(options: argparse.Namespace) -> None:
     from weckd.analysis.published import read_published
-    from weckd.analysis.tables.layout import AS_IT_IS, read_layout
     from weckd.analysis.tables.write import write_tables
     from weckd.config import load_suite
+    from weckd.tables.layout import AS_IT_IS, read_layout
 
     layout = read_layout(options.layout) if options.layout else AS_IT_IS
     published = read_published(options.published) if options.published else ()

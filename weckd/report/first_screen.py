@@ -4,9 +4,9 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from weckd.analysis.captions import PHANTOM
 from weckd.config import Suite
 from weckd.errors import UserError
+from weckd.tables.captions import PHANTOM
 
 VERDICTS = ("supported", "refuted", "undecided")
 

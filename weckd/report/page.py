@@ -5,16 +5,16 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from weckd.analysis.captions import has_phantom
-from weckd.analysis.gains import few_seeds
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
+from weckd.places import few_seeds
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.fill import Filled, fill
 from weckd.report.first_screen import VERDICTS, answers, banner
 from weckd.report.licences import licences_block
 from weckd.report.manifests import trained_cells
+from weckd.tables.captions import has_phantom
 
 
 def page(suite: Suite, run: Path) -> str:

@@ -1,10 +1,10 @@
 """The analysis' own check on `permuted`: trained on shuffled labels, it must know no more than chance."""
 
 from weckd.analysis.checks import PERMUTED, evaluate_checks
-from weckd.analysis.contrasts import independent
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
 from weckd.errors import counted
+from weckd.places import independent
 from weckd.selfcheck.outcome import FAILED, PASSED, Outcome, not_run
 
 LABELS = f"{PERMUTED} at chance"

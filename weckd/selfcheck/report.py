@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from weckd.analysis.captions import has_phantom, joined, phantom_sentence
-from weckd.analysis.tables.files import Table, csv_text, markdown
 from weckd.config import Suite
 from weckd.files import write_text
 from weckd.selfcheck.outcome import FAILED, Outcome
+from weckd.tables.captions import has_phantom, joined, phantom_sentence
+from weckd.tables.files import Table, csv_text, markdown
 
 _WIDTH = 60  # of the longest name of a check
 

@@ -26,13 +26,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from weckd.analysis.contrasts import MACRO, independent, scored
+from weckd.analysis.contrasts import scored
 from weckd.analysis.inference.reader_study import Study, mean_study, p_value, two_way
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scored import Scored, weighted_sum
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
 from weckd.errors import counted
+from weckd.places import MACRO, independent
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import Outcome, judged, not_run
 from weckd.selfcheck.simulation import ALPHA

@@ -5,8 +5,6 @@ import pytest
 from scipy import stats
 from wide_suite import GOLDEN, cells_of, right, text_of, wide_suite
 
-from weckd.analysis.captions import NO_FAMILY
-from weckd.analysis.contrasts import independent
 from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.gains import Gain
 from weckd.analysis.inference.reader_study import Study, p_value
@@ -14,6 +12,8 @@ from weckd.analysis.tables.across import across_table
 from weckd.analysis.tables.leave_one_out import leave_one_out_table
 from weckd.analysis.tables.modality import modality_table
 from weckd.analysis.tables.wins import wins_ties_losses
+from weckd.places import independent
+from weckd.tables.captions import NO_FAMILY
 
 MAKERS = {"across": across_table, "modality": modality_table, "leave-one-out": leave_one_out_table}
 

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
-from weckd.analysis.captions import NO_FAMILY
 from weckd.analysis.inference.reader_study import Study
 from weckd.analysis.tables.variance import advice, twice_the_seeds, variance_table
+from weckd.tables.captions import NO_FAMILY
 
 A_AND_C = Study(0.1, (0.1,) * 5, 4e-4, 1e-4, 5.0, 100, 50, False)
 

@@ -19,13 +19,13 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.across import across_table
 from weckd.analysis.tables.along import along_table
 from weckd.analysis.tables.classes import classes_table
-from weckd.analysis.tables.files import TableFile, markdown
 from weckd.analysis.tables.leave_one_out import leave_one_out_table
 from weckd.analysis.tables.metrics import metrics_table
 from weckd.analysis.tables.modality import modality_table
 from weckd.analysis.tables.panel import panel_table
 from weckd.analysis.tables.sensitivity import sensitivity_table
 from weckd.analysis.tables.variance import variance_table
+from weckd.tables.files import TableFile, markdown
 
 GOLDEN = Path(__file__).parent / "golden"
 MAKERS = (

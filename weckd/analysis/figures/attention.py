@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from weckd.analysis.attention import AttentionMaps, Quantity, has_chain
-from weckd.analysis.captions import NO_CHAIN, dataset_text, run_note, title
 from weckd.analysis.figures.style import ACCENT, GREY, nothing_figure
 from weckd.config import Suite
+from weckd.tables.captions import NO_CHAIN, dataset_text, run_note, title
 
 SHOWN = 2
 """Examples of each data set."""

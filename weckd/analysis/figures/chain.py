@@ -5,15 +5,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import NO_STAGES, missing_sentence, run_note, title
 from weckd.analysis.comparisons import OWN_STAGE, chain_method
-from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain, independent
+from weckd.analysis.contrasts import Result, evaluate_all, gain
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, nothing_figure, short_name, wrapped
-from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import NO_STAGES, missing_sentence, run_note, title
 
 WHAT = "Gain along the stages"
 OWN_START = f"{OWN_STAGE} 1"

@@ -6,14 +6,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import NO_FAMILY, dataset_text, missing_sentence, run_note, title
 from weckd.analysis.comparisons import Comparison
-from weckd.analysis.contrasts import MACRO, independent
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, nothing_figure, wrapped
-from weckd.analysis.gains import Gain, few_seeds, interval
+from weckd.analysis.gains import Gain, interval
 from weckd.analysis.inference.new_data_set import new_data_set
 from weckd.analysis.metrics import METRICS
 from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import NO_FAMILY, dataset_text, missing_sentence, run_note, title
 
 COLUMNS = 4
 NEW = "a new data set"

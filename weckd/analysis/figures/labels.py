@@ -10,17 +10,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from weckd.analysis.blocks import PANEL
-from weckd.analysis.captions import mean_or_dataset, run_note, title
 from weckd.analysis.comparisons import BAR, BASELINE, chain_method
-from weckd.analysis.contrasts import MACRO, evaluate_all, means, own
+from weckd.analysis.contrasts import evaluate_all, own
 from weckd.analysis.figures.style import ACCENT, GREY, INK, nothing_figure
-from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.tables.budgets import budgets_frame
 from weckd.analysis.tables.split_counts import chain_parts, count_splits
 from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, means
+from weckd.tables.captions import mean_or_dataset, run_note, title
 
 COLUMNS = 4
 SUPERVISED = (BASELINE, "pooled", "full", BAR)

@@ -3,15 +3,16 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import run_note, title
-from weckd.analysis.contrasts import evaluate, independent, own
+from weckd.analysis.contrasts import evaluate, own
 from weckd.analysis.figures.style import INK, nothing_figure
 from weckd.analysis.inference.ranks import Ranks, rank_methods
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.tables.cells import P, Wording
 from weckd.config import Suite
 from weckd.errors import counted
+from weckd.places import independent
+from weckd.tables.captions import run_note, title
+from weckd.tables.cells import P, Wording
 
 FEWEST = 3  # data sets, and methods
 

@@ -5,7 +5,6 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from weckd.analysis.captions import missing_sentence, run_note, title
 from weckd.analysis.comparisons import REFERENCES, shown_methods
 from weckd.analysis.contrasts import Contrast, evaluate, own
 from weckd.analysis.figures.style import ACCENT, GREY, PALE, nothing_figure, short_name, wrapped
@@ -13,6 +12,7 @@ from weckd.analysis.metrics.calibration import BINS, reliability_curve
 from weckd.analysis.metrics.temperature import scaled, temperatures
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
 from weckd.config import Suite
+from weckd.tables.captions import missing_sentence, run_note, title
 
 
 def reliability_figure(suite: Suite, predictions: SuitePredictions) -> Figure:

@@ -9,9 +9,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import dataset_text, run_note, title
 from weckd.config import Suite
 from weckd.files import whole_file
+from weckd.tables.captions import dataset_text, run_note, title
 
 INK = "#1a1a1a"
 GREY = "#8c8c8c"

@@ -5,11 +5,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import NO_FAMILY, mean_or_dataset, missing_sentence, run_note, title
 from weckd.analysis.figures.style import GREY, INK, PALE, nothing_figure
-from weckd.analysis.gains import Gain, few_seeds
+from weckd.analysis.gains import Gain
 from weckd.config import Suite
 from weckd.errors import counted
+from weckd.places import few_seeds
+from weckd.tables.captions import NO_FAMILY, mean_or_dataset, missing_sentence, run_note, title
 
 
 def variance_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:

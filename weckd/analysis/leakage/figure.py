@@ -6,14 +6,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.captions import dataset_text, run_note, title
 from weckd.analysis.figures.style import ACCENT, GREY, INK
-from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.leakage.study import METRIC, Leak
 from weckd.analysis.leakage.table import COLUMNS, studies
 from weckd.analysis.metrics import METRICS
 from weckd.config import Suite
+from weckd.places import few_seeds
+from weckd.tables.captions import dataset_text, run_note, title
 
 MARKS = {
     COLUMNS[0]: ("o", "white", INK),

@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from weckd.analysis.captions import closing, derived_mark, joined, phantom_sentence
-from weckd.analysis.gains import TEST, few_seeds, is_phantom
 from weckd.analysis.inference.reader_study import Study, half_width
 from weckd.analysis.leakage.study import METRIC, Leak, copied_images
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.tables.cells import Cell, Gain, Level, Name
-from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
 from weckd.errors import counted
+from weckd.places import few_seeds, is_phantom
+from weckd.tables.captions import TEST, closing, derived_mark, joined, phantom_sentence
+from weckd.tables.cells import Cell, Gain, Level, Name
+from weckd.tables.files import Table, TableFile
 
 COLUMNS = (
     "grouped test part",

@@ -8,11 +8,11 @@ from weckd.analysis.leakage.figure import leakage_figure
 from weckd.analysis.leakage.study import leaks
 from weckd.analysis.leakage.table import leakage_table
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.tables.files import write_table_file
 from weckd.analysis.tables.splits import splits_table
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, with_finding
 from weckd.errors import UserError
+from weckd.tables.files import write_table_file
 
 
 def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_run: Path, out: Path) -> None:

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
-from weckd.analysis.captions import (
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.levels import floors, levels_frame
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.evaluated_cells import level_cell
+from weckd.places import MACRO
+from weckd.tables.captions import (
     SCOPE,
     closing,
     derived_sentence,
@@ -16,13 +21,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.contrasts import MACRO
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.levels import floors, levels_frame
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import MISSING, Cell, Name, Number
-from weckd.analysis.tables.evaluated_cells import level_cell
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.tables.cells import MISSING, Cell, Name, Number
+from weckd.tables.files import Table, TableFile
 
 SHOWN = ("accuracy", "balanced_accuracy")
 """Metrics with a table for each block; the others stand side by side in the tables of metrics."""

@@ -5,18 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from weckd.analysis.captions import (
-    NO_FAMILY,
-    mean_or_dataset,
-)
-from weckd.analysis.contrasts import MACRO, independent
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.estimate import Estimate
 from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
 from weckd.analysis.metrics import METRICS, Metric
-from weckd.analysis.tables import cells
-from weckd.analysis.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Number, P
 from weckd.analysis.tables.compared import (
     compared_on_means,
     comparison_cell,
@@ -26,7 +18,6 @@ from weckd.analysis.tables.compared import (
     why_not_together,
 )
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     NOTHING_KNOWN,
     Planned,
@@ -35,6 +26,11 @@ from weckd.analysis.tables.studies import (
 )
 from weckd.analysis.tables.wins import COUNT, wins_ties_losses
 from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables import cells
+from weckd.tables.captions import NO_FAMILY, mean_or_dataset
+from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Number, P
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 TITLE = "Across data sets"
 

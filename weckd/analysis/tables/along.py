@@ -4,7 +4,25 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.comparisons import SLOPE, Comparison, chain_method
+from weckd.analysis.contrasts import Result, evaluate_all, gain
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.levels import Level
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
+from weckd.analysis.tables.studies import (
+    UNTESTED,
+    Planned,
+    confidence,
+    gain_row,
+    place_cell,
+    planned_once,
+    size_cell,
+    study_row,
+    untested_cell,
+)
+from weckd.places import MACRO, places
+from weckd.tables.captions import (
     NO_STAGES,
     SCOPE,
     closing,
@@ -15,26 +33,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import SLOPE, Comparison, chain_method
-from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.levels import Level
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import Cell, Name
-from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.studies import (
-    UNTESTED,
-    Planned,
-    confidence,
-    gain_row,
-    place_cell,
-    places,
-    planned_once,
-    size_cell,
-    study_row,
-    untested_cell,
-)
+from weckd.tables.cells import Cell, Name
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 LAST_MINUS_FIRST = "last - first"
 

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from weckd.analysis.attention import AttentionMaps, Term, attention_frame, evaluate_attention, has_chain
-from weckd.analysis.captions import (
+from weckd.analysis.contrasts import Result
+from weckd.analysis.inference.reader_study import half_width, p_value
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import (
     NO_CHAIN,
     closing,
     derived_sentence,
@@ -15,12 +19,8 @@ from weckd.analysis.captions import (
     phantom_sentence,
     size_sentence,
 )
-from weckd.analysis.contrasts import MACRO, Result, independent
-from weckd.analysis.gains import few_seeds
-from weckd.analysis.inference.reader_study import half_width, p_value
-from weckd.analysis.tables.cells import MISSING, NOTHING, Cell, Gain, Level, Name, P
-from weckd.analysis.tables.files import Table, TableFile
-from weckd.config import Suite
+from weckd.tables.cells import MISSING, NOTHING, Cell, Gain, Level, Name, P
+from weckd.tables.files import Table, TableFile
 
 
 def attention_table(suite: Suite, maps: Mapping[str, AttentionMaps]) -> TableFile:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from weckd.analysis.contrasts import evaluate_all, gain
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.multiplicity import adjust
 from weckd.analysis.inference.reader_study import p_value
 from weckd.analysis.levels import Level
+from weckd.places import few_seeds
 
 BOLD_SENTENCE = (
     "Bold: the best of a row and all that are not significantly worse (two-way test, Holm in the row)."

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
-from weckd.analysis.captions import closing, joined, phantom_sentence, tuning_images
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.manifest_cells import manifest_cells
-from weckd.analysis.tables.cells import MISSING, Cell, Name
-from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
+from weckd.tables.captions import closing, joined, phantom_sentence, tuning_images
+from weckd.tables.cells import MISSING, Cell, Name
+from weckd.tables.files import Table, TableFile
 
 PER_METHOD = (
     "fits",

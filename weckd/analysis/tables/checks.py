@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from weckd.analysis.blocks import PANEL
-from weckd.analysis.captions import closing, design_sentence, joined, phantom_sentence, size_sentence
 from weckd.analysis.checks import Check, checks_frame, evaluate_checks
-from weckd.analysis.contrasts import MACRO
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.tables.cells import Gain, Name, P
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.places import MACRO
+from weckd.tables.captions import closing, design_sentence, joined, phantom_sentence, size_sentence
+from weckd.tables.cells import Gain, Name, P
+from weckd.tables.files import Table, TableFile
 
 
 def checks_table(evaluation: Evaluation) -> TableFile:

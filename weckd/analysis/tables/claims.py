@@ -2,7 +2,13 @@
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.claim_words import comparison_words, listed, sentence
+from weckd.analysis.claims import ClaimVerdict, Judgement, evaluate_claims
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import Gain, gains_frame
+from weckd.analysis.tables.evaluated_cells import gain_cell
+from weckd.places import MACRO, means
+from weckd.tables.captions import (
     SCOPE,
     closing,
     derived_sentence,
@@ -12,14 +18,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.claim_words import comparison_words, listed, sentence
-from weckd.analysis.claims import ClaimVerdict, Judgement, evaluate_claims
-from weckd.analysis.contrasts import MACRO, means
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import Gain, gains_frame
-from weckd.analysis.tables.cells import NOTHING, Cell, Wording, cell_text
-from weckd.analysis.tables.evaluated_cells import gain_cell
-from weckd.analysis.tables.files import Table, TableFile, csv_text
+from weckd.tables.cells import NOTHING, Cell, Wording, cell_text
+from weckd.tables.files import Table, TableFile, csv_text
 
 ANSWER = ("claim", "verdict", "effect", "compared", "why")
 """The columns of answers.csv, which the report's first screen is made of."""

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.comparisons import REFERENCES, shown_methods
+from weckd.analysis.contrasts import Result
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.inference.reader_study import two_way
+from weckd.analysis.levels import Floor, floors
+from weckd.analysis.metrics.per_class import per_class
+from weckd.analysis.tables.studies import NOTHING_KNOWN, confidence, study_interval
+from weckd.config import Suite
+from weckd.tables.captions import (
     SCOPE,
     closing,
     derived_mark,
@@ -14,16 +22,8 @@ from weckd.analysis.captions import (
     phantom_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import REFERENCES, shown_methods
-from weckd.analysis.contrasts import Result
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.inference.reader_study import two_way
-from weckd.analysis.levels import Floor, floors
-from weckd.analysis.metrics.per_class import per_class
-from weckd.analysis.tables.cells import MISSING, Cell, Level, Name
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.studies import NOTHING_KNOWN, confidence, study_interval
-from weckd.config import Suite
+from weckd.tables.cells import MISSING, Cell, Level, Name
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 SCORES = ("sensitivity", "precision", "F1")
 

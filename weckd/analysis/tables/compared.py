@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from weckd.analysis.captions import (
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.inference.reader_study import Study
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.studies import (
+    IDENTICAL,
+    Planned,
+    confidence,
+    made_elsewhere,
+    planned_once,
+)
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import (
     SCOPE,
     closing,
     derived_sentence,
@@ -12,20 +24,7 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.contrasts import MACRO, independent
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import few_seeds
-from weckd.analysis.inference.reader_study import Study
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import Cell, Joined, Name
-from weckd.analysis.tables.studies import (
-    IDENTICAL,
-    Planned,
-    confidence,
-    made_elsewhere,
-    planned_once,
-)
-from weckd.config import Suite
+from weckd.tables.cells import Cell, Joined, Name
 
 
 def compared_on_means(evaluation: Evaluation) -> tuple[Planned, ...]:

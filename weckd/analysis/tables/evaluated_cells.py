@@ -2,12 +2,13 @@
 
 import math
 
-from weckd.analysis.gains import Gain, few_seeds, interval
+from weckd.analysis.gains import Gain, interval
 from weckd.analysis.inference.reader_study import minimum_detectable
 from weckd.analysis.levels import Level, interval_half_width
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables import cells
 from weckd.config import Suite
+from weckd.places import few_seeds
+from weckd.tables import cells
 
 
 def level_cell(suite: Suite, level: Level) -> cells.Level:

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import EXPLORATORY, Gain, decides, gains_frame
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.evaluated_cells import (
+    decision_cell,
+    detectable_cell,
+    gain_cell,
+    seed_share_cell,
+    short_verdict,
+)
+from weckd.analysis.tables.studies import made_elsewhere, place_cell
+from weckd.places import MACRO
+from weckd.tables.captions import (
     NO_FAMILY,
     SCOPE,
     closing,
@@ -15,20 +27,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.contrasts import MACRO
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import EXPLORATORY, Gain, decides, gains_frame
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import MISSING, Cell, Name, P
-from weckd.analysis.tables.evaluated_cells import (
-    decision_cell,
-    detectable_cell,
-    gain_cell,
-    seed_share_cell,
-    short_verdict,
-)
-from weckd.analysis.tables.files import Table, TableFile
-from weckd.analysis.tables.studies import made_elsewhere, place_cell
+from weckd.tables.cells import MISSING, Cell, Name, P
+from weckd.tables.files import Table, TableFile
 
 
 def gains_tables(evaluation: Evaluation) -> TableFile:

@@ -4,18 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from weckd.analysis.captions import (
-    NO_FAMILY,
-    mean_or_dataset,
-)
-from weckd.analysis.contrasts import MACRO, Result, independent
+from weckd.analysis.contrasts import Result
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import few_seeds
 from weckd.analysis.inference.leave_one_out import leave_one_out
 from weckd.analysis.inference.reader_study import Study, p_value
 from weckd.analysis.inference.sensitivity.row import Hypothesis
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import NOTHING, Cell, Joined, Name
 from weckd.analysis.tables.compared import (
     compared_on_means,
     comparison_cell,
@@ -25,7 +19,6 @@ from weckd.analysis.tables.compared import (
     why_not_together,
 )
 from weckd.analysis.tables.evaluated_cells import gain_cell
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     IDENTICAL,
     NOTHING_KNOWN,
@@ -35,6 +28,10 @@ from weckd.analysis.tables.studies import (
     study_row,
 )
 from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import NO_FAMILY, mean_or_dataset
+from weckd.tables.cells import NOTHING, Cell, Joined, Name
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 TITLE = "One data set left out"
 ONE_DATA_SET = "one data set"

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import Gain, interval
+from weckd.analysis.imported import IMPORTED
+from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
+from weckd.analysis.levels import Level, interval_half_width
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.best import BOLD_SENTENCE, best_methods
+from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
+from weckd.analysis.tables.wins import COUNT, wins_ties_losses
+from weckd.places import MACRO, few_seeds, independent, is_phantom
+from weckd.tables import cells
+from weckd.tables.captions import (
     NO_FAMILY,
     SCOPE,
     closing,
@@ -18,20 +30,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
-from weckd.analysis.contrasts import MACRO, independent
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import Gain, few_seeds, interval, is_phantom
-from weckd.analysis.imported import IMPORTED
-from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
-from weckd.analysis.levels import Level, interval_half_width
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables import cells
-from weckd.analysis.tables.best import BOLD_SENTENCE, best_methods
-from weckd.analysis.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
-from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell, level_cell
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.wins import COUNT, wins_ties_losses
+from weckd.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 BEST_CONTROL = "best control"
 NEW = "a new data set"

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
-from weckd.analysis.captions import (
+from weckd.analysis.comparisons import REFERENCES, Comparison, chain_method
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import MARGIN_METRICS, Gain
+from weckd.analysis.levels import levels_frame
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.evaluated_cells import gain_cell, level_cell, short_verdict
+from weckd.analysis.tables.studies import confidence
+from weckd.places import MACRO
+from weckd.tables.captions import (
     SCOPE,
     closing,
     derived_sentence,
@@ -16,16 +24,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import REFERENCES, Comparison, chain_method
-from weckd.analysis.contrasts import MACRO
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import MARGIN_METRICS, Gain
-from weckd.analysis.levels import levels_frame
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import Cell, Name, P
-from weckd.analysis.tables.evaluated_cells import gain_cell, level_cell, short_verdict
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.studies import confidence
+from weckd.tables.cells import Cell, Name, P
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 DIRECTIONS = {False: "higher", True: "lower"}
 """Which values are better, by `Metric.lower_is_better`."""

@@ -2,13 +2,7 @@
 
 import pandas as pd
 
-from weckd.analysis.captions import (
-    NO_FAMILY,
-    mean_or_dataset,
-)
-from weckd.analysis.contrasts import MACRO, means
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.tables.cells import Cell
 from weckd.analysis.tables.compared import (
     compared_on_means,
     comparison_cell,
@@ -16,10 +10,13 @@ from weckd.analysis.tables.compared import (
     means_caption,
 )
 from weckd.analysis.tables.evaluated_cells import decision_cell, gain_cell
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
 from weckd.analysis.tables.studies import (
     gain_row,
 )
+from weckd.places import MACRO, means
+from weckd.tables.captions import NO_FAMILY, mean_or_dataset
+from weckd.tables.cells import Cell
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 TITLE = "By modality"
 

@@ -7,7 +7,29 @@ import numpy as np
 import pandas as pd
 
 from weckd.analysis.blocks import PANEL
-from weckd.analysis.captions import (
+from weckd.analysis.comparisons import BAR, chain_method
+from weckd.analysis.contrasts import Result, evaluate_all, gain
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import EXPLORATORY, MARGIN_METRICS
+from weckd.analysis.inference.reader_study import Study
+from weckd.analysis.levels import Level
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.evaluated_cells import level_cell
+from weckd.analysis.tables.studies import (
+    IDENTICAL,
+    NOTHING_KNOWN,
+    Planned,
+    confidence,
+    difference_cell,
+    place_cell,
+    planned_once,
+    size_cell,
+    study_interval,
+    study_row,
+)
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, places
+from weckd.tables.captions import (
     NO_CHAIN,
     SCOPE,
     closing,
@@ -18,30 +40,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import BAR, chain_method
-from weckd.analysis.contrasts import MACRO, Result, evaluate_all, gain
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import EXPLORATORY, MARGIN_METRICS, few_seeds
-from weckd.analysis.inference.reader_study import Study
-from weckd.analysis.levels import Level
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import NOTHING, Cell, Name, P
-from weckd.analysis.tables.evaluated_cells import level_cell
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.studies import (
-    IDENTICAL,
-    NOTHING_KNOWN,
-    Planned,
-    confidence,
-    difference_cell,
-    place_cell,
-    places,
-    planned_once,
-    size_cell,
-    study_interval,
-    study_row,
-)
-from weckd.config import Suite
+from weckd.tables.cells import NOTHING, Cell, Name, P
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 
 @dataclass(frozen=True)

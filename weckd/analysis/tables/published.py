@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import Gain, interval
+from weckd.analysis.published import LARGEST, Published
+from weckd.analysis.tables.evaluated_cells import gain_cell, short_verdict
+from weckd.places import independent, is_phantom
+from weckd.tables.captions import (
     SCOPE,
     closing,
     dataset_text,
@@ -15,14 +20,9 @@ from weckd.analysis.captions import (
     phantom_sentence,
     tuning_sentence,
 )
-from weckd.analysis.contrasts import independent
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import Gain, interval, is_phantom
-from weckd.analysis.published import LARGEST, Published
-from weckd.analysis.tables.cells import NOTHING, Cell
-from weckd.analysis.tables.cells import Gain as GainCell
-from weckd.analysis.tables.evaluated_cells import gain_cell, short_verdict
-from weckd.analysis.tables.files import Table, TableFile
+from weckd.tables.cells import NOTHING, Cell
+from weckd.tables.cells import Gain as GainCell
+from weckd.tables.files import Table, TableFile
 
 
 def published_table(evaluation: Evaluation, published: Sequence[Published]) -> TableFile:

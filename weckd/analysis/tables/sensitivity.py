@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.comparisons import Comparison
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.gains import Gain, decides
+from weckd.analysis.inference.sensitivity.nine_tests import nine_tests, robust
+from weckd.analysis.inference.sensitivity.paired import Paired
+from weckd.analysis.inference.sensitivity.row import PROCEDURE, Row
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.metrics.means import correct
+from weckd.analysis.tables.studies import IDENTICAL, confidence
+from weckd.errors import counted
+from weckd.places import MACRO, few_seeds, independent, is_phantom
+from weckd.tables import cells
+from weckd.tables.captions import (
     NO_FAMILY,
     SCOPE,
     closing,
@@ -15,20 +27,8 @@ from weckd.analysis.captions import (
     size_sentence,
     tuning_sentence,
 )
-from weckd.analysis.comparisons import Comparison
-from weckd.analysis.contrasts import MACRO, independent
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import Gain, decides, few_seeds, is_phantom
-from weckd.analysis.inference.sensitivity.nine_tests import nine_tests, robust
-from weckd.analysis.inference.sensitivity.paired import Paired
-from weckd.analysis.inference.sensitivity.row import PROCEDURE, Row
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.means import correct
-from weckd.analysis.tables import cells
-from weckd.analysis.tables.cells import NOTHING, Cell, P
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.studies import IDENTICAL, confidence
-from weckd.errors import counted
+from weckd.tables.cells import NOTHING, Cell, P
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 METRIC = "accuracy"
 """The nine tests compare right and wrong answers."""

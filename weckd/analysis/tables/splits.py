@@ -5,9 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from weckd.analysis.captions import closing, derived_mark, derived_sentence, joined, phantom_sentence
-from weckd.analysis.tables.cells import MISSING, Cell, Name
-from weckd.analysis.tables.files import Table, TableFile
 from weckd.analysis.tables.split_counts import (
     ALL,
     COPIES,
@@ -20,6 +17,9 @@ from weckd.analysis.tables.split_counts import (
 )
 from weckd.config import Suite
 from weckd.errors import counted
+from weckd.tables.captions import closing, derived_mark, derived_sentence, joined, phantom_sentence
+from weckd.tables.cells import MISSING, Cell, Name
+from weckd.tables.files import Table, TableFile
 
 
 def splits_table(suite: Suite, folder: Path) -> TableFile:

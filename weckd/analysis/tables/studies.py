@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from weckd.analysis.captions import mean_or_dataset
 from weckd.analysis.comparisons import Comparison, Kind
-from weckd.analysis.contrasts import MACRO, Result, means
+from weckd.analysis.contrasts import Result
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import EXPLORATORY, Gain, decides, few_seeds, is_phantom
+from weckd.analysis.gains import EXPLORATORY, Gain, decides
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.reader_study import Study, half_width
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables import cells
-from weckd.analysis.tables.cells import MISSING, Name
 from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, is_phantom, places
+from weckd.tables import cells
+from weckd.tables.captions import mean_or_dataset
+from weckd.tables.cells import MISSING, Name
 
 IDENTICAL = "identical"
 NOTHING_KNOWN = float("nan")
@@ -79,11 +80,6 @@ def made_elsewhere(evaluation: Evaluation) -> tuple[Planned, ...]:
         if suite.roles[gain.comparison.method] == IMPORTED and gain.metric == suite.analysis.metrics[0]:
             found.setdefault(gain.comparison, {})[gain.dataset] = gain
     return tuple(Planned(comparison, gains) for comparison, gains in found.items())
-
-
-def places(suite: Suite) -> tuple[str, ...]:
-    """Return the data sets, then the means over data sets."""
-    return (*suite.datasets, *means(suite))
 
 
 def place_cell(suite: Suite, place: str) -> Name:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from weckd.analysis.captions import closing, derived_mark, joined, phantom_sentence, tuning_sentence
 from weckd.analysis.manifest_cells import manifest_cells
-from weckd.analysis.tables.cells import NOTHING, Cell, Name
-from weckd.analysis.tables.files import Table, TableFile
 from weckd.config import Suite
+from weckd.tables.captions import closing, derived_mark, joined, phantom_sentence, tuning_sentence
+from weckd.tables.cells import NOTHING, Cell, Name
+from weckd.tables.files import Table, TableFile
 
 COLUMNS = ("dataset", "method", "setting", "value", "trials", "plan_hash")
 

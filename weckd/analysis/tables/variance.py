@@ -7,7 +7,23 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from weckd.analysis.captions import (
+from weckd.analysis.contrasts import Result
+from weckd.analysis.evaluation import Evaluation
+from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.tables.studies import (
+    NOTHING_KNOWN,
+    Planned,
+    confidence,
+    made_elsewhere,
+    place_cell,
+    planned_once,
+    study_row,
+    untested_cell,
+)
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, means, places
+from weckd.tables.captions import (
     NO_FAMILY,
     SCOPE,
     closing,
@@ -17,25 +33,8 @@ from weckd.analysis.captions import (
     phantom_sentence,
     size_sentence,
 )
-from weckd.analysis.contrasts import MACRO, Result, means
-from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.gains import few_seeds
-from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.cells import NATS_DIGITS, NOTHING, Cell, Number
-from weckd.analysis.tables.files import Table, TableFile, nothing_to_show
-from weckd.analysis.tables.studies import (
-    NOTHING_KNOWN,
-    Planned,
-    confidence,
-    made_elsewhere,
-    place_cell,
-    places,
-    planned_once,
-    study_row,
-    untested_cell,
-)
-from weckd.config import Suite
+from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Number
+from weckd.tables.files import Table, TableFile, nothing_to_show
 
 MOST = 2 / 3
 """A part above this share of the variance is the one to work on."""

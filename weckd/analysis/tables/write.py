@@ -14,9 +14,7 @@ from weckd.analysis.tables.budgets import budgets_table
 from weckd.analysis.tables.checks import checks_table
 from weckd.analysis.tables.claims import answers_text, claims_table
 from weckd.analysis.tables.classes import classes_table
-from weckd.analysis.tables.files import TableFile, write_table_file
 from weckd.analysis.tables.gains import gains_tables
-from weckd.analysis.tables.layout import AS_IT_IS, Layout
 from weckd.analysis.tables.leave_one_out import leave_one_out_table
 from weckd.analysis.tables.main import main_table
 from weckd.analysis.tables.metrics import metrics_table
@@ -29,6 +27,8 @@ from weckd.analysis.tables.tuned import tuned_table
 from weckd.analysis.tables.variance import variance_table
 from weckd.config import Suite
 from weckd.files import write_text
+from weckd.tables.files import TableFile, write_table_file
+from weckd.tables.layout import AS_IT_IS, Layout
 
 
 def write_tables(

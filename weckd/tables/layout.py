@@ -7,9 +7,9 @@ from typing import Annotated, TypeAlias
 
 import pandas as pd
 
-from weckd.analysis.tables.cells import Wording, cell_key, cell_text
 from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, checked, plain
 from weckd.errors import UserError
+from weckd.tables.cells import Wording, cell_key, cell_text
 from weckd.yaml_files import read_yaml
 
 _Names: TypeAlias = Annotated[tuple[str, ...], NOT_EMPTY, UNIQUE]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from weckd.analysis.captions import closing, joined, phantom_sentence
-from weckd.analysis.tables.layout import AS_IT_IS, Layout, printed
 from weckd.config import Suite
 from weckd.files import write_text
+from weckd.tables.captions import closing, joined, phantom_sentence
+from weckd.tables.layout import AS_IT_IS, Layout, printed
 
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from weckd.analysis.contrasts import independent, means
-from weckd.analysis.gains import TEST, few_seeds
 from weckd.config import Suite
 from weckd.data.overlap import undeclared_sentence
 from weckd.errors import counted, named
+from weckd.places import few_seeds, independent, means
 from weckd.tuning.chosen import tunable_methods
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
+TEST = "two-way random-effects t, seeds x groups"
 SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
 DERIVED_MARK = "†"
 UNDECLARED_MARK = "‡"
