@@ -463,7 +463,10 @@ def forget_what_changed():
 
 
 CHANGED_SHOWN = 5
-AGAIN = forget_what_changed()
+try:
+    AGAIN = forget_what_changed()
+except UserError as problem:
+    refuse(problem)
 
 
 def runs_made():

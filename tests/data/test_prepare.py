@@ -19,6 +19,7 @@ from weckd.data.watch import PREPARED_FILES
 from weckd.errors import UserError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+OTHERWISE = ", or leave out what cannot be read with skip_bad=true"
 
 
 def dataset(**changes):
@@ -263,8 +264,14 @@ def test_one_folder_is_not_two_classes_or_two_splits(folder):
     )
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_count_that_differs_is_refused(folder, count):
+@pytest.mark.parametrize(
+    ("count", "remedy"),
+    [
+        (1, "remove files that do not belong there"),
+        (3, "complete the download (what cannot be read may stay, skip_bad=true leaves it out)"),
+    ],
+)
+def test_a_count_that_differs_is_refused(folder, count, remedy):
     chosen = dataset(
         classes=(
             ClassEntry("normal", "normal", "Normal", count=count),
@@ -272,9 +279,28 @@ def test_a_count_that_differs_is_refused(folder, count):
         )
     )
     assert refusal(folder, chosen) == (
-        f"{folder}: class normal has 2 images, the catalogue says {count}; "
-        "complete the download, or remove files that do not belong there"
+        f"{folder}: class normal has 2 images, the catalogue says {count}; {remedy}, or set its `count` in the "
+        "catalogue to 2"
     )
+
+
+def test_a_bad_image_that_is_removed_as_told_needs_another_count_which_both_refusals_say(folder):
+    file = folder / "Normal" / "o3.png"
+    file.write_text("hello")
+    counts = (ClassEntry("normal", "normal", "Normal", count=3), ClassEntry("tube", "tube", "A tube"))
+    chosen = dataset(classes=counts)
+    assert refusal(folder, chosen) == (
+        f"{file}: not an image; remove it from the class folder{OTHERWISE}; where it is removed, `count` of its class "
+        "in the catalogue must be one less"
+    )
+    prepared(folder, folder.parent / "skipped", chosen, skip_bad=True)
+    file.unlink()
+    assert refusal(folder, chosen).endswith(
+        ": class normal has 2 images, the catalogue says 3; complete the download (what cannot be read may stay, "
+        "skip_bad=true leaves it out), or set its `count` in the catalogue to 2"
+    )
+    one_less = (ClassEntry("normal", "normal", "Normal", count=2), counts[1])
+    prepared(folder, folder.parent / "removed", dataset(classes=one_less))
 
 
 def test_a_count_that_was_never_verified_only_warns(folder, tmp_path, capsys):
@@ -332,9 +358,9 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_decoded(folder, 
 def test_files_that_are_no_images_are_refused(folder):
     file = folder / "Normal" / "o3.png"
     file.write_bytes(b"")
-    assert refusal(folder) == f"{file}: the file is empty; replace it by an intact copy"
+    assert refusal(folder) == f"{file}: the file is empty; replace it by an intact copy{OTHERWISE}"
     file.write_text("hello")
-    assert refusal(folder) == f"{file}: not an image; remove it from the class folder"
+    assert refusal(folder) == f"{file}: not an image; remove it from the class folder{OTHERWISE}"
 
 
 def test_what_hides_among_images_is_refused_before_any_is_decoded(folder, monkeypatch):
@@ -400,7 +426,7 @@ def test_a_class_whose_images_are_all_broken_is_not_left_out_as_a_whole(folder):
 def test_an_image_with_a_pixel_that_is_no_number_is_left_out_and_listed(folder, tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, dtype=np.float32)).save(folder / "Normal" / "o3.tif")
     told = f"{folder}/Normal/o3.tif: 16 of its 16 pixels are NaN or infinite; replace it by a sound copy"
-    assert refusal(folder) == told
+    assert refusal(folder) == told + OTHERWISE
     images, _, _ = prepared(folder, tmp_path / "kept", skip_bad=True)
     assert len(images) == 3
     assert left_out(tmp_path / "kept")[["image_id", "problem"]].to_numpy().tolist() == [
@@ -417,7 +443,10 @@ def test_truncated_images_are_refused_after_others_were_decoded(folder, kind):
     told = refusal(folder)  # which checks that nothing was written
     assert told.startswith(f"{file}: ")
     assert told.endswith(
-        ("; replace it by an intact copy", ": not an image; remove it from the class folder")
+        (
+            f"; replace it by an intact copy{OTHERWISE}",
+            f": not an image; remove it from the class folder{OTHERWISE}",
+        )
     )
 
 

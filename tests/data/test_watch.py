@@ -1,5 +1,6 @@
 """Whatever a prepared data set was read from is compared at every start: content decides, and only it."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from weckd.data.fetch import fetch
 from weckd.data.origin import read_origin
 from weckd.data.prepare import prepare
 from weckd.data.watch import forget_changed, read_seen, source_places, stamps
+from weckd.errors import UserError
 
 MINE = Dataset(
     key="mine",
@@ -128,7 +130,41 @@ def test_a_folder_that_is_gone_is_told_and_what_was_prepared_is_used(place, caps
     shutil.rmtree(place / "own")
     assert changed(place) == []
     assert capsys.readouterr().err == f"{place}/own/mine: not there; what was prepared of it is used\n"
-    assert changed(place, "another") != []  # asked for somewhere else, where nothing lies
+
+
+def refused(place, root):
+    """Return why the next start is refused; whatever is prepared stays."""
+    there = (place / "prepared/seen.json").exists()
+    with pytest.raises(UserError) as told:
+        changed(place, root)
+    assert (place / "prepared/seen.json").exists() == there
+    return str(told.value)
+
+
+def test_a_mistyped_data_root_is_told_by_its_key_and_changes_nothing(place):
+    no_folder = f"data_root: {place}/onw: no such folder; correct it, or leave it out to download what can be"
+    assert refused(place, "onw") == no_folder  # before anything is prepared
+    make(place)
+    assert refused(place, "onw") == no_folder
+    (place / "other/mine too").mkdir(parents=True)
+    lacking = f"data_root: {place}/other/mine: no such folder; put My images there (drawn by this suite) or "
+    assert refused(place, "other") == f"{lacking}correct data_root"
+    assert refused(place, None).startswith("mine: needs its images in a local folder; ")
+    (place / "other/mine").mkdir()
+    assert refused(place, "other").startswith(
+        f"data_root: {place}/other/mine: holds neither its class folders "
+    )
+    shutil.rmtree(place / "prepared")
+    assert refused(place, "onw") == no_folder
+    assert (place / SOURCE).exists()
+    assert changed(place) == []
+
+
+def test_images_of_the_users_that_are_to_be_downloaded_instead_are_told_in_one_line(place, monkeypatch):
+    make(place)
+    (place / "other").mkdir()
+    monkeypatch.setitem(globals(), "MINE", dataclasses.replace(MINE, download=Download("1/2")))
+    assert changed(place, "other") == [f"own/mine (data_root is {place}/other, which holds no mine)"]
 
 
 def test_what_operating_systems_leave_is_no_change(place):

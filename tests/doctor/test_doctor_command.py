@@ -40,11 +40,13 @@ def test_images_that_are_drawn_found_or_missing_are_told_apart(tmp_path, capsys,
     assert status == 0
     status, lines, _ = told(capsys, "brain_yesno", tmp_path / "mine")
     assert status == 1
-    assert f"BAD images brain_yesno {tmp_path}/mine: no such folder; mend data_root" in " ".join(lines)
+    assert f"BAD images brain_yesno data_root: {tmp_path}/mine: no such folder; correct it" in " ".join(lines)
     (tmp_path / "mine").mkdir()
     status, lines, errors = told(capsys, "brain_yesno", tmp_path / "mine")
     assert status == 1
-    assert f"BAD images brain_yesno {tmp_path}/mine/brain_yesno: no such folder; put" in " ".join(lines)
+    assert f"BAD images brain_yesno data_root: {tmp_path}/mine/brain_yesno: no such folder; put" in " ".join(
+        lines
+    )
     assert "1 of" in errors and "checks say that a run would fail here" in errors
     for name, count in (("yes", 155), ("no", 98)):
         folder = tmp_path / "mine/brain_yesno" / name
@@ -65,8 +67,9 @@ def test_images_that_prepare_would_miss_are_told(tmp_path, capsys, monkeypatch):
     status, lines, _ = told(capsys, "brain_yesno", tmp_path / "mine")
     assert status == 1
     assert (
-        f"BAD images brain_yesno {place}: class no has 1 images, the catalogue says 98; complete the download, or "
-        "remove files that do not belong there" in lines
+        f"BAD images brain_yesno {place}: class no has 1 images, the catalogue says 98; complete the download (what "
+        "cannot be read may stay, skip_bad=true leaves it out), or set its `count` in the catalogue to 1"
+        in lines
     )
 
 

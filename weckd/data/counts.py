@@ -26,8 +26,34 @@ def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> No
             continue
         told = f"{folder}: class {entry.key} has {number} images, the catalogue says {entry.count}"
         if "count" not in entry.unverified:
-            raise UserError(f"{told}; complete the download, or remove files that do not belong there")
+            raise UserError(
+                f"{told}; {_by_count(number < entry.count)} its `count` in the catalogue to {number}"
+            )
         print(f"[{dataset.key}] {told} (a count not checked at the source)", file=sys.stderr, flush=True)
+
+
+def _by_count(too_few: bool) -> str:
+    if too_few:
+        return "complete the download (what cannot be read may stay, skip_bad=true leaves it out), or set"
+    return "remove files that do not belong there, or set"
+
+
+def without_bad_image(dataset: Dataset, class_key: str) -> str:
+    """Return how else to go on than by the remedy of one image that cannot be read, as the end of its sentence.
+
+    Args:
+        dataset: entry of the catalogue.
+        class_key: the image's class, "" where it is not known.
+    """
+    counted = any(
+        entry.count is not None and "count" not in entry.unverified
+        for entry in dataset.classes
+        if class_key in ("", entry.key)
+    )
+    removed = (
+        "; where it is removed, `count` of its class in the catalogue must be one less" if counted else ""
+    )
+    return f", or leave out what cannot be read with skip_bad=true{removed}"
 
 
 def refuse_lost_classes(dataset: Dataset, folder: Path, records: Iterable[Record]) -> None:

@@ -18,14 +18,14 @@ from PIL import Image
 
 from weckd.data.array_file import growing_array
 from weckd.data.catalogue import Dataset
-from weckd.data.counts import check_counts, refuse_lost_classes
+from weckd.data.counts import check_counts, refuse_lost_classes, without_bad_image
 from weckd.data.index import COLUMNS, Record
 from weckd.data.layouts import list_sources
 from weckd.data.layouts.source import Listing, Source
 from weckd.data.origin import Origin
 from weckd.data.phantoms import draw
 from weckd.data.watch import PREPARED, hashed, prepared_place, stamps, write_seen
-from weckd.errors import BadImageError
+from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest, refuse_full_disk, write_json, write_text
 
 THUMBNAIL = 32
@@ -133,7 +133,7 @@ def _pictures(
     if origin is None:
         raise ValueError(f"{dataset.key}: a real data set needs an origin")
     listing = list_sources(dataset, origin.folder, image_size)
-    pictures = _decoded(dataset.key, listing, image_size, jobs, skip_bad)
+    pictures = _decoded(dataset, listing, image_size, jobs, skip_bad)
     if listing.class_counts is None:  # the images themselves tell their class
         return listing.total, _counted(dataset, origin.folder, pictures)
     check_counts(dataset, origin.folder, listing.class_counts)
@@ -152,7 +152,7 @@ def _drawn(dataset: Dataset, image_size: int) -> Iterator[_Picture]:
 
 
 def _decoded(
-    key: str, listing: Listing, image_size: int, jobs: int, skip_bad: bool
+    dataset: Dataset, listing: Listing, image_size: int, jobs: int, skip_bad: bool
 ) -> Iterator[_Picture | Record]:
     """Decode side by side (Pillow works outside the interpreter's lock) and yield in the listing's order."""
     told = time.monotonic()
@@ -162,11 +162,13 @@ def _decoded(
         try:
             for done in range(1, listing.total + 1):
                 for source in itertools.islice(sources, 2 * jobs - len(waiting)):
-                    waiting.append(pool.submit(_decode, source, image_size, skip_bad))
+                    waiting.append(pool.submit(_decode, dataset, source, image_size, skip_bad))
                 yield waiting.popleft().result()
                 if time.monotonic() - told >= _PROGRESS_SECONDS:
                     told = time.monotonic()
-                    print(f"[{key}] {done}/{listing.total} images decoded", file=sys.stderr, flush=True)
+                    print(
+                        f"[{dataset.key}] {done}/{listing.total} images decoded", file=sys.stderr, flush=True
+                    )
             next(sources, None)  # the end of an archive, where a wrong checksum shows
         finally:
             pool.shutdown(cancel_futures=True)  # after a refusal nothing else is decoded
@@ -184,12 +186,12 @@ def _counted(
         check_counts(dataset, folder, counts)
 
 
-def _decode(source: Source, image_size: int, skip_bad: bool) -> _Picture | Record:
+def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -> _Picture | Record:
     try:
         sample = source.read()
     except BadImageError as problem:
         if not skip_bad:
-            raise
+            raise UserError(f"{problem}{without_bad_image(dataset, source.class_key)}") from problem
         return Record(
             source.image_id, source.class_key, official_split=source.official_split, problem=problem.what
         )

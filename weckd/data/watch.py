@@ -5,6 +5,7 @@ that it wrote. The workflow compares it at every start and removes it where a co
 is missing it has the data set prepared again. What has the size and times that it had is not read.
 """
 
+import itertools
 import json
 import os
 import re
@@ -15,12 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weckd.data.catalogue import Dataset
+from weckd.data.fetch.advice import refuse_no_root
 from weckd.data.fetch.members import SUFFIXES, is_archive
+from weckd.data.fetch.unpacked import refuse_not_there
+from weckd.data.fetch.wanted import Wanted
 from weckd.data.layouts.locate import is_clutter
 from weckd.files import file_digest, write_json, write_text
 
 SEEN = "seen.json"
-OWN, DOWNLOADS, PREPARED = "own", "downloads", "prepared"
+PARTS = OWN, DOWNLOADS, PREPARED = "own", "downloads", "prepared"
 PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", "dataset.json")
 _WRITTEN_BY_FETCH = re.compile(r"source-[0-9]+px\.json|files\.json")
 _TOLD_BYTES = 500_000_000
@@ -139,7 +143,7 @@ def read_seen(file: Path) -> dict[str, Seen] | None:
             )
             for part, entry in entries.items()
         }
-        return {part: found.get(part, NOWHERE) for part in (OWN, DOWNLOADS, PREPARED)}
+        return {part: found.get(part, NOWHERE) for part in PARTS}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -159,48 +163,59 @@ def forget_changed(
 
     Returns:
         The files that have changed, `seen.json` where it does not tell; none where nothing was prepared yet.
+
+    Raises:
+        UserError: data_root is not there, or lacks the data set that nobody offers for download, and is not the folder
+            that it was prepared from.
     """
     file = prepared / SEEN
     before = read_seen(file)
+    lost = before is None and (prepared / "dataset.json").exists()
     if before is None:
         file.unlink(missing_ok=True)
-        if (prepared / "dataset.json").exists():
-            return [str(file)]
-        if (before := read_seen(kept)) is None:
-            return []
+        before = {} if lost else read_seen(kept) or {}
     else:
         keep_seen(prepared, kept)
-    places = {} if dataset.phantom else source_places(dataset, image_size, data_root, downloads)
-    places[PREPARED] = prepared_place(prepared)
-    now: dict[str, Seen] = {}
-    changed: dict[str, list[str]] = {}
-    for part in (OWN, DOWNLOADS, PREPARED):
-        old = before[part]
-        place = places.get(part, NOWHERE.place)
-        found = stamps(place)
-        same_place = place.roots == old.place.roots
-        if not found and same_place:  # deleted downloads, a disk that is not there: what was prepared is used
-            if part == OWN and old.files:
-                print(f"{place.roots[0]}: not there; what was prepared of it is used", file=sys.stderr)
-            now[part] = old
-            continue
-        now[part] = hashed(place, found, old, {})
-        # What the workflow itself sees to, a prepared file that is missing, is no change here.
-        names = found if part == PREPARED else {**old.files, **found}
-        changed[part] = [
-            str((now[part] if name in found else old).path(name))
-            for name in names
-            if name not in old.files or name not in found or now[part].files[name][1] != old.files[name][1]
-        ]
+    places = dict.fromkeys(PARTS, NOWHERE.place) | {PREPARED: prepared_place(prepared)}
+    if not dataset.phantom:
+        places |= source_places(dataset, image_size, data_root, downloads)
+    old = {part: before.get(part, NOWHERE) for part in PARTS}
+    found = {part: stamps(places[part]) for part in PARTS}
+    if not dataset.phantom and places[OWN].roots != old[OWN].place.roots:
+        refuse_no_root(data_root, downloads)
+        if old[OWN].files and not found[OWN]:
+            refuse_not_there(Wanted(dataset, image_size, data_root, downloads, {}))
+    if not before:
+        return [str(file)] if lost else []
+    now = {part: _seen_again(places[part], found[part], old[part]) for part in PARTS}
+    changed = {part: _differences(old[part], now[part]) for part in PARTS}
+    # What is missing there the workflow sees to by itself.
+    changed[PREPARED] = list(filter(os.path.lexists, changed[PREPARED]))
+    if changed[OWN] and not found[OWN]:
+        changed[OWN] = [f"{old[OWN].place.roots[0]} (data_root is {data_root}, which holds no {dataset.key})"]
+    elif old[OWN].files and not found[OWN]:
+        print(f"{old[OWN].place.roots[0]}: not there; what was prepared of it is used", file=sys.stderr)
     gone = [file] if any(changed.values()) else []
-    if any(changed.get(part) or now[part].place != before[part].place for part in (OWN, DOWNLOADS)):
+    if any(changed[part] or now[part].place != old[part].place for part in (OWN, DOWNLOADS)):
         gone.append(downloads / dataset.key / f"source-{image_size}px.json")
     for each in gone:
         if each.exists() and os.access(each.parent, os.W_OK):
             each.unlink()
-    if not any(changed.values()) and now != before and file.exists() and os.access(prepared, os.W_OK):
+    if not any(changed.values()) and now != old and file.exists() and os.access(prepared, os.W_OK):
         write_seen(prepared, now)
-    return [file for files in changed.values() for file in files]
+    return list(itertools.chain.from_iterable(changed.values()))
+
+
+def _seen_again(place: Place, found: Mapping[str, Stamp], old: Seen) -> Seen:
+    """Return what lies in a place; of deleted downloads, or a disk that is not there, what was prepared is used."""
+    return old if not found and place.roots == old.place.roots else hashed(place, found, old, {})
+
+
+def _differences(old: Seen, now: Seen) -> list[str]:
+    """Return the files that came, went or have another content."""
+    shas = [{name: sha256 for name, (_, sha256) in seen.files.items()} for seen in (old, now)]
+    names = [name for name in {**old.files, **now.files} if shas[0].get(name) != shas[1].get(name)]
+    return [str((now if name in now.files else old).path(name)) for name in names]
 
 
 def prepared_place(prepared: Path) -> Place:

@@ -216,10 +216,12 @@ def test_a_set_that_nobody_offers_must_be_the_users(workplace, dataset):
         "mine: needs its images in a local folder; name the folder that holds mine/ with --config data_root=PATH "
         "(or --data-root)"
     )
-    assert workplace.refused(chosen) == (f"{workplace.root}/mine: no such folder; {put} or mend data_root")
+    assert workplace.refused(chosen) == (
+        f"data_root: {workplace.root}/mine: no such folder; {put} or correct data_root"
+    )
     save(workplace.root / "mine" / "Norml" / "1.png")
     assert workplace.refused(chosen) == (
-        f"{workplace.root}/mine: holds neither its class folders (Normal, A tube) nor an archive; {put}"
+        f"data_root: {workplace.root}/mine: holds neither its class folders (Normal, A tube) nor an archive; {put}"
     )
     assert not workplace.downloads.exists()
 
@@ -230,7 +232,7 @@ def test_a_data_root_that_is_no_folder_is_told_before_anything_is_downloaded(wor
     if kind == "file":
         workplace.root.write_bytes(b"")
     assert workplace.refused() == (
-        f"{workplace.root}: no such folder; mend data_root, or leave it out to download what can be"
+        f"data_root: {workplace.root}: no such folder; correct it, or leave it out to download what can be"
     )
 
 
@@ -242,7 +244,7 @@ def test_a_data_root_that_no_shell_has_replaced_or_too_long_is_told(workplace):
     ):
         root = workplace.root / name
         assert workplace.refused(data_root=root) == (
-            f"{root}: no such folder{hint}; mend data_root, or leave it out to download what can be"
+            f"data_root: {root}: no such folder{hint}; correct it, or leave it out to download what can be"
         )
 
 
@@ -397,8 +399,8 @@ def test_an_archive_of_something_else_leaves_nothing_that_counts(workplace, data
     workplace.refused()
     archive.unlink()
     assert workplace.refused(dataset(download=None)) == (
-        f"{workplace.root}/mine: no such folder; put My images there (https://doi.org/10.5281/zenodo.77) or mend "
-        "data_root"
+        f"data_root: {workplace.root}/mine: no such folder; put My images there (https://doi.org/10.5281/zenodo.77) or "
+        "correct data_root"
     )
 
 

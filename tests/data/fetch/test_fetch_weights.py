@@ -210,7 +210,7 @@ def test_weights_that_are_on_no_hub_are_taken_from_an_own_copy_only(hub, place, 
 def test_a_data_root_that_is_no_folder_is_told(hub, place):
     place.root.rmdir()
     assert place.refused() == (
-        f"{place.root}: no such folder; mend data_root, or leave it out to download what can be"
+        f"data_root: {place.root}: no such folder; correct it, or leave it out to download what can be"
     )
     assert hub.asked == []
 

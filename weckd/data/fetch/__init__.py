@@ -8,7 +8,7 @@ from weckd.data.catalogue import Dataset
 from weckd.data.fetch.advice import expected, not_downloaded, not_there, origin
 from weckd.data.fetch.disk import writing
 from weckd.data.fetch.local import find_archives, find_folder
-from weckd.data.fetch.unpacked import has_unpacked, open_archives, unpacked_before
+from weckd.data.fetch.unpacked import open_archives, refuse_not_there, unpacked_before
 from weckd.data.fetch.wanted import Found, Wanted, say
 from weckd.errors import UserError
 from weckd.files import write_json
@@ -52,8 +52,8 @@ def fetch(
 
 def _from_archives(wanted: Wanted) -> Found:
     archives = find_archives(wanted)
-    if not archives and wanted.dataset.download is None and not has_unpacked(wanted):
-        raise not_there(wanted)
+    if not archives:
+        refuse_not_there(wanted)
     with ExitStack() as stack:
         with writing(wanted.own):
             stack.enter_context(held_lock(wanted.own / ".lock"))

@@ -31,7 +31,7 @@ def refuse_no_root(data_root: Path | None, downloads: Path) -> None:
             else ""
         )
         raise UserError(
-            f"{data_root}: no such folder{signs}; mend data_root, or leave it out to download what can be"
+            f"data_root: {data_root}: no such folder{signs}; correct it, or leave it out to download what can be"
         )
 
 
@@ -46,8 +46,8 @@ def not_there(wanted: Wanted) -> UserError:
     folder = wanted.data_root / dataset.key
     put = f"put {dataset.title} there ({dataset.source})"
     if not folder.is_dir():
-        return UserError(f"{folder}: no such folder; {put} or mend data_root")
-    return UserError(f"{folder}: holds neither {expected(dataset)} nor an archive; {put}")
+        return UserError(f"data_root: {folder}: no such folder; {put} or correct data_root")
+    return UserError(f"data_root: {folder}: holds neither {expected(dataset)} nor an archive; {put}")
 
 
 def origin(dataset: Dataset) -> str:

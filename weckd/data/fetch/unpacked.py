@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weckd.data.fetch.advice import expected, origin
+from weckd.data.fetch.advice import expected, not_there, origin
 from weckd.data.fetch.checksums import check_archives, check_recorded
 from weckd.data.fetch.disk import writing
 from weckd.data.fetch.local import check_files_in_place
@@ -21,6 +21,16 @@ _SHOWN = 5  # names in a message
 def has_unpacked(wanted: Wanted) -> bool:
     """Tell whether archives were unpacked before; without the marker, nothing there is whole."""
     return _marker(wanted).exists() and wanted.unpacked.is_dir()
+
+
+def refuse_not_there(wanted: Wanted) -> None:
+    """Refuse what nobody offers for download and what was not unpacked before.
+
+    Raises:
+        UserError: see `not_there`.
+    """
+    if wanted.dataset.download is None and not has_unpacked(wanted):
+        raise not_there(wanted)
 
 
 def open_archives(wanted: Wanted, came_from: str, archives: list[Path]) -> Found:
