@@ -25,12 +25,9 @@ from workplace import FOLDER, Workplace, machine, make_workplace
 
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.recipe import Fit
-from weckd.training.backbone import Backbone
-from weckd.training.cell import load_prepared
+from weckd.training.batches import load_prepared, unit_images
 from weckd.training.device import prepare_device
-from weckd.training.images import unit_images
-from weckd.training.initial import initial_state
-from weckd.training.networks import Networks
+from weckd.training.networks import Backbone, Networks, initial_state
 
 CELLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "demo": (

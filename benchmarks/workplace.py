@@ -15,8 +15,8 @@ from weckd.data.origin import read_origin
 from weckd.data.prepare import prepare
 from weckd.data.splits import write_splits
 from weckd.suite_file import resolve_suite
-from weckd.training.interruption import StopRequest
 from weckd.training.job import train_batch
+from weckd.training.progress import StopRequest
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 FOLDER = Path(__file__).resolve().parent

@@ -121,7 +121,7 @@ def test_postscript_is_refused_by_what_it_is_and_never_run(planted):
 def load_prepared_images(root):
     import torch
 
-    from weckd.training.cell import load_prepared
+    from weckd.training.batches import load_prepared
 
     load_prepared(PHANTOM, root / "prepared", torch.device("cpu"))
 
@@ -219,9 +219,8 @@ def test_weights_of_a_stored_fit_are_never_unpickled(trap, sprung, tmp_path):
 def test_a_checkpoint_is_never_unpickled_even_where_its_name_has_its_digest(trap, sprung, tmp_path):
     from safetensors import SafetensorError
 
-    from weckd.training.checkpoints import Checkpoints
-    from weckd.training.interruption import StopRequest
-    from weckd.training.progress import Progress
+    from weckd.training.optimisation import Checkpoints
+    from weckd.training.progress import Progress, StopRequest
 
     content, identity = trap(sprung), "ab" * 32
     name = f"{identity[:20]}-00000001-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
@@ -235,7 +234,7 @@ def test_a_checkpoint_is_never_unpickled_even_where_its_name_has_its_digest(trap
 def test_fetched_weights_are_never_unpickled_even_where_their_record_has_their_digest(trap, sprung, tmp_path):
     from safetensors import SafetensorError
 
-    from weckd.training.initial import initial_state
+    from weckd.training.networks import initial_state
 
     name, file = "test_resnet.r160_in1k", tmp_path / "test_resnet.r160_in1k.safetensors"
     file.write_bytes(trap(sprung))

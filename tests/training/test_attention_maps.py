@@ -19,12 +19,11 @@ from weckd.methods.catalogue import suite_methods
 from weckd.sums import with_sum, write_sums
 from weckd.training import attention_maps
 from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
-from weckd.training.evaluation import image_logits
-from weckd.training.images import unit_images
-from weckd.training.interruption import StopRequest
+from weckd.training.batches import image_logits, unit_images
 from weckd.training.job import train_batch
 from weckd.training.networks import Networks
-from weckd.training.objectives.attention_transfer import attention_transfer
+from weckd.training.objectives.distillation import attention_transfer
+from weckd.training.progress import StopRequest
 from weckd.training.store import find_fit, store_fit
 
 HUGE = np.float32(1e20)

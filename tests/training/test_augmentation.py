@@ -4,7 +4,7 @@ import torch
 
 from weckd.config import AugmentationSettings
 from weckd.seeds import generator
-from weckd.training.augmentation import augment, draw_augmentations
+from weckd.training.batches import augment, draw_augmentations
 
 NONE = AugmentationSettings(flip=False, rotation=0, shift=0, zoom=0, brightness=0, contrast=0)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from weckd.errors import UserError
-from weckd.training.backbone import Backbone, attention_indices, build_backbone, set_batchnorm_momentum
+from weckd.training.networks import Backbone, attention_indices, build_backbone, set_batchnorm_momentum
 
 
 @pytest.mark.parametrize(

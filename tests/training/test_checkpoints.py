@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, TRAINING, toy_data, toy_state
+from toy_cell import cell_of, toy_data, toy_state
 
 from weckd.methods.losses import (
     Decoupled,
@@ -18,11 +18,10 @@ from weckd.methods.losses import (
     Temperature,
 )
 from weckd.methods.recipe import Fit, Initial
-from weckd.training.checkpoints import Checkpoints
-from weckd.training.fit_loop import run_fit
+from weckd.training.fit import Given, run_fit
 from weckd.training.gate import with_gates
-from weckd.training.interruption import StopRequest
-from weckd.training.progress import Progress
+from weckd.training.optimisation import Checkpoints
+from weckd.training.progress import Progress, StopRequest
 from weckd.training.store import EVALUATED
 
 STEPS = 8
@@ -76,19 +75,8 @@ def first_state(fit, member=1):
 
 def run(fit, data, networks, checkpoints=None, on_step=lambda: None):
     teachers = [first_state(fit, 2)] * len(fit.teachers)
-    return run_fit(
-        fit,
-        data,
-        networks,
-        first_state(fit),
-        teachers,
-        toy_state(2),
-        TRAINING,
-        AUGMENTATION,
-        EVALUATED,
-        on_step,
-        checkpoints,
-    )
+    given = Given(first_state(fit), teachers, toy_state(2))
+    return run_fit(fit, cell_of(data, networks, on_step), given, checkpoints)
 
 
 def run_until(step, fit, data, networks, checkpoints, number=signal.SIGTERM):

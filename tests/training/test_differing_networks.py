@@ -6,19 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, TRAINING, toy_data, toy_networks, toy_setup, toy_state
+from toy_cell import BACKBONE, TRAINING, cell_of, toy_data, toy_networks, toy_setup, toy_state
 
 from weckd.config import BackboneSettings
 from weckd.methods.losses import Distillation, PseudoLabels, Temperature
 from weckd.methods.recipe import Fit
-from weckd.training.fit_loop import run_fit
+from weckd.training.batches import unit_images
+from weckd.training.fit import Given, make_objective, run_fit
 from weckd.training.gate import with_gates
-from weckd.training.images import unit_images
-from weckd.training.initial import initial_state
-from weckd.training.networks import Networks
-from weckd.training.objectives.attention_transfer import attention_transfer
-from weckd.training.objectives.base import make_objective
-from weckd.training.objectives.distillation import _compared_stages, distillation_loss
+from weckd.training.networks import Networks, initial_state
+from weckd.training.objectives.distillation import _compared_stages, attention_transfer, distillation_loss
 
 # timm's means and deviations of the two are 0.5 each, and ImageNet's.
 OTHER = BackboneSettings("resnet10t", "random")
@@ -64,7 +61,7 @@ def test_a_teacher_is_fed_its_own_normalisation_of_the_students_views(networks, 
 def test_stand_ins_for_labels_come_from_the_teachers_own_input(networks, data, teacher_state):
     loss = PseudoLabels(hard=False, strong=False, ratio=1)
     fit = Fit(("D1",), 6, teachers=(replace(M1, parts=("D2",)),), loss=loss, unlabelled=("rest",))
-    setup, _ = toy_setup(fit, data, networks, networks.student(fit, toy_state()), [teacher_state])
+    setup, *_ = toy_setup(fit, data, networks, networks.student(fit, toy_state()), [teacher_state])
     objective = make_objective(setup)
     (teacher,) = networks.teachers(fit.teachers, [teacher_state])
     images = unit_images(data.images[data.parts["rest"]])
@@ -88,7 +85,7 @@ def test_gates_of_differing_networks_are_compared_from_the_deepest(networks, dat
     gated = replace(M1, gate=True)
     fit = Fit(("D2",), 6, teachers=(gated,), loss=LOSS, gate=True)
     states = [with_gates(state, 2) for state in (toy_state(), initial_state(OTHER, 3, 1, 1, Path()))]
-    setup, _ = toy_setup(fit, data, networks, networks.student(fit, states[0]), states[1:])
+    setup, *_ = toy_setup(fit, data, networks, networks.student(fit, states[0]), states[1:])
     objective = make_objective(setup)
     objective.teachers[0].gates[1].convolution.weight.data.fill_(1.0)
     views, labels = unit_images(data.images[:6]), torch.from_numpy(data.labels[:6]).to(networks.device)
@@ -130,6 +127,5 @@ def test_the_chain_runs_on_each_backbone_of_the_papers_suite(name, data):
 
 def run(fit, data, networks, start, teachers):
     training = replace(TRAINING, batch_size=4) if fit.steps == 1 else TRAINING
-    return run_fit(
-        fit, data, networks, start, teachers, None, training, AUGMENTATION, ("test",), lambda: None
-    )
+    cell = cell_of(data, networks, evaluated=("test",), training=training)
+    return run_fit(fit, cell, Given(start, teachers))

@@ -5,15 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, MEASURED, TRAINING, toy_data
+from toy_cell import BACKBONE, MEASURED, TRAINING, cell_of, toy_data
 from toy_cell import toy_state as start
 
 from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
 from weckd.methods.recipe import Fit, Initial
-from weckd.training import fit_loop
-from weckd.training.fit_loop import run_fit
+from weckd.training import fit as fit_module
+from weckd.training.fit import Given, labelled_batches, run_fit
 from weckd.training.gate import with_gates
-from weckd.training.store import EVALUATED
 
 M1 = Fit(("D1",), 6)
 LOSS = Distillation(alpha=0.5, beta=1.0, temperature=Temperature("linear", 4.0, 1.0))
@@ -51,18 +50,8 @@ def first_state(fit, member=1):
 
 def train(fit, data, networks, state=None, teachers=(), peer=None):
     counted = []
-    result = run_fit(
-        fit,
-        data,
-        networks,
-        state or start(),
-        teachers,
-        peer,
-        TRAINING,
-        AUGMENTATION,
-        EVALUATED,
-        lambda: counted.append(1),
-    )
+    cell = cell_of(data, networks, on_step=lambda: counted.append(1))
+    result = run_fit(fit, cell, Given(state or start(), teachers, peer))
     assert len(counted) == result.record["steps_run"]
     return result
 
@@ -189,22 +178,20 @@ def test_a_learned_temperature_is_one_more_parameter_without_decay(fit, more, da
 
 def test_permuted_labels_are_a_shuffle_within_the_subset(data, networks, monkeypatch):
     seen = []
-    real = fit_loop.batch_order
+    real = fit_module.batch_order
 
     def whole_subset(count, size, steps, generator):
         order = real(count, size, steps, generator)
         seen.append(count)
         return order
 
-    monkeypatch.setattr(fit_loop, "batch_order", whole_subset)
+    monkeypatch.setattr(fit_module, "batch_order", whole_subset)
     plain = train(Fit(("rest",), 6), data, networks)
     shuffled = train(Fit(("rest",), 6, permute_labels=True), data, networks)
     assert seen == [18, 18]
     assert plain.logits["test"].tobytes() != shuffled.logits["test"].tobytes()
-    batches = fit_loop._draw_batches(
-        Fit(("rest",), 9, permute_labels=True), data, data.parts["rest"], TRAINING, AUGMENTATION
-    )
-    rows, labels = batches.rows.flatten().tolist(), batches.labels.flatten().tolist()
+    views, labels = labelled_batches(Fit(("rest",), 9, permute_labels=True), cell_of(data, networks))
+    rows, labels = views.rows.flatten().tolist(), labels.flatten().tolist()
     given = dict(zip(rows, labels, strict=True))
     assert len(given) == 18  # one label an image, the same each time it comes
     assert all(given[row] == label for row, label in zip(rows, labels, strict=True))
@@ -212,10 +199,10 @@ def test_permuted_labels_are_a_shuffle_within_the_subset(data, networks, monkeyp
     assert [given[row] for row in data.parts["rest"]] != data.labels[data.parts["rest"]].tolist()
 
 
-def test_batches_hold_the_subset_only(data):
-    batches = fit_loop._draw_batches(M2, data, data.parts["D2"], TRAINING, AUGMENTATION)
-    assert set(batches.rows.flatten().tolist()) == set(range(12, 24))
-    assert batches.labels.flatten().tolist() == data.labels[batches.rows.flatten().cpu().numpy()].tolist()
+def test_batches_hold_the_subset_only(data, networks):
+    views, labels = labelled_batches(M2, cell_of(data, networks))
+    assert set(views.rows.flatten().tolist()) == set(range(12, 24))
+    assert labels.flatten().tolist() == data.labels[views.rows.flatten().cpu().numpy()].tolist()
 
 
 @pytest.mark.parametrize("part", ["test", "validation"])

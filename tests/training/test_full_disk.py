@@ -24,13 +24,13 @@ CHECKPOINT = """
 import torch
 from torch import nn
 from weckd.config import TrainingSettings
-from weckd.training.checkpoints import Checkpoints
-from weckd.training.interruption import StopRequest
-from weckd.training.objectives.supervised import Supervised
+from weckd.training.optimisation import Checkpoints
+from weckd.training.progress import StopRequest
+from weckd.training.optimisation import Objective
 from weckd.training.progress import Progress
-from weckd.training.running import running_fit
+from weckd.training.optimisation import running_fit
 network = nn.Linear(100, 100)
-fit = running_fit(Supervised(network), 4, 0.1, TrainingSettings(4, 1, 8, 0.1, 0.0, 0.3, 0.1))
+fit = running_fit(Objective(network), 4, 0.1, TrainingSettings(4, 1, 8, 0.1, 0.0, 0.3, 0.1))
 def write():
     Checkpoints(out, "ab" * 32, 0.0, StopRequest(), Progress("toy", 4)).after_step(fit)
 """

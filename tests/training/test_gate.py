@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from weckd.errors import UserError
-from weckd.training.backbone import attention_indices, build_backbone
 from weckd.training.gate import SpatialGate, attach_gates, with_gates
-from weckd.training.objectives.attention_transfer import attention_transfer
+from weckd.training.networks import attention_indices, build_backbone
+from weckd.training.objectives.distillation import attention_transfer
 
 FAMILIES = {
     "test_resnet": 32,

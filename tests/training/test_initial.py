@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.files import file_digest, write_json
-from weckd.training.initial import initial_state, weights_digest
+from weckd.training.networks import initial_state, weights_digest
 
 RANDOM = BackboneSettings("test_resnet", "random")
 LITE0 = BackboneSettings("tf_efficientnet_lite0", "imagenet")

@@ -8,7 +8,7 @@ import pytest
 
 HEAD = """
 import os, signal, sys
-from weckd.training.interruption import StopRequest
+from weckd.training.progress import StopRequest
 stop = StopRequest()
 stop.listen()
 def ask():

@@ -14,14 +14,14 @@ from weckd.methods.catalogue import METHODS, kept_fits, suite_methods
 from weckd.methods.knobs import with_values
 from weckd.methods.recipe import Fit
 from weckd.suite_file import resolve_suite
-from weckd.training import job, one_fit
-from weckd.training.cell import CellData
-from weckd.training.fit_loop import FitResult
-from weckd.training.initial import State
-from weckd.training.interruption import StopRequest
+from weckd.training import fit as fit_module
+from weckd.training import job
+from weckd.training.batches import CellData
+from weckd.training.fit import Cell, FitResult
 from weckd.training.job import Shelf
-from weckd.training.one_fit import Cell
-from weckd.training.progress import Progress
+from weckd.training.networks import State
+from weckd.training.progress import Progress, StopRequest
+from weckd.training.store import EVALUATED
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
 RECORD = {"steps_run": 1, "images": 16, "labels": 4, "loss_first": 1.0, "loss_last": 0.5, "seconds": {}}
@@ -39,7 +39,7 @@ def cell(tmp_path, monkeypatch):
 
     A state is one number: an initial one its member's, and each training adds 1.
     """
-    monkeypatch.setattr(one_fit, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[3])])})
+    monkeypatch.setattr(fit_module, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[3])])})
     parts = {name: np.arange(4) for name in ("D1", "D2", "D3", "E2", "E3", "rest", "validation", "test")}
     data = CellData("toy", 1, torch.zeros(4, 2, 2, 3), np.zeros(4, int), np.array(list("abcd")), parts, 3)
     numbers = {}
@@ -48,18 +48,19 @@ def cell(tmp_path, monkeypatch):
         suite, fits = of_methods(methods)
         asked = []
 
-        def run_fit(fit, data, networks, start, teachers, peer, *_):
-            asked.append(Asked(fit, start, teachers, peer))
+        def run_fit(fit, cell, given, checkpoints):
+            asked.append(Asked(fit, given.student, given.teachers, given.peer))
             status = "diverged" if fit in diverging else "finished"
             logits = {split: np.zeros((4, 3), np.float32) for split in ("validation", "test")}
-            return FitResult({**start, "w": start["w"] + 1}, logits, HISTORY, {**RECORD, "status": status})
+            state = {**given.student, "w": given.student["w"] + 1}
+            return FitResult(state, logits, HISTORY, {**RECORD, "status": status})
 
-        monkeypatch.setattr(one_fit, "run_fit", run_fit)
+        monkeypatch.setattr(fit_module, "run_fit", run_fit)
         # Told apart by their first digits.
         identities = {fit: f"{numbers.setdefault(fit, len(numbers)):064d}"[::-1] for fit in fits}
         networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
         kept = kept_fits(suite, suite_methods(suite))
-        toy = Cell(suite, data, networks, tmp_path)
+        toy = Cell(data, networks, suite.training, suite.augmentation, tmp_path, EVALUATED)
         shelf = Shelf(
             tmp_path, "toy", identities, {"device": "toy"}, kept, 60.0, StopRequest(), Progress("toy", 1)
         )

@@ -19,11 +19,10 @@ from weckd.data.phantoms import draw
 from weckd.data.splits import draw_split, part_rows
 from weckd.methods.losses import Distillation, Temperature
 from weckd.methods.recipe import Fit
-from weckd.training.cell import CellData
+from weckd.training.batches import CellData
 from weckd.training.device import prepare_device
-from weckd.training.fit_loop import run_fit
-from weckd.training.initial import initial_state
-from weckd.training.networks import Networks
+from weckd.training.fit import Cell, Given, run_fit
+from weckd.training.networks import Networks, initial_state
 
 KEY, SEEDS, S = "phantom_blood_cells", (1, 2, 3, 4, 5), 40
 BACKBONE = BackboneSettings("test_resnet", "random")
@@ -65,12 +64,11 @@ def right():
             len(classes),
         )
         start = initial_state(BACKBONE, len(classes), seed, 1, Path())
+        cell = Cell(data, networks, TRAINING, AUGMENTATION, Path(), ("test",))
         states = {}
         for fit in FITS:
             teachers = [states[teacher] for teacher in fit.teachers]
-            result = run_fit(
-                fit, data, networks, start, teachers, None, TRAINING, AUGMENTATION, ("test",), lambda: None
-            )
+            result = run_fit(fit, cell, Given(start, teachers))
             states[fit] = result.state
             found[fit].append(result.logits["test"])
     y = data.labels[data.parts["test"]]

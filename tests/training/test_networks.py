@@ -9,8 +9,7 @@ from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.recipe import Fit
 from weckd.training.gate import with_gates
-from weckd.training.initial import initial_state
-from weckd.training.networks import Networks
+from weckd.training.networks import Networks, initial_state
 
 BACKBONE = BackboneSettings("test_resnet", "random")
 LARGER = BackboneSettings("resnet10t", "random")

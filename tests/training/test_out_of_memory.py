@@ -2,33 +2,21 @@
 
 import pytest
 import torch
-from toy_cell import AUGMENTATION, TRAINING, toy_data, toy_state
+from toy_cell import cell_of, toy_data, toy_state
 
 from weckd.errors import UserError
 from weckd.methods.recipe import Fit
-from weckd.training.cell import load_prepared
-from weckd.training.fit_loop import run_fit
+from weckd.training.batches import load_prepared
+from weckd.training.fit import Given, run_fit
 from weckd.training.memory import memory_for, smaller_batch
-from weckd.training.running import RunningFit
-from weckd.training.store import EVALUATED
+from weckd.training.optimisation import RunningFit
 
 TOO_MUCH = 1 << 55  # bytes
 
 
 def train(networks):
     fit = Fit(("D1",), 6)
-    run_fit(
-        fit,
-        toy_data(12, 12, networks.device),
-        networks,
-        toy_state(),
-        [],
-        None,
-        TRAINING,
-        AUGMENTATION,
-        EVALUATED,
-        lambda: None,
-    )
+    run_fit(fit, cell_of(toy_data(12, 12, networks.device), networks), Given(toy_state()))
 
 
 def allocate(*_, **__):
@@ -51,7 +39,7 @@ def test_steps_that_do_not_fit_name_the_batch_size_to_try(fail, networks, monkey
 
 
 def test_predictions_that_do_not_fit_name_the_images(networks, monkeypatch):
-    monkeypatch.setattr("weckd.training.fit_loop.image_logits", allocate)
+    monkeypatch.setattr("weckd.training.fit.image_logits", allocate)
     with pytest.raises(UserError) as told:
         train(networks)
     assert str(told.value) == (
@@ -63,7 +51,7 @@ def test_predictions_that_do_not_fit_name_the_images(networks, monkeypatch):
 def test_images_that_do_not_fit_are_named(tmp_path, monkeypatch):
     (tmp_path / "dataset.json").write_text('{"key": "ears"}')
     monkeypatch.setattr(
-        "weckd.training.cell.np.load", lambda file, **options: (_ for _ in ()).throw(MemoryError())
+        "weckd.training.batches.np.load", lambda file, **options: (_ for _ in ()).throw(MemoryError())
     )
     with pytest.raises(
         UserError, match=r"ears: all its prepared images need more memory than there is; use a"

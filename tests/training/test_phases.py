@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from weckd.training import phases
-from weckd.training.phases import Phases
+from weckd.training import device
+from weckd.training.device import Phases
 
 
 def test_the_seconds_of_a_phase_are_added_up(monkeypatch):
     times = iter([10.0, 12.5, 20.0, 20.25, 30.0, 31.0])
-    monkeypatch.setattr(phases.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(device.time, "monotonic", lambda: next(times))
     found = Phases(torch.device("cpu"))
     for phase in ("steps", "evaluation", "steps"):
         with found.timed(phase):

@@ -5,21 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import AUGMENTATION, BACKBONE, MEASURED, TRAINING, toy_data, toy_setup, toy_state
+from toy_cell import BACKBONE, MEASURED, cell_of, toy_data, toy_setup, toy_state
 
 from weckd.config import DistillationSettings
 from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
 from weckd.methods.recipe import Fit
-from weckd.training.evaluation import image_logits
-from weckd.training.fit_loop import _draw_batches, run_fit
-from weckd.training.objectives import mean_teacher as mean_teacher_module
-from weckd.training.objectives.base import make_objective
-from weckd.training.objectives.mean_teacher import average_decay
-from weckd.training.store import EVALUATED
-from weckd.training.strong_augmentation import strong_views
-from weckd.training.unlabelled import draw_unlabelled
+from weckd.training.batches import image_logits
+from weckd.training.fit import Given, labelled_batches, make_objective, run_fit
+from weckd.training.objectives import semi_supervised
+from weckd.training.objectives.semi_supervised import average_decay
+from weckd.training.objectives.unlabelled import draw_unlabelled
 
 LABELLED, REST = ("D1", "D2"), ("rest",)
 STEPS = 6
@@ -44,7 +41,7 @@ def teacher(data, networks):
 
 def run(fit, data, networks, teachers=(), on_step=lambda: None):
     states = [found.state for found in teachers]
-    return run_fit(fit, data, networks, toy_state(), states, None, TRAINING, AUGMENTATION, EVALUATED, on_step)
+    return run_fit(fit, cell_of(data, networks, on_step), Given(toy_state(), states))
 
 
 def taught_by(fit, teacher):
@@ -54,13 +51,13 @@ def taught_by(fit, teacher):
 def objective_of(fit, data, networks, teacher):
     """Return the objective as a fit makes it, its labelled and its unlabelled batches."""
     states = [found.state for found in taught_by(fit, teacher)]
-    setup, batches = toy_setup(fit, data, networks, networks.student(fit, toy_state()), states)
+    setup, *batches = toy_setup(fit, data, networks, networks.student(fit, toy_state()), states)
     return make_objective(setup), batches, draw_unlabelled(setup, fit.loss.ratio)
 
 
 def first_views(batches, unlabelled):
     """Return other views of the first labelled batch, which serve as well as the fit's own."""
-    return unlabelled.labelled_again().at(0), batches.labels[0]
+    return unlabelled.labelled_again().at(0), batches[1][0]
 
 
 @each_fit
@@ -119,27 +116,28 @@ def test_batches_hold_unlabelled_images_only_each_before_any_again(fit, data, ne
     rows = unlabelled.weak(1).rows.flatten()
     assert sorted(rows[:30].tolist()) == data.parts["rest"].tolist()
     assert set(rows.tolist()) == set(data.parts["rest"].tolist())
-    assert torch.equal(strong_views(unlabelled).rows, unlabelled.weak(2).rows)
+    assert torch.equal(unlabelled.strong().rows, unlabelled.weak(2).rows)
 
 
 @each_fit
-def test_labelled_batches_are_those_of_the_supervised_fit(fit, data):
-    own = _draw_batches(fit, data, np.arange(12), TRAINING, AUGMENTATION)
-    supervised = _draw_batches(TEACHER, data, np.arange(12), TRAINING, AUGMENTATION)
-    for name in ("rows", "labels", "matrices", "colours"):
-        assert torch.equal(getattr(own, name), getattr(supervised, name))
+def test_labelled_batches_are_those_of_the_supervised_fit(fit, data, networks):
+    own, supervised = (labelled_batches(each, cell_of(data, networks)) for each in (fit, TEACHER))
+    assert torch.equal(own[0].rows, supervised[0].rows)
+    assert torch.equal(own[1], supervised[1])
+    for one, other in zip(own[0].draws, supervised[0].draws, strict=True):
+        assert torch.equal(one, other)
 
 
 @each_fit
 def test_all_views_of_an_image_differ(fit, data, networks, teacher):
     _, batches, unlabelled = objective_of(fit, data, networks, teacher)
-    views = [unlabelled.weak(1), unlabelled.weak(2), strong_views(unlabelled)]
+    views = [unlabelled.weak(1), unlabelled.weak(2), unlabelled.strong()]
     shown = [view.at(0) for view in views]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert bool(((shown[one] - shown[other]).abs().amax(dim=(1, 2, 3)) > 0).all())
     again = unlabelled.labelled_again()
-    assert torch.equal(again.rows, batches.rows)
-    assert not torch.equal(again.draws[0], batches.matrices)
+    assert torch.equal(again.rows, batches[0].rows)
+    assert not torch.equal(again.draws[0], batches[0].draws[0])
 
 
 @each_fit
@@ -205,13 +203,13 @@ def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networ
 def test_mean_teacher_consistency_is_not_zero_on_differing_views(data, networks, teacher, monkeypatch):
     objective, batches, unlabelled = objective_of(AVERAGED, data, networks, teacher)
     seen = []
-    real = mean_teacher_module.mean_teacher_loss
+    real = semi_supervised.mean_teacher_loss
 
     def watch(student_logits, average_logits, labels, weight):
         seen.append((student_logits.detach(), average_logits))
         return real(student_logits, average_logits, labels, weight)
 
-    monkeypatch.setattr(mean_teacher_module, "mean_teacher_loss", watch)
+    monkeypatch.setattr(semi_supervised, "mean_teacher_loss", watch)
     again, labels = first_views(batches, unlabelled)
     own = unlabelled.weak(3).at(0)[:8]
     objective.loss(0, own, labels)

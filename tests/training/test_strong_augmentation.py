@@ -8,7 +8,7 @@ import torch
 
 from weckd.config import AugmentationSettings
 from weckd.seeds import generator
-from weckd.training.strong_augmentation import (
+from weckd.training.objectives.unlabelled import (
     STRENGTHS,
     augment_strongly,
     draw_strong_augmentations,

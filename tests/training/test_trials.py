@@ -15,10 +15,10 @@ from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.knobs import knobs_of, with_values
 from weckd.methods.recipe import Fit
 from weckd.training import trials
+from weckd.training.fit import train_fit
 from weckd.training.gather import gather_predictions
-from weckd.training.interruption import StopRequest
 from weckd.training.job import train_batch
-from weckd.training.one_fit import train_one
+from weckd.training.progress import StopRequest
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods, write_chosen
 
 TRIALS = 2
@@ -164,12 +164,12 @@ def test_a_choice_of_another_data_set_is_refused(place, tmp_path):
 def test_trials_never_see_a_test_image(place, tmp_path, monkeypatch):
     seen = []
 
-    def watched(fit, cell, state_of, diverged, evaluated, on_step):
-        result = train_one(fit, cell, state_of, diverged, evaluated, on_step)
-        seen.append((cell.data.seed, tuple(evaluated), tuple(result.logits)))
+    def watched(fit, cell, state_of):
+        result = train_fit(fit, cell, state_of)
+        seen.append((cell.data.seed, tuple(cell.evaluated), tuple(result.logits)))
         return result
 
-    monkeypatch.setattr(trials, "train_one", watched)
+    monkeypatch.setattr(trials, "train_fit", watched)
     tune(place, "one-step", tmp_path)
     assert seen == TRIALS * [
         (seed, ("validation",), ("validation",)) for seed in TUNING_SEEDS for _ in range(2)
@@ -219,11 +219,11 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
 def test_values_reach_the_training(place, tmp_path, monkeypatch):
     asked = []
 
-    def watched(fit, cell, state_of, diverged, evaluated, on_step):
+    def watched(fit, cell, state_of):
         asked.append(fit)
-        return train_one(fit, cell, state_of, diverged, evaluated, on_step)
+        return train_fit(fit, cell, state_of)
 
-    monkeypatch.setattr(trials, "train_one", watched)
+    monkeypatch.setattr(trials, "train_fit", watched)
     tune(place, "weckd", tmp_path)
     (study,) = (tmp_path / "studies" / KEY).glob("weckd-*.jsonl")
     lines = [json.loads(line) for line in study.read_text().splitlines()]
@@ -246,13 +246,13 @@ def test_more_trials_go_on_where_fewer_ended_and_another_setting_begins_anew(pla
 
 
 def test_a_trial_that_diverges_is_recorded_and_not_chosen(place, tmp_path, monkeypatch):
-    def diverging(fit, cell, state_of, diverged, evaluated, on_step):
-        result = train_one(fit, cell, state_of, diverged, evaluated, on_step)
+    def diverging(fit, cell, state_of):
+        result = train_fit(fit, cell, state_of)
         if fit.learning_rate != place.suite.training.learning_rate:
             result.record["status"] = "diverged"
         return result
 
-    monkeypatch.setattr(trials, "train_one", diverging)
+    monkeypatch.setattr(trials, "train_fit", diverging)
     chosen = tune(place, "single", tmp_path)
     assert (chosen.best, chosen.trials) == (0, TRIALS)
     assert chosen.changed == {}

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
-from weckd.training.cell import CellData
+from weckd.training.batches import CellData
 from weckd.training.device import prepare_device
-from weckd.training.fit_loop import _draw_batches
-from weckd.training.initial import initial_state
-from weckd.training.networks import Networks
-from weckd.training.objectives.base import Setup
+from weckd.training.fit import Cell, Given, Setup, labelled_batches, rows_of
+from weckd.training.networks import Networks, initial_state
+from weckd.training.store import EVALUATED
 
 BACKBONE = BackboneSettings("test_resnet", "random")
 TRAINING = TrainingSettings(
@@ -66,12 +65,14 @@ def toy_data(first, second, device):
     )
 
 
+def cell_of(data, networks, on_step=lambda: None, evaluated=EVALUATED, training=TRAINING):
+    """Return what a fit on the images is trained with."""
+    return Cell(data, networks, training, AUGMENTATION, Path(), evaluated, on_step)
+
+
 def toy_setup(fit, data, networks, student, teachers=(), peer=None):
-    """Return what a fit's objective is made of, and the fit's labelled batches."""
-    rows, unlabelled = (
-        np.concatenate([np.empty(0, dtype=np.int64), *(data.parts[part] for part in parts)])
-        for parts in (fit.parts, fit.unlabelled)
-    )
-    batches = _draw_batches(fit, data, rows, TRAINING, AUGMENTATION)
-    setup = Setup(fit, networks, student, teachers, peer, data, batches.rows, unlabelled, AUGMENTATION)
-    return setup, batches
+    """Return what a fit's objective is made of, and the views and labels of the fit's labelled batches."""
+    cell = cell_of(data, networks)
+    views, labels = labelled_batches(fit, cell)
+    unlabelled = rows_of(fit.unlabelled, data)
+    return Setup(fit, cell, Given({}, teachers, peer), student, views.rows, unlabelled), views, labels

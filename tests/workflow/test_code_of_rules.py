@@ -78,7 +78,7 @@ def test_what_is_followed_is_what_the_parser_finds():
         ("provenance", "report.manifests"),
         ("tables", "seeds"),
         ("figures", "seeds"),
-        ("train", "training.objectives.mean_teacher"),
+        ("train", "training.objectives.semi_supervised"),
         ("train", "locks"),
         ("suite", "methods.recipe"),
     ],
@@ -143,7 +143,7 @@ def test_an_edit_changes_the_code_of_the_commands_that_run_it(tmp_path):
         "analysis/tables/main.py": {"tables"},
         "analysis/figures/forest.py": {"figures"},
         "data/phantoms/brain.py": {"prepare"},
-        "training/fit_loop.py": {"train", "tune"},
+        "training/fit.py": {"train", "tune", "attention"},
         "training/attention_maps.py": {"attention"},
         "kernels.py": set(ENTRY),
     }

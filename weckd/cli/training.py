@@ -6,7 +6,7 @@ from pathlib import Path
 from weckd.cli.arguments import Commands, dataset_facts, positive, suite_and_dataset
 from weckd.gpus import claimed_gpu
 from weckd.locks import die_with_parent
-from weckd.training.interruption import StopRequest
+from weckd.training.progress import StopRequest
 
 
 def add_commands(commands: Commands) -> None:

@@ -11,7 +11,7 @@ Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
 
 @dataclass(frozen=True)
 class Temperature:
-    """The distillation temperature over the steps of a fit (see `weckd.training.objectives.temperature`)."""
+    """The distillation temperature over the steps of a fit (see `weckd.training.objectives.distillation`)."""
 
     schedule: Schedule
     first: float  # of "learned": the lower bound
@@ -77,9 +77,9 @@ class Distillation(Loss):
 
 @dataclass(frozen=True)
 class Decoupled(Loss):
-    """Decoupled knowledge distillation (see `weckd.training.objectives.decoupled`)."""
+    """Decoupled knowledge distillation (see `weckd.training.objectives.rivals`)."""
 
-    objective = "weckd.training.objectives.decoupled:decoupled"
+    objective = "weckd.training.objectives.rivals:decoupled"
     words = "decoupled {target:g} : {others:g}, T {temperature:g}"
     ranges: ClassVar[Ranges] = {
         "others": Range(1.0, 16.0, log=True),
@@ -99,7 +99,7 @@ class LogitLoss(Loss):
     has the fields alone, and returns a scalar (see docs/add-a-method.md).
     """
 
-    objective = "weckd.training.objectives.logits:of_logits"
+    objective = "weckd.training.objectives.rivals:of_logits"
     function: ClassVar[str]  # "module:function"
 
     @property
@@ -114,9 +114,9 @@ class LogitLoss(Loss):
 
 @dataclass(frozen=True)
 class Mutual(Loss):
-    """Deep mutual learning with a peer that is trained beside it (see `weckd.training.objectives.mutual`)."""
+    """Deep mutual learning with a peer that is trained beside it (see `weckd.training.objectives.rivals`)."""
 
-    objective = "weckd.training.objectives.mutual:mutual"
+    objective = "weckd.training.objectives.rivals:mutual"
     words = "beside a peer from init, member {peer.member} (T {temperature:g})"
     ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
     taught = False
@@ -131,9 +131,9 @@ class Mutual(Loss):
 
 @dataclass(frozen=True)
 class PseudoLabels(Loss):
-    """A teacher's predictions stand in for the labels of unlabelled images (see `objectives.pseudo_labels`)."""
+    """A teacher's predictions stand in for the labels of unlabelled images (see `objectives.semi_supervised`)."""
 
-    objective = "weckd.training.objectives.pseudo_labels:pseudo_labelled"
+    objective = "weckd.training.objectives.semi_supervised:pseudo_labelled"
     with_unlabelled = True
     hard: bool  # the teacher's decision, or its probabilities
     strong: bool  # unlabelled images are seen strongly augmented
@@ -151,9 +151,9 @@ class PseudoLabels(Loss):
 
 @dataclass(frozen=True)
 class MeanTeacher(Loss):
-    """Consistency with an average of the student's own weights (see `weckd.training.objectives.mean_teacher`)."""
+    """Consistency with an average of the student's own weights (see `objectives.semi_supervised`)."""
 
-    objective = "weckd.training.objectives.mean_teacher:taught_by_average"
+    objective = "weckd.training.objectives.semi_supervised:taught_by_average"
     words = "consistent with its own average (weight {weight:g}, decay {decay:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
     taught = False
@@ -172,9 +172,9 @@ class MeanTeacher(Loss):
 
 @dataclass(frozen=True)
 class FixMatch(Loss):
-    """Confident decisions on a weak view are the labels of a strong one (see `weckd.training.objectives.fixmatch`)."""
+    """Confident decisions on a weak view are the labels of a strong one (see `objectives.semi_supervised`)."""
 
-    objective = "weckd.training.objectives.fixmatch:fixmatched"
+    objective = "weckd.training.objectives.semi_supervised:fixmatched"
     words = "decisions of {threshold:g} and more as labels of strong views (weight {weight:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
     taught = False

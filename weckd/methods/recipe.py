@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, Self, get_args
 from weckd.config import BackboneSettings
 from weckd.files import digest
 
-CROSS_ENTROPY = "weckd.training.objectives.supervised:supervised"
 GATES = "weckd.training.gate:attach_gates"
 
 
@@ -36,7 +35,7 @@ class Loss:
     """What a fit minimises, where that is more than cross-entropy; a subclass adds its settings."""
 
     objective: ClassVar[str]
-    """The function that makes it of a `weckd.training.objectives.base.Setup`, as "module:function".
+    """The function that makes it of a `weckd.training.fit.Setup`, as "module:function".
 
     It is imported only where something is trained. Its module, with those that it imports, is in the identity of the
     fits that use it, and of no other fit."""
@@ -119,14 +118,9 @@ class Fit:
         return self.loss.views if self.loss is not None else 1
 
     @property
-    def objective(self) -> str:
-        """The function that makes what it minimises, as "module:function"."""
-        return self.loss.objective if self.loss is not None else CROSS_ENTROPY
-
-    @property
     def code(self) -> tuple[str, ...]:
         """The functions, as "module:function", that decide its result and not that of every fit."""
-        made = self.loss.code if self.loss is not None else (CROSS_ENTROPY,)
+        made = self.loss.code if self.loss is not None else ()
         return (*made, *((GATES,) if self.gate else ()))
 
     def parents(self) -> tuple["Fit", ...]:

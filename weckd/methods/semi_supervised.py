@@ -68,7 +68,7 @@ def mean_teacher(budget: Budget) -> Method:
 def fixmatch(budget: Budget) -> Method:
     """Declare FixMatch (Sohn et al. 2020) at the authors' threshold 0.95 and weight 1.
 
-    Ours: the ratio, the strong augmentation (see `weckd.training.strong_augmentation`) and that the result is the
+    Ours: the ratio, the strong augmentation (see `objectives.unlabelled`) and that the result is the
     network itself, where the authors evaluate an average of its weights.
     """
     loss = FixMatch(UNLABELLED_RATIO, weight=1.0, threshold=0.95)

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from weckd.config import BackboneSettings, Suite
 from weckd.planning.work import total_work
-from weckd.training.backbone import Backbone, build_backbone
 from weckd.training.device import device_kind, prepare_device
+from weckd.training.networks import Backbone, build_backbone
 
 MEASURED = 3
 """Passes whose median counts, after one that warms up."""

@@ -1,7 +1,7 @@
 """Where the models of a finished chain look: their attention maps of the same test images, and what these say.
 
 The maps are those that attention transfer compares (Zagoruyko and Komodakis 2017, see
-`weckd.training.objectives.attention_transfer`), of the deepest feature stage that it compares.
+`weckd.training.objectives.distillation`), of the deepest feature stage that it compares.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,11 @@ from weckd.errors import UserError
 from weckd.files import whole_file
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.recipe import Fit, Method
-from weckd.training.backbone import Backbone, build_backbone
-from weckd.training.cell import CellData, cell_data, load_prepared
+from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
-from weckd.training.evaluation import image_logits
 from weckd.training.manifests import named_fit, read_manifest
-from weckd.training.networks import Networks
-from weckd.training.objectives.attention_transfer import attention_energy
+from weckd.training.networks import Backbone, Networks, build_backbone
+from weckd.training.objectives.distillation import attention_energy
 from weckd.training.store import StoredFit
 
 EXAMPLES = 6

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from weckd.errors import UserError
-from weckd.training.initial import State
 
 _KERNEL = 7  # as there
 
@@ -98,7 +97,7 @@ def _stage_maps(network: nn.Module, stages: Sequence[int], image_size: int) -> l
     return list(maps)
 
 
-def with_gates(state: State, count: int) -> State:
+def with_gates(state: dict[str, Tensor], count: int) -> dict[str, Tensor]:
     """Return a network's state with that of `count` gates at their start."""
     gates = nn.ModuleList(SpatialGate() for _ in range(count))
     return {**state, **{f"gates.{key}": value for key, value in gates.state_dict().items()}}

@@ -11,26 +11,17 @@ from weckd.config import BackboneSettings, Suite
 from weckd.files import digest, file_digest
 from weckd.methods.recipe import Fit
 from weckd.source import code_reached
-from weckd.training.cell import CellData
+from weckd.training.batches import CellData
 
 CORE = (
     "weckd.kernels",
     "weckd.seeds",
-    "weckd.training.augmentation",
-    "weckd.training.backbone",
     "weckd.training.batches",
-    "weckd.training.cell",
     "weckd.training.device",
-    "weckd.training.evaluation",
-    "weckd.training.fit_loop",
-    "weckd.training.images",
-    "weckd.training.initial",
+    "weckd.training.fit",
     "weckd.training.networks",
-    "weckd.training.objectives.base",
-    "weckd.training.one_fit",
-    "weckd.training.running",
+    "weckd.training.optimisation",
     "weckd.training.store",  # hands weights on
-    "weckd.training.views",
 )
 """The modules whose code decides the result of every fit. What only some fits use, those name (`Fit.code`)."""
 
@@ -53,15 +44,12 @@ DECIDES_NOTHING = {
     "weckd.tuning": "holds a sentence alone",
     "weckd.tuning.chosen": "what was chosen is in the declarations",
     "weckd.training.gather": "averages what fits say",
-    "weckd.training.checkpoints": "a fit that goes on ends as one that was not stopped",
     "weckd.training.identity": "makes the identity",
-    "weckd.training.interruption": "when a fit stops, not how it goes on",
     "weckd.training.job": "finds, orders and reports fits",
     "weckd.training.memory": "what is refused, and messages",
-    "weckd.training.phases": "what a fit cost",
     "weckd.training.possible": "what is refused; a pretrained file is in the identity by its digest",
     "weckd.training.probe": "what is refused",
-    "weckd.training.progress": "messages",
+    "weckd.training.progress": "messages, and when a fit stops, not how it goes on",
 }
 """The other modules, or patterns of them, that a training job imports, each with the reason."""
 

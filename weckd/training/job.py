@@ -17,17 +17,14 @@ from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.knobs import with_values
 from weckd.methods.recipe import ClassFrequencies, Fit, Member, Method
 from weckd.sums import with_sum
-from weckd.training.cell import CellData, cell_data, load_prepared
-from weckd.training.checkpoints import Checkpoints
+from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
-from weckd.training.fit_loop import FitResult
+from weckd.training.fit import Cell, FitResult, train_fit
 from weckd.training.identity import cell_ingredients, fit_identity
-from weckd.training.initial import State, weights_digest
-from weckd.training.interruption import StopRequest
 from weckd.training.memory import device_memory, refuse_job
-from weckd.training.networks import Networks
-from weckd.training.one_fit import Cell, train_one
-from weckd.training.progress import Progress
+from weckd.training.networks import Networks, State, weights_digest
+from weckd.training.optimisation import Checkpoints
+from weckd.training.progress import Progress, StopRequest
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
 
@@ -81,8 +78,9 @@ def train_batch(
     for number, seed in enumerate(seeds, start=1):
         split_file = splits / f"seed{seed}.csv"
         split = split_of[seed]
-        cell = Cell(suite, cell_data(images, seed, split, classes), networks, weights)
-        shared = cell_ingredients(suite, cell.data, images.fingerprint, split_file, kind)
+        data = cell_data(images, seed, split, classes)
+        cell = Cell(data, networks, suite.training, suite.augmentation, weights, EVALUATED, progress.step)
+        shared = cell_ingredients(suite, data, images.fingerprint, split_file, kind)
         identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
         with held_lock(store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
@@ -91,10 +89,10 @@ def train_batch(
             stored = _train_cell(cell, fits, shelf)
         cells[str(seed)] = {
             "cell": shared,
-            "images_of_part": {part: len(rows) for part, rows in cell.data.parts.items()},
+            "images_of_part": {part: len(rows) for part, rows in data.parts.items()},
             "fits": {identities[fit]: _summary(fit, stored[fit]) for fit in fits},
             "methods": {
-                method.name: _composition(method, identities, split, cell.data, chosen.get(method.name))
+                method.name: _composition(method, identities, split, data, chosen.get(method.name))
                 for method in methods
             },
         }
@@ -129,7 +127,6 @@ class Shelf:
 
     def put(self, fit: Fit, result: FitResult) -> StoredFit:
         """Store a finished fit."""
-        finished = result.record["status"] == "finished"
         weights = {key: value.numpy() for key, value in result.state.items()}
         return store_fit(
             self.store,
@@ -138,32 +135,32 @@ class Shelf:
             {**result.record, **surroundings(), "fit": fit.ingredients(), "cell": self.ingredients},
             result.logits,
             result.history,
-            weights if finished and fit in self.with_weights else None,
+            weights if not result.diverged and fit in self.with_weights else None,
         )
 
 
 def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, StoredFit]:
     """Return every fit of the cell from the store, training those it lacks; parents come before children."""
     stored: dict[Fit, StoredFit] = {}
-    diverged: dict[Fit, bool] = {}
     progress = shelf.progress
 
-    def state_of(parent: Fit) -> State:
-        return {key: torch.from_numpy(value) for key, value in stored[parent].weights().items()}
+    def state_of(parent: Fit) -> State | None:
+        found = stored[parent]
+        if found.diverged:
+            return None
+        return {key: torch.from_numpy(value) for key, value in found.weights().items()}
 
     for number, fit in enumerate(fits, start=1):
         found = shelf.find(fit)
         if found is None:
             progress.fit = f"fit {number} of {len(fits)}"
             checkpoints = shelf.checkpoints(fit)
-            result = train_one(fit, cell, state_of, diverged, EVALUATED, progress.step, checkpoints)
-            found = shelf.put(fit, result)
+            found = shelf.put(fit, train_fit(fit, cell, state_of, checkpoints))
             checkpoints.discard()
             progress.tell(f"{found.record['status']} ({'+'.join(fit.parts)}, {_ran(found.record)})")
         else:
             progress.skip(fit.steps)
         stored[fit] = found
-        diverged[fit] = found.diverged
     return stored
 
 

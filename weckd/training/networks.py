@@ -1,15 +1,169 @@
-"""The networks of a job: built once for each role and backbone, every fit loads its states into them."""
+"""The networks of a job: timm's, with their input normalisation, feature maps and initial states.
 
-from collections.abc import Sequence
+A network is built once for each role and backbone; every fit loads its states into it.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import timm
 import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from weckd.config import BackboneSettings
+from weckd.data.fetch.weights import registered_weights
+from weckd.data.weights import read_weights
+from weckd.errors import UserError
+from weckd.files import file_digest
 from weckd.methods.recipe import Fit
-from weckd.training.backbone import Backbone, attention_indices, build_backbone, set_batchnorm_momentum
+from weckd.seeds import stream_seed
 from weckd.training.gate import attach_gates
-from weckd.training.initial import State
+from weckd.training.memory import out_of_memory
+from weckd.training.possible import no_maps, no_stages, packaged_file
+
+State = dict[str, Tensor]
+
+SMALLEST_MAP = 4
+"""Pixels a side below which a map is not compared: a 1x1 map, normalised, is a constant."""
+
+
+class Backbone(nn.Module):
+    """A timm network that is fed its own normalisation: it takes images in [0, 1].
+
+    Teacher and student may have been made for different means and deviations; the views of a step are the same for
+    both, and each network turns them into its own input.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        """Take over a timm network, with the mean and deviation that its weights were made for."""
+        super().__init__()
+        self.network = network
+        settings = network.pretrained_cfg
+        for name in ("mean", "std"):
+            value = torch.tensor(settings[name])[:, None, None]  # type: ignore[index]
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def gates(self) -> nn.ModuleList:
+        """The network's attention gates, where it has any (see `weckd.training.gate`)."""
+        gates: nn.ModuleList = self.network.gates  # type: ignore[assignment]
+        return gates
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, C) of images (B, 3, H, W) in [0, 1]."""
+        logits: Tensor = self.network(self._normalised(images))
+        return logits
+
+    def with_features(self, images: Tensor, stages: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+        """Return logits (B, C) and the feature maps of `stages`, from one forward pass."""
+        last, features = self.network.forward_intermediates(  # type: ignore[operator]
+            self._normalised(images), indices=list(stages)
+        )
+        return self.network.forward_head(last), features  # type: ignore[operator]
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
+
+
+def build_backbone(name: str, classes: int) -> nn.Module:
+    """Return a timm network with a classifier for `classes` classes; weights from torch's generator.
+
+    Args:
+        name: of the architecture, or with the tag of weights whose normalisation it shall have.
+        classes: number of classes.
+
+    Raises:
+        UserError: timm has no such network, or no such weights of it.
+    """
+    architecture, tag = name.partition(".")[::2]
+    known = timm.list_models()
+    if architecture not in known:
+        close = difflib.get_close_matches(architecture, known, n=5)
+        near = f"near names: {', '.join(close)}" if close else "timm.list_models() lists all"
+        raise UserError(f"backbone.name: timm has no network {architecture!r}; {near}")
+    if tag:
+        registered_weights(name)
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
+    """Set the weight of a new batch in the running statistics of every BatchNorm layer."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = momentum
+
+
+def attention_stages(map_sizes: Sequence[tuple[int, int]], count: int = 2) -> list[int]:
+    """Return the indices of the `count` deepest stages whose maps are at least 4x4, shallow to deep.
+
+    Args:
+        map_sizes: (height, width) of each feature stage, shallow to deep.
+        count: how many stages to compare.
+    """
+    usable = [index for index, size in enumerate(map_sizes) if min(size) >= SMALLEST_MAP]
+    return usable[-count:]
+
+
+def map_sizes(network: nn.Module, image_size: int) -> list[tuple[int, int]]:
+    """Return height and width of the maps of a timm network's feature stages, shallow to deep; none where it has none.
+
+    Raises:
+        UserError: the network takes no images of this size.
+    """
+    if not hasattr(network, "forward_intermediates"):
+        return []
+    device = next(network.parameters()).device
+    training = network.training
+    with torch.inference_mode(), takes_images(network, image_size):
+        network.eval()
+        _, maps = network.forward_intermediates(torch.zeros(1, 3, image_size, image_size, device=device))  # type: ignore[operator]
+    network.train(training)
+    return [(int(m.shape[2]), int(m.shape[3])) for m in maps if m.ndim == 4]
+
+
+@contextmanager
+def takes_images(network: nn.Module, image_size: int) -> Iterator[None]:
+    """Turn a pass that a network cannot make in a block into a message.
+
+    Raises:
+        UserError: it takes no images of this size.
+    """
+    try:
+        yield
+    except (AssertionError, ValueError, IndexError, RuntimeError) as problem:
+        if out_of_memory(problem):
+            raise
+        why = (str(problem).splitlines() or [type(problem).__name__])[0].rstrip(".")
+        raise UserError(
+            f"image_size: {_architecture(network)} takes no images of {image_size} px ({why}); "
+            "use another image_size or backbone"
+        ) from problem
+
+
+def attention_indices(network: nn.Module, image_size: int) -> list[int]:
+    """Return the feature stages of a timm network whose attention maps are compared at this image size.
+
+    Raises:
+        UserError: it has no feature stage, or none with maps of at least 4x4, or takes no such images.
+    """
+    sizes = map_sizes(network, image_size)
+    indices = attention_stages(sizes)
+    if not indices:
+        name = _architecture(network)
+        raise UserError(no_maps(name, image_size) if sizes else no_stages(name))
+    return indices
+
+
+def _architecture(network: nn.Module) -> str:
+    return str(network.pretrained_cfg["architecture"])  # type: ignore[index]
 
 
 @dataclass
@@ -70,3 +224,102 @@ class Networks:
                 attach_gates(network, self._attention[settings], self.image_size)
             self._built[role, settings, gate] = Backbone(network).to(self.device)
         return self._built[role, settings, gate]
+
+
+def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int, weights: Path) -> State:
+    """Return the seed's initial state of timm's network.
+
+    Keyed by (seed, backbone, classes), members other than 1 also by member: the same for every data set
+    with as many classes, and for every method.
+
+    Args:
+        settings: architecture and where its weights come from.
+        classes: number of classes.
+        seed: of the cell.
+        member: which of several states.
+        weights: folder of fetched weights, see `weckd.data.weights`.
+
+    Raises:
+        UserError: there is no such network, or its weights are not there or do not fit.
+    """
+    axes = (seed, settings.name, classes) if member == 1 else (seed, settings.name, classes, member)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed("init", *axes))
+        if settings.fetched:
+            network = _fetched_network(settings.fetched, classes, weights)
+        else:
+            network = build_backbone(settings.name, classes)
+        if settings.init == "imagenet":
+            _load_packaged_weights(network, settings.name)
+        if settings.init != "random":
+            _draw_small_head(network)
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def weights_digest(settings: BackboneSettings, weights: Path) -> str | None:
+    """Return the SHA-256 of the pretrained file, or None for a random start.
+
+    Raises:
+        UserError: the file is not there.
+    """
+    if settings.init == "random":
+        return None
+    if settings.fetched:
+        return read_weights(weights, settings.fetched).sha256
+    return file_digest(packaged_file(settings.name))
+
+
+def _fetched_network(name: str, classes: int, weights: Path) -> nn.Module:
+    """Return timm's network with the weights of a local file, all but the classifier's.
+
+    timm brings the names in older files up to date, but only warns of what a file lacks; so it is checked here.
+
+    Raises:
+        UserError: the file is not there or does not fit.
+    """
+    file = read_weights(weights, name).path
+    network: nn.Module = timm.create_model(
+        name, pretrained=True, pretrained_cfg_overlay={"file": str(file)}, num_classes=classes
+    )
+    given = {_values(tensor) for tensor in load_file(file).values()}
+    classifier = network.pretrained_cfg["classifier"]  # type: ignore[index]
+    for key, value in network.state_dict().items():
+        if value.is_floating_point() and not key.startswith(f"{classifier}.") and _values(value) not in given:
+            raise UserError(f"{file}: holds no {key} of timm's {name}; remove it and fetch it again")
+    return network
+
+
+def _values(tensor: Tensor) -> bytes:
+    """Return a tensor's values alone: bringing a file up to date may change a tensor's shape."""
+    return tensor.float().contiguous().numpy().tobytes()
+
+
+def _draw_small_head(network: nn.Module) -> None:
+    """Draw the classifier from N(0, 0.01^2) with zero bias, as is usual for fine-tuning.
+
+    timm's own draw for EfficientNets is scaled by the number of classes alone: with four of them the first
+    logits spread over tens, and a divergence weighted by T^2 then drowns all else.
+    """
+    head = network.get_classifier()  # type: ignore[operator]
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
+
+
+def _load_packaged_weights(network: nn.Module, name: str) -> None:
+    """Copy the packaged tensors in order; the classifier keeps its random state.
+
+    Raises:
+        UserError: the file's tensors do not fit the network.
+    """
+    file = packaged_file(name)
+    packaged = list(torch.load(file, map_location="cpu", weights_only=True).values())
+    state = network.state_dict()
+    classifier = network.pretrained_cfg["classifier"]  # type: ignore[index]
+    if len(packaged) != len(state):
+        raise UserError(f"{file}: holds {len(packaged)} tensors, the network {len(state)}")
+    for (key, value), tensor in zip(state.items(), packaged, strict=True):
+        if key.startswith(f"{classifier}."):
+            continue
+        if value.shape != tensor.shape:
+            raise UserError(f"{file}: shape {tuple(tensor.shape)} does not fit {key} {tuple(value.shape)}")
+        value.copy_(tensor)

@@ -1,10 +1,17 @@
-"""Progress of a training job: a line every few seconds, as readable in a log file as on a terminal."""
+"""A job under way: a line of progress every few seconds, and requests to stop.
 
+Signals to stop are SIGTERM, which clusters send before they take a machine back, and Ctrl-C.
+"""
+
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INTERVAL = 5.0  # seconds between lines
 
 
@@ -49,3 +56,36 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass
+class StopRequest:
+    """Ends the process at once, but for blocks that have to come to an end first."""
+
+    received: int | None = None  # number of the signal
+    _deferred: bool = False
+
+    def listen(self) -> None:
+        """Take the signals over; only the main thread can."""
+        for number in SIGNALS:
+            signal.signal(number, self._take)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the block look at `received` itself; what it did not look at ends the process behind it."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+        if self.received is not None:
+            self.leave()
+
+    def leave(self) -> None:
+        """End the process with the exit status of its signal."""
+        raise SystemExit(128 + (self.received or 0))
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
+        if not self._deferred:
+            self.leave()

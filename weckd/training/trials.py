@@ -1,10 +1,9 @@
 """Tuning one method on one data set: trials are trained on seeds of their own and judged on validation images alone."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +15,13 @@ from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import find_method
 from weckd.methods.knobs import knobs_of, with_values
 from weckd.methods.recipe import Fit, Method
-from weckd.training.cell import cell_data, load_prepared
+from weckd.training.batches import cell_data, load_prepared
 from weckd.training.device import device_kind, prepare_device
-from weckd.training.fit_loop import FitResult
+from weckd.training.fit import Cell, FitResult, train_fit
 from weckd.training.gather import softmax
 from weckd.training.identity import cell_ingredients, code_beyond_core, fit_identity
-from weckd.training.initial import State, weights_digest
 from weckd.training.memory import device_memory, refuse_job
-from weckd.training.networks import Networks
-from weckd.training.one_fit import Cell, train_one
+from weckd.training.networks import Networks, State, weights_digest
 from weckd.training.progress import Progress
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
@@ -76,7 +73,14 @@ def tune_method(
     images = load_prepared(dataset, prepared, device)
     digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
     cells = [
-        Cell(suite, cell_data(images, seed, split, classes), networks, weights)
+        Cell(
+            cell_data(images, seed, split, classes),
+            networks,
+            suite.training,
+            suite.augmentation,
+            weights,
+            JUDGED_ON,
+        )
         for seed, split in split_of.items()
     ]
     shared = [
@@ -96,7 +100,7 @@ def tune_method(
     steps = len(cells) * sum(fit.steps for fit in fits)
 
     def evaluate(values: Mapping[str, float]) -> Outcome:
-        return _outcome(with_values(method, values), cells, Progress(label, steps).step)
+        return _outcome(with_values(method, values), cells, Progress(label, steps))
 
     study = studies / dataset / f"{name}-{identity[:20]}.jsonl"
     trials = run_study(study, (dataset, name), knobs, tuning.trials, evaluate, Progress(label, 0).tell)
@@ -117,36 +121,34 @@ def tune_method(
     write_chosen(chosen, out)
 
 
-def _outcome(method: Method, cells: Sequence[Cell], on_step: Callable[[], None]) -> Outcome:
+def _outcome(method: Method, cells: Sequence[Cell], progress: Progress) -> Outcome:
     """Train a method in every cell; return its last stage's mean validation accuracy and negative log-likelihood."""
     scores = []
-    records: list[tuple[Fit, dict[str, Any]]] = []
+    results: list[tuple[Fit, FitResult]] = []
     for cell in cells:
-        trained = _train(method, cell, on_step)
-        records.extend((fit, result.record) for fit, result in trained.items())
+        trained = _train(method, replace(cell, on_step=progress.step))
+        results.extend(trained.items())
         members = [trained[member] for member in method.stages[-1] if isinstance(member, Fit)]
         scores.append(_score(members, cell))
-    diverged = any(record["status"] == "diverged" for _, record in records)
+    diverged = any(result.diverged for _, result in results)
     accuracy, nll = np.mean(scores, axis=0)
     return Outcome(
         accuracy=0.0 if diverged else float(accuracy),
         nll=None if diverged else float(nll),
         diverged=diverged,
-        steps=sum(record["steps_run"] * fit.networks for fit, record in records),
-        images=sum(record["images"] for _, record in records),
+        steps=sum(result.record["steps_run"] * fit.networks for fit, result in results),
+        images=sum(result.record["images"] for _, result in results),
     )
 
 
-def _train(method: Method, cell: Cell, on_step: Callable[[], None]) -> dict[Fit, FitResult]:
+def _train(method: Method, cell: Cell) -> dict[Fit, FitResult]:
     results: dict[Fit, FitResult] = {}
-    diverged: dict[Fit, bool] = {}
 
-    def state_of(fit: Fit) -> State:
-        return results[fit].state
+    def state_of(fit: Fit) -> State | None:
+        return None if results[fit].diverged else results[fit].state
 
     for fit in method.fits():
-        results[fit] = train_one(fit, cell, state_of, diverged, JUDGED_ON, on_step)
-        diverged[fit] = results[fit].record["status"] == "diverged"
+        results[fit] = train_fit(fit, cell, state_of)
     return results
 
 

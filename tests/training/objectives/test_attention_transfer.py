@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torchdistill.losses.mid_level import ATLoss
 
-from weckd.training.backbone import attention_stages
-from weckd.training.objectives.attention_transfer import attention_energy, attention_transfer, average_pooled
+from weckd.training.networks import attention_stages
+from weckd.training.objectives.distillation import attention_energy, attention_transfer, average_pooled
 
 
 def test_stages_are_the_two_deepest_of_at_least_4x4():

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from weckd.methods.losses import Decoupled
-from weckd.training.objectives.decoupled import decoupled_loss
-from weckd.training.objectives.temperature import divergence
+from weckd.training.objectives.distillation import divergence
+from weckd.training.objectives.rivals import decoupled_loss
 
 # Teacher probabilities, label 0; uniform student. Target against the others (1/2, 1/2), the student's (1/C, 1 - 1/C):
 #   C = 3: (1/2, 3/8, 1/8)           TCKD = .5 ln 1.5 + .5 ln .75      = .0588915

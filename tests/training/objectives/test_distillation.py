@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from timm.task import LogitDistillationTask
 
 from weckd.methods.losses import Distillation, Temperature
-from weckd.training.objectives.distillation import distillation_loss
-from weckd.training.objectives.temperature import divergence
+from weckd.training.objectives.distillation import distillation_loss, divergence
 
 ONE = Temperature("constant", 1.0, 1.0)
 LN2, LN3, LN7 = math.log(2), math.log(3), math.log(7)

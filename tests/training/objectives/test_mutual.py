@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from weckd.training.objectives.mutual import mutual_loss
+from weckd.training.objectives.rivals import mutual_loss
 
 # p_1 uniform; p_2 = (3/4, 1/4); (1/2, 1/4, 1/4); (1/2, 1/14 seven times). The label is class 1.
 #   CE of p_2: ln 4, ln 4, ln 14; CE of p_1: ln C.

@@ -14,15 +14,13 @@ from weckd.config import BackboneSettings
 from weckd.methods import losses
 from weckd.methods.losses import Decoupled, Distillation, LogitLoss, Mutual, Temperature
 from weckd.methods.recipe import Fit, Initial
+from weckd.training import objectives
+from weckd.training.fit import make_objective
 from weckd.training.gate import SpatialGate, with_gates
-from weckd.training.initial import initial_state
-from weckd.training.networks import Networks
-from weckd.training.objectives import base
-from weckd.training.objectives.base import make_objective
-from weckd.training.objectives.decoupled import DecoupledDistilled, decoupled_loss
+from weckd.training.networks import Networks, initial_state
 from weckd.training.objectives.distillation import Distilled, distillation_loss
-from weckd.training.objectives.mutual import MutuallyTaught, mutual_loss
-from weckd.training.objectives.supervised import Supervised
+from weckd.training.objectives.rivals import DecoupledDistilled, MutuallyTaught, decoupled_loss, mutual_loss
+from weckd.training.optimisation import Objective
 
 FALLING = Temperature("linear", 4.0, 1.0)
 BACKBONE = BackboneSettings("test_resnet", "random")
@@ -68,7 +66,7 @@ def test_supervised_is_cross_entropy(batch):
     student = Toy(1)
     nn.init.zeros_(student.head.weight)
     nn.init.zeros_(student.head.bias)
-    objective = Supervised(student)
+    objective = Objective(student)
     assert objective.loss(0, *batch).item() == pytest.approx(math.log(3))
     assert objective.trained == [student]
 
@@ -125,7 +123,7 @@ def test_gated_networks_compare_the_maps_of_their_gates():
     settings = Distillation(0.0, 10.0, FALLING)
     with_maps = Distilled(student, [teacher], settings, 4, [[1], [1]], gated=True).loss(0, views, labels)
     assert with_maps.item() == pytest.approx(
-        Supervised(student).loss(0, views, labels).item() + 10 * 1.5, rel=1e-5
+        Objective(student).loss(0, views, labels).item() + 10 * 1.5, rel=1e-5
     )
     with_maps.backward()
     assert float(student.gates[0].convolution.weight.grad.abs().sum()) > 0
@@ -167,7 +165,7 @@ TAUGHT = Fit(("D2",), 6, M1, (M1,), LOSS)
 @pytest.mark.parametrize(
     ("fit", "kind"),
     [
-        (M1, Supervised),
+        (M1, Objective),
         (TAUGHT, Distilled),
         (Fit(("D2",), 6, M1, (M1,), Decoupled(1, 8, 4, 0)), DecoupledDistilled),
         (Fit(("D2",), 6, loss=Mutual(Initial(2), 1.0)), MutuallyTaught),
@@ -245,7 +243,7 @@ def test_objectives_use_the_fields_of_declarations_alone():
         if isinstance(kind, type) and kind.__module__ == losses.__name__
     ]
     known = {field.name for kind in kinds for field in fields(kind)} | {"function"}
-    for file in Path(base.__file__).parent.glob("*.py"):
+    for file in Path(objectives.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
                 owner = (

@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from weckd.methods.losses import FixMatch, MeanTeacher
-from weckd.training.objectives.fixmatch import fixmatch_loss
-from weckd.training.objectives.mean_teacher import (
+from weckd.training.objectives.semi_supervised import (
     average_decay,
     consistency,
     consistency_weight,
+    fixmatch_loss,
     mean_teacher_loss,
+    pseudo_label_loss,
+    teacher_labels,
 )
-from weckd.training.objectives.pseudo_labels import pseudo_label_loss, teacher_labels
 
 LN2, LN3, LN7, LN14 = math.log(2), math.log(3), math.log(7), math.log(14)
 

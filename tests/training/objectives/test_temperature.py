@@ -8,8 +8,12 @@ import torch
 from torch import nn
 
 from weckd.methods.losses import Distillation, Temperature
-from weckd.training.objectives.distillation import Distilled
-from weckd.training.objectives.temperature import CURRICULUM_SHARE, LearnedTemperature, temperature_at
+from weckd.training.objectives.distillation import (
+    CURRICULUM_SHARE,
+    Distilled,
+    LearnedTemperature,
+    temperature_at,
+)
 
 CTKD = Temperature("learned", 1.0, 21.0)
 

@@ -2,11 +2,13 @@
 
     L = w * CE(y, z_s) + alpha * T^2 * KL(sigma(z_t / T) || sigma(z_s / T)) + beta * AT
 
-z_s, z_t: student and teacher logits (B, C); AT: `weckd.training.objectives.attention_transfer`. w is 1 - alpha in the
-reference reading ("convex") and 1 in the additive one; the factor T^2 can be left out. None of this is stated by the
-paper.
+z_s, z_t: student and teacher logits (B, C). w is 1 - alpha in the reference reading ("convex") and 1 in the additive
+one; the factor T^2 can be left out. None of this is stated by the paper. AT is attention transfer (Zagoruyko and
+Komodakis 2017), the suite's reading of the paper's spatial attention: what is compared are feature maps, or the maps of
+learned gates (`weckd.training.gate`): maps of one channel.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,19 +16,55 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weckd.methods.losses import Distillation
+from weckd.methods.losses import Distillation, Temperature
 from weckd.methods.recipe import Fit
-from weckd.training.backbone import Backbone
-from weckd.training.networks import Networks
-from weckd.training.objectives.attention_transfer import attention_transfer
-from weckd.training.objectives.base import Objective, Setup
-from weckd.training.objectives.temperature import LearnedTemperature, divergence, temperature_at
+from weckd.training.fit import Setup
+from weckd.training.networks import Backbone, Networks
+from weckd.training.optimisation import Objective
+
+CURRICULUM_SHARE = 10 / 240
+"""Share of the steps over which the reversal of a learned temperature's gradient rises (10 of 240 epochs there)."""
+
+
+class LearnedTemperature(nn.Module):
+    """A temperature that is learned against the student (CTKD, Li et al. 2023, with the global temperature module).
+
+    T = first + (last - first) * sigmoid(theta), with bounds 1 and 21 in the authors' code. Theta starts at 0, the
+    middle between the bounds (ours; there at 1, which is T = 15.6). Its gradient is reversed, so that the task grows
+    harder as the student learns, and scaled by a cosine curve that rises to 1.
+    """
+
+    def __init__(self, temperature: Temperature) -> None:
+        """Start in the middle between the bounds."""
+        super().__init__()
+        self.bounds = (temperature.first, temperature.last)
+        self.theta = nn.Parameter(torch.zeros(()))
+
+    def forward(self, step: int, steps: int) -> Tensor:
+        """Return T, a scalar tensor, at a step."""
+        done = min(step / max(CURRICULUM_SHARE * steps, 1.0), 1.0)
+        strength = (1 - math.cos(math.pi * done)) / 2
+        low, high = self.bounds
+        return low + (high - low) * torch.sigmoid(_Reversed.apply(self.theta, strength))  # type: ignore[no-untyped-call]
+
+
+class _Reversed(torch.autograd.Function):
+    """The identity, whose gradient is turned round and scaled (Ganin and Lempitsky 2015)."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, value: Tensor, strength: float) -> Tensor:
+        ctx.strength = strength  # type: ignore[attr-defined]
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.strength * gradients[0], None  # type: ignore[attr-defined]
 
 
 def distilled(setup: Setup, loss: Distillation) -> Objective:
     """Return the chain's loss, with the teachers of the fit."""
-    stages = _compared_stages(setup.fit, setup.networks, attention=loss.beta > 0)
-    return Distilled(setup.student, setup.taught_by(), loss, setup.fit.steps, stages, setup.fit.gate)
+    stages = _compared_stages(setup.fit, setup.cell.networks, attention=loss.beta > 0)
+    return Distilled(setup.student, setup.teachers(), loss, setup.fit.steps, stages, setup.fit.gate)
 
 
 def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[list[int]]:
@@ -40,10 +78,9 @@ def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[l
 
 
 @dataclass
-class Distilled:
+class Distilled(Objective):
     """The chain's loss, with one teacher or several."""
 
-    student: Backbone
     teachers: Sequence[Backbone]
     settings: Distillation
     steps: int
@@ -132,3 +169,97 @@ def distillation_loss(
 
 def _mean(terms: list[Tensor]) -> Tensor:
     return terms[0] if len(terms) == 1 else torch.stack(terms).mean()
+
+
+def divergence(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor, squared: bool = True
+) -> Tensor:
+    """Return T^2 * KL(sigma(z_t / T) || sigma(z_s / T)), summed over C classes and averaged over B images.
+
+    Hinton et al. 2015, equation 4 with the T^2 of section 2.1, which keeps its gradients' size as T changes.
+    (`reduction="batchmean"`: the default reduction of `kl_div` would divide by C as well.) Gradients flow
+    to the student alone, and to the temperature where it is a tensor.
+
+    Args:
+        student_logits: float (B, C).
+        teacher_logits: float (B, C).
+        temperature: T > 0, a number or a scalar tensor.
+        squared: whether the factor T^2 is there.
+    """
+    student = F.log_softmax(student_logits / temperature, dim=1)
+    teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
+    result = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    return temperature**2 * result if squared else result
+
+
+def temperature_at(step: int, steps: int, temperature: Temperature) -> float:
+    """Return T at `step` (0 .. steps - 1): from the first value to the last along the schedule.
+
+    The paper states that T is annealed over epochs, not how; annealing per step, and each form of the curve, is a
+    reading of the suite's.
+
+    Raises:
+        ValueError: the temperature is learned; see `LearnedTemperature`.
+    """
+    first, last = temperature.first, temperature.last
+    done = step / (steps - 1) if steps > 1 else 0.0
+    if temperature.schedule == "constant":
+        return first
+    if temperature.schedule == "linear":
+        return first + (last - first) * done
+    if temperature.schedule == "cosine":
+        return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
+    if temperature.schedule == "exponential":
+        return float(first * (last / first) ** done)
+    raise ValueError("a learned temperature has no schedule")
+
+
+def attention_energy(features: Tensor) -> Tensor:
+    """Return the mean over channels of the squared activation: (B, C, H, W) -> (B, H, W)."""
+    return features.square().mean(dim=1)
+
+
+def attention_transfer(student_features: Sequence[Tensor], teacher_features: Sequence[Tensor]) -> Tensor:
+    """Return the sum over stages of the batch mean of || Q_s - Q_t ||^2, summed over positions.
+
+    Q is a stage's attention energy, flattened and L2-normalised per image. Where the two maps differ in
+    size, the larger is average-pooled to the smaller. Gradients flow to the student alone.
+
+    Args:
+        student_features: maps (B, C_l, H_l, W_l), one a stage; channels may differ from the teacher's.
+        teacher_features: the teacher's maps, same order.
+
+    Raises:
+        ValueError: the two have no stage, or not the same number of stages.
+    """
+    if not student_features or len(student_features) != len(teacher_features):
+        raise ValueError(
+            f"attention transfer compares equal numbers of stages, at least one: "
+            f"{len(student_features)} of the student, {len(teacher_features)} of the teacher"
+        )
+    distances = []
+    for student, teacher in zip(student_features, teacher_features, strict=True):
+        energies = [attention_energy(student), attention_energy(teacher.detach())]
+        size = (min(e.shape[1] for e in energies), min(e.shape[2] for e in energies))
+        maps = [F.normalize(average_pooled(e, size).flatten(1), dim=1) for e in energies]
+        distances.append((maps[0] - maps[1]).square().sum(dim=1).mean())
+    return torch.stack(distances).sum()
+
+
+def average_pooled(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return maps (B, H, W) average-pooled to (B, *size), as `adaptive_avg_pool2d` does it.
+
+    By two products of matrices: torch has no deterministic gradient of adaptive pooling on a GPU.
+    """
+    if maps.shape[1:] == size:
+        return maps
+    down, across = (_shares(length, cells, maps) for length, cells in zip(maps.shape[1:], size, strict=True))
+    return down @ maps @ across.T
+
+
+def _shares(length: int, cells: int, like: Tensor) -> Tensor:
+    """Return (cells, length): the share of each position in each cell's mean; neighbouring cells may overlap."""
+    cell = torch.arange(cells, device=like.device)[:, None]
+    position = torch.arange(length, device=like.device)
+    inside = (position >= cell * length // cells) & (position < -(-(cell + 1) * length // cells))
+    return inside.to(like.dtype) / inside.sum(dim=1, keepdim=True)

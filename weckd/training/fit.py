@@ -1,0 +1,259 @@
+"""One fit: its start, teachers and peer are found, its batches drawn, its steps made, and its images predicted once."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
+from weckd.methods.recipe import Fit, Initial
+from weckd.seeds import generator, stream_seed
+from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, image_logits
+from weckd.training.device import Phases
+from weckd.training.gate import with_gates
+from weckd.training.memory import SMALLER_IMAGES, memory_for, smaller_batch
+from weckd.training.networks import Backbone, Networks, State, initial_state
+from weckd.training.optimisation import Checkpoints, Objective, RunningFit, running_fit
+
+CHECK_EVERY = 25
+"""Steps between looks at the loss: a look makes a GPU wait."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What all fits of a cell share."""
+
+    data: CellData
+    networks: Networks  # modules to load states into
+    training: TrainingSettings
+    augmentation: AugmentationSettings
+    weights: Path  # folder of fetched weights
+    evaluated: Sequence[str]  # parts of the split to predict, each once, after the last step of a fit
+    on_step: Callable[[], None] = lambda: None  # called after each step, for progress
+    _drawn: dict[tuple[BackboneSettings, int, bool], State] = field(default_factory=dict)
+
+    def initial(self, fit: Fit, start: Initial) -> State:
+        """Return the state that a fit, or the peer beside it, begins with; drawn when it is first needed."""
+        settings = self.networks.settings(fit)
+        key = (settings, start.member, fit.gate)
+        if key not in self._drawn:
+            data = self.data
+            state = initial_state(settings, data.classes, data.seed, start.member, self.weights)
+            self._drawn[key] = with_gates(state, len(self.networks.attention(fit))) if fit.gate else state
+        return self._drawn[key]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The states of the networks that a fit begins with."""
+
+    student: State
+    teachers: Sequence[State] = ()  # in the order of the fit's teachers
+    peer: State | None = None  # of the network that is trained beside the student, where the loss names one
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit leaves behind; logits are float32 (rows of the split, C), NaN where it diverged."""
+
+    state: State
+    logits: dict[str, NDArray[np.float32]]
+    history: NDArray[np.float32]  # (steps run, 2): loss and learning rate
+    record: dict[str, Any]
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the fit, or one that it depends on, ended in a loss that is not finite."""
+        return bool(self.record["status"] != "finished")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a fit's objective can be made of."""
+
+    fit: Fit
+    cell: Cell
+    given: Given
+    student: Backbone  # the network to be trained
+    labelled_rows: Tensor  # int64 (steps, B), rows of the labelled batches
+    unlabelled_rows: NDArray[np.int64]  # (M,), rows of the images that the fit sees without their labels
+
+    def teachers(self) -> list[Backbone]:
+        """Return the networks of the fit's teachers."""
+        return self.cell.networks.teachers(self.fit.teachers, self.given.teachers)
+
+
+def train_fit(
+    fit: Fit, cell: Cell, state_of: Callable[[Fit], State | None], checkpoints: Checkpoints | None = None
+) -> FitResult:
+    """Train a fit whose parents are trained; where one of them diverged it is not trained and has no predictions.
+
+    Args:
+        fit: what to train.
+        cell: its images, networks and settings.
+        state_of: gives the state that a parent ended with, None where it diverged.
+        checkpoints: where the fit goes on from, and is kept on the way.
+    """
+    parents = {parent: state_of(parent) for parent in fit.parents()}
+    states = {parent: state for parent, state in parents.items() if state is not None}
+    if len(states) < len(parents):
+        return _inherited_failure(fit, cell)
+    given = Given(
+        states[fit.start] if isinstance(fit.start, Fit) else cell.initial(fit, fit.start),
+        [states[teacher] for teacher in fit.teachers],
+        cell.initial(fit, fit.beside) if fit.beside else None,
+    )
+    return run_fit(fit, cell, given, checkpoints)
+
+
+def run_fit(fit: Fit, cell: Cell, given: Given, checkpoints: Checkpoints | None = None) -> FitResult:
+    """Train one network for `fit.steps` steps and evaluate it once, after the last.
+
+    Raises:
+        UserError: memory runs out.
+        RuntimeError: an image of a test or validation group would be trained on.
+    """
+    data, training = cell.data, cell.training
+    phases = Phases(data.images.device)
+    of_cell = f"{data.dataset}, seed {data.seed}"
+    with memory_for(f"{of_cell}: steps on {training.batch_size} images", smaller_batch(training.batch_size)):
+        with phases.timed("set up"):
+            rows, unlabelled_rows = (rows_of(parts, data) for parts in (fit.parts, fit.unlabelled))
+            _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
+            views, labels = labelled_batches(fit, cell)
+            student = cell.networks.student(fit, given.student)
+            objective = make_objective(Setup(fit, cell, given, student, views.rows, unlabelled_rows))
+            running = running_fit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
+            # For networks that draw while they train, as in dropout; whatever ran before must not matter.
+            torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
+        with phases.timed("steps"):
+            _make_steps(running, views, labels, checkpoints, cell.on_step)
+            failed = running.failed_step()
+    if checkpoints is not None:
+        phases.add("steps", checkpoints.seconds_before)
+    result = objective.result
+    predicting = memory_for(f"{of_cell}: predictions of {EVALUATION_BATCH} images", SMALLER_IMAGES)
+    with phases.timed("evaluation"), predicting:
+        logits = {part: _predicted(result, data, data.parts[part]) for part in cell.evaluated}
+        state = {key: value.detach().cpu().clone() for key, value in result.network.state_dict().items()}
+    if failed is not None:
+        logits = {part: np.full_like(values, np.nan) for part, values in logits.items()}
+    losses = running.losses[: running.done].tolist()
+    record = {
+        "status": "finished" if failed is None else "diverged",
+        "steps_run": running.done,
+        "images": running.done * training.batch_size * fit.views,
+        "labels": len(rows),
+        "loss_first": _plain(losses[0]),
+        "loss_last": _plain(losses[-1]),
+        **({} if failed is None else {"failed_step": failed + 1, "failed_rate": running.rates[failed]}),
+        **({"unlabelled": len(unlabelled_rows)} if fit.unlabelled else {}),
+        **({"resumed_at": checkpoints.resumed_at} if checkpoints and checkpoints.resumed_at else {}),
+        "seconds": phases.seconds(),
+        "peak_bytes": phases.peak_memory(),
+    }
+    history = np.column_stack([losses, running.rates[: running.done]]).astype(np.float32)
+    return FitResult(state, logits, history, record)
+
+
+def _inherited_failure(fit: Fit, cell: Cell) -> FitResult:
+    data = cell.data
+    logits = {
+        part: np.full((len(data.parts[part]), data.classes), np.nan, dtype=np.float32)
+        for part in cell.evaluated
+    }
+    record = {
+        "status": "diverged",
+        "steps_run": 0,
+        "images": 0,
+        "labels": len(rows_of(fit.parts, data)),
+        "loss_first": None,
+        "loss_last": None,
+        "seconds": {},
+    }
+    return FitResult({}, logits, np.empty((0, 2), dtype=np.float32), record)
+
+
+def rows_of(parts: Sequence[str], data: CellData) -> NDArray[np.int64]:
+    """Return the rows (n,) of all images of some parts, sorted."""
+    none = np.empty(0, dtype=np.int64)
+    return np.sort(np.concatenate([none, *(data.parts[part] for part in parts)]))
+
+
+def _refuse_leaks(rows: NDArray[np.int64], data: CellData) -> None:
+    shared = np.intersect1d(data.groups[rows], data.groups[rows_of(("test", "validation"), data)])
+    if len(shared):
+        raise RuntimeError(
+            f"{data.dataset}, seed {data.seed}: group {shared[0]} is in a training subset and in validation "
+            "or test; the split file is not one that `weckd split` wrote"
+        )
+
+
+def labelled_batches(fit: Fit, cell: Cell) -> tuple[Views, Tensor]:
+    """Draw the views and labels int64 (steps, B) of a fit's labelled batches, on the device.
+
+    Order and augmentation are keyed by (data set, seed, subset, steps) and never by method.
+    """
+    data, size = cell.data, cell.training.batch_size
+    rows = rows_of(fit.parts, data)
+    labels = data.labels[rows]
+    if fit.permute_labels:
+        labels = generator("permuted-labels", data.dataset, data.seed).permutation(labels)
+    axes = (data.dataset, data.seed, "+".join(fit.parts), fit.steps)
+    order = batch_order(len(rows), size, fit.steps, generator("batches", *axes))
+    shown, given = (torch.from_numpy(values[order]).to(data.images.device) for values in (rows, labels))
+    return augmented(data.images, shown, cell.augmentation, generator("augmentation", *axes)), given
+
+
+def make_objective(setup: Setup) -> Objective:
+    """Return the objective that a fit declares."""
+    loss = setup.fit.loss
+    if loss is None:
+        return Objective(setup.student)
+    objective: Objective = named(loss.objective)(setup, loss)
+    return objective
+
+
+def named(function: str) -> Callable[..., Any]:
+    """Return the function that a declaration names as "module:function"."""
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+def _make_steps(
+    running: RunningFit,
+    views: Views,
+    labels: Tensor,
+    checkpoints: Checkpoints | None,
+    on_step: Callable[[], None],
+) -> None:
+    """Run the steps that are left, ending early after a loss that is not finite."""
+    if checkpoints is not None:
+        checkpoints.resume(running)
+    with checkpoints.stop.deferred() if checkpoints else nullcontext():
+        while running.done < len(running.rates):
+            running.step(views.at(running.done), labels[running.done])
+            on_step()
+            if running.done % CHECK_EVERY == 0 and running.failed_step() is not None:
+                return
+            if checkpoints is not None:
+                checkpoints.after_step(running)
+
+
+def _predicted(network: Backbone, data: CellData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return logits float32 (rows, C) of the unaugmented images."""
+    return image_logits(network, data.images, torch.from_numpy(rows).to(data.images.device)).cpu().numpy()
+
+
+def _plain(value: float) -> float | str:
+    """Return a loss as JSON can hold it."""
+    return value if math.isfinite(value) else str(value)

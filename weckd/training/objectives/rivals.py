@@ -1,0 +1,159 @@
+"""Rivals of the chain's distillation: decoupled (DKD), mutual (DML), and any loss of a teacher's logits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weckd.methods.losses import Decoupled, LogitLoss, Mutual
+from weckd.training.fit import Setup, named
+from weckd.training.objectives.distillation import divergence
+from weckd.training.optimisation import Objective
+
+
+def of_logits(setup: Setup, loss: LogitLoss) -> Objective:
+    """Return the loss of a declared function, with the fit's teacher.
+
+    The function gets the fields of the settings alone: a fit's identity holds them, and no other code of a declaration.
+    """
+    settings = SimpleNamespace(**vars(loss))
+    return LogitDistilled(setup.student, setup.teachers()[0], named(loss.function), settings)
+
+
+@dataclass
+class LogitDistilled(Objective):
+    """A loss of the student's and one teacher's logits."""
+
+    teacher: nn.Module
+    function: Callable[..., Tensor]
+    settings: SimpleNamespace
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of the function."""
+        logits, teacher_logits = _both_logits(self.student, self.teacher, views)
+        return self.function(logits, teacher_logits, labels, self.settings)
+
+
+def _both_logits(student: nn.Module, teacher: nn.Module, views: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logits of both on the same views; the teacher's without gradients."""
+    with torch.no_grad():
+        teacher_logits = teacher(views)
+    return student(views), teacher_logits
+
+
+def decoupled(setup: Setup, loss: Decoupled) -> Objective:
+    """Return decoupled distillation from the fit's teacher."""
+    return DecoupledDistilled(setup.student, setup.teachers()[0], loss, setup.fit.steps)
+
+
+@dataclass
+class DecoupledDistilled(Objective):
+    """Decoupled distillation from one teacher."""
+
+    teacher: nn.Module
+    settings: Decoupled
+    steps: int
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a step."""
+        logits, teacher_logits = _both_logits(self.student, self.teacher, views)
+        # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
+        ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
+        return decoupled_loss(logits, teacher_logits, labels, self.settings, ramp)
+
+
+def decoupled_loss(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, settings: Decoupled, ramp: float
+) -> Tensor:
+    """Return CE + ramp * T^2 * (target * TCKD + others * NCKD), averaged over B images.
+
+    Zhao et al. 2022, equation 7: with b = (p_y, 1 - p_y) and p^ the softmax over the classes other than y, at
+    temperature T, TCKD = KL(b_t || b_s) and NCKD = KL(p^_t || p^_s). Cross-entropy has weight 1, as in the
+    authors' code. Gradients flow to the student alone.
+
+    Args:
+        student_logits: float (B, C), C of at least 3: the softmax over one other class is constant.
+        teacher_logits: float (B, C).
+        labels: int64 (B,).
+        settings: weights and temperature.
+        ramp: from 0 to 1, the authors' warm-up of the distillation term.
+
+    Raises:
+        ValueError: there are two classes.
+    """
+    classes = student_logits.shape[1]
+    if classes < 3:
+        raise ValueError(
+            "decoupled distillation needs three classes: with two, its second term is always zero"
+        )
+    temperature = settings.temperature
+    student, teacher = student_logits / temperature, teacher_logits.detach() / temperature
+    target = F.one_hot(labels, classes).bool()
+    log_binary_student, log_binary_teacher = _log_binary(student, target), _log_binary(teacher, target)
+    target_term = F.kl_div(log_binary_student, log_binary_teacher, reduction="batchmean", log_target=True)
+    others_term = F.kl_div(
+        F.log_softmax(_without(student, target), dim=1),
+        F.log_softmax(_without(teacher, target), dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    distillation = temperature**2 * (settings.target * target_term + settings.others * others_term)
+    return F.cross_entropy(student_logits, labels) + ramp * distillation
+
+
+def _log_binary(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the logarithm (B, 2) of the probabilities of the target and of all others together."""
+    log_probabilities = F.log_softmax(logits, dim=1)
+    own = log_probabilities[target]
+    others = torch.logsumexp(_without(log_probabilities, target), dim=1)
+    return torch.stack([own, others], dim=1)
+
+
+def _without(values: Tensor, target: Tensor) -> Tensor:
+    """Return (B, C - 1): the values of all classes but the target."""
+    return values[~target].reshape(len(values), -1)
+
+
+def mutual(setup: Setup, loss: Mutual) -> Objective:
+    """Return the loss of a peer that is trained beside the student."""
+    assert setup.given.peer is not None  # noqa: S101 - drawn wherever the loss names where it starts
+    return MutuallyTaught(
+        setup.student, setup.cell.networks.peer(setup.fit, setup.given.peer), loss.temperature
+    )
+
+
+@dataclass
+class MutuallyTaught(Objective):
+    """Both networks learn the labels and each other's probabilities."""
+
+    peer: nn.Module
+    temperature: float
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """The student and its peer."""
+        return [self.student, self.peer]
+
+    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a step."""
+        return mutual_loss(self.student(views), self.peer(views), labels, self.temperature)
+
+
+def mutual_loss(first_logits: Tensor, second_logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Return the sum of both networks' losses, CE(y, z_1) + KL(p_2 || p_1) and CE(y, z_2) + KL(p_1 || p_2).
+
+    Zhang et al. 2018, equations 7 and 8 (T = 1 there). Each divergence moves only the network that it is the loss of;
+    both are updated at once, where the authors update one after the other.
+
+    Args:
+        first_logits: float (B, C).
+        second_logits: float (B, C), of the peer, on the same views.
+        labels: int64 (B,).
+        temperature: T > 0.
+    """
+    first = F.cross_entropy(first_logits, labels) + divergence(first_logits, second_logits, temperature)
+    second = F.cross_entropy(second_logits, labels) + divergence(second_logits, first_logits, temperature)
+    return first + second
