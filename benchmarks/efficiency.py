@@ -24,7 +24,7 @@ from tabulate import tabulate
 from workplace import FOLDER, Workplace, machine, make_workplace
 
 from weckd.methods.catalogue import suite_methods
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.training.batches import load_prepared, unit_images
 from weckd.training.device import prepare_device
 from weckd.training.networks import Backbone, Networks, initial_state

@@ -387,7 +387,7 @@ class Suite(SuiteKeys):
     run: str  # folder below results/: the name, or the name and a hash where the run is narrowed
     groups_threshold: float  # correlation of thumbnails above which two images are near-duplicates
     facts: dict[str, DatasetFacts]
-    roles: dict[str, str]  # what each method is there for, see `weckd.methods.recipe.Role`
+    roles: dict[str, str]  # what each method is there for, see `weckd.methods.fits.Role`
     plan_hash: str
     # Data sets that the audit found to share images with others, undeclared, and these (see `weckd.data.overlap`):
     # a finding, not a setting, so not in suite.json.

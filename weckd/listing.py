@@ -6,10 +6,9 @@ from tabulate import tabulate
 
 from weckd.config import DistillationSettings, Suite
 from weckd.data.catalogue import Dataset, RecordFile, find_dataset, load_catalogue
-from weckd.methods.budget import Budget, suite_budget
 from weckd.methods.catalogue import METHODS, find_method
-from weckd.methods.readings import WHY_OPEN, choices, every_combination, one_change_each
-from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Method
+from weckd.methods.chain import WHY_OPEN, Budget, choices, every_combination, one_change_each, suite_budget
+from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
 
 _IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 """Two steps a stage, so that half a stage is a whole number."""

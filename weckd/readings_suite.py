@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from weckd.config import Suite
 from weckd.files import digest
-from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import suite_methods
-from weckd.methods.readings import (
+from weckd.methods.chain import (
     REFERENCE,
     Reading,
     changes_of_size,
@@ -14,6 +13,7 @@ from weckd.methods.readings import (
     every_combination,
     one_change_each,
     reading_name,
+    suite_budget,
 )
 
 COMBINATIONS, DRAWN_BY = 16, 1

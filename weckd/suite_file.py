@@ -21,10 +21,8 @@ from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entr
 from weckd.declared import checked, near, plain
 from weckd.errors import UserError
 from weckd.files import digest
-from weckd.methods.catalogue import find_method, suite_methods
-from weckd.methods.losses import Decoupled
-from weckd.methods.panel import PANEL, panel_names
-from weckd.methods.recipe import Method
+from weckd.methods.catalogue import PANEL, find_method, panel_names, suite_methods
+from weckd.methods.fits import Method
 from weckd.yaml_files import parse_yaml, read_yaml
 
 DEFAULTS: Mapping[str, Any] = {
@@ -294,11 +292,12 @@ def _refuse_contradictory_plan(plan: AnalysisPlan) -> None:
 
 
 def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:
-    """Refuse DKD on two classes."""
+    """Refuse losses, such as DKD, on two classes."""
     two = [key for key in suite.datasets if len(suite.facts[key].classes) == 2]
     for method in methods:
-        if two and any(isinstance(fit.loss, Decoupled) for fit in method.fits()):
-            raise UserError(
-                f"methods: {method.name} cannot be run on {two[0]}: with two classes the second term of decoupled "
-                "distillation is always zero; leave out the method or the data set"
-            )
+        for fit in method.fits():
+            if two and fit.loss and fit.loss.not_for_two_classes:
+                raise UserError(
+                    f"methods: {method.name} cannot be run on {two[0]}: {fit.loss.not_for_two_classes}; leave out the "
+                    "method or the data set"
+                )

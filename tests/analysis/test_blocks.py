@@ -10,7 +10,7 @@ from small_suite import every_block, toy_suite, write_every_block, write_toy_spl
 from weckd.analysis.blocks import BLOCKS, method_blocks
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.tables.write import write_tables
-from weckd.methods.recipe import Role
+from weckd.methods.fits import Role
 
 TEST_SET = ["test images (groups)", "majority class", "chance", "smallest class"]
 ROWS = {

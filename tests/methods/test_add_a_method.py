@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from engine import REPOSITORY, TINY
 
-from weckd.methods import controls, rivals
+from weckd.methods import controls
 
 PAGE = (REPOSITORY / "docs" / "add-a-method.md").read_text(encoding="utf-8")
 NEW_FILES = re.findall(r"Make the file `([^`]+)`:\n\n```python\n(.*?)```", PAGE, re.DOTALL)
@@ -65,9 +65,9 @@ def run(suite, *command):
 TESTS_OF_THE_LOSS = """
 import dataclasses, math, torch
 from weckd.config import DistillationSettings
-from weckd.methods.budget import Budget
 from weckd.methods.catalogue import find_method
-from weckd.methods.knobs import knobs_of
+from weckd.methods.chain import Budget
+from weckd.methods.tunables import tunables_of
 from weckd.methods.logit_matching import LogitMatching
 from weckd.training.objectives.logit_matching import logit_matching_loss
 
@@ -85,7 +85,8 @@ for classes in (2, 3, 8):
 budget = Budget(4, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 method = find_method("logit-matching")(budget)
 assert method.steps() == 12
-assert [(knob.name, knob.default) for knob in knobs_of(method, 0.01)] == [("learning_rate", 0.01), ("weight", 0.5)]
+found = [(each.name, each.default) for each in tunables_of(method, 0.01)]
+assert found == [("learning_rate", 0.01), ("weight", 0.5)]
 """
 
 
@@ -135,7 +136,7 @@ def test_only_the_fits_of_the_pages_method_are_trained(copied):
 
 def test_the_composition_that_the_page_shows_is_that_of_the_code():
     shown = re.search(r"^    fits = \[.*?rival\", stages\)\n", PAGE, flags=re.DOTALL | re.MULTILINE)[0]
-    assert shown in Path(rivals.__file__).read_text(encoding="utf-8")
+    assert shown in Path(controls.__file__).read_text(encoding="utf-8")
 
 
 def test_the_method_that_the_readme_shows_is_that_of_the_code():

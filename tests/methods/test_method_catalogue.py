@@ -4,10 +4,10 @@ import pytest
 
 from weckd.config import BackboneSettings, DistillationSettings
 from weckd.errors import UserError
-from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS, find_method
+from weckd.methods.chain import Budget
+from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
 from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
-from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Method
 
 S = 40
 BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 3)

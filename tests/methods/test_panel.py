@@ -6,10 +6,9 @@ import pytest
 import timm
 
 from weckd.config import BackboneSettings, DistillationSettings, PanelSettings
-from weckd.methods.budget import Budget
-from weckd.methods.catalogue import METHODS, fetched_weights, find_method
-from weckd.methods.panel import is_panel, panel_names
-from weckd.methods.recipe import Fit
+from weckd.methods.catalogue import METHODS, fetched_weights, find_method, is_panel, panel_names
+from weckd.methods.chain import Budget
+from weckd.methods.fits import Fit
 from weckd.suite_file import resolve_suite
 
 S = 40

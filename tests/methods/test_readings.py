@@ -7,11 +7,10 @@ import pytest
 
 from weckd.config import BackboneSettings, DistillationSettings
 from weckd.errors import UserError
-from weckd.methods.budget import Budget
-from weckd.methods.losses import Distillation, Temperature
-from weckd.methods.readings import (
+from weckd.methods.chain import (
     REFERENCE,
     WHY_OPEN,
+    Budget,
     Reading,
     changes_of_size,
     choices,
@@ -23,7 +22,8 @@ from weckd.methods.readings import (
     read_chain,
     reading_name,
 )
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
+from weckd.methods.losses import Distillation, Temperature
 
 S = 40
 BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 6)

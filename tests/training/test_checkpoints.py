@@ -8,6 +8,7 @@ import pytest
 import torch
 from toy_cell import cell_of, toy_data, toy_state
 
+from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import (
     Decoupled,
     Distillation,
@@ -17,7 +18,6 @@ from weckd.methods.losses import (
     PseudoLabels,
     Temperature,
 )
-from weckd.methods.recipe import Fit, Initial
 from weckd.training.fit import Given, run_fit
 from weckd.training.gate import with_gates
 from weckd.training.optimisation import Checkpoints

@@ -9,8 +9,8 @@ import torch
 from toy_cell import BACKBONE, TRAINING, cell_of, toy_data, toy_networks, toy_setup, toy_state
 
 from weckd.config import BackboneSettings
+from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, PseudoLabels, Temperature
-from weckd.methods.recipe import Fit
 from weckd.training.batches import unit_images
 from weckd.training.fit import Given, make_objective, run_fit
 from weckd.training.gate import with_gates

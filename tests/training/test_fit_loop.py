@@ -8,8 +8,8 @@ import torch
 from toy_cell import BACKBONE, MEASURED, TRAINING, cell_of, toy_data
 from toy_cell import toy_state as start
 
+from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
-from weckd.methods.recipe import Fit, Initial
 from weckd.training import fit as fit_module
 from weckd.training.fit import Given, labelled_batches, run_fit
 from weckd.training.gate import with_gates

@@ -13,8 +13,9 @@ import torch
 
 from weckd import source
 from weckd.config import BackboneSettings, DistillationSettings
-from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS, suite_methods
+from weckd.methods.chain import Budget, Reading, read_chain
+from weckd.methods.fits import GATES, Fit, Initial, Loss
 from weckd.methods.losses import (
     Decoupled,
     Distillation,
@@ -25,8 +26,6 @@ from weckd.methods.losses import (
     PseudoLabels,
     Temperature,
 )
-from weckd.methods.readings import Reading, read_chain
-from weckd.methods.recipe import GATES, Fit, Initial, Loss
 from weckd.source import PACKAGE
 from weckd.suite_file import resolve_suite
 from weckd.training import trials
@@ -255,7 +254,7 @@ def test_an_edit_of_the_gates_changes_the_fits_with_gates_alone(copied, tmp_path
         "weckd.data.splits",
         "weckd.methods.catalogue",
         "weckd.methods.losses",
-        "weckd.methods.recipe",
+        "weckd.methods.fits",
         "weckd.training.attention_maps",
         "weckd.training.job",
     ],

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from weckd.methods.catalogue import METHODS, kept_fits, suite_methods
-from weckd.methods.knobs import with_values
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
+from weckd.methods.tunables import with_values
 from weckd.suite_file import resolve_suite
 from weckd.training import fit as fit_module
 from weckd.training import job

@@ -17,8 +17,8 @@ from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups
 from weckd.data.phantoms import draw
 from weckd.data.splits import draw_split, part_rows
+from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, Temperature
-from weckd.methods.recipe import Fit
 from weckd.training.batches import CellData
 from weckd.training.device import prepare_device
 from weckd.training.fit import Cell, Given, run_fit

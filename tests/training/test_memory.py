@@ -8,8 +8,8 @@ from engine import TINY
 
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
+from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import Distillation, FixMatch, MeanTeacher, Mutual, Temperature
-from weckd.methods.recipe import Fit, Initial
 from weckd.suite_file import resolve_suite
 from weckd.training.memory import Need, host_memory, job_need, refuse_job, refuse_lack_of_memory
 from weckd.training.possible import Shape

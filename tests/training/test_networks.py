@@ -7,7 +7,7 @@ import torch
 
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.training.gate import with_gates
 from weckd.training.networks import Networks, initial_state
 

@@ -5,7 +5,7 @@ import torch
 from toy_cell import cell_of, toy_data, toy_state
 
 from weckd.errors import UserError
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.training.batches import load_prepared
 from weckd.training.fit import Given, run_fit
 from weckd.training.memory import memory_for, smaller_batch

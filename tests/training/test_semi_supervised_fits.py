@@ -8,10 +8,10 @@ import torch
 from toy_cell import BACKBONE, MEASURED, cell_of, toy_data, toy_setup, toy_state
 
 from weckd.config import DistillationSettings
-from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS
+from weckd.methods.chain import Budget
+from weckd.methods.fits import Fit
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
-from weckd.methods.recipe import Fit
 from weckd.training.batches import image_logits
 from weckd.training.fit import Given, labelled_batches, make_objective, run_fit
 from weckd.training.objectives import semi_supervised

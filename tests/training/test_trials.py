@@ -10,10 +10,10 @@ from prepared_phantom import KEY, SEED, TUNING_SEEDS, make_workplace
 
 from weckd.analysis.tables.budgets import budgets_frame
 from weckd.errors import UserError
-from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import METHODS, find_method
-from weckd.methods.knobs import knobs_of, with_values
-from weckd.methods.recipe import Fit
+from weckd.methods.chain import suite_budget
+from weckd.methods.fits import Fit
+from weckd.methods.tunables import tunables_of, with_values
 from weckd.training import trials
 from weckd.training.fit import train_fit
 from weckd.training.gather import gather_predictions
@@ -259,7 +259,7 @@ def test_a_trial_that_diverges_is_recorded_and_not_chosen(place, tmp_path, monke
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_tuned_has_knobs_and_what_is_not_has_none(place, name):
+def test_what_is_tuned_has_tunables_and_what_is_not_has_none(place, name):
     method = find_method(name)(suite_budget(place.suite))
-    assert bool(knobs_of(method, 0.01)) == (name in tunable_methods(place.suite))
+    assert bool(tunables_of(method, 0.01)) == (name in tunable_methods(place.suite))
     assert all(isinstance(fit, Fit) for fit in method.fits())

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from weckd.errors import UserError
-from weckd.methods.knobs import Knob
+from weckd.methods.tunables import Tunable
 from weckd.tuning.study import Outcome, Trial, best_trial, run_study
 
-KNOBS = (
-    Knob("learning_rate", 0.001, 0.064, log=True, default=0.008),
-    Knob("alpha", 0.05, 0.95, log=False, default=0.5),
+TUNABLES = (
+    Tunable("learning_rate", 0.001, 0.064, log=True, default=0.008),
+    Tunable("alpha", 0.05, 0.95, log=False, default=0.5),
 )
 KEY = ("toy", "weckd")
 
@@ -34,7 +34,7 @@ def peak(values):
 
 def study(file, trials, evaluate=peak, key=KEY):
     told = []
-    return run_study(file, key, KNOBS, trials, evaluate, told.append), told
+    return run_study(file, key, TUNABLES, trials, evaluate, told.append), told
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ CHILD = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
 from pathlib import Path
-from weckd.methods.knobs import Knob
+from weckd.methods.tunables import Tunable
 from weckd.tuning.study import run_study
 
 calls = []
@@ -250,7 +250,7 @@ def evaluate(values):
     from test_study import peak
     return peak(values)
 
-run_study(Path({file!r}), {key!r}, {knobs!r}, 16, evaluate, lambda line: None)
+run_study(Path({file!r}), {key!r}, {tunables!r}, 16, evaluate, lambda line: None)
 {after}
 """
 
@@ -258,7 +258,7 @@ run_study(Path({file!r}), {key!r}, {knobs!r}, 16, evaluate, lambda line: None)
 def started(file, body, after):
     """Start another process on the same study: `body` runs in each of its trials, `after` at its end."""
     folder = str(Path(__file__).parent)
-    code = CHILD.format(folder=folder, file=str(file), key=KEY, knobs=KNOBS, body=body, after=after)
+    code = CHILD.format(folder=folder, file=str(file), key=KEY, tunables=TUNABLES, body=body, after=after)
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True)
 

@@ -80,7 +80,7 @@ def test_what_is_followed_is_what_the_parser_finds():
         ("figures", "seeds"),
         ("train", "training.objectives.semi_supervised"),
         ("train", "locks"),
-        ("suite", "methods.recipe"),
+        ("suite", "methods.fits"),
     ],
 )
 def test_the_code_of_a_command_holds_what_it_imports_by_way_of_others(command, module):

@@ -11,7 +11,7 @@ PANEL = "panel"
 
 @dataclass(frozen=True)
 class Block:
-    """Methods that may be compared with one another, chosen by their roles (see `weckd.methods.recipe.Role`)."""
+    """Methods that may be compared with one another, chosen by their roles (see `weckd.methods.fits.Role`)."""
 
     title: str
     suffix: str  # of a table's label, so that no two blocks share one

@@ -19,7 +19,7 @@ from weckd.analysis.published import LARGEST, Published
 from weckd.config import Suite
 from weckd.data.overlap import with_finding
 from weckd.errors import counted
-from weckd.methods.readings import REFERENCE, Reading, choices, is_reading, parse_reading
+from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
 from weckd.places import MACRO, few_seeds, independent, is_phantom
 from weckd.tables.captions import (
     closing,

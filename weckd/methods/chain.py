@@ -1,8 +1,76 @@
-"""The pieces that chains are declared of."""
+"""The chain of a suite's budget, in each reading: each way to fill what the paper leaves open."""
 
-from weckd.methods.budget import Budget
-from weckd.methods.losses import Distillation
-from weckd.methods.recipe import Fit
+import itertools
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+from weckd.config import BackboneSettings, DistillationSettings, Suite
+from weckd.errors import UserError
+from weckd.methods.fits import Fit, Initial, Method, Role
+from weckd.methods.losses import Distillation, Temperature
+from weckd.seeds import generator
+
+LENGTHS = (1, 2, 3, 4, 5, 6)
+CTKD_RANGE = (1.0, 21.0)
+"""Bounds of a learned temperature: 1 and 1 + 20, the defaults of Li et al. 2023."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Steps, subsets, losses and networks that every method is declared with."""
+
+    steps: int  # S, optimiser steps a stage
+    stages: int  # N, models in the chain
+    converged_factor: int  # full-converged: this many times S
+    losses: DistillationSettings
+    subset_count: int  # disjoint subsets D1.. that the split holds, at least N
+    stage_percent: float = 10.0  # of the training part, each subset
+    backbone: BackboneSettings | None = None  # the suite's
+    backbone_sizes: tuple[BackboneSettings, ...] = ()  # from small to large, the suite's among them
+    panel: tuple[BackboneSettings, ...] = ()  # backbones of the supervised panel
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """D1..DN."""
+        return tuple(f"D{number}" for number in range(1, self.stages + 1))
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """All parts of the training part."""
+        return (*(f"D{number}" for number in range(1, self.subset_count + 1)), "rest")
+
+    @property
+    def total(self) -> int:
+        """Optimiser steps of a method at the equal budget, N * S."""
+        return self.stages * self.steps
+
+    @property
+    def annealed(self) -> Distillation:
+        """The reference loss: temperature falls linearly over the steps."""
+        losses = self.losses
+        temperature = Temperature("linear", losses.temperature_max, losses.temperature_min)
+        return Distillation(losses.alpha, losses.beta, temperature)
+
+    @property
+    def constant(self) -> Distillation:
+        """The reference loss at a constant temperature."""
+        value = self.losses.temperature_constant
+        return replace(self.annealed, temperature=Temperature("constant", value, value))
+
+
+def suite_budget(suite: Suite) -> Budget:
+    """Return the budget that a suite sets for all its methods."""
+    return Budget(
+        suite.training.steps,
+        suite.chain_length,
+        suite.training.converged_factor,
+        suite.distillation,
+        suite.split.stages,
+        100 * suite.split.stage,
+        suite.backbone,
+        suite.backbone_sizes,
+        suite.panel.backbones,
+    )
 
 
 def single_fit(budget: Budget) -> Fit:
@@ -21,3 +89,195 @@ def chain_fits(budget: Budget, loss: Distillation | None) -> tuple[Fit, ...]:
 def each_alone(fits: tuple[Fit, ...]) -> tuple[tuple[Fit, ...], ...]:
     """Make each fit a stage of its own."""
     return tuple((fit,) for fit in fits)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the chain; the defaults are the reference reading, our choice and not the paper's."""
+
+    start: Literal["warm", "fresh"] = "warm"
+    teachers: Literal["previous", "all-earlier"] = "previous"
+    temperature: Literal["linear", "constant", "cosine", "exponential", "learned"] = "linear"
+    attention: Literal["transfer", "none", "gate"] = "transfer"
+    mixing: Literal["convex", "additive"] = "convex"
+    squared: Literal["yes", "no"] = "yes"
+    subsets: Literal["disjoint", "overlapping"] = "disjoint"
+    length: Literal[3, 1, 2, 4, 5, 6] = 3
+    inference: Literal["last", "mean"] = "last"
+    sizes: Literal["same", "growing", "shrinking"] = "same"
+
+
+REFERENCE = Reading()
+WHY_OPEN = {
+    "start": "'refines the knowledge' (predecessor's weights) against 'multiple intermediate models' (fresh start)",
+    "teachers": "each model learns from its predecessor; whether from earlier ones too (DGKD) is not said",
+    "temperature": "'annealed over epochs' names no curve; learned is CTKD, constant the control",
+    "attention": "'a spatial attention mechanism within the distillation' names no form",
+    "mixing": "the weights of the two terms are not stated: (1 - alpha) CE + alpha KL, or CE + alpha KL",
+    "squared": "whether the divergence is multiplied by T^2 is not stated",
+    "subsets": "'30 % in total' implies disjoint subsets of 10 %; how they are drawn is not stated",
+    "length": "three models are named; what another number would give is open",
+    "inference": "the last model is the natural reading; the mean of all is the other",
+    "sizes": "whether all models of the chain are of one size is not stated (needs start=fresh, backbone_sizes)",
+}
+
+
+def choices() -> dict[str, tuple[Any, ...]]:
+    """Return the options of each choice, the reference first."""
+    return {name: get_args(kind) for name, kind in get_type_hints(Reading).items()}
+
+
+def reading_name(reading: Reading) -> str:
+    """Return what differs from the reference, as `start=fresh,length=4`; the reference itself is `weckd`."""
+    changed = [
+        f"{field.name}={getattr(reading, field.name)}"
+        for field in fields(reading)
+        if getattr(reading, field.name) != getattr(REFERENCE, field.name)
+    ]
+    return ",".join(changed) or "weckd"
+
+
+def is_reading(name: str) -> bool:
+    """Tell whether a method's name is that of a reading."""
+    return "=" in name
+
+
+def parse_reading(name: str) -> Reading:
+    """Return the reading of a name that `reading_name` could give.
+
+    Raises:
+        UserError: a choice or an option is unknown, or the choices are not in their order.
+    """
+    options = choices()
+    changes: dict[str, Any] = {}
+    for change in name.split(","):
+        choice, _, text = change.partition("=")
+        if choice not in options:
+            raise UserError(f"method {name!r}: no choice {choice!r}; known: {', '.join(options)}")
+        found = [option for option in options[choice] if str(option) == text]
+        if not found:
+            known = ", ".join(str(option) for option in options[choice])
+            raise UserError(f"method {name!r}: {choice} cannot be {text!r}; known: {known}")
+        changes[choice] = found[0]
+    reading = replace(REFERENCE, **changes)
+    if reading_name(reading) != name:
+        raise UserError(f"method {name!r}: write it as {reading_name(reading)!r}")
+    return reading
+
+
+def one_change_each() -> tuple[Reading, ...]:
+    """Return every reading of one size that differs from the reference in one choice."""
+    return tuple(
+        replace(REFERENCE, **{name: option})
+        for name, options in _choices_of_one_size().items()
+        for option in options[1:]
+    )
+
+
+def changes_of_size(budget: Budget) -> tuple[Reading, ...]:
+    """Return the chains of growing and of shrinking networks for which the suite names enough sizes.
+
+    No network can start from the weights of one of another size, so they begin afresh.
+    """
+    readings = (Reading(start="fresh", sizes="growing"), Reading(start="fresh", sizes="shrinking"))
+    return tuple(r for r in readings if len(_sizes_from_here(budget, r)) >= budget.stages)
+
+
+def every_combination() -> tuple[Reading, ...]:
+    """Return the whole grid of distinct chains of two models or more of one size, the reference among them."""
+    grid = (Reading(*options) for options in itertools.product(*_choices_of_one_size().values()))
+    return tuple(reading for reading in grid if reading.length > 1 and _distinct(reading))
+
+
+def _choices_of_one_size() -> dict[str, tuple[Any, ...]]:
+    return {name: options for name, options in choices().items() if name != "sizes"}
+
+
+def drawn_combinations(count: int, seed: int) -> tuple[Reading, ...]:
+    """Return `count` readings that differ in two choices or more, drawn from the grid by a seed.
+
+    Lengths other than three are left to the single changes, so that all drawn readings have the same labels.
+    """
+    single = {REFERENCE, *one_change_each()}
+    rest = [r for r in every_combination() if r.length == REFERENCE.length and r not in single]
+    order = generator("readings", seed).permutation(len(rest))
+    return tuple(rest[position] for position in sorted(order[:count].tolist()))
+
+
+def read_chain(budget: Budget, reading: Reading, name: str, question: str, role: Role) -> Method:
+    """Declare the chain as it is read.
+
+    Of the reference's length it has the suite's; another length has S steps and a subset of its own for each model.
+
+    Raises:
+        UserError: the split holds fewer subsets, or the suite names fewer sizes, than the chain needs.
+    """
+    length = budget.stages if reading.length == REFERENCE.length else reading.length
+    letter = "D" if reading.subsets == "disjoint" else "E"
+    if length > budget.subset_count:
+        raise UserError(
+            f"method {name!r}: needs {length} subsets, the split holds {budget.subset_count}; "
+            f"set split.stages to {length}"
+        )
+    gate = reading.attention == "gate"
+    loss = _loss(budget, reading)
+    backbones = _backbones(budget, reading, length, name)
+    fits = [Fit(("D1",), budget.steps, gate=gate, backbone=backbones[0])]
+    for number, backbone in enumerate(backbones[1:], start=2):
+        start = fits[-1] if reading.start == "warm" else Initial()
+        teachers = tuple(fits) if reading.teachers == "all-earlier" else (fits[-1],)
+        parts = (f"{letter}{number}",)
+        fits.append(Fit(parts, budget.steps, start, teachers, loss, gate=gate, backbone=backbone))
+    if reading.inference == "mean":
+        return Method(name, question, role, tuple(tuple(fits[:number]) for number in range(1, length + 1)))
+    return Method(name, question, role, tuple((fit,) for fit in fits))
+
+
+def _backbones(
+    budget: Budget, reading: Reading, length: int, name: str
+) -> tuple[BackboneSettings | None, ...]:
+    """Return the network of each model; None for the suite's own."""
+    if reading.sizes == "same":
+        return (None,) * length
+    if reading.start == "warm":
+        raise UserError(
+            f"method {name!r}: a network cannot start from the weights of one of another size; add start=fresh"
+        )
+    found = _sizes_from_here(budget, reading)
+    if len(found) < length:
+        wanted = "larger" if reading.sizes == "growing" else "smaller"
+        raise UserError(
+            f"method {name!r}: needs {length - 1} networks {wanted} than the suite's; backbone_sizes names "
+            f"{max(len(found) - 1, 0)}"
+        )
+    return (None, *found[1:length])
+
+
+def _sizes_from_here(budget: Budget, reading: Reading) -> tuple[BackboneSettings, ...]:
+    """Return the suite's backbone and then the larger, or the smaller ones, step by step."""
+    sizes = budget.backbone_sizes
+    if budget.backbone not in sizes:
+        return ()
+    here = sizes.index(budget.backbone)
+    return sizes[here:] if reading.sizes == "growing" else sizes[here::-1]
+
+
+def _loss(budget: Budget, reading: Reading) -> Distillation:
+    losses = budget.losses
+    ends = (losses.temperature_max, losses.temperature_min)
+    if reading.temperature == "constant":
+        ends = (losses.temperature_constant,) * 2
+    if reading.temperature == "learned":
+        ends = CTKD_RANGE
+    return Distillation(
+        losses.alpha,
+        0.0 if reading.attention == "none" else losses.beta,
+        Temperature(reading.temperature, *ends),
+        reading.mixing,
+        reading.squared == "yes",
+    )
+
+
+def _distinct(reading: Reading) -> bool:
+    """Tell a reading from one that it equals: with two models all earlier teachers are the predecessor."""
+    return not (reading.length == 2 and reading.teachers == "all-earlier")

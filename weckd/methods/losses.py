@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
-from weckd.methods.recipe import Initial, Loss, Range, Ranges
+from weckd.methods.fits import Initial, Loss, Range, Ranges
 
 Schedule = Literal["constant", "linear", "cosine", "exponential", "learned"]
 
@@ -43,6 +43,11 @@ class Distillation(Loss):
     temperature: Temperature
     mixing: Literal["convex", "additive"] = "convex"  # cross-entropy weighs 1 - alpha, or 1
     squared: bool = True  # the divergence is multiplied by T^2
+
+    @property
+    def compares_maps(self) -> bool:
+        """Whether attention is transferred."""
+        return self.beta > 0
 
     def text(self) -> str:
         """Return in a few words what differs between readings."""
@@ -85,6 +90,7 @@ class Decoupled(Loss):
         "others": Range(1.0, 16.0, log=True),
         "temperature": Range(1.0, 10.0, log=True),
     }
+    not_for_two_classes = "with two classes the second term of decoupled distillation is always zero"
     target: float  # weight of the divergence of target against all others
     others: float  # weight of the divergence among the others
     temperature: float
@@ -167,7 +173,12 @@ class MeanTeacher(Loss):
     @property
     def views(self) -> int:
         """Augmented views of a step, a labelled image: one for the student, another for the average."""
-        return 2 * (1 + self.ratio)
+        return 2 * self.learning_views
+
+    @property
+    def learning_views(self) -> int:
+        """Those of the student: what goes through the average keeps nothing for gradients."""
+        return 1 + self.ratio
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from weckd.data.shares import split_problems
 from weckd.errors import UserError
 from weckd.gpus import visible_gpus
 from weckd.methods.catalogue import suite_methods
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.planning.work import total_work
 from weckd.training.memory import host_memory, job_need, refuse_lack_of_memory
 from weckd.training.possible import network_problems, suite_shapes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from weckd.config import BackboneSettings, Suite
 from weckd.methods.catalogue import kept_fits, suite_methods
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.tuning.chosen import tunable_methods
 
 

@@ -21,7 +21,7 @@ from weckd.data.splits import written_split
 from weckd.errors import UserError
 from weckd.files import whole_file
 from weckd.methods.catalogue import suite_methods
-from weckd.methods.recipe import Fit, Method
+from weckd.methods.fits import Fit, Method
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
 from weckd.training.manifests import named_fit, read_manifest

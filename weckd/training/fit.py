@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
-from weckd.methods.recipe import Fit, Initial
+from weckd.methods.fits import Fit, Initial
 from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, image_logits
 from weckd.training.device import Phases

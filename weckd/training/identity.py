@@ -9,7 +9,7 @@ from typing import Any
 
 from weckd.config import BackboneSettings, Suite
 from weckd.files import digest, file_digest
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.source import code_reached
 from weckd.training.batches import CellData
 

@@ -14,8 +14,8 @@ from weckd.data.splits import written_split
 from weckd.files import digest, write_json
 from weckd.locks import held_lock
 from weckd.methods.catalogue import kept_fits, suite_methods
-from weckd.methods.knobs import with_values
-from weckd.methods.recipe import ClassFrequencies, Fit, Member, Method
+from weckd.methods.fits import ClassFrequencies, Fit, Member, Method
+from weckd.methods.tunables import with_values
 from weckd.sums import with_sum
 from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from weckd.config import Suite
 from weckd.errors import UserError
-from weckd.methods.losses import MeanTeacher
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.training.possible import Shapes, network_problems, suite_shapes
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ def job_need(suite: Suite, fits: Iterable[Fit], shapes: Shapes, images: Mapping[
 
     def need(fit: Fit) -> Need:
         own, *taught_by = (shapes[member.backbone or suite.backbone] for member in (fit, *fit.teachers))
-        # Of mean teachers' views, half go through the average, which keeps nothing for gradients.
-        views = fit.views // 2 if isinstance(fit.loss, MeanTeacher) else fit.views
+        views = fit.loss.learning_views if fit.loss else 1
         weights = _STATES * fit.networks * own.weights_bytes + sum(each.weights_bytes for each in taught_by)
         image = own.activation_bytes + _FLOATS * pixels + _DRAWN * fit.steps
         return Need(fixed + weights, views * image)

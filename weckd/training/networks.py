@@ -19,7 +19,7 @@ from weckd.data.fetch.weights import registered_weights
 from weckd.data.weights import read_weights
 from weckd.errors import UserError
 from weckd.files import file_digest
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 from weckd.seeds import stream_seed
 from weckd.training.gate import attach_gates
 from weckd.training.memory import out_of_memory

@@ -17,8 +17,7 @@ import yaml
 from weckd.config import BackboneSettings, Suite
 from weckd.errors import UserError, few_addresses
 from weckd.files import write_json
-from weckd.methods.losses import Distillation
-from weckd.methods.recipe import Fit
+from weckd.methods.fits import Fit
 
 COMMITTED = Path(__file__).with_name("networks.yaml")
 KEPT = ".networks.json"
@@ -156,7 +155,7 @@ def _uses(suite: Suite, fit: Fit, settings: BackboneSettings) -> bool:
 
 def _compares(fit: Fit) -> bool:
     """Tell whether a fit's loss, or its gates, ask for feature maps of its networks."""
-    return fit.gate or (isinstance(fit.loss, Distillation) and fit.loss.beta > 0)
+    return fit.gate or (fit.loss is not None and fit.loss.compares_maps)
 
 
 def _places(suite: Suite) -> dict[BackboneSettings, str]:

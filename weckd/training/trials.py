@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from weckd.config import Suite
 from weckd.data.splits import written_split
 from weckd.files import digest
-from weckd.methods.budget import suite_budget
 from weckd.methods.catalogue import find_method
-from weckd.methods.knobs import knobs_of, with_values
-from weckd.methods.recipe import Fit, Method
+from weckd.methods.chain import suite_budget
+from weckd.methods.fits import Fit, Method
+from weckd.methods.tunables import tunables_of, with_values
 from weckd.training.batches import cell_data, load_prepared
 from weckd.training.device import device_kind, prepare_device
 from weckd.training.fit import Cell, FitResult, train_fit
@@ -67,7 +67,7 @@ def tune_method(
     classes = len(suite.facts[dataset].classes)
     networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     method = find_method(name)(suite_budget(suite))
-    knobs = knobs_of(method, suite.training.learning_rate)
+    tunables = tunables_of(method, suite.training.learning_rate)
     fits = method.fits()
     refuse_job(suite, dataset, fits, prepared, studies.parent, device_memory(device))
     images = load_prepared(dataset, prepared, device)
@@ -90,8 +90,10 @@ def tune_method(
         {
             "fits": [fit_identity(fit, each, suite.backbone, digests) for each in shared for fit in fits],
             "result": [fits.index(member) for member in method.stages[-1] if isinstance(member, Fit)],
-            "knobs": [asdict(knob) for knob in knobs],
-            "tuned": [with_values(method, {knob.name: knob.high}).fits()[-1].ingredients() for knob in knobs],
+            "knobs": [asdict(each) for each in tunables],
+            "tuned": [
+                with_values(method, {each.name: each.high}).fits()[-1].ingredients() for each in tunables
+            ],
             "search": [version("optuna"), code_beyond_core(*_JUDGES)],
         }
     )
@@ -103,7 +105,7 @@ def tune_method(
         return _outcome(with_values(method, values), cells, Progress(label, steps))
 
     study = studies / dataset / f"{name}-{identity[:20]}.jsonl"
-    trials = run_study(study, (dataset, name), knobs, tuning.trials, evaluate, Progress(label, 0).tell)
+    trials = run_study(study, (dataset, name), tunables, tuning.trials, evaluate, Progress(label, 0).tell)
     best = best_trial(trials)
     chosen = Chosen(
         dataset=dataset,

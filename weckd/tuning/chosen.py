@@ -7,7 +7,7 @@ from pathlib import Path
 from weckd.config import Suite, build
 from weckd.errors import UserError
 from weckd.files import write_json
-from weckd.methods.knobs import UNTUNED_ROLES
+from weckd.methods.tunables import UNTUNED_ROLES
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from weckd.config import build
 from weckd.errors import UserError
 from weckd.locks import held_lock
-from weckd.methods.knobs import Knob
+from weckd.methods.tunables import Tunable
 from weckd.seeds import stream_seed
 
 STARTUP_TRIALS = 5
@@ -41,7 +41,7 @@ class Trial:
 def run_study(
     file: Path,
     key: tuple[str | int, ...],
-    knobs: Sequence[Knob],
+    tunables: Sequence[Tunable],
     trials: int,
     evaluate: Callable[[Mapping[str, float]], Outcome],
     tell: Callable[[str], None],
@@ -55,21 +55,21 @@ def run_study(
     Args:
         file: finished trials, one JSON object a line; written after each trial.
         key: what the random stream belongs to, such as data set and method.
-        knobs: what is searched.
+        tunables: what is searched.
         trials: how many, at least 1.
         evaluate: trains and scores one set of values.
         tell: takes a line of progress.
 
     Raises:
-        UserError: the file holds something else than trials of these knobs, or cannot be written.
+        UserError: the file holds something else than trials of these tunables, or cannot be written.
     """
     with held_lock(file.with_name(f".{file.name}.lock")):
-        done = _read(file, knobs)
+        done = _read(file, tunables)
         if done:
             tell(f"{min(len(done), trials)} of {trials} trials are there")
         while len(done) < trials:
             number = len(done)
-            values = _defaults(knobs) if number == 0 else _asked(done, key, knobs)
+            values = _defaults(tunables) if number == 0 else _asked(done, key, tunables)
             trial = Trial(number, values, evaluate(values))
             _append(file, trial)
             done.append(trial)
@@ -86,18 +86,21 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     return min(finished, key=lambda t: (-t.outcome.accuracy, t.outcome.nll or 0.0, t.number))
 
 
-def _defaults(knobs: Sequence[Knob]) -> dict[str, float]:
-    return {knob.name: knob.default for knob in knobs}
+def _defaults(tunables: Sequence[Tunable]) -> dict[str, float]:
+    return {each.name: each.default for each in tunables}
 
 
-def _asked(done: Sequence[Trial], key: tuple[str | int, ...], knobs: Sequence[Knob]) -> dict[str, float]:
+def _asked(
+    done: Sequence[Trial], key: tuple[str | int, ...], tunables: Sequence[Tunable]
+) -> dict[str, float]:
     # Imported here, for a second or two that reading finished studies need not wait.
     import optuna  # noqa: PLC0415
     from optuna.samplers import TPESampler  # noqa: PLC0415
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ranges: dict[str, optuna.distributions.BaseDistribution] = {
-        knob.name: optuna.distributions.FloatDistribution(knob.low, knob.high, log=knob.log) for knob in knobs
+        each.name: optuna.distributions.FloatDistribution(each.low, each.high, log=each.log)
+        for each in tunables
     }
     seed = stream_seed("tuning", *key, len(done)) % _SEEDS
     sampler = TPESampler(n_startup_trials=STARTUP_TRIALS, seed=seed)
@@ -108,7 +111,7 @@ def _asked(done: Sequence[Trial], key: tuple[str | int, ...], knobs: Sequence[Kn
     return {name: float(value) for name, value in study.ask(ranges).params.items()}
 
 
-def _read(file: Path, knobs: Sequence[Knob]) -> list[Trial]:
+def _read(file: Path, tunables: Sequence[Tunable]) -> list[Trial]:
     """Return the finished trials, without a last line that was torn by the end of its writer."""
     try:
         text = file.read_bytes() if file.exists() else b""
@@ -119,10 +122,10 @@ def _read(file: Path, knobs: Sequence[Knob]) -> list[Trial]:
         raise UserError(
             f"{file}: cannot be read ({problem.strerror}); give yourself the right to"
         ) from problem
-    return [_parsed(file, number, line, knobs) for number, line in enumerate(lines)]
+    return [_parsed(file, number, line, tunables) for number, line in enumerate(lines)]
 
 
-def _parsed(file: Path, number: int, line: bytes, knobs: Sequence[Knob]) -> Trial:
+def _parsed(file: Path, number: int, line: bytes, tunables: Sequence[Tunable]) -> Trial:
     where = f"{file}, line {number + 1}"
     remedy = "delete the file to have the search made anew, or restore it"
     try:
@@ -131,12 +134,14 @@ def _parsed(file: Path, number: int, line: bytes, knobs: Sequence[Knob]) -> Tria
         raise UserError(f"{where}: not a trial ({problem}); {remedy}") from problem
     if trial.number != number:
         raise UserError(f"{where}: holds trial {trial.number}, not {number}; {remedy}")
-    if set(trial.values) != {knob.name for knob in knobs}:
+    if set(trial.values) != {each.name for each in tunables}:
         raise UserError(f"{where}: has values of {', '.join(trial.values)}, not of what is tuned; {remedy}")
-    for knob in knobs:
-        value = trial.values[knob.name]
-        if not knob.low <= value <= knob.high:
-            raise UserError(f"{where}: {knob.name} {value} is not in {knob.low} .. {knob.high}; {remedy}")
+    for tunable in tunables:
+        value = trial.values[tunable.name]
+        if not tunable.low <= value <= tunable.high:
+            raise UserError(
+                f"{where}: {tunable.name} {value} is not in {tunable.low} .. {tunable.high}; {remedy}"
+            )
     return trial
 
 

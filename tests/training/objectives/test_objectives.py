@@ -12,8 +12,8 @@ from toy_cell import toy_data, toy_setup
 
 from weckd.config import BackboneSettings
 from weckd.methods import losses
+from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import Decoupled, Distillation, LogitLoss, Mutual, Temperature
-from weckd.methods.recipe import Fit, Initial
 from weckd.training import objectives
 from weckd.training.fit import make_objective
 from weckd.training.gate import SpatialGate, with_gates

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, Temperature
-from weckd.methods.recipe import Fit
 from weckd.training.fit import Setup
 from weckd.training.networks import Backbone, Networks
 from weckd.training.optimisation import Objective

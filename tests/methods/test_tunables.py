@@ -6,9 +6,9 @@ import pytest
 
 from weckd.config import DistillationSettings
 from weckd.methods import losses
-from weckd.methods.budget import Budget
 from weckd.methods.catalogue import METHODS, find_method
-from weckd.methods.knobs import Knob, knobs_of, with_values
+from weckd.methods.chain import Budget
+from weckd.methods.fits import ClassFrequencies, Fit, Initial, Loss, Method, Range
 from weckd.methods.losses import (
     Decoupled,
     Distillation,
@@ -18,17 +18,17 @@ from weckd.methods.losses import (
     Mutual,
     Temperature,
 )
-from weckd.methods.recipe import ClassFrequencies, Fit, Initial, Loss, Method, Range
+from weckd.methods.tunables import Tunable, tunables_of, with_values
 
 S = 40
 LOSSES = DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0)
 BUDGET = Budget(S, 3, 10, LOSSES, 6)
 PEAK = 0.008
 
-RATE = Knob("learning_rate", 0.001, 0.064, log=True, default=0.008)
-ALPHA = Knob("alpha", 0.05, 0.95, log=False, default=0.5)
-FALLING = Knob("temperature", 1.0, 10.0, log=True, default=4.0)
-LEVEL = Knob("temperature", 1.0, 10.0, log=True, default=3.0)
+RATE = Tunable("learning_rate", 0.001, 0.064, log=True, default=0.008)
+ALPHA = Tunable("alpha", 0.05, 0.95, log=False, default=0.5)
+FALLING = Tunable("temperature", 1.0, 10.0, log=True, default=4.0)
+LEVEL = Tunable("temperature", 1.0, 10.0, log=True, default=3.0)
 EXPECTED = {
     "weckd": (RATE, ALPHA, FALLING),
     "single": (RATE,),
@@ -39,23 +39,23 @@ EXPECTED = {
     "one-step": (RATE, ALPHA, LEVEL),
     "chain-plain": (RATE, ALPHA, LEVEL),
     "chain-dense": (RATE, ALPHA, FALLING),
-    "attention-only": (RATE, Knob("beta", 0.1, 10.0, log=True, default=2.0)),
+    "attention-only": (RATE, Tunable("beta", 0.1, 10.0, log=True, default=2.0)),
     "born-again": (RATE, ALPHA, LEVEL),
     "born-again-pooled": (RATE, ALPHA, LEVEL),
     "decoupled": (
         RATE,
-        Knob("others", 1.0, 16.0, log=True, default=8.0),
-        Knob("temperature", 1.0, 10.0, log=True, default=4.0),
+        Tunable("others", 1.0, 16.0, log=True, default=8.0),
+        Tunable("temperature", 1.0, 10.0, log=True, default=4.0),
     ),
-    "mutual": (RATE, Knob("temperature", 1.0, 10.0, log=True, default=1.0)),
+    "mutual": (RATE, Tunable("temperature", 1.0, 10.0, log=True, default=1.0)),
     "snapshot": (RATE,),
     "pseudo-label": (RATE,),
     "noisy-student": (RATE,),
-    "mean-teacher": (RATE, Knob("weight", 1.0, 1000.0, log=True, default=100.0)),
+    "mean-teacher": (RATE, Tunable("weight", 1.0, 1000.0, log=True, default=100.0)),
     "fixmatch": (
         RATE,
-        Knob("weight", 0.1, 10.0, log=True, default=1.0),
-        Knob("threshold", 0.5, 0.99, log=False, default=0.95),
+        Tunable("weight", 0.1, 10.0, log=True, default=1.0),
+        Tunable("threshold", 0.5, 0.99, log=False, default=0.95),
     ),
     "full": (RATE,),
     "full-converged": (RATE,),
@@ -78,14 +78,14 @@ def method_of(name, **losses):
     return find_method(name)(replace(BUDGET, losses=replace(LOSSES, **losses)))
 
 
-def knobs(name, **losses):
-    """Return a method's knobs by name."""
-    return {knob.name: knob for knob in knobs_of(method_of(name, **losses), PEAK)}
+def tunables(name, **losses):
+    """Return a method's tunables by name."""
+    return {tunable.name: tunable for tunable in tunables_of(method_of(name, **losses), PEAK)}
 
 
 def inner_values(name):
-    """Return for each knob a value in its range that is not the committed one."""
-    return {knob.name: (knob.default + knob.high) / 2 for knob in EXPECTED[name]}
+    """Return for each tunable a value in its range that is not the committed one."""
+    return {tunable.name: (tunable.default + tunable.high) / 2 for tunable in EXPECTED[name]}
 
 
 def other_chain(values, budget=BUDGET):
@@ -102,8 +102,8 @@ def test_every_method_of_the_catalogue_is_in_the_table():
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_knobs_of_a_method(name):
-    assert knobs_of(method_of(name), PEAK) == EXPECTED[name]
+def test_tunables_of_a_method(name):
+    assert tunables_of(method_of(name), PEAK) == EXPECTED[name]
 
 
 LOSS_KINDS = [kind for kind in vars(losses).values() if isinstance(kind, type) and issubclass(kind, Loss)]
@@ -118,7 +118,7 @@ def test_every_loss_says_what_is_tuned_of_it_by_the_names_of_its_fields(kind):
 def test_values_reach_every_fit(name):
     # What is committed in the changed method is read from all its fits; two that differ would be refused.
     changed = with_values(method_of(name), inner_values(name))
-    assert {knob.name: knob.default for knob in knobs_of(changed, PEAK)} == inner_values(name)
+    assert {tunable.name: tunable.default for tunable in tunables_of(changed, PEAK)} == inner_values(name)
     rate = inner_values(name).get("learning_rate")
     assert all(fit.learning_rate == rate for fit in changed.fits())
 
@@ -148,7 +148,9 @@ def test_no_values_give_an_equal_method(name):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_committed_values_change_nothing_but_that_the_rate_is_written_out(name):
     method = method_of(name)
-    settings = {knob.name: knob.default for knob in EXPECTED[name] if knob.name != "learning_rate"}
+    settings = {
+        tunable.name: tunable.default for tunable in EXPECTED[name] if tunable.name != "learning_rate"
+    }
     assert with_values(method, settings) == method
 
 
@@ -226,24 +228,24 @@ def test_what_is_not_tuned_is_refused(name, setting, known):
     ],
 )
 def test_a_falling_temperature_is_looked_for_above_its_end_and_around_its_default(losses, low, high):
-    expected = Knob("temperature", low, high, log=True, default=losses["temperature_max"])
-    assert knobs("weckd", **losses)["temperature"] == expected
+    expected = Tunable("temperature", low, high, log=True, default=losses["temperature_max"])
+    assert tunables("weckd", **losses)["temperature"] == expected
 
 
 @pytest.mark.parametrize(("alpha", "low", "high"), [(0.01, 0.01, 0.95), (1.0, 0.05, 1.0)])
 def test_a_range_is_widened_to_hold_the_default(alpha, low, high):
-    assert knobs("weckd", alpha=alpha)["alpha"] == Knob("alpha", low, high, log=False, default=alpha)
+    assert tunables("weckd", alpha=alpha)["alpha"] == Tunable("alpha", low, high, log=False, default=alpha)
 
 
 def test_a_weight_that_the_suite_sets_to_zero_is_not_tuned():
     # The chain without divergence is attention transfer; without that as well it is cross-entropy alone.
-    assert list(knobs("weckd", alpha=0.0)) == ["learning_rate", "beta"]
-    assert list(knobs("attention-only", beta=0.0)) == ["learning_rate"]
+    assert list(tunables("weckd", alpha=0.0)) == ["learning_rate", "beta"]
+    assert list(tunables("attention-only", beta=0.0)) == ["learning_rate"]
 
 
-def test_a_knob_whose_range_lacks_its_default_cannot_be_made():
+def test_a_tunable_whose_range_lacks_its_default_cannot_be_made():
     with pytest.raises(ValueError) as refusal:
-        Knob("alpha", 0.05, 0.95, log=False, default=0.97)
+        Tunable("alpha", 0.05, 0.95, log=False, default=0.97)
     assert str(refusal.value) == "alpha: 0.97 is not in 0.05 .. 0.95"
 
 
@@ -269,18 +271,18 @@ def taught_by_m1(*losses):
 
 def test_a_new_loss_of_logits_may_say_what_is_tuned_of_it():
     method = taught_by_m1(Matching(0.5))
-    assert knobs_of(method, PEAK) == (RATE, Knob("weight", 0.1, 0.9, log=False, default=0.5))
+    assert tunables_of(method, PEAK) == (RATE, Tunable("weight", 0.1, 0.9, log=False, default=0.5))
     assert with_values(method, {"weight": 0.25}) == taught_by_m1(Matching(0.25))
     assert "ranges" not in method.fits()[-1].ingredients()["loss"]  # a range decides no fit's identity
-    assert knobs_of(taught_by_m1(Plain(0.5)), PEAK) == (RATE,)
+    assert tunables_of(taught_by_m1(Plain(0.5)), PEAK) == (RATE,)
 
 
 def test_fits_that_differ_in_a_setting_share_no_value_of_it():
     with pytest.raises(ValueError) as refusal:
-        knobs_of(taught_by_m1(Matching(0.5), Matching(0.6)), PEAK)
+        tunables_of(taught_by_m1(Matching(0.5), Matching(0.6)), PEAK)
     assert str(refusal.value) == "method new: its fits share no weight that could be tuned"
 
 
 def test_a_rate_that_a_method_declares_is_its_default():
     method = Method("new", "?", "rival", ((Fit(("D1",), S, learning_rate=0.08),),))
-    assert knobs_of(method, PEAK) == (Knob("learning_rate", 0.01, 0.64, log=True, default=0.08),)
+    assert tunables_of(method, PEAK) == (Tunable("learning_rate", 0.01, 0.64, log=True, default=0.08),)

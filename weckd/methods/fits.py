@@ -43,6 +43,7 @@ class Loss:
     words: ClassVar[str] = ""  # what it is, in a few words, with its settings in braces
     taught: ClassVar[bool] = True  # by the fit's teachers
     with_unlabelled: ClassVar[bool] = False  # sees images without their labels
+    not_for_two_classes: ClassVar[str] = ""  # why, where it is so
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -58,6 +59,16 @@ class Loss:
     def views(self) -> int:
         """Augmented views of a step, a labelled image."""
         return 1 if self.beside is None else 2
+
+    @property
+    def learning_views(self) -> int:
+        """Those of the views that a network which is trained sees."""
+        return self.views
+
+    @property
+    def compares_maps(self) -> bool:
+        """Whether it asks the networks for feature maps."""
+        return False
 
     def text(self) -> str:
         """Return in a few words what it adds to cross-entropy."""

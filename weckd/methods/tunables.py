@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from weckd.methods.recipe import Fit, Loss, Member, Method, Role
+from weckd.methods.fits import Fit, Loss, Member, Method, Role
 
 UNTUNED_ROLES: tuple[Role, ...] = ("check", "floor")
 """Methods that check the pipeline are tuned by nobody."""
@@ -18,7 +18,7 @@ _RATE_FACTOR = 8.0
 
 
 @dataclass(frozen=True)
-class Knob:
+class Tunable:
     """One setting of a method and where it is looked for; all fits of the method share its value.
 
     Raises:
@@ -37,7 +37,7 @@ class Knob:
             raise ValueError(f"{self.name}: {self.default} is not in {self.low} .. {self.high}")
 
 
-def knobs_of(method: Method, learning_rate: float) -> tuple[Knob, ...]:
+def tunables_of(method: Method, learning_rate: float) -> tuple[Tunable, ...]:
     """Return what can be tuned of a method: the learning rate, and the settings of its losses.
 
     Checks of the pipeline and the floor have none. A range is widened where it does not hold the committed value.
@@ -51,11 +51,13 @@ def knobs_of(method: Method, learning_rate: float) -> tuple[Knob, ...]:
     """
     if method.role in UNTUNED_ROLES:
         return ()
-    found: dict[str, Knob] = {}
+    found: dict[str, Tunable] = {}
     for fit in method.fits():
-        for knob in _knobs(fit, learning_rate):
-            if found.setdefault(knob.name, knob) != knob:
-                raise ValueError(f"method {method.name}: its fits share no {knob.name} that could be tuned")
+        for tunable in _tunables(fit, learning_rate):
+            if found.setdefault(tunable.name, tunable) != tunable:
+                raise ValueError(
+                    f"method {method.name}: its fits share no {tunable.name} that could be tuned"
+                )
     return tuple(found.values())
 
 
@@ -65,7 +67,9 @@ def with_values(method: Method, values: Mapping[str, float]) -> Method:
     Raises:
         ValueError: a value is of no setting of the method.
     """
-    known = [knob.name for knob in knobs_of(method, learning_rate=1.0)]  # the names are those at any rate
+    known = [
+        tunable.name for tunable in tunables_of(method, learning_rate=1.0)
+    ]  # the names are those at any rate
     for name in values:
         if name not in known:
             raise ValueError(
@@ -89,16 +93,16 @@ def with_values(method: Method, values: Mapping[str, float]) -> Method:
     return replace(method, stages=stages)
 
 
-def _knobs(fit: Fit, learning_rate: float) -> list[Knob]:
+def _tunables(fit: Fit, learning_rate: float) -> list[Tunable]:
     rate = fit.learning_rate or learning_rate
-    knobs = [Knob(LEARNING_RATE, rate / _RATE_FACTOR, rate * _RATE_FACTOR, log=True, default=rate)]
+    tunables = [Tunable(LEARNING_RATE, rate / _RATE_FACTOR, rate * _RATE_FACTOR, log=True, default=rate)]
     if fit.loss is None:
-        return knobs
+        return tunables
     for name, default in fit.loss.tunable().items():
         within = fit.loss.ranges[name]
         low = min(max(within.low, fit.loss.least(name)), default)
-        knobs.append(Knob(name, low, max(within.high, default), within.log, default))
-    return knobs
+        tunables.append(Tunable(name, low, max(within.high, default), within.log, default))
+    return tunables
 
 
 def _with_settings(loss: Loss, values: Mapping[str, float]) -> Loss:
