@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from weckd.agreement.same_suite import frozen_suite
+from weckd.agreement.reference import frozen_suite
 from weckd.config import refuse_more_than_all, suite_json
 from weckd.data.catalogue import find_dataset
 from weckd.data.watch import forget_changed, keep_seen

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictions, write_text
 
-from weckd.agreement.agree import compare, tolerance_of
+from weckd.agreement.agree import compare, tolerance_of, verdict
 from weckd.agreement.freeze import freeze_run, unfreeze
 from weckd.agreement.reference import read_reference
-from weckd.agreement.table import verdict
 from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.tables.write import write_tables
@@ -385,7 +384,7 @@ def test_attention_keeps_its_numbers_and_loses_its_pictures(run, lock, tmp_path)
 def test_of_a_reference_that_is_refused_nothing_is_left(run, tmp_path, monkeypatch):
     reference, out = tmp_path / "reference", tmp_path / "out"
     freeze_run(run, reference, None)
-    monkeypatch.setattr("weckd.agreement.packed.LARGEST", 10_000)
+    monkeypatch.setattr("weckd.agreement.freeze.LARGEST", 10_000)
     with pytest.raises(UserError) as told:
         unfreeze(reference, out)
     assert str(told.value) == (

@@ -7,17 +7,19 @@ import pytest
 from matplotlib.image import imread
 from small_suite import toy_frame, toy_suite, with_plan, write_cell
 
-from weckd.analysis.figures.chain import chain_figure
-from weckd.analysis.figures.forest import forest_figure
-from weckd.analysis.figures.labels import label_curves, labels_figure
-from weckd.analysis.figures.ranks import ranks_figure, seed_means
-from weckd.analysis.figures.reliability import reliability_figure
-from weckd.analysis.figures.variance import variance_figure
+from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
+from weckd.analysis.figures.methods import (
+    label_curves,
+    labels_figure,
+    ranks_figure,
+    reliability_figure,
+    seed_means,
+)
 from weckd.analysis.figures.write import write_figures
 from weckd.analysis.gains import decides, planned_gains
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.calibration import reliability_curve
+from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
 
 NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]

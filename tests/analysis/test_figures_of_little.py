@@ -5,13 +5,9 @@ import pytest
 from small_suite import toy_frame, toy_suite, write_cell, write_toy_splits
 
 from weckd.analysis.evaluation import load_run
-from weckd.analysis.figures.chain import chain_figure
-from weckd.analysis.figures.forest import forest_figure
-from weckd.analysis.figures.labels import labels_figure
-from weckd.analysis.figures.ranks import ranks_figure
-from weckd.analysis.figures.reliability import reliability_figure
+from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
+from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, short_name, styled, wrapped
-from weckd.analysis.figures.variance import variance_figure
 from weckd.analysis.gains import planned_gains
 
 LONG = "a-suite-of-a-name-that-is-longer-than-any-figure-of-one-data-set-is-wide-at-its-own-size"

@@ -20,7 +20,7 @@ from PIL import EpsImagePlugin, Image
 from small_suite import toy_suite
 from trap import archive, bare_pickle, object_array, tagged, torch_file
 
-from weckd.agreement.packed import pack_records
+from weckd.agreement.freeze import pack_records
 from weckd.analysis.attention import load_attention
 from weckd.analysis.published import read_published
 from weckd.audit.sets import load_set

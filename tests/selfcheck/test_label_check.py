@@ -3,7 +3,7 @@ import pytest
 from made_run import made_suite, random_right, write_made_run
 
 from weckd.analysis.predictions import load_predictions
-from weckd.selfcheck.labels import label_check
+from weckd.selfcheck.of_run import label_check
 
 
 def checked(folder, suite, right):

@@ -7,9 +7,9 @@ from made_run import GROUPS, made_suite, random_right, write_made_run
 from small_suite import write_predictions
 
 from weckd.analysis.inference.reader_study import mean_study, p_value, two_way
-from weckd.analysis.metrics.means import mean_score
+from weckd.analysis.metrics.scores import mean_score
 from weckd.analysis.predictions import load_predictions
-from weckd.selfcheck.same_method import PARTITIONS, against_itself, partitions, same_method_checks
+from weckd.selfcheck.of_run import PARTITIONS, against_itself, partitions, same_method_checks
 
 
 def checks(folder, suite):
@@ -90,7 +90,7 @@ def test_a_test_over_images_alone_fails(tmp_path, monkeypatch):
     write_made_run(tmp_path, suite, {"set1": {"single": random_right("one")}})
     (outcome,) = checks(tmp_path, suite)
     assert outcome.outcome == "passed"
-    monkeypatch.setattr("weckd.selfcheck.same_method.two_way", images_only)
+    monkeypatch.setattr("weckd.selfcheck.of_run.two_way", images_only)
     (outcome,) = checks(tmp_path, suite)
     assert (outcome.outcome, outcome.value > 0.2) == ("FAILED", True)
 

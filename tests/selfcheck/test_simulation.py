@@ -7,7 +7,7 @@ from scipy import integrate, stats
 
 from weckd.analysis.inference import reader_study
 from weckd.analysis.inference.reader_study import mean_study, p_value, two_way
-from weckd.analysis.metrics.means import mean_score
+from weckd.analysis.metrics.scores import mean_score
 from weckd.selfcheck.simulation import (
     ALL_LABELS,
     COVERAGE,

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from weckd.analysis.inference.reader_study import p_value, two_way
-from weckd.analysis.metrics.means import correct, mean_score
+from weckd.analysis.metrics.scores import correct, mean_score
 from weckd.config import AugmentationSettings, BackboneSettings, SplitSettings, TrainingSettings
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups

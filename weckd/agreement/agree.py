@@ -1,4 +1,4 @@
-"""Whether a run agrees with a reference: cell by cell, by what the reference declared beforehand."""
+"""Whether a run agrees with a reference, cell by cell, by what the reference declared; and the table of it."""
 
 import math
 import tempfile
@@ -8,23 +8,31 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from weckd.agreement.freeze import unfreeze
-from weckd.agreement.made_with import made_with
-from weckd.agreement.reference import MadeWith, Reference, read_reference
-from weckd.agreement.same_suite import narrowed, refuse_other_suite
+from weckd.agreement.reference import (
+    MadeWith,
+    Reference,
+    made_with,
+    narrowed,
+    read_reference,
+    refuse_other_suite,
+)
 from weckd.analysis.comparisons import comparisons
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
-from weckd.analysis.inference.reader_study import ROUNDING, Study
+from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
 from weckd.data.overlap import FINDING, with_finding
 from weckd.files import file_digest
 from weckd.sums import refuse_changed, sums_of
+from weckd.tables.captions import closing, joined, phantom_sentence
+from weckd.tables.cells import NOTHING, Number
+from weckd.tables.files import Table, TableFile
 
 ROW = ["split", "method", "stage", "image_id"]
 EXACT = 1e-9  # what nothing varies in must be equal, but for the rounding of sums
+SHOWN_MISSES = 20
 
 
 @dataclass(frozen=True)
@@ -76,27 +84,22 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     part = narrowed(whole, suite)
     refuse_other_suite(suite, part, reference)
     suite = with_finding(suite, run / FINDING)
-    made = made_with(run, lock)
-    differs = _differences(made, facts.made_with)
+    differs = _differences(made_with(run, lock), facts.made_with)
     widest = math.inf if differs else 0.0
     with tempfile.TemporaryDirectory() as name:
         frozen = Path(name)
         unfreeze(reference, frozen)
         predictions = [*_predictions(suite, run, frozen)]
+        ours = load_predictions(suite, run / "predictions")
+        theirs = load_predictions(suite if part is whole else whole, frozen / "predictions")
         if part is whole:
-            cells = [*_numbers(suite, run, frozen, widest, facts.level)]
+            cells = [*_numbers(suite, ours, theirs, widest, facts.level)]
             outputs = [] if differs else [*_outputs(run, facts)]
         else:
-            cells, outputs = [*_seeds(suite, whole, run, frozen, widest, facts.level)], []
+            cells, outputs = [*_seeds(suite, whole, ours, theirs, widest, facts.level)], []
     equal = sum(cell.agrees for cell in predictions)
     compared = cells if differs else [*cells, *predictions, *outputs]
     return Agreement(not differs, differs, tuple(compared), equal, len(predictions))
-
-
-def agreement_frame(suite: Suite, agreement: Agreement) -> pd.DataFrame:
-    """Return the long frame of `agreement.csv`."""
-    rows = [{"suite": suite.run, **asdict(cell), "plan_hash": suite.plan_hash} for cell in agreement.cells]
-    return pd.DataFrame(rows)
 
 
 def _differences(made: MadeWith, reference: MadeWith) -> str:
@@ -108,51 +111,38 @@ def _differences(made: MadeWith, reference: MadeWith) -> str:
     )
 
 
-def _numbers(suite: Suite, run: Path, frozen: Path, widest: float, level: float) -> Iterator[Cell]:
+def _numbers(
+    suite: Suite, ours: SuitePredictions, theirs: SuitePredictions, widest: float, level: float
+) -> Iterator[Cell]:
     """Yield a cell a level and a gain; none may differ by more than `widest`, nor by more than its interval."""
-    ours, theirs = (load_predictions(suite, folder / "predictions") for folder in (run, frozen))
+    metric = suite.analysis.metrics[0]
     for what, name, contrast in _contrasts(suite, theirs):
-        metric = suite.analysis.metrics[0]
         rerun = evaluate_all(suite, ours.datasets, contrast, metric)
         for dataset, result in evaluate_all(suite, theirs.datasets, contrast, metric).items():
             mine = rerun[dataset]
+            ours_here = mine.study.estimate if mine.study else math.nan
             if result.study is None:
                 note = f"missing in the reference: {'; '.join(result.missing)}"
                 agrees = mine.study is None
-                yield Cell(what, dataset, name, math.nan, _points(mine.study), math.nan, agrees, note)
+                yield Cell(what, dataset, name, math.nan, 100 * ours_here, math.nan, agrees, note)
                 continue
             tolerance = max(EXACT, min(widest, tolerance_of(result.study, level)))
-            missing = f"missing: {'; '.join(mine.missing)}" if mine.study is None else ""
-            off = abs(mine.study.estimate - result.study.estimate) if mine.study else math.inf
-            yield Cell(
-                what,
-                dataset,
-                name,
-                _points(result.study),
-                _points(mine.study),
-                100 * tolerance,
-                off <= tolerance + ROUNDING,
-                missing,
-            )
+            missing = "" if mine.study else f"missing: {'; '.join(mine.missing)}"
+            yield _cell(what, dataset, name, result.study.estimate, ours_here, tolerance, missing)
 
 
 def _seeds(
-    suite: Suite, whole: Suite, run: Path, frozen: Path, widest: float, level: float
+    suite: Suite, whole: Suite, ours: SuitePredictions, theirs: SuitePredictions, widest: float, level: float
 ) -> Iterator[Cell]:
     """Yield a cell a method, data set and seed of a part of the reference."""
-    metric = suite.analysis.metrics[0]
-    ours, theirs = (load_predictions(s, f / "predictions") for s, f in ((suite, run), (whole, frozen)))
+    metric, k = suite.analysis.metrics[0], len(whole.seeds)
     for key in suite.datasets:
         for method in suite.methods:
             contrast = own(method, theirs.stages[method])
             result = evaluate(theirs.datasets[key], contrast, metric)
             mine = evaluate(ours.datasets[key], contrast, metric)
-            spread = (
-                float(np.std(result.study.per_seed, ddof=1))
-                if result.study and len(whole.seeds) > 1
-                else math.nan
-            )
-            tolerance = max(EXACT, min(widest, _difference_of_two(spread, len(whole.seeds) - 1, level)))
+            spread = float(np.std(result.study.per_seed, ddof=1)) if result.study and k > 1 else math.nan
+            tolerance = max(EXACT, min(widest, _difference_of_two(spread, k - 1, level)))
             for place, seed in enumerate(suite.seeds):
                 name = f"{method}, seed {seed}"
                 if result.study is None or mine.study is None:
@@ -160,18 +150,16 @@ def _seeds(
                     note = f"missing: {'; '.join([*result.missing, *mine.missing])}"
                     yield Cell(metric, key, name, math.nan, math.nan, math.nan, both, note)
                     continue
-                theirs_here = result.study.per_seed[whole.seeds.index(seed)]
-                ours_here = mine.study.per_seed[place]
-                yield Cell(
-                    metric,
-                    key,
-                    name,
-                    100 * theirs_here,
-                    100 * ours_here,
-                    100 * tolerance,
-                    abs(ours_here - theirs_here) <= tolerance + ROUNDING,
-                    "",
-                )
+                there = result.study.per_seed[whole.seeds.index(seed)]
+                yield _cell(metric, key, name, there, mine.study.per_seed[place], tolerance)
+
+
+def _cell(
+    what: str, dataset: str, name: str, reference: float, rerun: float, tolerance: float, note: str = ""
+) -> Cell:
+    """Return the cell of two fractions; a rerun that is missing (NaN) does not agree."""
+    agrees = abs(rerun - reference) <= tolerance + ROUNDING
+    return Cell(what, dataset, name, 100 * reference, 100 * rerun, 100 * tolerance, agrees, note)
 
 
 def tolerance_of(study: Study, level: float) -> float:
@@ -180,7 +168,7 @@ def tolerance_of(study: Study, level: float) -> float:
 
 
 def _difference_of_two(se: float, df: float, level: float) -> float:
-    return float(stdtrit(df, (1 + level) / 2)) * math.sqrt(2) * se if se > 0 else 0.0
+    return math.sqrt(2) * t_half_width(se, df, level) if se > 0 else 0.0
 
 
 def _contrasts(suite: Suite, predictions: SuitePredictions) -> Iterator[tuple[str, str, Contrast]]:
@@ -191,17 +179,16 @@ def _contrasts(suite: Suite, predictions: SuitePredictions) -> Iterator[tuple[st
             yield "gain", f"{comparison.family}: {comparison.method} {comparison.text}", comparison.contrast
 
 
-def _points(study: Study | None) -> float:
-    return 100 * study.estimate if study else math.nan
+def _file_cell(what: str, dataset: str, name: str, note: str) -> Cell:
+    return Cell(what, dataset, name, math.nan, math.nan, 0.0, not note, note)
 
 
 def _predictions(suite: Suite, run: Path, frozen: Path) -> Iterator[Cell]:
     for key in suite.datasets:
         for seed in suite.seeds:
-            name = f"{key}/seed{seed}.parquet"
-            files = run / "predictions" / name, frozen / "predictions" / name
-            note = _prediction_difference(*files, suite.methods)
-            yield Cell("predictions", key, f"seed {seed}", math.nan, math.nan, 0.0, not note, note)
+            name = f"predictions/{key}/seed{seed}.parquet"
+            note = _prediction_difference(run / name, frozen / name, suite.methods)
+            yield _file_cell("predictions", key, f"seed {seed}", note)
 
 
 def _prediction_difference(file: Path, frozen: Path, methods: Sequence[str]) -> str:
@@ -215,13 +202,12 @@ def _prediction_difference(file: Path, frozen: Path, methods: Sequence[str]) -> 
     )
     if list(one.columns) != list(other.columns) or len(one) != len(other):
         return "other columns or rows"
-    for column in one.columns:
-        a, b = one[column].to_numpy(), other[column].to_numpy()
-        equal = np.equal(a, b) | ((a != a) & (b != b))  # noqa: PLR0124 - NaN of diverged fits
-        if not equal.all():
-            row = one.iloc[int(np.flatnonzero(~equal)[0])]
-            count = int((~equal).sum())
-            return f"{row['method']} stage {row['stage']}, image {row['image_id']}: {column} differs ({count} rows)"
+    differs = ~(one.eq(other) | (one.isna() & other.isna()))  # NaN of diverged fits
+    for column in differs.columns[differs.any()]:
+        row, count = one.iloc[int(differs[column].argmax())], int(differs[column].sum())
+        return (
+            f"{row['method']} stage {row['stage']}, image {row['image_id']}: {column} differs ({count} rows)"
+        )
     return ""
 
 
@@ -229,5 +215,59 @@ def _outputs(run: Path, facts: Reference) -> Iterator[Cell]:
     for name, expected in facts.outputs.items():
         file = run / name
         note = "missing" if not file.exists() else "" if file_digest(file) == expected else "other bytes"
-        what = "figure" if name.startswith("figures") else "table"
-        yield Cell(what, "", name, math.nan, math.nan, 0.0, not note, note)
+        yield _file_cell("figure" if name.startswith("figures") else "table", "", name, note)
+
+
+def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) -> TableFile:
+    """Return every cell of an agreement; in the table for people, those that do not agree come first."""
+    rows = [
+        [
+            cell.what,
+            cell.dataset or NOTHING,
+            cell.name,
+            *(Number(value, 2) for value in (cell.reference, cell.rerun, cell.tolerance)),
+            "yes" if cell.agrees else "NO",
+            cell.note,
+        ]
+        for cell in sorted(agreement.cells, key=lambda cell: cell.agrees)
+    ]
+    headers = ["what", "data set", "of", "reference", "rerun", "allowed", "agrees", "note"]
+    caption = joined(
+        phantom_sentence(suite),
+        f"{verdict(agreement)} {reference.rule} Level {reference.level:g}, declared in the reference. Percent and "
+        "percentage points. Nothing is tested.",
+        closing(suite),
+    )
+    title = f"Agreement with the reference, suite {suite.run}"
+    table = Table(title, caption, "agreement", pd.DataFrame(rows, columns=headers))
+    lines = [{"suite": suite.run, **asdict(cell), "plan_hash": suite.plan_hash} for cell in agreement.cells]
+    return TableFile("agreement", pd.DataFrame(lines), [table])
+
+
+def verdict(agreement: Agreement) -> str:
+    """Return the verdict with the number of cells that agree, and how they were compared."""
+    inside = sum(cell.agrees for cell in agreement.cells)
+    word = "Reproduced" if agreement.reproduced else "NOT reproduced"
+    how = (
+        "equal bytes"
+        if agreement.exact
+        else f"intervals, since the run was made otherwise: {agreement.differs}; predictions are equal to the last "
+        f"digit in {agreement.equal_files} of {agreement.files} cells all the same"
+    )
+    return f"{word}: {inside} of {len(agreement.cells)} cells agree, compared by {how}."
+
+
+def summary(agreement: Agreement, out: Path) -> str:
+    """Return the verdict, the first misses, and where all cells are."""
+    misses = [cell for cell in agreement.cells if not cell.agrees]
+    lines = [verdict(agreement), *(f"  {_miss(cell)}" for cell in misses[:SHOWN_MISSES])]
+    if len(misses) > SHOWN_MISSES:
+        lines.append(f"  and {len(misses) - SHOWN_MISSES} more")
+    return "\n".join([*lines, f"all cells: {out / 'agreement.md'}"])
+
+
+def _miss(cell: Cell) -> str:
+    where = f"{cell.what} {cell.dataset} {cell.name}".replace("  ", " ")
+    if math.isnan(cell.reference) or math.isnan(cell.rerun):
+        return f"{where}: {cell.note}"
+    return f"{where}: {cell.rerun:.3f}, reference {cell.reference:.3f}, allowed {cell.tolerance:.3f}"

@@ -1,27 +1,32 @@
-"""From a finished run to a reference that others compare theirs with, and back to the files of a run."""
+"""From a finished run to a reference that others compare theirs with, and back to the files of a run.
 
+Predictions and records lie in few small files; no byte of them depends on when or where they were packed.
+"""
+
+import io
 import re
 import shutil
+import tarfile
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from weckd.agreement.made_with import made_with
-from weckd.agreement.packed import (
-    DISTRUST,
-    pack_predictions,
-    pack_records,
-    unpack_predictions,
-    unpack_records,
-)
-from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, read_reference, reference_json
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, made_with, read_reference
 from weckd.analysis.imported import IMPORTED, imported_files
 from weckd.analysis.manifest_cells import manifest_cells
+from weckd.analysis.predictions import NAMES
 from weckd.config import Suite, load_suite, suite_json
+from weckd.data.fetch.members import members
 from weckd.errors import UserError, counted
-from weckd.files import file_digest, write_json, write_text
+from weckd.files import file_digest, whole_file, write_json, write_text
 from weckd.locks import runs_under_way
+from weckd.sums import refuse_changed, sums_of, write_sums
 
 LEVEL = 0.99
 FINISH = "a reference is made of a finished run: snakemake --cores all"
@@ -42,6 +47,13 @@ RECORDED = (
 )
 WITHOUT_IMAGES = ("figures/attention.svg", "figures/attention.png")
 """Outputs that a reference cannot make again, since it holds no image."""
+# One page a column: fits that several methods share lie in it several times, and compress away.
+_ONE_PAGE = 1 << 30
+LARGEST = 4_000_000_000
+"""Bytes that a reference's records, or the predictions of one data set, may unpack to."""
+DISTRUST = "do not use it, or freeze the run again"
+_PICTURES = ("example_rows", "example_images", "example_maps")
+"""Arrays of an attention file that are, or show, images."""
 
 
 def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
@@ -86,7 +98,7 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
             if name not in WITHOUT_IMAGES
         },
     )
-    write_json(out / FACTS, reference_json(reference))
+    write_json(out / FACTS, asdict(reference))
 
 
 def unfreeze(reference: Path, out: Path) -> None:
@@ -143,3 +155,106 @@ def _refuse_unfinished(suite: Suite, run: Path) -> None:
 
 def _found(run: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
     return (file for pattern in patterns for file in sorted(run.glob(pattern)) if file.is_file())
+
+
+def pack_predictions(cells: Iterable[Path], out: Path) -> None:
+    """Write the cells of one data set as one table, in their order.
+
+    Args:
+        cells: `seed<k>.parquet` files.
+        out: file to write.
+
+    Raises:
+        UserError: a cell is not what `gather` wrote.
+    """
+    tables = []
+    for file in cells:
+        refuse_changed(file, sums_of(file))
+        tables.append(pq.read_table(file))
+    whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
+    with whole_file(out) as temporary:
+        pq.write_table(
+            whole,
+            temporary,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=list(NAMES),
+            row_group_size=len(whole) or 1,
+            data_page_size=_ONE_PAGE,
+            write_statistics=False,
+            store_schema=False,
+        )
+
+
+def unpack_predictions(file: Path, seeds: Collection[int], folder: Path) -> None:
+    """Write a packed data set as `folder/seed<k>.parquet`, a file a cell.
+
+    Raises:
+        UserError: it cannot be read, holds another seed than these, or unpacks to more than LARGEST.
+    """
+    try:
+        facts = pq.ParquetFile(file).metadata
+        size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
+        # What a column repeats counts for little there, and fully in memory.
+        _refuse_large(file, max(size, facts.num_rows * facts.num_columns * 8))
+        frame = pd.read_parquet(file)
+    except (OSError, ValueError, pa.ArrowException) as problem:
+        raise UserError(f"{file}: not a readable table of predictions ({problem}); {DISTRUST}") from problem
+    others = set(frame["seed"]) - set(seeds) if "seed" in frame else {"none"}
+    if others:
+        raise UserError(f"{file}: seed {min(map(str, others))} is not one of the suite's; {DISTRUST}")
+    for seed, rows in frame.groupby("seed", sort=False):
+        out = folder / f"seed{seed}.parquet"
+        with whole_file(out) as temporary:
+            rows.reset_index(drop=True).to_parquet(temporary, index=False, compression="zstd")
+        write_sums(sums_of(out), [out])
+
+
+def pack_records(run: Path, files: Iterable[Path], out: Path) -> None:
+    """Write files of a run into one archive; of attention files the numbers alone.
+
+    Args:
+        run: folder that names in the archive are relative to.
+        files: below it.
+        out: .tar.xz to write.
+    """
+    with whole_file(out) as temporary, tarfile.open(temporary, "w:xz", format=tarfile.PAX_FORMAT) as archive:
+        for file in sorted(files):
+            content = _without_pictures(file) if file.suffix == ".npz" else file.read_bytes()
+            entry = tarfile.TarInfo(file.relative_to(run).as_posix())  # no time, no owner
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def unpack_records(file: Path, folder: Path) -> None:
+    """Unpack an archive below a folder.
+
+    Raises:
+        UserError: it is damaged, a member is no plain file or would leave the folder, or all are more than LARGEST.
+    """
+    total = 0
+    for member in members(file):
+        with (
+            whole_file(folder / member.path) as temporary,
+            member.open() as source,
+            temporary.open("wb") as out,
+        ):
+            while piece := source.read(1 << 20):
+                total += len(piece)
+                _refuse_large(file, total)
+                out.write(piece)
+
+
+def _refuse_large(file: Path, size: int) -> None:
+    if size > LARGEST:
+        raise UserError(
+            f"{file}: unpacks to more than {LARGEST / 1e9:g} GB, as no reference does; {DISTRUST}"
+        )
+
+
+def _without_pictures(file: Path) -> bytes:
+    with np.load(file, allow_pickle=False) as arrays:
+        kept = {name: arrays[name] for name in arrays.files if name not in _PICTURES}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **kept)
+    return stream.getvalue()

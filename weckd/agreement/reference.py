@@ -1,18 +1,20 @@
-"""What a frozen reference holds, and how its pieces lie in files.
+"""What a frozen reference holds, with what a run was made, and whether a run is of a reference's suite.
 
 reference.json            how and with what it was made, tolerances, a digest of every file
 suite.json                the run's settings
 predictions/<dataset>.parquet  all seeds of a data set
 records.tar.xz            splits, manifests, audit tables, numbers of attention maps: no image
 tables/*.md               the tables as people read them
+
+Light, since the workflow asks for a reference's suite at every start.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from weckd.config import build
+from weckd.config import Suite, build, load_suite, neutral_keys
 from weckd.errors import UserError
 from weckd.files import file_digest
 
@@ -59,11 +61,10 @@ def read_reference(folder: Path) -> Reference:
         raise UserError(
             f"{file}: not a readable reference ({problem}); make one with `weckd freeze`"
         ) from problem
-    if facts is None:
+    if not isinstance(facts, Reference):
         raise UserError(
             f"{file}: format {values.get('format')!r}, this version reads {FORMAT}; freeze the run again"
         )
-    assert isinstance(facts, Reference)  # noqa: S101 - tells the type checker what build was asked for
     for name, expected in facts.files.items():
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: missing; restore the reference, or freeze a run again")
@@ -74,6 +75,85 @@ def read_reference(folder: Path) -> Reference:
     return facts
 
 
-def reference_json(reference: Reference) -> dict[str, Any]:
-    """Return the facts as plain values."""
-    return asdict(reference)
+def made_with(run: Path, lock: Path | None) -> MadeWith:
+    """Return the device kind, threads and versions that a run's fits were trained with, and the lock's digest.
+
+    A lock counts only where it names those versions: a run may have been trained elsewhere, in another environment.
+
+    Args:
+        run: folder of the run.
+        lock: the lock file that its environment was installed from; None where there is none.
+
+    Raises:
+        UserError: the run has no manifests, or was trained on several kinds of device.
+    """
+    found: dict[str, MadeWith] = {}
+    locked = set(lock.read_text(encoding="utf-8").split()) if lock else set()
+    digest = file_digest(lock) if lock else ""
+    for file in sorted(run.glob("manifests/*/*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        for cell in content["seeds"].values():
+            device, versions = cell["cell"]["device"], cell["cell"]["versions"]
+            named = locked.issuperset(f"{name}=={number}" for name, number in versions.items())
+            made = MadeWith(digest if named else "", device, content["threads"], versions)
+            found.setdefault(repr(made), made)
+    if not found:
+        raise UserError(f"{run}: no manifests; finish the run first: snakemake --cores all")
+    if len(found) > 1:
+        raise UserError(
+            f"{run}: trained with several devices or versions: {'; '.join(found)}; train it with one"
+        )
+    return next(iter(found.values()))
+
+
+def refuse_other_suite(suite: Suite, other: Suite, reference: Path) -> None:
+    """Refuse a suite that is not the reference's, by the first key that differs.
+
+    Raises:
+        UserError: a key other than the neutral ones differs.
+    """
+    neutral = neutral_keys(suite.tuned)
+    mine, theirs = (
+        {key: value for key, value in asdict(one).items() if key not in neutral} for one in (suite, other)
+    )
+    wrong = next((key for key in mine if mine[key] != theirs[key]), None)
+    if wrong:
+        raise UserError(
+            f"{reference}: made with another {wrong}: {theirs[wrong]}, not {mine[wrong]}; compare runs of one suite "
+            "and plan"
+        )
+
+
+def narrowed(whole: Suite, suite: Suite) -> Suite:
+    """Return the reference's suite narrowed to what a run has of it; itself, where the run is no part of it."""
+    axes = ("datasets", "seeds", "methods")
+    if not all(set(getattr(suite, axis)) <= set(getattr(whole, axis)) for axis in axes) or all(
+        getattr(suite, axis) == getattr(whole, axis) for axis in axes
+    ):
+        return whole
+    return replace(
+        whole,
+        run=suite.run,  # a narrowed run has a folder and a plan of its own
+        plan_hash=suite.plan_hash,
+        datasets=suite.datasets,
+        seeds=suite.seeds,
+        methods=suite.methods,
+        readings_datasets=suite.readings_datasets,
+        facts={key: whole.facts[key] for key in suite.datasets},
+        roles={method: whole.roles[method] for method in suite.methods},
+    )
+
+
+def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Path]:
+    """Return the suite of the first reference folder that is there, and the folder.
+
+    Raises:
+        UserError: there is none, or it is of another suite.
+    """
+    found = next((folder for folder in references if (folder / "suite.json").exists()), None)
+    if found is None:
+        names = " or ".join(str(folder) for folder in references)
+        raise UserError(f"records=reference: there is no reference {names}; make one with `weckd freeze`")
+    frozen = load_suite(found / "suite.json")
+    refuse_other_suite(suite, frozen, found)
+    return replace(frozen, data_root=None), found

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from weckd.analysis.contrasts import Result, mean_result
 from weckd.analysis.inference.reader_study import two_way
-from weckd.analysis.metrics.means import mean_score
 from weckd.analysis.metrics.scored import weighted_sum
+from weckd.analysis.metrics.scores import mean_score
 from weckd.config import Suite
 from weckd.errors import UserError, named
 from weckd.places import MACRO, independent, is_phantom
@@ -24,6 +24,7 @@ TOLERANCE = 1e-5  # of float32 numbers between 0 and 1
 
 Quantity = Literal["sharpness", "agreement"]
 """How concentrated a map is, 0 to 1; the cosine of a map with that of the model before, 0 to 1."""
+QUANTITIES: tuple[Quantity, ...] = ("sharpness", "agreement")
 
 # The kind of each array's type and its axes: k seeds, N models, n test images, e examples.
 _ARRAYS = {
@@ -115,53 +116,26 @@ def evaluate_attention(
 
 def attention_frame(suite: Suite, maps: Mapping[str, AttentionMaps]) -> pd.DataFrame:
     """Return the long frame of a CSV: the means over test images, a row a data set, seed and stage."""
-    return pd.DataFrame(
-        [
-            _row(suite, maps.get(key), key, position, stage)
-            for key in (suite.datasets if has_chain(suite) else ())
-            for position in range(len(suite.seeds))
-            for stage in range(1, suite.chain_length + 1)
-        ],
-        columns=list(_COLUMNS),
-    )
-
-
-_COLUMNS = (
-    "suite",
-    "phantom",
-    "dataset",
-    "seed",
-    "stage",
-    "sharpness",
-    "agreement",
-    "n_images",
-    "n_groups",
-    "missing",
-    "plan_hash",
-)
+    rows = [
+        _row(suite, maps.get(key), key, position, stage)
+        for key in (suite.datasets if has_chain(suite) else ())
+        for position in range(len(suite.seeds))
+        for stage in range(1, suite.chain_length + 1)
+    ]
+    sizes = ["n_images", "n_groups", "missing"]
+    columns = ["suite", "phantom", "dataset", "seed", "stage", *QUANTITIES, *sizes, "plan_hash"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _row(
     suite: Suite, maps: AttentionMaps | None, dataset: str, position: int, stage: int
-) -> dict[str, object]:
-    nothing = float("nan")
-    means = {
-        name: nothing if maps is None else float(maps.numbers[name][position, stage - 1].mean())
-        for name in ("sharpness", "agreement")
-    }
-    missing = "attention maps" if maps is None else "diverged" if maps.diverged[position, stage - 1] else ""
-    return {
-        "suite": suite.run,
-        "phantom": is_phantom(suite, dataset),
-        "dataset": dataset,
-        "seed": suite.seeds[position],
-        "stage": stage,
-        **means,
-        "n_images": pd.NA if maps is None else len(maps.groups),
-        "n_groups": pd.NA if maps is None else int(maps.groups.max()) + 1,
-        "missing": missing,
-        "plan_hash": suite.plan_hash,
-    }
+) -> tuple[object, ...]:
+    of = (suite.run, is_phantom(suite, dataset), dataset, suite.seeds[position], stage)
+    if maps is None:
+        return (*of, float("nan"), float("nan"), pd.NA, pd.NA, "attention maps", suite.plan_hash)
+    means = (float(maps.numbers[name][position, stage - 1].mean()) for name in QUANTITIES)
+    gone = "diverged" if maps.diverged[position, stage - 1] else ""
+    return (*of, *means, len(maps.groups), int(maps.groups.max()) + 1, gone, suite.plan_hash)
 
 
 def _evaluate(dataset: str, maps: AttentionMaps | None, contrast: Sequence[Term]) -> Result:
@@ -184,6 +158,10 @@ def _load(suite: Suite, dataset: str, file: Path) -> AttentionMaps:
             raise UserError(f"{file}: {name} is {arrays[name].tolist()}, must be {expected}; {REMEDY}")
     _check_shapes(file, arrays, suite.chain_length)
     _check_numbers(file, arrays, len(suite.facts[dataset].classes))
+    examples = None
+    if "example_rows" in arrays:
+        labels = arrays["y"][arrays["example_rows"]]
+        examples = Examples(labels, arrays["example_images"], arrays["example_maps"])
     return AttentionMaps(
         dataset=dataset,
         method=str(arrays["method"]),
@@ -191,15 +169,8 @@ def _load(suite: Suite, dataset: str, file: Path) -> AttentionMaps:
         groups=np.unique(arrays["group_ids"], return_inverse=True)[1],
         map_size=(int(arrays["map_size"][0]), int(arrays["map_size"][1])),
         diverged=arrays["diverged"],
-        numbers={
-            "sharpness": arrays["sharpness"].astype(np.float64),
-            "agreement": arrays["agreement"].astype(np.float64),
-        },
-        examples=Examples(
-            arrays["y"][arrays["example_rows"]], arrays["example_images"], arrays["example_maps"]
-        )
-        if "example_rows" in arrays
-        else None,
+        numbers={name: arrays[name].astype(np.float64) for name in QUANTITIES},
+        examples=examples,
     )
 
 

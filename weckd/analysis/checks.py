@@ -8,8 +8,7 @@ import pandas as pd
 from weckd.analysis.blocks import PANEL
 from weckd.analysis.comparisons import BAR
 from weckd.analysis.contrasts import Result, evaluate, evaluate_all, gain, mean_result, own
-from weckd.analysis.inference.multiplicity import adjust
-from weckd.analysis.inference.reader_study import ROUNDING, half_width, p_value
+from weckd.analysis.inference.reader_study import ROUNDING, adjust, half_width, p_value
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent

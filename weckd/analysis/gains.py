@@ -8,8 +8,7 @@ import pandas as pd
 
 from weckd.analysis.comparisons import Comparison, comparisons
 from weckd.analysis.contrasts import Result, evaluate_all, sizes
-from weckd.analysis.inference.multiplicity import adjust
-from weckd.analysis.inference.reader_study import Study, half_width, minimum_detectable, p_value
+from weckd.analysis.inference.reader_study import Study, adjust, half_width, minimum_detectable, p_value
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite

@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from weckd.analysis.prediction_files import SUM_TOLERANCE
+from weckd.analysis.predictions import SUM_TOLERANCE
 from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import whole_file
 from weckd.methods.catalogue import METHODS
-from weckd.sums import refuse_changed, sums_of, write_sums
+from weckd.sums import sums_of, write_sums
 
 IMPORTED = "imported"
 """The role of methods whose predictions were made elsewhere, and the run's folder that keeps them."""
@@ -49,23 +50,17 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
             f"{file}: models chosen on test images are not comparable (up to 40 % false positives); choose on "
             "validation images, or take the last step"
         )
-    if not _NAME.fullmatch(name):
-        raise UserError(f"method name {name!r}: lower-case letters, digits, - and _ only")
-    if len(name) > _LONGEST_NAME:
-        raise UserError(f"method name {name[:20]}..: {_LONGEST_NAME} characters at most")
-    if name in suite.methods:
-        raise UserError(f"method name {name!r}: the suite has a method of that name; choose another")
-    planned = [method for family in suite.analysis.families for method in (family.method, *family.references)]
-    if name in METHODS or any(fnmatch.fnmatch(name, method) for method in planned):
-        raise UserError(
-            f"method name {name!r}: stands for a method of the package or the plan, whose tests it would join; "
-            "choose another"
-        )
+    wrong = _wrong_name(suite, name)
+    if wrong:
+        raise UserError(f"method name {wrong}")
     frame = _read(file, suite)
     for dataset in dict.fromkeys(frame["dataset"]):
         for seed in suite.seeds:
             rows = frame[(frame["dataset"] == dataset) & (frame["seed"] == seed)]
-            _check_cell(file, suite, dataset, seed, rows, run)
+            split = read_split(run / "splits" / dataset / f"seed{seed}.csv")
+            wrong = next(_wrong_cell(rows, split, len(suite.facts[dataset].classes)), "")
+            if wrong:
+                raise UserError(f"{file}: {dataset}, seed {seed}: {wrong}")
     out = run / IMPORTED / f"{name}.parquet"
     with whole_file(out) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
@@ -86,31 +81,18 @@ def with_imported(suite: Suite, run: Path) -> Suite:
     )
 
 
-def imported_cell(
-    file: Path, dataset: str, seed: int, n_classes: int, groups: "pd.Series[str]"
-) -> pd.DataFrame:
-    """Return an imported method's rows of one cell, with the columns of the run's own predictions.
-
-    Args:
-        file: as `import_predictions` wrote it.
-        dataset: key of the data set.
-        seed: of the cell.
-        n_classes: C of the data set.
-        groups: group_id by image_id.
-
-    Raises:
-        UserError: the file is not what was imported.
-    """
-    refuse_changed(file, sums_of(file), "import it again with `weckd import-predictions`")
-    frame = pd.read_parquet(file, filters=[("dataset", "==", dataset), ("seed", "==", seed)])
-    columns = [f"p_{c}" for c in range(n_classes)]
-    rows = pd.DataFrame(
-        {"dataset": dataset, "seed": seed, "method": file.stem, "stage": 1}, index=frame.index
-    )
-    known = frame["image_id"].map(groups).to_numpy(dtype=object)
-    return rows.assign(
-        split=frame["split"], image_id=frame["image_id"], group_id=known, y=frame["y"], **frame[columns]
-    )
+def _wrong_name(suite: Suite, name: str) -> str:
+    planned = [method for family in suite.analysis.families for method in (family.method, *family.references)]
+    if not _NAME.fullmatch(name):
+        return f"{name!r}: lower-case letters, digits, - and _ only"
+    if len(name) > _LONGEST_NAME:
+        return f"{name[:20]}..: {_LONGEST_NAME} characters at most"
+    if name in suite.methods:
+        return f"{name!r}: the suite has a method of that name; choose another"
+    if name in METHODS or any(fnmatch.fnmatch(name, method) for method in planned):
+        joins = "stands for a method of the package or the plan, whose tests it would join"
+        return f"{name!r}: {joins}; choose another"
+    return ""
 
 
 def _read(file: Path, suite: Suite) -> pd.DataFrame:
@@ -118,35 +100,9 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
     whole = _table(file)
     most = max(len(suite.facts[key].classes) for key in suite.datasets)
     probabilities = [f"p_{c}" for c in range(most)]
-    for column in KEYS:
-        if column not in whole.columns:
-            raise UserError(f"{file}: column {column} is missing; needed: {', '.join(KEYS)}, p_0, p_1, ..")
-    whole["dataset"] = whole["dataset"].astype(str)  # a key may be of digits alone
-    unknown = [c for c in whole.columns if c not in (*KEYS, *probabilities)]
-    if unknown:
-        raise UserError(
-            f"{file}: column {unknown[0]} is not known; needed: {', '.join(KEYS)}, p_0 .. p_{most - 1}"
-        )
-    for column, known in (
-        ("dataset", suite.datasets),
-        ("seed", suite.seeds),
-        ("split", ("test", "validation")),
-    ):
-        wrong = whole.loc[~whole[column].isin(known), column]
-        if len(wrong):
-            raise UserError(f"{file}: {column} {wrong.iloc[0]} is not one of {', '.join(map(str, known))}")
-    if whole.empty:
-        raise UserError(f"{file}: holds no row; write one for each image of each seed")
-    for dataset in dict.fromkeys(whole["dataset"]):
-        lacking = sorted(set(suite.seeds) - set(whole.loc[whole["dataset"] == dataset, "seed"]))
-        if lacking:
-            raise UserError(
-                f"{file}: {dataset} lacks seed {lacking[0]}; a method is compared on all seeds of the suite or not "
-                "at all"
-            )
-    broken = whole.loc[pd.to_numeric(whole["y"], errors="coerce") % 1 != 0, "y"]
-    if len(broken):
-        raise UserError(f"{file}: y must be whole numbers and p_0 .. numbers (y {broken.iloc[0]})")
+    wrong = next(_wrong_table(whole, suite, probabilities), "")
+    if wrong:
+        raise UserError(f"{file}: {wrong}")
     try:
         frame = whole.reindex(columns=[*KEYS, *probabilities]).astype(
             {"seed": np.int64, "y": np.int64, "image_id": str, **dict.fromkeys(probabilities, np.float32)}
@@ -156,6 +112,28 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
             f"{file}: y must be whole numbers and p_0 .. numbers, as 0.5 ({problem})"
         ) from problem
     return frame.sort_values(["dataset", "seed", "split", "image_id"], ignore_index=True)
+
+
+def _wrong_table(whole: pd.DataFrame, suite: Suite, probabilities: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with a table; its data sets become text, since a key may be of digits alone."""
+    for column in KEYS:
+        if column not in whole.columns:
+            yield f"column {column} is missing; needed: {', '.join(KEYS)}, p_0, p_1, .."
+    whole["dataset"] = whole["dataset"].astype(str)
+    for column in whole.columns:
+        if column not in (*KEYS, *probabilities):
+            yield f"column {column} is not known; needed: {', '.join(KEYS)}, p_0 .. {probabilities[-1]}"
+    allowed = {"dataset": suite.datasets, "seed": suite.seeds, "split": ("test", "validation")}
+    for column, known in allowed.items():
+        for value in whole.loc[~whole[column].isin(known), column]:
+            yield f"{column} {value} is not one of {', '.join(map(str, known))}"
+    if whole.empty:
+        yield "holds no row; write one for each image of each seed"
+    for dataset, rows in whole.groupby("dataset", sort=False):
+        for seed in sorted(set(suite.seeds) - set(rows["seed"])):
+            yield f"{dataset} lacks seed {seed}; a method is compared on all seeds of the suite or not at all"
+    for y in whole.loc[pd.to_numeric(whole["y"], errors="coerce") % 1 != 0, "y"]:
+        yield f"y must be whole numbers and p_0 .. numbers (y {y})"
 
 
 def _table(file: Path) -> pd.DataFrame:
@@ -182,42 +160,30 @@ def _table(file: Path) -> pd.DataFrame:
         ) from problem
 
 
-def _check_cell(file: Path, suite: Suite, dataset: str, seed: int, rows: pd.DataFrame, run: Path) -> None:
-    where = f"{file}: {dataset}, seed {seed}"
-    split = read_split(run / "splits" / dataset / f"seed{seed}.csv")
+def _wrong_cell(rows: pd.DataFrame, split: pd.DataFrame, n_classes: int) -> Iterator[str]:
+    """Yield what is wrong with the rows of one data set and seed."""
     for part in ("test", "validation"):
         given = rows[rows["split"] == part]
         if part == "validation" and given.empty:
             continue
         label_of = split.loc[split["part"] == part].set_index("image_id")["y"]
-        twice = given.loc[given["image_id"].duplicated(), "image_id"]
-        strangers = [image for image in given["image_id"] if image not in label_of.index]
+        for image in given.loc[given["image_id"].duplicated(), "image_id"]:
+            yield f"{part} image {image} stands twice"
+        for image in given.loc[~given["image_id"].isin(label_of.index), "image_id"]:
+            yield f"{image} is not a {part} image of this run's split"
         lacking = sorted(set(label_of.index) - set(given["image_id"]))
-        if len(twice):
-            raise UserError(f"{where}: {part} image {twice.iloc[0]} stands twice")
-        if strangers:
-            raise UserError(f"{where}: {strangers[0]} is not a {part} image of this run's split")
         if lacking:
-            raise UserError(
-                f"{where}: {part} image {lacking[0]} is missing ({len(lacking)} of {len(label_of)} are)"
-            )
-        wrong = given.loc[given["image_id"].map(label_of) != given["y"]]
-        if len(wrong):
-            image, y = wrong.iloc[0][["image_id", "y"]]
-            raise UserError(f"{where}: image {image} has y {y}, in this run's split {label_of[image]}")
-    _check_probabilities(where, rows, len(suite.facts[dataset].classes))
-
-
-def _check_probabilities(where: str, rows: pd.DataFrame, n_classes: int) -> None:
+            yield f"{part} image {lacking[0]} is missing ({len(lacking)} of {len(label_of)} are)"
+        wrong = given.loc[given["image_id"].map(label_of) != given["y"], ["image_id", "y"]]
+        for image, y in wrong.itertuples(index=False):
+            yield f"image {image} has y {y}, in this run's split {label_of[image]}"
     columns = [name for name in rows.columns if name.startswith("p_")]
     used, beyond = columns[:n_classes], columns[n_classes:]
     if rows[beyond].notna().to_numpy().any():
-        raise UserError(f"{where}: {n_classes} classes, but {beyond[0]} is not empty")
+        yield f"{n_classes} classes, but {beyond[0]} is not empty"
     values = rows[used].to_numpy(dtype=np.float64)
     empty = np.isnan(values)
-    if empty.all():
-        return
     right = ~empty.any(axis=1) & (values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE)
-    if not right.all():
-        image = rows["image_id"].iloc[int(np.flatnonzero(~right)[0])]
-        raise UserError(f"{where}: probabilities of image {image} are not a distribution")
+    if not empty.all():
+        for image in rows.loc[~right, "image_id"]:
+            yield f"probabilities of image {image} are not a distribution"

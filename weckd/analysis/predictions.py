@@ -1,19 +1,25 @@
-"""Saved test predictions of a suite: read, checked, and with every missing part named."""
+"""Saved predictions of a suite: files, one a cell, read, checked, and put together with all that is missing named."""
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from weckd.analysis.imported import imported_cell
 from weckd.analysis.metrics.scored import Predicted, Scored, Validation
-from weckd.analysis.prediction_files import REMEDY, read_predictions, sorted_predictions
 from weckd.config import Suite
 from weckd.errors import UserError, named
+from weckd.sums import refuse_changed, sums_of
+
+NAMES = ("dataset", "method", "split", "image_id", "group_id")
+KEYS = ("dataset", "seed", "method", "stage", "split", "image_id", "group_id", "y")
+SUM_TOLERANCE = 1e-3  # float32 probabilities of up to a few dozen classes
+REMEDY = "delete the file and run the suite again"
 
 Cell = tuple[int, str, int]
 """Seed, method and stage."""
@@ -33,9 +39,8 @@ class DatasetPredictions:
     absent: Mapping[Cell, str]  # cells that cannot be scored (NaN in probabilities) -> why
     absent_seeds: tuple[int, ...]  # seeds whose file is not there
     validation: Mapping[Cell, Validation] = field(default_factory=dict)  # cells without NaN that have it
-    scored: dict[tuple[str, str, int], Scored] = field(
-        default_factory=dict
-    )  # by metric, method, stage; filled on use
+    # By metric, method, stage; filled on use.
+    scored: dict[tuple[str, str, int], Scored] = field(default_factory=dict)
 
     @property
     def n_images(self) -> int:
@@ -76,16 +81,16 @@ class DatasetPredictions:
     def _reason(self, seed: int, method: str, stage: int) -> str | None:
         if seed in self.absent_seeds:
             return ""
-        stages = [known for name, known in self.probabilities if name == method]
-        if not any((seed, method, known) not in self.absent for known in stages):
-            diverged = any(self.absent.get((seed, method, known)) == "diverged" for known in stages)
-            return f" {method} diverged" if diverged else f" {method}"
-        if (method, stage) not in self.probabilities:
-            return f" {method} stage {stage}"
-        why = self.absent.get((seed, method, stage))
-        if why is None:
+        why = {  # by stage; None where it is whole
+            known: self.absent.get((seed, method, known))
+            for name, known in self.probabilities
+            if name == method
+        }
+        if None not in why.values():
+            return f" {method} diverged" if "diverged" in why.values() else f" {method}"
+        if stage in why and why[stage] is None:
             return None
-        return f" {method} stage {stage}{' diverged' if why == 'diverged' else ''}"
+        return f" {method} stage {stage}{' diverged' if why.get(stage) == 'diverged' else ''}"
 
 
 @dataclass(frozen=True)
@@ -124,99 +129,82 @@ def load_predictions(
 
 
 @dataclass(frozen=True)
-class _TestSet:
-    source: str
-    image_ids: NDArray[np.object_]
+class _Rows:
+    """Rows of one split and cell, sorted by image."""
+
+    source: str  # what an error names
+    values: NDArray[np.float32]  # (n, C)
+    image_ids: NDArray[np.object_]  # (n,)
     group_ids: NDArray[np.object_]
     y: NDArray[np.int64]
 
 
 def _load_dataset(suite: Suite, folder: Path, key: str, imported: Mapping[str, Path]) -> DatasetPredictions:
-    classes = suite.facts[key].classes
-    test_set: _TestSet | None = None
+    classes, absent_seeds = suite.facts[key].classes, []
+    columns = [f"p_{position}" for position in range(len(classes))]
+    first: _Rows | None = None  # whose images, groups and labels all others must have
     found: dict[Cell, NDArray[np.float32]] = {}
     validation: dict[Cell, Validation] = {}
-    absent_seeds = []
     for seed in suite.seeds:
         file = folder / key / f"seed{seed}.parquet"
         if not file.exists():
             absent_seeds.append(seed)
             continue
-        read = read_predictions(file, suite, key, seed)
-        groups = read.drop_duplicates("image_id").set_index("image_id")["group_id"]
-        more = [imported_cell(made, key, seed, len(classes), groups) for made in imported.values()]
-        read = sorted_predictions(pd.concat([read, *more])) if more else read
-        columns = [f"p_{position}" for position in range(len(classes))]
-        validation |= _validation(read[read["split"] == "validation"], seed, columns)
-        frame = read[read["split"] == "test"]
-        values = frame[columns].to_numpy(dtype=np.float32)
-        image_ids, group_ids = (frame[name].to_numpy(dtype=object) for name in ("image_id", "group_id"))
-        y = frame["y"].to_numpy(dtype=np.int64)
-        for cell, rows in frame.groupby(["method", "stage"], observed=True).indices.items():
-            method, stage = typing.cast(tuple[str, int], cell)
-            where = f"{file}: method {method}, stage {stage}, seed {seed}"
-            candidate = _TestSet(where, image_ids[rows], group_ids[rows], y[rows])
-            if test_set is None:
-                test_set = candidate
-                _check_classes(candidate, classes)
-            _check_same(candidate, test_set)
-            found[(seed, str(method), int(stage))] = values[rows]
-    return _assemble(suite, key, test_set, found, validation, tuple(absent_seeds))
-
-
-def _validation(frame: pd.DataFrame, seed: int, columns: list[str]) -> dict[Cell, Validation]:
-    """Return the validation predictions of one file, without those of fits that diverged."""
-    values, y = frame[columns].to_numpy(dtype=np.float32), frame["y"].to_numpy(dtype=np.int64)
-    found = {}
-    for cell, rows in frame.groupby(["method", "stage"], observed=True).indices.items():
-        method, stage = typing.cast(tuple[str, int], cell)
-        if not np.isnan(values[rows]).any():
-            found[(seed, str(method), int(stage))] = Validation(values[rows], y[rows])
-    return found
-
-
-def _assemble(
-    suite: Suite,
-    key: str,
-    test_set: _TestSet | None,
-    found: Mapping[Cell, NDArray[np.float32]],
-    validation: Mapping[Cell, Validation],
-    absent_seeds: tuple[int, ...],
-) -> DatasetPredictions:
-    n = 0 if test_set is None else len(test_set.y)
-    shape = (n, len(suite.facts[key].classes))
-    probabilities = {}
+        frame = read_predictions(file, suite, key, seed)
+        if imported:
+            group_of = frame.drop_duplicates("image_id").set_index("image_id")["group_id"]
+            more = (_imported_cell(made, key, seed, columns, group_of) for made in imported.values())
+            frame = sorted_predictions(pd.concat([frame, *more]))
+        for cell, rows in _cells(file, frame[frame["split"] == "validation"], seed, columns):
+            if not np.isnan(rows.values).any():
+                validation[cell] = Validation(rows.values, rows.y)
+        for cell, rows in _cells(file, frame[frame["split"] == "test"], seed, columns):
+            if first is None:
+                first = rows
+                _check_classes(rows, classes)
+            _check_same(rows, first)
+            found[cell] = rows.values
+    y = np.zeros(0, dtype=np.int64) if first is None else first.y
+    probabilities: dict[tuple[str, int], NDArray[np.float32]] = {}
     absent: dict[Cell, str] = {}
     for method, stage in sorted({(method, stage) for _, method, stage in found}):
-        values = np.full((len(suite.seeds), *shape), np.nan, dtype=np.float32)
+        whole = np.full((len(suite.seeds), len(y), len(classes)), np.nan, dtype=np.float32)
         for position, seed in enumerate(suite.seeds):
             cell = (seed, method, stage)
-            if cell in found:
-                values[position] = found[cell]
             if cell not in found:
                 absent[cell] = "absent"
-            elif np.isnan(found[cell]).any():
+                continue
+            whole[position] = found[cell]
+            if np.isnan(found[cell]).any():
                 absent[cell] = "diverged"
-        probabilities[(method, stage)] = values
-    empty = np.zeros(0, dtype=np.int64)
-    group_ids, groups = (
-        ((), empty) if test_set is None else np.unique(test_set.group_ids, return_inverse=True)
-    )
+        probabilities[(method, stage)] = whole
+    group_ids, groups = np.unique([] if first is None else first.group_ids, return_inverse=True)
     return DatasetPredictions(
         dataset=key,
         seeds=suite.seeds,
-        n_classes=shape[1],
-        y=empty if test_set is None else test_set.y,
+        n_classes=len(classes),
+        y=y,
         groups=groups,
         group_ids=tuple(map(str, group_ids)),
         probabilities=probabilities,
         absent=absent,
-        absent_seeds=absent_seeds,
+        absent_seeds=tuple(absent_seeds),
         validation=validation,
     )
 
 
-def _check_classes(found: _TestSet, classes: tuple[str, ...]) -> None:
+def _cells(file: Path, frame: pd.DataFrame, seed: int, columns: list[str]) -> Iterator[tuple[Cell, _Rows]]:
+    """Yield the rows of each method and stage of one file."""
+    values, y = frame[columns].to_numpy(dtype=np.float32), frame["y"].to_numpy(dtype=np.int64)
+    image_ids, group_ids = (frame[name].to_numpy(dtype=object) for name in ("image_id", "group_id"))
+    for cell, rows in frame.groupby(["method", "stage"], observed=True).indices.items():
+        method, stage = typing.cast(tuple[str, int], cell)
+        source = f"{file}: method {method}, stage {stage}, seed {seed}"
+        found = _Rows(source, values[rows], image_ids[rows], group_ids[rows], y[rows])
+        yield (seed, str(method), int(stage)), found
+
+
+def _check_classes(found: _Rows, classes: tuple[str, ...]) -> None:
     outside = found.y[(found.y < 0) | (found.y >= len(classes))]
     if len(outside):
         raise UserError(f"{found.source}: y = {outside[0]} is outside 0..{len(classes) - 1}; {REMEDY}")
@@ -228,7 +216,7 @@ def _check_classes(found: _TestSet, classes: tuple[str, ...]) -> None:
             )
 
 
-def _check_same(found: _TestSet, expected: _TestSet) -> None:
+def _check_same(found: _Rows, expected: _Rows) -> None:
     for what, one, other in (
         ("images", found.image_ids, expected.image_ids),
         ("groups", found.group_ids, expected.group_ids),
@@ -239,3 +227,88 @@ def _check_same(found: _TestSet, expected: _TestSet) -> None:
                 f"{found.source}: test {what} differ from those of {expected.source}; "
                 "all methods and seeds of a data set must share one test set; delete both files and run again"
             )
+
+
+def read_predictions(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFrame:
+    """Return the rows of one file, checked, sorted by method, stage and image.
+
+    Raises:
+        UserError: it cannot be read, is not what `gather` wrote, has other columns, is of another data set or seed,
+            names an unknown method, or holds a row twice or something that is no distribution.
+    """
+    refuse_changed(file, sums_of(file))
+    try:
+        # Names as numbers: comparing and sorting text would take most of the analysis' time.
+        frame = pq.read_table(file, read_dictionary=list(NAMES)).to_pandas()
+    except (OSError, ValueError) as problem:
+        raise UserError(f"{file}: not a readable parquet file ({problem}); {REMEDY}") from problem
+    columns = [*KEYS, *(f"p_{position}" for position in range(len(suite.facts[key].classes)))]
+    if list(frame.columns) != columns:
+        raise UserError(
+            f"{file}: columns must be {', '.join(columns)}; found {', '.join(frame.columns)}; {REMEDY}"
+        )
+    for column, expected in (("dataset", key), ("seed", seed)):
+        wrong = frame.loc[frame[column] != expected, column]
+        if len(wrong):
+            raise UserError(
+                f"{file}: column {column} must be {expected} as in the path; found {wrong.iloc[0]}; {REMEDY}"
+            )
+    unknown = sorted(set(frame["method"]) - set(suite.methods))
+    if unknown:
+        raise UserError(
+            f"{file}: method {unknown[0]} is not in the suite; its methods: {', '.join(suite.methods)}; "
+            f"{REMEDY}"
+        )
+    rows = ["method", "stage", "split", "image_id"]
+    duplicated = frame.loc[frame.duplicated(rows), rows]
+    if len(duplicated):
+        method, stage, split, image = duplicated.iloc[0]
+        raise UserError(
+            f"{file}: method {method}, stage {stage}, seed {seed}: {split} image {image} stands twice; "
+            f"{REMEDY}"
+        )
+    _check_probabilities(file, frame, columns[len(KEYS) :])
+    return sorted_predictions(frame)
+
+
+def sorted_predictions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows sorted by method, stage and image, with names as categories in their own order."""
+    frame = frame.assign(**{name: _category(frame[name]) for name in NAMES})
+    return frame.sort_values(["method", "stage", "image_id"], kind="stable", ignore_index=True)
+
+
+def _category(names: "pd.Series[str]") -> "pd.Series[Any]":
+    categories = names.astype("category")
+    return categories.cat.reorder_categories(sorted(categories.cat.categories))
+
+
+def _check_probabilities(file: Path, frame: pd.DataFrame, columns: list[str]) -> None:
+    values = frame[columns].to_numpy(dtype=np.float64)
+    wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)  # False where NaN
+    if wrong.any():
+        row = frame.iloc[int(np.flatnonzero(wrong)[0])]
+        raise UserError(
+            f"{file}: method {row['method']}, stage {row['stage']}, seed {row['seed']}: probabilities of "
+            f"image {row['image_id']} are not a distribution; {REMEDY}"
+        )
+
+
+def _imported_cell(
+    file: Path, dataset: str, seed: int, columns: list[str], groups: "pd.Series[str]"
+) -> pd.DataFrame:
+    """Return the rows of one cell of what `import_predictions` kept, with the columns of the run's own predictions.
+
+    Args:
+        file: as it was kept.
+        dataset: key of the data set.
+        seed: of the cell.
+        columns: p_0 .. of the data set's classes.
+        groups: group_id by image_id.
+
+    Raises:
+        UserError: the file is not what was imported.
+    """
+    refuse_changed(file, sums_of(file), "import it again with `weckd import-predictions`")
+    frame = pd.read_parquet(file, filters=[("dataset", "==", dataset), ("seed", "==", seed)])
+    known = frame["image_id"].map(groups).to_numpy(dtype=object)
+    return frame.assign(method=file.stem, stage=1, group_id=known)[[*KEYS, *columns]]

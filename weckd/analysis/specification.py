@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from weckd.analysis.contrasts import Result, evaluate_all, gain, sizes
-from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, save, styled
-from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, captioned, save, styled
+from weckd.analysis.inference.reader_study import planned_half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.published import LARGEST, Published
@@ -29,7 +29,6 @@ from weckd.tables.captions import (
     phantom_sentence,
     run_note,
     size_sentence,
-    title,
     tuning_sentence,
 )
 from weckd.tables.cells import Bold, Cell, Gain
@@ -90,17 +89,10 @@ def specifications(suite: Suite, predictions: SuitePredictions) -> tuple[Specifi
         reading = REFERENCE if method == CHAIN else parse_reading(method)
         pooled = POOLED if reading.length == REFERENCE.length else f"{POOLED}-{reading.length}"
         stage = predictions.stages[method]
-        over = {
-            reference: evaluate_all(
-                suite,
-                predictions.datasets,
-                gain(method, stage, reference, predictions.stages[reference]),
-                metric,
-            )
-            for reference in (SINGLE, pooled)
-        }
+        gains = (gain(method, stage, other, predictions.stages[other]) for other in (SINGLE, pooled))
+        over_single, over_pooled = (evaluate_all(suite, predictions.datasets, one, metric) for one in gains)
         found += [
-            Specification(method, reading, dataset, over[SINGLE][dataset], over[pooled][dataset], pooled)
+            Specification(method, reading, dataset, over_single[dataset], over_pooled[dataset], pooled)
             for dataset in (*suite.datasets, MACRO)
         ]
     return tuple(found)
@@ -149,10 +141,15 @@ def specification_figure(suite: Suite, found: Sequence[Specification], claimed: 
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
     _curve(suite, above, shown, claimed)
     _choices(below, shown, options)
-    metric = METRICS[suite.analysis.metrics[0]].name
-    figure.suptitle(title(suite, f"Readings of the chain, {metric}, suite {suite.run}"), weight="bold")
-    figure.supxlabel(_notes(suite), fontsize=8)
-    return figure
+    bars = f"bars: {100 * (1 - suite.analysis.alpha):g} % two-way intervals, not adjusted"
+    return captioned(
+        figure,
+        suite,
+        f"Readings of the chain, {METRICS[suite.analysis.metrics[0]].name}, suite {suite.run}",
+        f"mean of {counted(len(independent(suite)), 'independent data set')}; "
+        f"{'too few seeds for intervals' if few_seeds(suite) else bars}; shaded: the reference reading (ours); black "
+        f"marks: changes from it\n{run_note(suite)}",
+    )
 
 
 def _options(shown: Sequence[Specification]) -> list[tuple[str, object]]:
@@ -170,8 +167,8 @@ def _curve(suite: Suite, axis: Any, shown: Sequence[Specification], claimed: Pub
         axis.axhline(claimed.value, color=GREY, linewidth=0.8, linestyle=":")
         says = " the paper's largest gain, over single"
         axis.text(0, claimed.value, says, fontsize=7, va="bottom", color=GREY)
-    series = (("over single", "o", INK, -0.15), ("over pooled", "s", ACCENT, 0.15))
-    for name, marker, colour, offset in series:
+    series = (("over single", "o", INK, "white", -0.15), ("over pooled", "s", ACCENT, ACCENT, 0.15))
+    for name, marker, colour, fill, offset in series:
         for x, item in enumerate(shown):
             result = item.over_single if name == "over single" else item.over_pooled
             mean, low, high = _numbers(suite, result)
@@ -180,11 +177,8 @@ def _curve(suite: Suite, axis: Any, shown: Sequence[Specification], claimed: Pub
                 continue
             if not math.isnan(low):
                 axis.plot([x + offset] * 2, [low, high], color=colour, linewidth=0.9, alpha=0.6)
-            fill = "white" if name == "over single" else colour
             axis.plot([x + offset], [mean], marker, color=colour, markerfacecolor=fill, markersize=3.5)
-        axis.plot(
-            [], [], marker, color=colour, markerfacecolor="white" if marker == "o" else colour, label=name
-        )
+        axis.plot([], [], marker, color=colour, markerfacecolor=fill, label=name)
     for x, item in enumerate(shown):
         if item.reading == REFERENCE:
             axis.axvspan(x - 0.5, x + 0.5, color=PALE, linewidth=0, zorder=0)
@@ -261,23 +255,6 @@ def _claim_sentence(suite: Suite, found: Sequence[Specification], claimed: Publi
 
 def _numbers(suite: Suite, result: Result) -> tuple[float, float, float]:
     """Return gain and interval in percentage points; NaN where missing, or with too few seeds for an interval."""
-    nothing = float("nan")
-    if result.study is None:
-        return nothing, nothing, nothing
-    mean = 100 * result.study.estimate
-    if few_seeds(suite):
-        return mean, nothing, nothing
-    half = 100 * half_width(result.study, 1 - suite.analysis.alpha)
+    mean = 100 * result.study.estimate if result.study else math.nan
+    half = 100 * planned_half_width(result.study, suite.analysis)
     return mean, mean - half, mean + half
-
-
-def _notes(suite: Suite) -> str:
-    bars = (
-        "too few seeds for intervals"
-        if few_seeds(suite)
-        else (f"bars: {100 * (1 - suite.analysis.alpha):g} % two-way intervals, not adjusted")
-    )
-    return (
-        f"mean of {counted(len(independent(suite)), 'independent data set')}; {bars}; shaded: the reference reading "
-        f"(ours); black marks: changes from it\n{run_note(suite)}"
-    )

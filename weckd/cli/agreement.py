@@ -53,9 +53,8 @@ def _freeze(options: argparse.Namespace) -> None:
 
 
 def _agree(options: argparse.Namespace) -> None:
-    from weckd.agreement.agree import compare
+    from weckd.agreement.agree import agreement_table, compare, summary
     from weckd.agreement.reference import read_reference
-    from weckd.agreement.table import agreement_table, summary
     from weckd.config import load_suite
     from weckd.errors import UserError
     from weckd.tables.files import write_table_file

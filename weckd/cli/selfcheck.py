@@ -39,8 +39,7 @@ def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.data.overlap import FINDING, with_finding
     from weckd.errors import UserError
     from weckd.selfcheck import self_checks
-    from weckd.selfcheck.outcome import Outcome
-    from weckd.selfcheck.report import failed, heading, text, write_report
+    from weckd.selfcheck.outcome import Outcome, failed, heading, text, write_report
 
     suite = predictions = None
     out = options.out

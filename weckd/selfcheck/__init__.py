@@ -5,9 +5,15 @@ from collections.abc import Iterator
 
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
-from weckd.selfcheck.labels import LABELS, LABELS_SHOW, label_check
+from weckd.selfcheck.of_run import (
+    LABELS,
+    LABELS_SHOW,
+    SAME_METHOD,
+    SAME_METHOD_SHOWS,
+    label_check,
+    same_method_checks,
+)
 from weckd.selfcheck.outcome import Outcome, not_run
-from weckd.selfcheck.same_method import SAME_METHOD, SAME_METHOD_SHOWS, same_method_checks
 from weckd.selfcheck.simulation import simulation_checks
 
 HOW_TO_RUN = (

@@ -1,11 +1,21 @@
-"""One self-check and how it came out."""
+"""One self-check and how it came out; all of them as lines of a terminal, as CSV and as Markdown."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from weckd.config import Suite
+from weckd.files import write_text
+from weckd.tables.captions import has_phantom, joined, phantom_sentence
+from weckd.tables.files import Table, csv_text, markdown
 
 PASSED = "passed"
 FAILED = "FAILED"
 NOT_RUN = "not run"
+_WIDTH = 60  # of the longest name of a check
 
 
 @dataclass(frozen=True)
@@ -37,3 +47,60 @@ def judged(
 def not_run(check: str, shows: str, source: str, why: str) -> Outcome:
     """Return a check that was not run, and why."""
     return Outcome(check, shows, math.nan, math.nan, math.nan, NOT_RUN, source, why)
+
+
+def heading() -> str:
+    """Return the line above the checks."""
+    return _line("check", "value", "allowed", "outcome")
+
+
+def text(outcome: Outcome, before: Outcome | None) -> str:
+    """Return a check as a line of the table, below what it shows where the check before shows something else."""
+    note = f" ({outcome.note})" if outcome.note else ""
+    line = _line(outcome.check, *_cells(outcome), outcome.outcome + note)
+    return line if before and before.shows == outcome.shows else f"{outcome.shows}:\n{line}"
+
+
+def failed(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the names of the checks that failed."""
+    return [outcome.check for outcome in outcomes if outcome.outcome == FAILED]
+
+
+def write_report(outcomes: Sequence[Outcome], suite: Suite | None, folder: Path) -> None:
+    """Write selfcheck.csv (all digits) and selfcheck.md; `suite` is that of the run, None where there is none."""
+    write_text(folder / "selfcheck.csv", csv_text(_frame(outcomes, suite)))
+    write_text(folder / "selfcheck.md", markdown(_table(outcomes, suite)))
+
+
+def _frame(outcomes: Sequence[Outcome], suite: Suite | None) -> pd.DataFrame:
+    """Return one row a check; phantom and plan_hash are empty where no run was read."""
+    of_run = {} if suite is None else {suite.run: (has_phantom(suite), suite.plan_hash)}
+    rows = []
+    for outcome in outcomes:
+        phantom, plan_hash = of_run.get(outcome.source, ("", ""))
+        rows.append({"source": outcome.source, "phantom": phantom, **asdict(outcome), "plan_hash": plan_hash})
+    return pd.DataFrame(rows)
+
+
+def _table(outcomes: Sequence[Outcome], suite: Suite | None) -> Table:
+    caption = joined(
+        "" if suite is None else phantom_sentence(suite),
+        "Values and allowed ranges are fractions. A check that was not run is no failure, and says why.",
+        "" if suite is None else f"Predictions of {suite.run}; plan {suite.plan_hash}.",
+    )
+    rows = [
+        [outcome.check, outcome.shows, *_cells(outcome), outcome.outcome, outcome.note, outcome.source]
+        for outcome in outcomes
+    ]
+    columns = ["check", "what it shows", "value", "allowed", "outcome", "note", "source"]
+    return Table("Self-checks", caption, "selfcheck", pd.DataFrame(rows, columns=columns))
+
+
+def _cells(outcome: Outcome) -> tuple[str, str]:
+    if math.isnan(outcome.value):
+        return "-", "-"
+    return f"{outcome.value:.3f}", f"{outcome.low:.3f} to {outcome.high:.3f}"
+
+
+def _line(check: str, value: str, allowed: str, outcome: str) -> str:
+    return f"  {check:<{_WIDTH}} {value:>6}  {allowed:>15}  {outcome}"

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from weckd.analysis.inference.reader_study import Study, half_width, mean_study, p_value, two_way
-from weckd.analysis.metrics.means import mean_score
 from weckd.analysis.metrics.scored import Scored
+from weckd.analysis.metrics.scores import mean_score
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import Outcome, judged
 
@@ -33,7 +33,6 @@ SEEDS = (5, 10)  # the fewest for inference, and what is recommended
 REPETITIONS = 2000
 REJECTION = (0.03, 0.075)  # allowed where there is no gain, for so many repetitions
 COVERAGE = (0.925, 0.97)  # allowed for the 95 % interval, for so many repetitions
-SOURCE = "simulation"
 _BLOCK = 100  # repetitions drawn at once
 
 Test = Callable[[Scored], Study]
@@ -91,41 +90,34 @@ def simulation_checks(repetitions: int) -> Iterator[Outcome]:
 def null_check(setting: Setting, k: int, repetitions: int, n_datasets: int = 1) -> Outcome:
     """Check that the primary test rejects at its level where there is no gain."""
     rate = rejection_rate(studies(setting, k, 0.0, repetitions, n_datasets))
-    return judged(
-        f"no gain, {_where(setting, k, n_datasets)}",
-        "the primary test finds a gain where there is none in 5 % of experiments",
-        rate,
-        allowed(REJECTION, ALPHA, repetitions),
-        SOURCE,
-        f"{repetitions:,} repetitions",
-    )
+    name = f"no gain, {_where(setting, k, n_datasets)}"
+    shows = "the primary test finds a gain where there is none in 5 % of experiments"
+    return _judged(name, shows, rate, allowed(REJECTION, ALPHA, repetitions), repetitions)
 
 
 def coverage_check(setting: Setting, k: int, repetitions: int, n_datasets: int = 1) -> Outcome:
     """Check that the 95 % interval holds the true gain as often as it says; the note has the power."""
     found = list(studies(setting, k, GAIN, repetitions, n_datasets))
     covered = float(np.mean([abs(study.estimate - GAIN) <= half_width(study, 1 - ALPHA) for study in found]))
-    return judged(
-        f"gain of {100 * GAIN:g} points, {_where(setting, k, n_datasets)}",
-        "the 95 % interval holds the true gain in 95 % of experiments",
-        covered,
-        allowed(COVERAGE, 1 - ALPHA, repetitions),
-        SOURCE,
-        f"{repetitions:,} repetitions; power {rejection_rate(found):.2f}",
-    )
+    name = f"gain of {100 * GAIN:g} points, {_where(setting, k, n_datasets)}"
+    shows = "the 95 % interval holds the true gain in 95 % of experiments"
+    power = f"; power {rejection_rate(found):.2f}"
+    return _judged(name, shows, covered, allowed(COVERAGE, 1 - ALPHA, repetitions), repetitions, power)
 
 
 def caught_check(setting: Setting, k: int, repetitions: int) -> Outcome:
     """Check that a wrong test would fail: the paired t over seeds, which takes the test images as given."""
     rate = rejection_rate(studies(setting, k, 0.0, repetitions, test=seeds_only))
-    return judged(
-        f"no gain, {_where(setting, k, 1)}: t test over seeds",
-        "a test that forgets the variance due to images is found out by these simulations",
-        rate,
-        (math.nextafter(allowed(REJECTION, ALPHA, repetitions)[1], 1.0), 1.0),
-        SOURCE,
-        f"{repetitions:,} repetitions",
-    )
+    name = f"no gain, {_where(setting, k, 1)}: t test over seeds"
+    shows = "a test that forgets the variance due to images is found out by these simulations"
+    above = math.nextafter(allowed(REJECTION, ALPHA, repetitions)[1], 1.0)
+    return _judged(name, shows, rate, (above, 1.0), repetitions)
+
+
+def _judged(
+    check: str, shows: str, value: float, limits: tuple[float, float], repetitions: int, more: str = ""
+) -> Outcome:
+    return judged(check, shows, value, limits, "simulation", f"{repetitions:,} repetitions{more}")
 
 
 def allowed(limits: tuple[float, float], nominal: float, repetitions: int) -> tuple[float, float]:
@@ -160,21 +152,17 @@ def differences(
 ) -> Iterator[NDArray[np.float64]]:
     """Yield, for each experiment, correctness of the method minus that of the reference: (k, n), -1, 0 or 1."""
     draw = generator("selfcheck", setting.name, k, f"gain {gain:g}", dataset)
-    means = [
-        float(setting.total * ndtri(accuracy)) for accuracy in (setting.accuracy, setting.accuracy - gain)
-    ]
     for first in range(0, repetitions, _BLOCK):
-        size = _BLOCK
-        shared = _image_effects(draw, setting, size, 1, setting.difficulty)
-        shared = shared + _normal(draw, setting.seed, (size, k, 1))
+        shared = _image_effects(draw, setting, 1, setting.difficulty)
+        shared = shared + _normal(draw, setting.seed, (_BLOCK, k, 1))
         method, reference = (
-            mean
+            float(setting.total * ndtri(accuracy))
             + shared
-            + _image_effects(draw, setting, size, 1, setting.interaction)
-            + _normal(draw, setting.seed_by_method, (size, k, 1))
-            + _image_effects(draw, setting, size, k, 1.0)
+            + _image_effects(draw, setting, 1, setting.interaction)
+            + _normal(draw, setting.seed_by_method, (_BLOCK, k, 1))
+            + _image_effects(draw, setting, k, 1.0)
             > 0
-            for mean in means
+            for accuracy in (setting.accuracy, setting.accuracy - gain)
         )
         yield from (method.astype(np.float64) - reference)[: repetitions - first]
 
@@ -191,13 +179,13 @@ def rejection_rate(found: Iterator[Study] | list[Study]) -> float:
 
 
 def _image_effects(
-    draw: np.random.Generator, setting: Setting, repetitions: int, k: int, variance: float
+    draw: np.random.Generator, setting: Setting, k: int, variance: float
 ) -> NDArray[np.float32]:
-    """Return effects (repetitions, k, n) of images, of which images of a group share a part."""
-    shared, own = setting.group_share * variance, (1 - setting.group_share) * variance
-    of_groups = _normal(draw, shared, (repetitions, k, len(setting.group_sizes)))
-    of_images = _normal(draw, own, (repetitions, k, sum(setting.group_sizes)))
-    return np.repeat(of_groups, setting.group_sizes, axis=2) + of_images
+    """Return effects (_BLOCK, k, n) of images, of which images of a group share a part."""
+    sizes, shared = setting.group_sizes, setting.group_share * variance
+    of_groups = _normal(draw, shared, (_BLOCK, k, len(sizes)))
+    of_images = _normal(draw, (1 - setting.group_share) * variance, (_BLOCK, k, sum(sizes)))
+    return np.repeat(of_groups, sizes, axis=2) + of_images
 
 
 def _normal(draw: np.random.Generator, variance: float, shape: tuple[int, int, int]) -> NDArray[np.float32]:

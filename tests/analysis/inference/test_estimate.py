@@ -4,7 +4,7 @@ import math
 import pytest
 from scipy import stats
 
-from weckd.analysis.inference.estimate import Estimate, mean_t, t_estimate
+from weckd.analysis.inference.reader_study import Estimate, mean_t, t_estimate
 
 
 def test_t_interval_by_hand():

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from weckd.analysis.inference.leave_one_out import estimate_range, leave_one_out
+from weckd.analysis.inference.data_sets import estimate_range, leave_one_out
 from weckd.analysis.inference.reader_study import Study
 
 A = Study(0.01, (0.0, 0.02), 1e-4, 2e-4, 3.0, 10, 5, all_zero=False)

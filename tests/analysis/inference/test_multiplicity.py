@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from weckd.analysis.inference.multiplicity import adjust
+from weckd.analysis.inference.reader_study import adjust
 
 
 def test_holm_and_benjamini_hochberg_by_hand():

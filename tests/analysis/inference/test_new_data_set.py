@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 
-from weckd.analysis.inference.new_data_set import new_data_set
+from weckd.analysis.inference.data_sets import new_data_set
 from weckd.analysis.inference.reader_study import Study
 from weckd.seeds import generator
 

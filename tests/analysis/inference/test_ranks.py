@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from weckd.analysis.inference.ranks import rank_methods
+from weckd.analysis.inference.data_sets import rank_methods
 
 
 def scores(rows, methods="abcd"):

@@ -8,12 +8,10 @@ import pytest
 from small_suite import cell_frame, toy_suite, with_plan, write_cell, write_scores
 
 from weckd.analysis.inference.reader_study import difference, two_way
-from weckd.analysis.leakage.figure import leakage_figure
 from weckd.analysis.leakage.study import copied_images, leaks
-from weckd.analysis.leakage.table import COLUMNS, studies
-from weckd.analysis.leakage.write import write_leakage
-from weckd.analysis.metrics.means import mean_score
+from weckd.analysis.leakage.write import COLUMNS, leakage_figure, studies, write_leakage
 from weckd.analysis.metrics.scored import Scored
+from weckd.analysis.metrics.scores import mean_score
 from weckd.analysis.predictions import load_predictions
 from weckd.config import SplitSettings
 from weckd.errors import UserError

@@ -5,11 +5,8 @@ import pytest
 from drawn_predictions import derivative, drawn, each_image_a_group, influence
 from sklearn import metrics as sklearn_metrics
 
-from weckd.analysis.metrics.auroc import macro_auroc
-from weckd.analysis.metrics.macro_f1 import macro_f1
-from weckd.analysis.metrics.mcc import mcc
-from weckd.analysis.metrics.per_class import f1, precision, recall
-from weckd.analysis.metrics.probability_scores import brier, nll
+from weckd.analysis.metrics.confidence import brier, nll
+from weckd.analysis.metrics.scores import f1, macro_auroc, macro_f1, mcc, precision, recall
 
 
 def sklearn_macro_f1(y, p, w=None):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from drawn_predictions import drawn, two_class
 
-from weckd.analysis.metrics.calibration import BINS, ece, ece_scaled, reliability_curve
-from weckd.analysis.metrics.group_bootstrap import DRAWS, image_weights
+from weckd.analysis.metrics.confidence import BINS, DRAWS, ece, ece_scaled, image_weights, reliability_curve
 from weckd.analysis.metrics.scored import Predicted, Validation
 
 

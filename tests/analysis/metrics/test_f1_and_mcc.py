@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 from drawn_predictions import certain, influence
 
-from weckd.analysis.metrics.macro_f1 import macro_f1
-from weckd.analysis.metrics.mcc import mcc
-from weckd.analysis.metrics.per_class import per_class
+from weckd.analysis.metrics.scores import macro_f1, mcc, per_class
 
 # Seed 1: class 0 has 2 of 3, class 1 has 1 of 2, class 2 has 1 of 1; predicted 3, 2, 1 times with 2, 1, 1 right.
 # Seed 2 predicts class 0 alone.

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from weckd.analysis.inference.reader_study import two_way
-from weckd.analysis.metrics.group_bootstrap import DRAWS, image_weights
-from weckd.analysis.metrics.means import mean_score
+from weckd.analysis.metrics.confidence import DRAWS, image_weights
 from weckd.analysis.metrics.scored import Scored
+from weckd.analysis.metrics.scores import mean_score
 from weckd.seeds import generator
 
 GROUPS = np.array([0, 0, 1, 2, 2, 2, 3, 4])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn_predictions import certain, influence
 
-from weckd.analysis.metrics.probability_scores import brier, nll
+from weckd.analysis.metrics.confidence import brier, nll
 from weckd.analysis.metrics.scored import Predicted
 
 PREDICTED = Predicted(

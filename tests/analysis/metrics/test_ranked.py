@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from weckd.analysis.metrics.ranked import bin_sums, shares
+from weckd.analysis.metrics.confidence import bin_sums, shares
 from weckd.seeds import generator
 
 

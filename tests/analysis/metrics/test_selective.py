@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from drawn_predictions import derivative, influence, two_class
 
-from weckd.analysis.metrics.selective import accuracy_at_80
+from weckd.analysis.metrics.confidence import accuracy_at_80
 
 
 def weighted(confidence, right, weights):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn_predictions import softmax, two_class
 
+from weckd.analysis.metrics.confidence import scaled, temperatures
 from weckd.analysis.metrics.scored import Validation
-from weckd.analysis.metrics.temperature import scaled, temperatures
 from weckd.seeds import generator
 
 

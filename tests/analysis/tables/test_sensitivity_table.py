@@ -1,8 +1,8 @@
 import pytest
 from wide_suite import GOLDEN, cells_of, groups_of, right, text_of
 
-from weckd.analysis.inference.sensitivity.nine_tests import MRMC, QUESTIONS, nine_tests
-from weckd.analysis.inference.sensitivity.paired import Paired
+from weckd.analysis.inference.nine_tests import MRMC, QUESTIONS, nine_tests
+from weckd.analysis.inference.paired_tests import Paired
 from weckd.analysis.tables.sensitivity import sensitivity_table
 from weckd.tables.captions import NO_FAMILY
 

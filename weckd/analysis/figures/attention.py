@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from weckd.analysis.attention import AttentionMaps, Quantity, has_chain
-from weckd.analysis.figures.style import ACCENT, GREY, nothing_figure
+from weckd.analysis.figures.style import captioned, draw_stages, nothing_figure
 from weckd.config import Suite
-from weckd.tables.captions import NO_CHAIN, dataset_text, run_note, title
+from weckd.tables.captions import NO_CHAIN, dataset_text, run_note
 
 SHOWN = 2
 """Examples of each data set."""
@@ -54,9 +54,7 @@ def attention_figure(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Figure:
             if number == 0:
                 axis.set_title(heading)
     what = f"Attention maps of the chain's models on the same test images, suite {suite.run}"
-    figure.suptitle(title(suite, what), weight="bold")
-    figure.supxlabel(_notes(suite, maps), fontsize=8)
-    return figure
+    return captioned(figure, suite, what, _notes(suite, maps))
 
 
 def _blank(figure: Figure, place: Any) -> Any:
@@ -89,22 +87,13 @@ def _example(suite: Suite, axes: list[Any], found: AttentionMaps, example: int, 
 
 
 def _panel(axis: Any, found: AttentionMaps | None, quantity: Quantity, models: int) -> None:
-    """Draw a quantity along the chain: a thin line a seed, a thick one for their mean."""
+    """Draw a quantity along the chain; agreement begins with the second model."""
     first = 2 if quantity == "agreement" else 1
     stages = list(range(first, models + 1))
     nothing = np.full((1, models), np.nan)
     seeds: NDArray[np.float64] = nothing if found is None else found.numbers[quantity].mean(axis=2)
-    means = seeds.mean(axis=0)
-    for seed in seeds:
-        axis.plot(stages, seed[first - 1 :], color=GREY, linewidth=0.7, zorder=2)
-    axis.plot(stages, means[first - 1 :], "o-", color=ACCENT, linewidth=1.6, markersize=3, zorder=3)
-    for stage in stages:
-        if np.isnan(means[stage - 1]):
-            where = axis.get_xaxis_transform()
-            axis.text(stage, 0.95, "missing", transform=where, ha="center", va="top", rotation=90)
+    draw_stages(axis, stages, seeds[:, first - 1 :], seeds.mean(axis=0)[first - 1 :])
     axis.set_xticks(stages, [f"M{n}" if first == 1 else f"M{n} with M{n - 1}" for n in stages])
-    axis.set_xlim(first - 0.3, models + 0.3)
-    axis.tick_params(length=2)
 
 
 def _notes(suite: Suite, maps: Mapping[str, AttentionMaps]) -> str:

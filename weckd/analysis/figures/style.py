@@ -1,17 +1,19 @@
 """How figures look and how they are saved: legible in grey, the same bytes for the same values."""
 
+import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from weckd.config import Suite
 from weckd.files import whole_file
-from weckd.tables.captions import dataset_text, run_note, title
+from weckd.tables.captions import mean_or_dataset, run_note, title
 
 INK = "#1a1a1a"
 GREY = "#8c8c8c"
@@ -48,16 +50,52 @@ def styled() -> Iterator[None]:
         yield
 
 
+def captioned(figure: Figure, suite: Suite, what: str, notes: str) -> Figure:
+    """Return the figure below its title, with the phantom sentence where there are phantoms, and above its notes."""
+    figure.suptitle(title(suite, what), weight="bold")
+    figure.supxlabel(notes, fontsize=8)
+    return figure
+
+
+def grid(figure: Figure, count: int, columns: int, *, sharex: bool = False) -> list[Any]:
+    """Return the axes of so many panels on one y scale, a few in a row; those that are left over are hidden."""
+    axes = figure.subplots(-(-count // columns), columns, sharex=sharex, sharey=True, squeeze=False).ravel()
+    for axis in axes[count:]:
+        axis.set_visible(False)
+    return list(axes[:count])
+
+
+def matrix(suite: Suite, rows: int, names: Sequence[str], height: float) -> tuple[Figure, Any]:
+    """Return a figure of panels on the same scales, and its axes (rows, names), a column a data set or mean."""
+    figure = Figure(figsize=(1.0 + 1.45 * max(len(names), 5), height), layout="constrained")
+    axes = figure.subplots(rows, len(names), sharex=True, sharey=True, squeeze=False)
+    for name, axis in zip(names, axes[0], strict=True):
+        axis.set_title(short_name(suite, name))
+    return figure, axes
+
+
+def draw_stages(axis: Any, stages: Sequence[int], seeds: Iterable[Any], means: Any) -> None:
+    """Draw a quantity along stages: a thin line a seed, a thick one for the mean; a mean that is NaN is missing."""
+    for seed in seeds:
+        axis.plot(stages, seed, color=GREY, linewidth=0.7, zorder=2)
+    axis.plot(stages, means, "o-", color=ACCENT, linewidth=1.6, markersize=3, zorder=3)
+    for stage, mean in zip(stages, means, strict=True):
+        if math.isnan(mean):
+            where = axis.get_xaxis_transform()
+            axis.text(stage, 0.95, "missing", transform=where, ha="center", va="top", rotation=90)
+    axis.set_xlim(stages[0] - 0.3, stages[-1] + 0.3)
+    axis.tick_params(length=2)
+
+
 def nothing_figure(suite: Suite, what: str, why: str) -> Figure:
     """Return a figure of two lines: what it would show, and why a run has nothing to show.
 
     The reason is the figure's label too, which `save` writes into the SVG as its description.
     """
     figure = Figure(figsize=(7, 1.2), layout="constrained")
-    figure.suptitle(title(suite, f"{what}, suite {suite.run}"), weight="bold")
-    figure.supxlabel(f"nothing to draw: {why}\n{run_note(suite)}", fontsize=8)
     figure.set_label(why)
-    return figure
+    notes = f"nothing to draw: {why}\n{run_note(suite)}"
+    return captioned(figure, suite, f"{what}, suite {suite.run}", notes)
 
 
 def wrapped(text: str, width: int) -> str:
@@ -65,9 +103,9 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
 
-def short_name(suite: Suite, dataset: str) -> str:
-    """Return a data set's key with its mark, in lines that fit above a narrow panel."""
-    return wrapped(dataset_text(suite, dataset).replace("phantom_", "phantom_\n"), 24)
+def short_name(suite: Suite, name: str) -> str:
+    """Return a data set's key with its mark, or a mean, in lines that fit above a narrow panel."""
+    return wrapped(mean_or_dataset(suite, name).replace("phantom_", "phantom_\n"), 24)
 
 
 def save(figure: Figure, folder: Path, name: str, kinds: Sequence[str] = ("svg", "png")) -> None:
@@ -86,17 +124,10 @@ def save(figure: Figure, folder: Path, name: str, kinds: Sequence[str] = ("svg",
 
 
 def _enlarge(figure: Figure) -> None:
-    """Make a figure as large as what is drawn, where words stand beyond its edges, and lay it out again."""
+    """Make a figure as large as what is drawn, where words reach beyond its edges, and lay it out again."""
     size, drawn = figure.get_size_inches(), figure.get_tightbbox()
-    beyond = [
-        max(-low, high - inches, 0.0) for low, high, inches in zip(drawn.min, drawn.max, size, strict=True)
-    ]
-    if any(beyond):
-        # Titles and notes are centred: what stands beyond one edge needs room at both.
-        figure.set_size_inches(
-            *(
-                inches + 2 * (more + MARGIN if more else 0.0)
-                for inches, more in zip(size, beyond, strict=True)
-            )
-        )
+    beyond = np.maximum(0, np.maximum(-np.array(drawn.min), drawn.max - size))
+    if beyond.any():
+        # Titles and notes are centred: what is beyond one edge needs room at both.
+        figure.set_size_inches(*(size + 2 * np.where(beyond, beyond + MARGIN, 0)))
         figure.draw_without_rendering()

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from weckd.analysis.contrasts import Contrast, Result, evaluate, gain, own
 from weckd.analysis.inference.reader_study import Study, difference, two_way
-from weckd.analysis.metrics.means import correct, mean_score
 from weckd.analysis.metrics.scored import Scored, from_influence, weighted_sum
+from weckd.analysis.metrics.scores import correct, mean_score
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
 from weckd.config import Suite
 from weckd.data.splits import CUT_MARK

@@ -1,18 +1,52 @@
-"""Writes the leak study from the predictions of two runs."""
+"""The leak study in two tables and a picture, written from the predictions of two runs."""
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from weckd.analysis.figures.style import save, styled
-from weckd.analysis.leakage.figure import leakage_figure
-from weckd.analysis.leakage.study import leaks
-from weckd.analysis.leakage.table import leakage_table
-from weckd.analysis.predictions import load_predictions
+import pandas as pd
+from matplotlib.figure import Figure
+
+from weckd.analysis.figures.style import ACCENT, GREY, INK, captioned, save, styled
+from weckd.analysis.inference.reader_study import Study, planned_half_width
+from weckd.analysis.leakage.study import METRIC, Leak, copied_images, leaks
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.tables.splits import splits_table
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, with_finding
-from weckd.errors import UserError
-from weckd.tables.files import write_table_file
+from weckd.errors import UserError, counted
+from weckd.places import few_seeds, is_phantom
+from weckd.tables.captions import (
+    TEST,
+    closing,
+    dataset_text,
+    derived_mark,
+    joined,
+    phantom_sentence,
+    run_note,
+)
+from weckd.tables.cells import Cell, Gain, Level, Name
+from weckd.tables.files import Table, TableFile, write_table_file
+
+GROUPED, OFFICIAL, INFLATION, CLEAN, COPIED, MEMORY = (
+    "grouped test part",
+    "official test part",
+    "official - grouped",
+    "official, no copy in training",
+    "official, copy in training",
+    "with - without a copy",
+)
+COLUMNS = (GROUPED, OFFICIAL, INFLATION, CLEAN, COPIED, MEMORY)
+MARKS = {
+    GROUPED: ("o", "white", INK, -0.12),
+    OFFICIAL: ("o", ACCENT, ACCENT, 0.12),
+    CLEAN: ("v", "white", GREY, 0.0),
+    COPIED: ("^", GREY, GREY, 0.0),
+}
+"""Marker, fill, edge and offset of each accuracy."""
 
 
 def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_run: Path, out: Path) -> None:
@@ -42,23 +76,174 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
 
 
 def _refuse_others(official: Suite, grouped: Suite) -> None:
+    both, remedy = f"{official.run} and {grouped.run}", "make both with `snakemake leakage`"
     if (official.split.protocol, grouped.split.protocol) != ("official", "grouped"):
         raise UserError(
-            f"leak study: {official.run} and {grouped.run} must be a run on official test parts and the run on grouped "
-            "ones that it was made from; make both with `snakemake leakage`"
+            f"leak study: {both} must be a run on official test parts and the run on grouped ones that it was made "
+            f"from; {remedy}"
         )
     for key in ("seeds", "training", "augmentation", "distillation", "backbone", "image_size"):
         if getattr(official, key) != getattr(grouped, key):
-            raise UserError(
-                f"leak study: {official.run} and {grouped.run} differ in {key}; make both with `snakemake leakage`"
-            )
-    absent = [
-        name
-        for own, others in ((official.datasets, grouped.datasets), (official.methods, grouped.methods))
-        for name in own
-        if name not in others
+            raise UserError(f"leak study: {both} differ in {key}; {remedy}")
+    for own, others in ((official.datasets, grouped.datasets), (official.methods, grouped.methods)):
+        for name in own:
+            if name not in others:
+                raise UserError(f"leak study: {name} is not in {grouped.run}; {remedy}")
+
+
+def leakage_table(
+    suite: Suite, levels: Sequence[Leak], gains: Sequence[Leak], predictions: SuitePredictions
+) -> TableFile:
+    """Return a row a data set and method, and in a second table a row a gain of the chain."""
+    caption = _caption(suite, [*levels, *gains], predictions)
+    frame = pd.DataFrame([row for leak in [*levels, *gains] for row in _rows(suite, leak)])
+    of_levels = _cells(suite, levels, "method", lambda leak: leak.method)
+    title = f"Accuracy with and without leaks, suite {suite.run}"
+    tables = [Table(title, caption, "leakage", of_levels)]
+    if gains:
+        of_gains = _cells(suite, gains, "gain of the chain over", lambda leak: leak.reference)
+        title = f"Gains of the chain with and without leaks, suite {suite.run}"
+        tables.append(Table(title, caption, "leakage-gains", of_gains))
+    return TableFile("leakage", frame, tables)
+
+
+def studies(leak: Leak) -> dict[str, Study | None]:
+    """Return what each column shows; None where something is missing."""
+    return {
+        GROUPED: leak.grouped.study,
+        OFFICIAL: leak.official.study,
+        INFLATION: leak.inflation,
+        CLEAN: leak.clean.study,
+        COPIED: leak.copied.study,
+        MEMORY: leak.memory.study,
+    }
+
+
+def _cells(suite: Suite, found: Sequence[Leak], what: str, subject: Callable[[Leak], str]) -> pd.DataFrame:
+    rows: list[list[Cell]] = [
+        [
+            Name(leak.dataset, derived_mark(suite, leak.dataset)),
+            Name(subject(leak)),
+            *(_cell(suite, leak, column, study) for column, study in studies(leak).items()),
+        ]
+        for leak in found
     ]
-    if absent:
-        raise UserError(
-            f"leak study: {absent[0]} is not in {grouped.run}; make both with `snakemake leakage`"
+    return pd.DataFrame(rows, columns=["data set", what, *COLUMNS])
+
+
+def _cell(suite: Suite, leak: Leak, column: str, study: Study | None) -> Cell:
+    mean, half = _points(suite, study)
+    if leak.reference or column in (INFLATION, MEMORY):
+        return Gain(mean, mean - half, mean + half)
+    return Level(mean, half)
+
+
+def _points(suite: Suite, study: Study | None) -> tuple[float, float]:
+    """Return mean and half-width in percentage points; NaN where missing, or with too few seeds for an interval."""
+    mean = 100 * study.estimate if study else math.nan
+    return mean, 100 * planned_half_width(study, suite.analysis)
+
+
+def _rows(suite: Suite, leak: Leak) -> list[dict[str, object]]:
+    rows = []
+    for column, study in studies(leak).items():
+        mean, half = _points(suite, study)
+        rows.append(
+            {
+                "suite": suite.run,
+                "phantom": is_phantom(suite, leak.dataset),
+                "dataset": leak.dataset,
+                "method": leak.method,
+                "reference": leak.reference,
+                "metric": METRIC,
+                "part": column,
+                "estimate_pp": mean,
+                "low_pp": mean - half,
+                "high_pp": mean + half,
+                "n_images": pd.NA if study is None else study.n_images,
+                "n_groups": pd.NA if study is None else study.n_groups,
+                "k": len(suite.seeds),
+                "plan_hash": suite.plan_hash,
+            }
         )
+    return rows
+
+
+def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions) -> str:
+    intervals = f"{100 * (1 - suite.analysis.alpha):g} % intervals, ± half of them, not adjusted"
+    few = f"fewer than {suite.analysis.minimum_seeds} seeds, so no intervals"
+    missing = [
+        name
+        for leak in found
+        for result in (leak.grouped, leak.official, leak.clean, leak.copied)
+        for name in result.missing
+    ]
+    return joined(
+        phantom_sentence(suite),
+        f"{METRICS[METRIC].name.capitalize()} of each method's last stage in percent, differences in points. grouped: "
+        "the test part that the suite draws by group, as in all its other tables; official: the source's own, "
+        "copies of training images included. The same methods, settings and seeds; validation and subsets are drawn "
+        "by group from what is not test.",
+        *(_sizes(predictions, key) for key in suite.datasets),
+        "copy: a near-duplicate, or an image of the same patient, among the source's images for training, of which a "
+        "method learns from some. official - grouped: other test images, taken as independent. with - without a copy: "
+        "images with copies may also be easier; compare methods that learn from few labels and from many.",
+        f"k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; {TEST}; "
+        f"{few if few_seeds(suite) else intervals}. Exploratory: in no family of the plan, nothing is tested.",
+        closing(suite, missing),
+    )
+
+
+def _sizes(predictions: SuitePredictions, key: str) -> str:
+    data = predictions.datasets[key]
+    copied = int(copied_images(data).sum())
+    size = f"{data.n_images} official test images in {data.n_groups} groups"
+    return f"{key}: {size}, {copied} of them with a copy in training."
+
+
+def leakage_figure(suite: Suite, levels: Sequence[Leak]) -> Figure:
+    """Return a panel a data set, a line a method."""
+    count = len(suite.datasets)
+    figure = Figure(figsize=(6.5, 1.6 + count * 0.22 * len(suite.methods)), layout="constrained")
+    axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    for axis, key in zip(axes, suite.datasets, strict=True):
+        _panel(suite, axis, [leak for leak in levels if leak.dataset == key])
+        axis.set_title(dataset_text(suite, key))
+    axes[0].legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(-0.2, 1.08 + 0.02 * count))
+    axes[-1].set_xlabel(f"{METRICS[METRIC].name}, percent")
+    bars = "too few seeds for bars" if few_seeds(suite) else "bars: two-way intervals, not adjusted"
+    what = f"Accuracy with and without leaks, suite {suite.run}"
+    return captioned(figure, suite, what, f"{bars}; exploratory\n{run_note(suite)}")
+
+
+def _panel(suite: Suite, axis: Any, levels: Sequence[Leak]) -> None:
+    looks: dict[str, Any] = {
+        column: {
+            "marker": marker,
+            "linestyle": "",
+            "markerfacecolor": fill,
+            "markeredgecolor": edge,
+            "markersize": 4,
+        }
+        for column, (marker, fill, edge, _) in MARKS.items()
+    }
+    for column, look in looks.items():
+        axis.plot([], [], label=column, **look)
+    for y, leak in enumerate(levels):
+        found = studies(leak)
+        grouped, official = found[GROUPED], found[OFFICIAL]
+        if grouped and official:
+            axis.plot([100 * grouped.estimate, 100 * official.estimate], [y, y], color=ACCENT, linewidth=0.9)
+        for column, (_, _, edge, offset) in MARKS.items():
+            study = found[column]
+            if study is None:
+                axis.text(0.01, y, "missing", transform=axis.get_yaxis_transform(), va="center", fontsize=6)
+                continue
+            half = planned_half_width(study, suite.analysis)
+            if offset and not math.isnan(half):
+                ends = [100 * (study.estimate - half), 100 * (study.estimate + half)]
+                axis.plot(ends, [y + offset] * 2, color=edge, linewidth=0.7, alpha=0.6)
+            axis.plot([100 * study.estimate], [y + offset], zorder=3, **looks[column])
+    axis.set_yticks(range(len(levels)), [leak.method for leak in levels])
+    axis.set_ylim(len(levels) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)

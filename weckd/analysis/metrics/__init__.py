@@ -3,14 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from weckd.analysis.metrics import means
-from weckd.analysis.metrics.auroc import macro_auroc
-from weckd.analysis.metrics.calibration import ece, ece_scaled
-from weckd.analysis.metrics.macro_f1 import macro_f1
-from weckd.analysis.metrics.mcc import mcc
-from weckd.analysis.metrics.probability_scores import brier, nll
+from weckd.analysis.metrics import confidence, scores
 from weckd.analysis.metrics.scored import Predicted, Scored
-from weckd.analysis.metrics.selective import accuracy_at_80
 
 
 @dataclass(frozen=True)
@@ -30,17 +24,17 @@ class Metric:
 
 
 METRICS = {
-    "accuracy": Metric("accuracy", means.accuracy),
-    "balanced_accuracy": Metric("balanced accuracy", means.balanced_accuracy),
-    "macro_f1": Metric("macro-F1", macro_f1),
-    "mcc": Metric("MCC", mcc),
-    "macro_auroc": Metric("macro-AUROC", macro_auroc),
-    "brier": Metric("Brier", brier, lower_is_better=True),
-    "nll": Metric("NLL", nll, lower_is_better=True, unit="nats"),
-    "ece": Metric("ECE", ece, lower_is_better=True),
+    "accuracy": Metric("accuracy", scores.accuracy),
+    "balanced_accuracy": Metric("balanced accuracy", scores.balanced_accuracy),
+    "macro_f1": Metric("macro-F1", scores.macro_f1),
+    "mcc": Metric("MCC", scores.mcc),
+    "macro_auroc": Metric("macro-AUROC", scores.macro_auroc),
+    "brier": Metric("Brier", confidence.brier, lower_is_better=True),
+    "nll": Metric("NLL", confidence.nll, lower_is_better=True, unit="nats"),
+    "ece": Metric("ECE", confidence.ece, lower_is_better=True),
     "ece_scaled": Metric(
-        "ECE after temperature scaling", ece_scaled, lower_is_better=True, needs_validation=True
+        "ECE after temperature scaling", confidence.ece_scaled, lower_is_better=True, needs_validation=True
     ),
-    "accuracy_at_80": Metric("accuracy at 80 % coverage", accuracy_at_80),
+    "accuracy_at_80": Metric("accuracy at 80 % coverage", confidence.accuracy_at_80),
 }
 """Key in suite files and CSV -> metric."""

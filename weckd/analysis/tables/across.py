@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.inference.estimate import Estimate
-from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
+from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
+from weckd.analysis.inference.reader_study import Estimate
 from weckd.analysis.metrics import METRICS, Metric
 from weckd.analysis.tables.compared import (
     compared_on_means,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from weckd.analysis.contrasts import evaluate_all, gain
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.inference.multiplicity import adjust
-from weckd.analysis.inference.reader_study import p_value
+from weckd.analysis.inference.reader_study import adjust, p_value
 from weckd.analysis.levels import Level
 from weckd.places import few_seeds
 

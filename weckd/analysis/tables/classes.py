@@ -10,7 +10,7 @@ from weckd.analysis.contrasts import Result
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.levels import Floor, floors
-from weckd.analysis.metrics.per_class import per_class
+from weckd.analysis.metrics.scores import per_class
 from weckd.analysis.tables.studies import NOTHING_KNOWN, confidence, study_interval
 from weckd.config import Suite
 from weckd.tables.captions import (

@@ -6,9 +6,9 @@ import pandas as pd
 
 from weckd.analysis.contrasts import Result
 from weckd.analysis.evaluation import Evaluation
-from weckd.analysis.inference.leave_one_out import leave_one_out
+from weckd.analysis.inference.data_sets import leave_one_out
+from weckd.analysis.inference.nine_tests import Hypothesis
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.inference.sensitivity.row import Hypothesis
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.compared import (
     compared_on_means,

@@ -9,7 +9,7 @@ from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, ch
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, interval
 from weckd.analysis.imported import IMPORTED
-from weckd.analysis.inference.new_data_set import NewDataSet, new_data_set
+from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
 from weckd.analysis.levels import Level, interval_half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.tables.best import BOLD_SENTENCE, best_methods

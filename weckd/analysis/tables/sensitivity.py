@@ -7,11 +7,10 @@ import pandas as pd
 from weckd.analysis.comparisons import Comparison
 from weckd.analysis.evaluation import Evaluation
 from weckd.analysis.gains import Gain, decides
-from weckd.analysis.inference.sensitivity.nine_tests import nine_tests, robust
-from weckd.analysis.inference.sensitivity.paired import Paired
-from weckd.analysis.inference.sensitivity.row import PROCEDURE, Row
+from weckd.analysis.inference.nine_tests import PROCEDURE, Row, nine_tests, robust
+from weckd.analysis.inference.paired_tests import Paired
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.means import correct
+from weckd.analysis.metrics.scores import correct
 from weckd.analysis.tables.studies import IDENTICAL, confidence
 from weckd.errors import counted
 from weckd.places import MACRO, few_seeds, independent, is_phantom

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from weckd.analysis.inference.sensitivity.paired import Paired
+from weckd.analysis.inference.paired_tests import Paired
 from weckd.seeds import generator
 
 

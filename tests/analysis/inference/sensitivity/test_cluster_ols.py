@@ -6,10 +6,9 @@ import pytest
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
+from weckd.analysis.inference.paired_tests import Paired, cluster_ols, cluster_variance
 from weckd.analysis.inference.reader_study import two_way
-from weckd.analysis.inference.sensitivity.cluster_ols import cluster_ols, cluster_variance
-from weckd.analysis.inference.sensitivity.paired import Paired
-from weckd.analysis.metrics.means import mean_score
+from weckd.analysis.metrics.scores import mean_score
 
 
 def statsmodels_fit(paired):

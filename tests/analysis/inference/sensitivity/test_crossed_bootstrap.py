@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from weckd.analysis.inference.sensitivity.crossed_bootstrap import DRAWS, crossed_bootstrap, percentile
-from weckd.analysis.inference.sensitivity.paired import Paired
+from weckd.analysis.inference.paired_tests import DRAWS, Paired, crossed_bootstrap, percentile
 
 
 def test_the_same_every_time_and_for_every_claim(three_pairs):

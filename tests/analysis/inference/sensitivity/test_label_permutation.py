@@ -4,8 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from weckd.analysis.inference.sensitivity.label_permutation import DRAWS, label_permutation
-from weckd.analysis.inference.sensitivity.paired import Paired
+from weckd.analysis.inference.paired_tests import DRAWS, Paired, label_permutation
 
 
 def exact(pairs):

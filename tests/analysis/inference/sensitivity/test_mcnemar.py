@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from weckd.analysis.inference.sensitivity.mcnemar import discordant, mid_p, significant_seeds
-from weckd.analysis.inference.sensitivity.paired import Paired
+from weckd.analysis.inference.paired_tests import Paired, discordant, mid_p, significant_seeds
 
 
 def test_published_examples():

@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from weckd.analysis.inference.new_data_set import new_data_set
+from weckd.analysis.inference.data_sets import new_data_set
+from weckd.analysis.inference.nine_tests import QUESTIONS, nine_tests, robust
+from weckd.analysis.inference.paired_tests import (
+    Paired,
+    cluster_ols,
+    crossed_bootstrap,
+    label_permutation,
+    percentile,
+)
 from weckd.analysis.inference.reader_study import half_width, mean_study, p_value, two_way
-from weckd.analysis.inference.sensitivity.cluster_ols import cluster_ols
-from weckd.analysis.inference.sensitivity.crossed_bootstrap import crossed_bootstrap, percentile
-from weckd.analysis.inference.sensitivity.label_permutation import label_permutation
-from weckd.analysis.inference.sensitivity.nine_tests import QUESTIONS, nine_tests, robust
-from weckd.analysis.inference.sensitivity.paired import Paired
-from weckd.analysis.metrics.means import mean_score
+from weckd.analysis.metrics.scores import mean_score
 
 MRMC, OLS, BOOTSTRAP, PAIRED_T, PERMUTATION, MCNEMAR, MEANS_T, HKSJ, LEAVE_ONE_OUT = range(9)
 

@@ -1,18 +1,27 @@
-"""What a new data set would show, from the independent data sets of a suite as a sample of such.
+"""Data sets as a sample: what a new one would show, whether one decides the mean, and ranks of methods over them.
 
-No number here says anything about the data sets at hand: that is `reader_study.mean_study`.
+What a new data set would show says nothing about the data sets at hand: that is `reader_study.mean_study`. Mean ranks
+are a picture for the appendix, which decides nothing: with six data sets their tests find only large differences, and
+they treat each data set's mean as known.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.stats import friedmanchisquare
 
-from weckd.analysis.inference.estimate import Estimate, mean_t, t_estimate
-from weckd.analysis.inference.reader_study import Study
+from weckd.analysis.inference.reader_study import (
+    Estimate,
+    Study,
+    mean_study,
+    mean_t,
+    t_estimate,
+    t_half_width,
+)
 
 NOT_KNOWN = float("nan")
 STEPS = 200  # Newton steps; about log2 of the largest ratio of variances are needed
@@ -61,12 +70,11 @@ def new_data_set(studies: Sequence[Study], level: float, null: float = 0.0) -> N
     variances = np.array([study.se**2 for study in studies])
     random_effects, tau2 = _random_effects(values, variances, level, null)
     over_means = mean_t([study.estimate for study in studies], level, null)
-    half = _prediction_half(random_effects.se, tau2, len(studies), level)
-    measured_half = (
-        float(stdtrit(over_means.df, (1 + level) / 2)) * over_means.se * math.sqrt(len(studies) + 1)
-    )
+    J = len(studies)
+    half = t_half_width(math.sqrt(tau2 + random_effects.se**2), J - 2, level) if J > 2 else NOT_KNOWN
+    measured_half = t_half_width(over_means.se, over_means.df, level) * math.sqrt(J + 1)
     return NewDataSet(
-        n_datasets=len(studies),
+        n_datasets=J,
         over_means=over_means,
         random_effects=random_effects,
         tau2=tau2,
@@ -94,7 +102,65 @@ def _random_effects(
     return estimate, float(combined.tau2)
 
 
-def _prediction_half(se: float, tau2: float, n_datasets: int, level: float) -> float:
-    if n_datasets < 3:
-        return NOT_KNOWN
-    return float(stdtrit(n_datasets - 2, (1 + level) / 2) * math.sqrt(tau2 + se**2))
+def leave_one_out(studies: Mapping[str, Study]) -> dict[str, Study]:
+    """Return for each data set the unweighted mean over the others; empty with one data set."""
+    if len(studies) == 1:
+        return {}
+    return {
+        left_out: mean_study([study for key, study in studies.items() if key != left_out])
+        for left_out in studies
+    }
+
+
+def estimate_range(left_out: Mapping[str, Study]) -> tuple[float, float]:
+    """Return the smallest and largest of the means of `leave_one_out`; NaN where there is none."""
+    estimates = [study.estimate for study in left_out.values()] or [float("nan")]
+    return min(estimates), max(estimates)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks of M methods in J blocks (a block: one data set's seed means)."""
+
+    n_datasets: int
+    mean_ranks: pd.Series  # M values by method, 1 is best; ties share their mean rank
+    friedman_p: float  # all methods rank alike; NaN below three methods or two data sets, or when all tie
+    nemenyi_p: pd.DataFrame  # (M, M) by method, 1 on the diagonal; NaN below two methods or data sets
+    left_out: tuple[str, ...]  # methods that lack a data set, so that they have no rank
+
+
+def rank_methods(scores: pd.DataFrame) -> Ranks:
+    """Rank the methods on each data set, more being better, and compare their mean ranks (Demsar 2006).
+
+    Args:
+        scores: J data sets (rows) by methods (columns), mean over seeds; NaN where a method has no value.
+
+    Returns:
+        The ranks among the methods that have every value; the others are named in `left_out`.
+    """
+    complete = scores.dropna(axis="columns")
+    return Ranks(
+        n_datasets=len(complete),
+        mean_ranks=complete.rank(axis="columns", ascending=False).mean(),
+        friedman_p=_friedman(complete),
+        nemenyi_p=_nemenyi(complete),
+        left_out=tuple(name for name in scores.columns if name not in complete.columns),
+    )
+
+
+def _friedman(scores: pd.DataFrame) -> float:
+    n_datasets, n_methods = scores.shape
+    tied = scores.nunique(axis="columns").eq(1).all()
+    if n_datasets < 2 or n_methods < 3 or tied:
+        return float("nan")
+    return float(friedmanchisquare(*scores.to_numpy().T).pvalue)
+
+
+def _nemenyi(scores: pd.DataFrame) -> pd.DataFrame:
+    # Imported here: it loads the drawing libraries. It has no types.
+    from scikit_posthocs import posthoc_nemenyi_friedman  # type: ignore[import-untyped] # noqa: PLC0415
+
+    if min(scores.shape) < 2:
+        return pd.DataFrame(np.nan, index=scores.columns, columns=scores.columns)
+    p_values: pd.DataFrame = posthoc_nemenyi_friedman(scores)
+    return p_values

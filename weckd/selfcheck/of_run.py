@@ -1,4 +1,6 @@
-"""A/A: each method of a finished run against itself under other seeds, where there is no gain to find.
+"""Checks on a finished run: methods against themselves, and `permuted`, trained on shuffled labels, against chance.
+
+A/A: each method against itself under other seeds, where there is no gain to find.
 
 The seeds of a run are parted at random into two halves a and b, and the suite's primary test is asked whether seeds a
 are better than seeds b; this is done for many partitions. What it can find, on real predictions:
@@ -26,6 +28,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from weckd.analysis.checks import PERMUTED, evaluate_checks
 from weckd.analysis.contrasts import scored
 from weckd.analysis.inference.reader_study import Study, mean_study, p_value, two_way
 from weckd.analysis.metrics import METRICS
@@ -35,7 +38,7 @@ from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, independent
 from weckd.seeds import generator
-from weckd.selfcheck.outcome import Outcome, judged, not_run
+from weckd.selfcheck.outcome import FAILED, PASSED, Outcome, judged, not_run
 from weckd.selfcheck.simulation import ALPHA
 
 PARTITIONS = 500
@@ -45,6 +48,10 @@ MEAN_REJECTION = (0.0, 0.15)  # allowed for the mean over data sets
 SAME_METHOD = "same method, other seeds"
 SAME_METHOD_SHOWS = (
     "a method against itself: the primary test finds a gain in 5 % of random halves of the seeds"
+)
+LABELS = f"{PERMUTED} at chance"
+LABELS_SHOW = (
+    "no label leaks into training: balanced accuracy minus 1/C lies within its 99 % interval's half-width"
 )
 
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -133,3 +140,15 @@ def _outcome(
         return not_run(name, SAME_METHOD_SHOWS, suite.run, "no seed differs from another")
     rate = float(np.mean([p < ALPHA for p in known]))
     return judged(name, SAME_METHOD_SHOWS, rate, allowed, suite.run, note)
+
+
+def label_check(suite: Suite, predictions: SuitePredictions) -> Outcome:
+    """Return the label check of the run's table of checks; the range is the half-width of its interval."""
+    check = evaluate_checks(suite, predictions)[0]  # the label check is always the first
+    if check.passed not in ("yes", "no"):
+        why = check.passed if PERMUTED in suite.methods else f"the suite has no method {PERMUTED}"
+        return not_run(LABELS, LABELS_SHOW, suite.run, why)
+    outcome = PASSED if check.passed == "yes" else FAILED
+    note = f"{counted(len(independent(suite)), 'data set')}, {counted(len(suite.seeds), 'seed')}"
+    half = check.half_width
+    return Outcome(LABELS, LABELS_SHOW, check.value, -half, half, outcome, suite.run, note)

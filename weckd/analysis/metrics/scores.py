@@ -1,0 +1,174 @@
+"""Scores of the predicted classes: means over images, of each class, correlation; and of how classes are ranked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from weckd.analysis.metrics.scored import Predicted, Scored, from_influence, weighted_sum
+
+
+def correct(probabilities: NDArray[np.float32], y: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 where the most probable class is the label, else 0; the lowest class wins a tie.
+
+    Args:
+        probabilities: (k, n, C), without NaN.
+        y: (n,), 0..C-1.
+
+    Returns:
+        (k, n) float64.
+    """
+    right: NDArray[np.float64] = (probabilities.argmax(axis=2) == y).astype(np.float64)
+    return right
+
+
+def accuracy(predicted: Predicted) -> Scored:
+    """Return the share of test images whose most probable class is the label."""
+    return mean_score(correct(predicted.probabilities, predicted.y), predicted.groups)
+
+
+def balanced_accuracy(predicted: Predicted) -> Scored:
+    """Return the unweighted mean over the classes of the share of their images that is right."""
+    right = correct(predicted.probabilities, predicted.y)
+    return class_mean_score(right, predicted.y, predicted.groups)
+
+
+def mean_score(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> Scored:
+    """Return the mean over images of scores (k, n); groups (n,) are 0..G-1."""
+    means = scores.mean(axis=1)
+    return from_influence(means, (scores - means[:, None]) / scores.shape[1], groups)
+
+
+def class_mean_score(scores: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.int64]) -> Scored:
+    """Return the mean over the K classes of their means of scores (k, n); every class has an image."""
+    counts = np.bincount(y)
+    means = np.stack([scores[:, y == label].mean(axis=1) for label in range(len(counts))], axis=1)
+    influence = (scores - means[:, y]) / (len(counts) * counts[y])
+    return from_influence(means.mean(axis=1), influence, groups)
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How well one method's stage finds one class."""
+
+    label: int  # 0..C-1
+    n_images: int  # test images of the class
+    n_groups: int  # groups with an image of the class
+    recall: Scored  # sensitivity
+    precision: Scored
+    f1: Scored
+
+
+def per_class(predicted: Predicted) -> tuple[ClassScores, ...]:
+    """Return the scores of every class, in the order of the labels."""
+    return tuple(
+        ClassScores(
+            label=label,
+            n_images=int((predicted.y == label).sum()),
+            n_groups=len(np.unique(predicted.groups[predicted.y == label])),
+            recall=recall(predicted, label),
+            precision=precision(predicted, label),
+            f1=f1(predicted, label),
+        )
+        for label in range(predicted.probabilities.shape[2])
+    )
+
+
+def recall(predicted: Predicted, label: int) -> Scored:
+    """Return the share of the class's images that are predicted as the class."""
+    chosen, true = _chosen_and_true(predicted, label)
+    return _ratio(chosen * true, true, predicted.groups)
+
+
+def precision(predicted: Predicted, label: int) -> Scored:
+    """Return the share of the images predicted as the class that are of it; 0 where there is none."""
+    chosen, true = _chosen_and_true(predicted, label)
+    return _ratio(chosen * true, chosen, predicted.groups)
+
+
+def f1(predicted: Predicted, label: int) -> Scored:
+    """Return 2 TP / (predicted as the class + images of the class), the harmonic mean of precision and recall."""
+    chosen, true = _chosen_and_true(predicted, label)
+    return _ratio(2 * chosen * true, chosen + true, predicted.groups)
+
+
+def macro_f1(predicted: Predicted) -> Scored:
+    """Return the mean over the C classes of F1; a class that is never predicted has F1 = 0 and no influence."""
+    n_classes = predicted.probabilities.shape[2]
+    return weighted_sum([(1 / n_classes, f1(predicted, label)) for label in range(n_classes)])
+
+
+def _chosen_and_true(predicted: Predicted, label: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return whether the class is the most probable (the lowest wins a tie), and the label; both (k, n)."""
+    chosen = (predicted.probabilities.argmax(axis=2) == label).astype(np.float64)
+    return chosen, np.broadcast_to((predicted.y == label).astype(np.float64), chosen.shape)
+
+
+def _ratio(
+    numerator: NDArray[np.float64], denominator: NDArray[np.float64], groups: NDArray[np.int64]
+) -> Scored:
+    """Return sum a_i / sum b_i of each seed; both are (k, n).
+
+    An image's influence is (a_i - ratio b_i) / sum b. Where sum b is 0 (a class that is never predicted), the ratio
+    and all influence are 0.
+    """
+    total = np.maximum(denominator.sum(axis=1), 1.0)  # counts: below 1 is 0, and the numerator is 0 there
+    values = numerator.sum(axis=1) / total
+    return from_influence(values, (numerator - values[:, None] * denominator) / total[:, None], groups)
+
+
+def mcc(predicted: Predicted) -> Scored:
+    """Return the multiclass Matthews correlation, R_K of Gorodkin 2004, -1..1.
+
+    With n images, c of them right, t_j of class j and p_j predicted as class j (the lowest class wins a tie):
+
+        N   = c n - sum_j p_j t_j,      P = n^2 - sum_j p_j^2,      T = n^2 - sum_j t_j^2
+        MCC = N / sqrt(P T)
+
+    An image's influence is the derivative with respect to its weight, dN / sqrt(P T) - MCC / 2 (dP / P + dT / T).
+    Where all predictions are of one class (P = 0), MCC and all influence are 0.
+    """
+    y, n_classes = predicted.y, predicted.probabilities.shape[2]
+    n = len(y)
+    chosen = predicted.probabilities.argmax(axis=2)  # (k, n)
+    right = (chosen == y).astype(np.float64)
+    n_right = right.sum(axis=1, keepdims=True)
+    of_class = np.bincount(y, minlength=n_classes).astype(np.float64)
+    as_class = np.stack([np.bincount(row, minlength=n_classes) for row in chosen]).astype(np.float64)
+
+    above = n * n_right - (as_class * of_class).sum(axis=1, keepdims=True)  # N, (k, 1)
+    predicted_spread = n**2 - (as_class**2).sum(axis=1, keepdims=True)  # P, (k, 1)
+    true_spread = n**2 - (of_class**2).sum()  # T
+    defined = predicted_spread > 0  # whole numbers
+    predicted_spread = np.where(defined, predicted_spread, 1.0)
+    root = np.sqrt(predicted_spread * true_spread)
+    values = np.where(defined, above / root, 0.0)
+
+    as_chosen = np.take_along_axis(as_class, chosen, axis=1)  # p of the class predicted for the image, (k, n)
+    d_above = n * right + n_right - as_class[:, y] - of_class[chosen]
+    half_d_spread = (n - as_chosen) / predicted_spread + (n - of_class[y]) / true_spread
+    influence = np.where(defined, d_above / root - values * half_d_spread, 0.0)
+    return from_influence(values[:, 0], influence, predicted.groups)
+
+
+def macro_auroc(predicted: Predicted) -> Scored:
+    """Return the mean over the C classes of the area under the ROC curve of the class against all others.
+
+    The area is the share of pairs (one image of the class, one of another) in which the first has the higher
+    probability of the class; a tie counts half (mid-ranks). With V_i the share of image i's own pairs that it wins,
+    its influence is (V_i - area) / (images of the class), or of the others (DeLong et al. 1988).
+    """
+    y, (k, n, n_classes) = predicted.y, predicted.probabilities.shape
+    values, influence = np.zeros(k), np.zeros((k, n))
+    for label in range(n_classes):
+        scores, true = predicted.probabilities[:, :, label], y == label
+        of_class, others = int(true.sum()), int((~true).sum())
+        ranks = rankdata(scores, axis=1)
+        won = np.empty((k, n))
+        won[:, true] = (ranks[:, true] - rankdata(scores[:, true], axis=1)) / others
+        won[:, ~true] = 1 - (ranks[:, ~true] - rankdata(scores[:, ~true], axis=1)) / of_class
+        area = won[:, true].mean(axis=1)
+        values += area / n_classes
+        influence += (won - area[:, None]) / (n_classes * np.where(true, of_class, others))
+    return from_influence(values, influence, predicted.groups)
