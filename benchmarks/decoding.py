@@ -20,8 +20,7 @@ from PIL import Image, features
 from tabulate import tabulate
 
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 
 IMAGES, TURNS = 24, 5
 SIZES = [(2048, 1536), (4000, 3000)]

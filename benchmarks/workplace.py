@@ -11,8 +11,7 @@ import torch
 from weckd.config import Suite
 from weckd.data.catalogue import find_dataset
 from weckd.data.groups import write_groups
-from weckd.data.origin import read_origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import prepare, read_origin
 from weckd.data.splits import write_splits
 from weckd.suite_file import resolve_suite
 from weckd.training.job import train_batch

@@ -98,6 +98,22 @@ def told_errors(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn every numbered error of writing to `place` into a message, also that of a library.
+
+    Raises:
+        UserError: the disk is full, the folder belongs to somebody else, or a file is in its place.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno is None:  # the network's errors are OSErrors too, without a number
+            raise
+        remedy = REMEDIES.get(problem.errno, "choose another folder")
+        raise UserError(f"{place}: cannot be written ({problem.strerror}); {remedy}") from problem
+
+
 def refuse_full_disk(folder: Path, needed: int) -> None:
     """Refuse to begin what the disk cannot hold.
 

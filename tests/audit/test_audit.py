@@ -10,8 +10,7 @@ from thumbnails import near, noise
 
 from weckd.audit import summary, write_audit
 from weckd.audit.across import overlaps, pairs_across
-from weckd.audit.findings import find
-from weckd.audit.neighbour import nearest_neighbour
+from weckd.audit.findings import find, nearest_neighbour
 from weckd.audit.sets import load_set
 from weckd.config import DatasetFacts
 from weckd.data.catalogue import find_dataset

@@ -6,7 +6,7 @@ import yaml
 
 from weckd.data.catalogue import find_dataset, load_catalogue
 from weckd.data.describe import describe_folder
-from weckd.data.layouts.locate import locate
+from weckd.data.layouts import locate
 from weckd.errors import UserError
 
 

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from weckd.data.catalogue import find_dataset
-from weckd.data.origin import Origin, read_origin
+from weckd.data.prepare import Origin, read_origin
 from weckd.data.watch import Place
 from weckd.errors import UserError
 

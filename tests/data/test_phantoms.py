@@ -1,6 +1,7 @@
 """Phantoms: counts, groups that a clustering finds exactly, and determinism."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,8 @@ from weckd.data.catalogue import load_catalogue
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups
 from weckd.data.phantoms import PLANS, class_counts, draw
-from weckd.data.phantoms.frame import Frame
-from weckd.data.phantoms.otoscopy import draw_ear
-from weckd.data.phantoms.plant import plan_pictures, render
+from weckd.data.phantoms.canvas import Frame
+from weckd.data.phantoms.scenes import plan_pictures, render
 from weckd.errors import UserError
 
 KEYS = [key for key, dataset in load_catalogue().items() if dataset.phantom]
@@ -113,9 +113,10 @@ def test_some_duplicates_are_exact(phantoms):
 
 
 def test_a_drawing_repeats_byte_for_byte():
-    arguments = ("phantom_ear_chile", "normal", 3, 0, Frame(shift=(0.1, 0)), draw_ear)
-    assert render(*arguments, 32).tobytes() == render(*arguments, 32).tobytes()
-    assert render(*arguments, 32).tobytes() != render("phantom_ear_ohio", *arguments[1:], 32).tobytes()
+    plan, picture = PLANS["phantom_ear_chile"], ("normal", 3, 0, Frame(shift=(0.1, 0)), 32)
+    assert render(plan, *picture).tobytes() == render(plan, *picture).tobytes()
+    other = replace(plan, key="phantom_ear_ohio")
+    assert render(plan, *picture).tobytes() != render(other, *picture).tobytes()
 
 
 @pytest.mark.parametrize("key", PLANS)
@@ -124,7 +125,7 @@ def test_a_plan_repeats_byte_for_byte_and_depends_on_its_key(key):
     counts = dict.fromkeys(plan.weights, 3)
 
     def bytes_of(name):
-        pictures = plan_pictures(name, counts, plan.drawing, plan.frames, not plan.patients, {})
+        pictures = plan_pictures(replace(plan, key=name), counts, {})
         return [picture.small.tobytes() for picture in pictures]
 
     first = bytes_of(key)
@@ -136,12 +137,11 @@ def test_a_plan_repeats_byte_for_byte_and_depends_on_its_key(key):
 @pytest.mark.parametrize("size", [16, 48])
 @pytest.mark.parametrize("key", PLANS)
 def test_sizes_that_are_no_multiple_of_the_thumbnails(key, size):
-    drawing = PLANS[key].drawing
     for class_key in PLANS[key].weights:
-        image = render(key, class_key, 0, 0, Frame(), drawing, size)
+        image = render(PLANS[key], class_key, 0, 0, Frame(), size)
         assert image.shape == (size, size, 3) and image.dtype == np.uint8
         # The same scene: at 8 px a side the picture is the one drawn at 32 px, but for sensor noise.
-        reference = render(key, class_key, 0, 0, Frame(), drawing, 32)
+        reference = render(PLANS[key], class_key, 0, 0, Frame(), 32)
         coarse, expected = (
             picture.reshape(8, len(picture) // 8, 8, len(picture) // 8, 3).mean(axis=(1, 3))
             for picture in (image, reference)

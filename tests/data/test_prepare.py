@@ -13,8 +13,7 @@ from PIL import Image
 from weckd.data import prepare as prepare_module
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
 from weckd.data.index import left_out, read_index
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 from weckd.data.watch import PREPARED_FILES
 from weckd.errors import UserError
 

@@ -16,8 +16,7 @@ from weckd.data.catalogue import find_dataset
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups, write_groups
 from weckd.data.index import read_index
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 from weckd.data.recorded import as_recorded
 from weckd.data.splits import draw_split
 from weckd.errors import UserError

@@ -4,8 +4,7 @@ import pytest
 from PIL import Image
 
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 from weckd.data.recorded import as_recorded, record, recorded_archives
 from weckd.data.weights import recorded_weights
 from weckd.errors import UserError

@@ -12,8 +12,7 @@ from PIL import Image
 
 from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile, SourceFolder
 from weckd.data.fetch import fetch
-from weckd.data.origin import read_origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import prepare, read_origin
 from weckd.data.watch import forget_changed, read_seen, source_places, stamps
 from weckd.errors import UserError
 

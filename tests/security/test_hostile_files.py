@@ -23,14 +23,13 @@ from trap import archive, bare_pickle, object_array, tagged, torch_file
 from weckd.agreement.freeze import pack_records
 from weckd.analysis.attention import load_attention
 from weckd.analysis.published import read_published
+from weckd.audit.pictures import pair_sheet
 from weckd.audit.sets import load_set
-from weckd.audit.sheet import pair_sheet
 from weckd.config import BackboneSettings
 from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile, find_dataset, load_catalogue
 from weckd.data.decode import decode_image
 from weckd.data.groups import write_groups
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 from weckd.data.recorded import recorded_archives
 from weckd.data.weights import recorded_weights
 from weckd.errors import BadImageError, UserError

@@ -22,7 +22,7 @@ from weckd.analysis.imported import IMPORTED, imported_files
 from weckd.analysis.manifest_cells import manifest_cells
 from weckd.analysis.predictions import NAMES
 from weckd.config import Suite, load_suite, suite_json
-from weckd.data.fetch.members import members
+from weckd.data.archives import members
 from weckd.errors import UserError, counted
 from weckd.files import file_digest, whole_file, write_json, write_text
 from weckd.locks import runs_under_way

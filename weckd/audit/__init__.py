@@ -1,17 +1,16 @@
 """The audit of data sets before anything is trained: copies, label conflicts, leaks, overlap, with pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
 
 from weckd.analysis.figures.style import save, styled
-from weckd.audit.across import copied_elsewhere, overlaps, pairs_across
-from weckd.audit.curve import threshold_figure
+from weckd.audit.across import Overlap, copied_elsewhere, overlaps, pairs_across
 from weckd.audit.findings import find, listed_pairs
+from weckd.audit.pictures import pair_sheet, threshold_figure
 from weckd.audit.sets import load_set
-from weckd.audit.sheet import pair_sheet
 from weckd.audit.tables import across_tables, audit_tables
 from weckd.errors import UserError
 from weckd.files import write_text
@@ -41,9 +40,8 @@ def write_audit(
         UserError: a folder is missing a file, or was made with another threshold.
     """
     if len(prepared) != len(groups):
-        raise UserError(
-            f"{len(prepared)} prepared data sets need as many folders of groups, not {len(groups)}"
-        )
+        told = f"{len(prepared)} prepared data sets need as many folders of groups, not {len(groups)}"
+        raise UserError(told)
     sets = [load_set(*folders) for folders in zip(prepared, groups, strict=True)]
     for audited, folder in zip(sets, groups, strict=True):
         chosen = audited.clusters.loc[audited.clusters["chosen"], "threshold"].tolist()
@@ -55,22 +53,19 @@ def write_audit(
     found = [find(a, recorded.get(a.key), copied_elsewhere(a.key, across)) for a in sets]
     shared = overlaps(sets, across)
     phantom = any(audited.phantom for audited in sets)
-    found_frame = pd.DataFrame([asdict(item) for item in found])
-    write_table_file(out, TableFile("audit", found_frame, audit_tables(sets, found, threshold)))
-    shared_frame = pd.DataFrame(
-        [{**asdict(item), "verdict": item.verdict} for item in shared],
-        columns=["dataset", "other", "images", "copied", "declared", "verdict"],
-    )
-    write_table_file(out, TableFile("across", shared_frame, across_tables(shared, threshold, phantom)))
-    write_text(out / "pairs.csv", csv_text(pd.concat([pd.DataFrame(listed_pairs(a)) for a in sets])))
+    frame = pd.DataFrame(map(asdict, found))
+    write_table_file(out, TableFile("audit", frame, audit_tables(sets, found, threshold)))
+    rows = [{**asdict(item), "verdict": item.verdict} for item in shared]
+    frame = pd.DataFrame(rows, columns=[*(field.name for field in fields(Overlap)), "verdict"])
+    write_table_file(out, TableFile("across", frame, across_tables(shared, threshold, phantom)))
+    write_text(out / "pairs.csv", csv_text(pd.concat(map(listed_pairs, sets))))
     write_text(out / "across-pairs.csv", csv_text(across))
     write_text(out / "clusters.csv", csv_text(pd.concat([a.clusters.assign(dataset=a.key) for a in sets])))
     with styled():
-        figure = threshold_figure(sets, threshold)
-        sheets = {audited.key: pair_sheet(audited) for audited in sets}
+        figure, sheets = threshold_figure(sets, threshold), [pair_sheet(audited) for audited in sets]
     save(figure, out, "thresholds")
-    for key, sheet in sheets.items():
-        save(sheet, out, key, kinds=("png",))
+    for audited, sheet in zip(sets, sheets, strict=True):
+        save(sheet, out, audited.key, kinds=("png",))
 
 
 def summary(out: Path) -> str:

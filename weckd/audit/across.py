@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,27 +40,20 @@ def pairs_across(sets: Sequence[AuditedSet], threshold: float) -> pd.DataFrame:
 
     Near ones are asked for within a modality; identical ones in all sets, since the modality is what a catalogue says.
     """
-    frames = []
+    frames = [pd.DataFrame(columns=list(COLUMNS))]
     for a, b in combinations(sets, 2):
         one_modality = a.modality == b.modality
         found = pairs_between(a.thumbnails, b.thumbnails, threshold) if one_modality else _identical(a, b)
-        first, second = a.index.iloc[found.rows[:, 0]], b.index.iloc[found.rows[:, 1]]
-        exact = first["pixel_sha256"].to_numpy() == second["pixel_sha256"].to_numpy()
-        frames.append(
-            pd.DataFrame(
-                {
-                    "dataset_a": a.key,
-                    "image_a": first["image_id"].to_numpy(),
-                    "class_a": first["class"].to_numpy(),
-                    "dataset_b": b.key,
-                    "image_b": second["image_id"].to_numpy(),
-                    "class_b": second["class"].to_numpy(),
-                    "kind": np.where(exact, "exact", "near"),
-                    "correlation": found.correlations,
-                }
-            )
-        )
-    return pd.concat([pd.DataFrame(columns=list(COLUMNS)), *frames], ignore_index=True) if frames else _none()
+        columns: dict[str, Any] = {}
+        pixels = []
+        for side, one, rows in zip("ab", (a, b), found.rows.T, strict=True):
+            columns[f"dataset_{side}"] = one.key
+            columns[f"image_{side}"] = one.index["image_id"].to_numpy()[rows]
+            columns[f"class_{side}"] = one.index["class"].to_numpy()[rows]
+            pixels.append(one.index["pixel_sha256"].to_numpy()[rows])
+        kind = np.where(pixels[0] == pixels[1], "exact", "near")
+        frames.append(pd.DataFrame({**columns, "kind": kind, "correlation": found.correlations}))
+    return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
 def overlaps(sets: Sequence[AuditedSet], across: pd.DataFrame) -> tuple[Overlap, ...]:
@@ -91,7 +85,3 @@ def _identical(a: AuditedSet, b: AuditedSet) -> Pairs:
         hashes.append(pd.DataFrame({"row": rows, "pixels": audited.index["pixel_sha256"].to_numpy()[rows]}))
     same = hashes[0].merge(hashes[1], on="pixels").sort_values(["row_x", "row_y"])
     return Pairs(same[["row_x", "row_y"]].to_numpy(dtype=np.int64), np.ones(len(same)))
-
-
-def _none() -> pd.DataFrame:
-    return pd.DataFrame(columns=list(COLUMNS))

@@ -1,13 +1,17 @@
-"""The numbers of one data set's audit."""
+"""The numbers of one data set's audit: its copies, and how far memory alone comes (one nearest neighbour)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from weckd.audit.neighbour import nearest_neighbour
 from weckd.audit.sets import AuditedSet
 from weckd.data.duplicates import components
+from weckd.seeds import generator
+
+SHARE = 0.2
+"""Share of the images in the test part that is drawn where the source names none."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
     """
     index, pairs = audited.index, audited.pairs
     chosen = audited.clusters[audited.clusters["chosen"]].iloc[0]
-    given = index[index["given_group"] != ""]
+    patients = index[index["given_group"] != ""].groupby("given_group")["class"].nunique()
     neighbour = nearest_neighbour(audited)
     leaked = neighbour.leaked
     clusters = components(len(index), pairs[["first", "second"]].to_numpy())
@@ -65,10 +69,8 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
         near_pairs=int((pairs["kind"] == "near").sum()),
         clusters=int(chosen["clusters"]),
         largest_cluster=int(chosen["largest"]),
-        patients=int(given["given_group"].nunique()) if len(given) else None,
-        patients_in_several_classes=(
-            int((given.groupby("given_group")["class"].nunique() > 1).sum()) if len(given) else None
-        ),
+        patients=len(patients) or None,
+        patients_in_several_classes=int((patients > 1).sum()) if len(patients) else None,
         groups=int(index["group_id"].nunique()),
         conflicts_exact=int((same_pixels > 1).sum()),
         conflicts_near=int((classes_of_cluster > 1).sum()),
@@ -82,25 +84,62 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
     )
 
 
-def listed_pairs(audited: AuditedSet) -> dict[str, np.ndarray]:
+def listed_pairs(audited: AuditedSet) -> pd.DataFrame:
     """Return the columns of pairs.csv for one data set: the pairs, with what is wrong about them."""
-    first, second = (audited.index.iloc[audited.pairs[column]] for column in ("first", "second"))
-    columns: dict[str, np.ndarray] = {
-        "dataset": np.full(len(first), audited.key),
-        "kind": audited.pairs["kind"].to_numpy(),
-        "correlation": audited.pairs["correlation"].to_numpy(),
-    }
-    for name, source in (
-        ("image", "image_id"),
-        ("class", "class"),
-        ("official_split", "official_split"),
-        ("given_group", "given_group"),
-    ):
-        columns[f"{name}_a"], columns[f"{name}_b"] = first[source].to_numpy(), second[source].to_numpy()
-    columns["label_conflict"] = columns["class_a"] != columns["class_b"]
-    columns["crosses_official_test"] = (columns["official_split_a"] == "test") != (
-        columns["official_split_b"] == "test"
-    )
-    named = (columns["given_group_a"] != "") & (columns["given_group_b"] != "")
-    columns["crosses_patients"] = named & (columns["given_group_a"] != columns["given_group_b"])
-    return columns
+    found = audited.pairs[["kind", "correlation"]].reset_index(drop=True)
+    found.insert(0, "dataset", audited.key)
+    for name in ("image_id", "class", "official_split", "given_group"):
+        values = audited.index[name].to_numpy()
+        for side, column in (("a", "first"), ("b", "second")):
+            found[f"{name.removesuffix('_id')}_{side}"] = values[audited.pairs[column]]
+    found["label_conflict"] = found["class_a"] != found["class_b"]
+    of_test = (found[f"official_split_{side}"] == "test" for side in "ab")
+    found["crosses_official_test"] = next(of_test) != next(of_test)
+    named = (found["given_group_a"] != "") & (found["given_group_b"] != "")
+    found["crosses_patients"] = named & (found["given_group_a"] != found["given_group_b"])
+    return found
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A test part, which of its images have copies in training, and where the nearest neighbour is right."""
+
+    official: bool  # the source's test part, or a random one
+    test: NDArray[np.int64]  # rows
+    identical: NDArray[np.bool_]  # (tests,) has the pixels of a training image
+    leaked: NDArray[np.bool_]  # (tests,) identical, or a near copy of a training image
+    right: NDArray[np.bool_]  # (tests,) the nearest training image has the same class
+
+
+def nearest_neighbour(audited: AuditedSet) -> Neighbour:
+    """Classify each test image by the training image whose thumbnail is nearest (Euclidean, grey, 32x32, unturned).
+
+    The test part is the official one, or a random fifth of the images, drawn by image as is usual.
+    """
+    split = audited.index["official_split"]
+    if audited.has_official_test():
+        test, training = (split == "test").to_numpy(), (split != "test").to_numpy()
+    else:
+        order = generator("audit", audited.key).permutation(len(split))
+        test = np.zeros(len(split), dtype=bool)
+        test[order[: max(1, round(SHARE * len(split)))]] = True
+        training = ~test
+    rows = np.flatnonzero(test)
+    first, second = audited.pairs["first"].to_numpy(), audited.pairs["second"].to_numpy()
+    ours, theirs = np.concatenate([first, second]), np.concatenate([second, first])
+    leaking = test[ours] & training[theirs]
+    exact = np.tile(audited.pairs["kind"] == "exact", 2)
+    identical, leaked = (np.isin(rows, ours[found]) for found in (leaking & exact, leaking))
+    nearest = _nearest(audited.thumbnails[rows], audited.thumbnails[training])
+    right = audited.classes[training][nearest] == audited.classes[rows]
+    return Neighbour(audited.has_official_test(), rows, identical, leaked, right)
+
+
+def _nearest(test: NDArray[np.uint8], training: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the training image nearest to each test image, the first of equals; integers are exact in float64."""
+    x, y = (images.reshape(len(images), -1).astype(np.float64) for images in (test, training))
+    squares = (y**2).sum(axis=1)
+    found = [
+        np.argmin(squares - 2 * (x[start : start + 256] @ y.T), axis=1) for start in range(0, len(x), 256)
+    ]
+    return np.concatenate([np.empty(0, dtype=np.int64), *found])

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from weckd.audit.across import Overlap
-from weckd.audit.findings import Findings
-from weckd.audit.neighbour import SHARE
+from weckd.audit.findings import SHARE, Findings
 from weckd.audit.sets import AuditedSet
 from weckd.data.overlap import UNDECLARED
 from weckd.tables.captions import PHANTOM, joined
@@ -16,6 +15,17 @@ _CORRELATION = (
     "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and "
     "rotations"
 )
+_COPIES = (
+    "Copies within each data set; identical: the same pixels; {correlation}. Clusters are connected components; groups "
+    "join them with patients and stay together in every split. Conflicts: sets of identical images, and clusters of "
+    "near copies, that carry more than one class. Recorded: whether the prepared images are those of datasets.lock."
+)
+_LEAKS = (
+    "Test images with a copy in training, of the official test part where there is one, else of a random "
+    f"{SHARE:.0%} of the images drawn by image; {{correlation}}. Accuracy of one nearest neighbour (Euclidean, "
+    "thumbnails) on test images without and with a copy: what memory alone reaches. The suite's own splits are drawn "
+    "by group and have no such images."
+)
 _LISTED = 5  # images that a note names
 
 
@@ -23,34 +33,11 @@ def audit_tables(sets: Sequence[AuditedSet], found: Sequence[Findings], threshol
     """Return the tables of copies and of leaks, a row a data set."""
     phantom = f"**{PHANTOM}**" if any(item.phantom for item in found) else ""
     correlation = _CORRELATION.format(threshold=threshold)
-    copies = pd.DataFrame([_copies(item) for item in found])
-    leaks = pd.DataFrame([_leaks(item) for item in found])
+    copies = joined(phantom, _COPIES.format(correlation=correlation), _left_out_note(sets))
+    leaks = joined(phantom, _LEAKS.format(correlation=correlation))
     return [
-        Table(
-            "Audit: copies",
-            joined(
-                phantom,
-                f"Copies within each data set; identical: the same pixels; {correlation}. Clusters are connected "
-                "components; groups join them with patients and stay together in every split. Conflicts: sets of "
-                "identical images, and clusters of near copies, that carry more than one class. Recorded: whether the "
-                "prepared images are those of datasets.lock.",
-                _left_out_note(sets),
-            ),
-            "audit-copies",
-            copies,
-        ),
-        Table(
-            "Audit: leaks into a test part",
-            joined(
-                phantom,
-                f"Test images with a copy in training, of the official test part where there is one, else of a random "
-                f"{SHARE:.0%} of the images drawn by image; {correlation}. Accuracy of one nearest neighbour "
-                "(Euclidean, thumbnails) on test images without and with a copy: what memory alone reaches. The "
-                "suite's own splits are drawn by group and have no such images.",
-            ),
-            "audit-leaks",
-            leaks,
-        ),
+        Table("Audit: copies", copies, "audit-copies", pd.DataFrame(map(_copies, found))),
+        Table("Audit: leaks into a test part", leaks, "audit-leaks", pd.DataFrame(map(_leaks, found))),
     ]
 
 
@@ -65,32 +52,27 @@ def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> 
         }
         for item in found
     ]
-    columns = ["data set", "copies in", "images with a copy", "finding"]
+    none = "No two data sets of this run have the same modality, and none share an identical image."
     caption = joined(
         f"**{PHANTOM}**" if phantom else "",
         "Copies across data sets of one modality, and identical images across modalities; "
         f"{_CORRELATION.format(threshold=threshold)}. Declared: the catalogue derives one of the two from the other. "
         "Only a set that shares no image with the others is independent of them in a test across data sets: of two "
         "that share images, undeclared, the smaller is left out of every mean.",
-        ""
-        if rows
-        else "No two data sets of this run have the same modality, and none share an identical image.",
+        "" if rows else none,
     )
-    return [
-        Table("Audit: copies across data sets", caption, "audit-across", pd.DataFrame(rows, columns=columns))
-    ]
+    cells = pd.DataFrame(rows, columns=["data set", "copies in", "images with a copy", "finding"])
+    return [Table("Audit: copies across data sets", caption, "audit-across", cells)]
 
 
 def _copies(item: Findings) -> dict[str, str]:
-    patients = "-"
-    if item.patients is not None:
-        patients = f"{item.patients} ({item.patients_in_several_classes} in several classes)"
+    patients = f"{item.patients} ({item.patients_in_several_classes} in several classes)"
     return {
         "data set": item.dataset,
         "images": f"{item.images}" + (f" ({item.left_out} left out)" if item.left_out else ""),
         "distinct": f"{item.distinct}",
         "clusters (largest)": f"{item.clusters} ({item.largest_cluster})",
-        "patients": patients,
+        "patients": "-" if item.patients is None else patients,
         "groups": f"{item.groups}",
         "conflicts: identical": f"{item.conflicts_exact}",
         "conflicts: near": f"{item.conflicts_near}",

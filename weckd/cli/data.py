@@ -143,8 +143,7 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _weights(options: argparse.Namespace) -> None:
-    from weckd.data.fetch.weights import fetch_weights
-    from weckd.data.weights import recorded_weights
+    from weckd.data.weights import fetch_weights, recorded_weights
 
     recorded = recorded_weights(options.lock, options.name)
     fetch_weights(options.name, options.data_root, options.downloads, recorded, options.out)
@@ -152,8 +151,7 @@ def _weights(options: argparse.Namespace) -> None:
 
 def _prepare(options: argparse.Namespace) -> None:
     from weckd.data.catalogue import find_dataset
-    from weckd.data.origin import read_origin
-    from weckd.data.prepare import prepare
+    from weckd.data.prepare import prepare, read_origin
 
     dataset = find_dataset(options.dataset, options.catalogue)
     origin = None if dataset.phantom else read_origin(dataset, options.source, options.image_size)

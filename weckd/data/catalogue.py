@@ -19,10 +19,19 @@ RESERVED = ("weights", "macro", "largest")
 
 _KEY = rf"[a-z0-9][a-z0-9_]{{0,{LONGEST_NAME - 1}}}"
 _KEY_WORDS = f"at most {LONGEST_NAME} lower-case letters, digits and _"
+_Count: TypeAlias = Annotated[int, Bounds(ge=1)] | None
 _ClassKey: TypeAlias = Annotated[str, pattern(_KEY, _KEY_WORDS)]
 _Key: TypeAlias = Annotated[
     str, pattern(rf"(?!({'|'.join(RESERVED)})\Z){_KEY}", f"{_KEY_WORDS}, and not weights, macro or largest")
 ]
+_Label: TypeAlias = Annotated[int, Bounds(ge=0)]
+_Doi: TypeAlias = Annotated[str, pattern(r"10\.[0-9]+/\S+", "a DOI, as 10.5281/zenodo.4558155")]
+_OnKaggle: TypeAlias = Annotated[
+    str, pattern("[a-z0-9-]+/[a-z0-9-]+", "owner/name on Kaggle, in lower-case letters, digits and -")
+]
+_BELOW = Rule(
+    lambda path: not {"/", ".."} & set(PurePosixPath(path).parts), "a path below the data set's folder"
+)
 _FILLED_IN = Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FILL_IN}")
 _Told: TypeAlias = Annotated[str, _FILLED_IN]
 _Title: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
@@ -36,12 +45,11 @@ class ClassEntry(Declared):
     key: Annotated[_ClassKey, "what the class is called in all files"]
     title: Annotated[_Title, "what it is called in tables and figures"]
     folder: Annotated[_Name | None, "of class folders, as the source spells it"] = None
-    label: Annotated[
-        Annotated[int, Bounds(ge=0)] | None,
-        "the number that stands for the class in the files of other layouts",
-    ] = None
+    label: Annotated[_Label | None, "the number that stands for the class in the files of other layouts"] = (
+        None
+    )
     count: Annotated[
-        Annotated[int, Bounds(ge=1)] | None,
+        _Count,
         "images to be found; leave it out where it is not known, and leave out a class without images",
     ] = None
     unverified: Annotated[
@@ -53,13 +61,7 @@ class ClassEntry(Declared):
 class SourceFolder(Declared):
     """Where class folders lie below the data set's folder, and the official split that they stand for."""
 
-    path: Annotated[
-        str,
-        Rule(
-            lambda path: not {"/", ".."} & set(PurePosixPath(path).parts),
-            "a path below the data set's folder",
-        ),
-    ]
+    path: Annotated[str, _BELOW]
     official_split: Literal["train", "validation", "test", ""]
 
 
@@ -70,7 +72,7 @@ class RecordFile(Declared):
     name: _Name
     md5: Annotated[str, pattern("[0-9a-f]{32}", "32 digits 0 to f, in quotes")] | None = None
     pixels: Annotated[
-        Annotated[int, Bounds(ge=1)] | None,
+        _Count,
         "side of its images, where a record holds several sizes; the smallest that suffices is used",
     ] = None
 
@@ -79,19 +81,9 @@ class RecordFile(Declared):
 class Download(Declared):
     """Where a data set is fetched from: a DOI of figshare or Zenodo, or a name on Kaggle."""
 
-    doi: Annotated[
-        Annotated[str, pattern(r"10\.[0-9]+/\S+", "a DOI, as 10.5281/zenodo.4558155")] | None,
-        "of a figshare or Zenodo record",
-    ] = None
-    kaggle: (
-        Annotated[
-            str, pattern("[a-z0-9-]+/[a-z0-9-]+", "owner/name on Kaggle, in lower-case letters, digits and -")
-        ]
-        | None
-    ) = None
-    version: Annotated[
-        Annotated[int, Bounds(ge=1)] | None, "of the data set on Kaggle; without it the newest"
-    ] = None
+    doi: Annotated[_Doi | None, "of a figshare or Zenodo record"] = None
+    kaggle: _OnKaggle | None = None
+    version: Annotated[_Count, "of the data set on Kaggle; without it the newest"] = None
     files: Annotated[
         tuple[RecordFile, ...],
         "files of the record, by name or pattern; without it every archive of the record",
@@ -208,29 +200,23 @@ def _read(file: Path, known: Mapping[str, Dataset]) -> dict[str, Dataset]:
     found = checked(dict[str, Dataset], named, what)
     problems = [
         f"  {key}{problem}"
-        for key, dataset in found.items()
-        for problem in _contradictions(dataset, key, frozenset(entries[key]), {**known, **found})
-    ]
-    problems += [
-        f"  {key}: the package's catalogue has a data set of this key; choose another"
         for key in found
-        if key in known
+        for problem in _contradictions(key, frozenset(entries[key]), found, known)
     ]
-    if known:
-        problems += [
-            f"  {key}.layout: a phantom can only be one of the package's own"
-            for key in found
-            if found[key].phantom
-        ]
     if problems:
         raise UserError("\n".join([what, *problems]))
     return found
 
 
 def _contradictions(
-    dataset: Dataset, key: str, written: frozenset[str], known: Mapping[str, Dataset]
+    key: str, written: frozenset[str], found: Mapping[str, Dataset], packaged: Mapping[str, Dataset]
 ) -> Iterator[str]:
     """Yield what no single key's declaration can say, each after the entry's key."""
+    dataset, known = found[key], {**packaged, **found}
+    if key in packaged:
+        yield ": the package's catalogue has a data set of this key; choose another"
+    if packaged and dataset.phantom:
+        yield ".layout: a phantom can only be one of the package's own"
     if dataset.key != key:
         yield ".key: stands above the entry; leave it out here"
     for field in ("key", "title", "folder", "label"):

@@ -29,25 +29,17 @@ for _key, _modes in list(TiffImagePlugin.OPEN_INFO.items()):
     if _key[1] == 1 and (_modes[0] in _MORE_THAN_EIGHT_BITS or _key[2] == (2,)):
         # Pillow knows only some of their twins in which white is zero, and inverts none of those that it knows.
         TiffImagePlugin.OPEN_INFO.setdefault((_key[0], 0, *_key[2:]), _modes)
-_TURNED = Image.Transpose
-_UPRIGHT = {
-    2: _TURNED.FLIP_LEFT_RIGHT,
-    3: _TURNED.ROTATE_180,
-    4: _TURNED.FLIP_TOP_BOTTOM,
-    5: _TURNED.TRANSPOSE,
-    6: _TURNED.ROTATE_270,
-    7: _TURNED.TRANSVERSE,
-    8: _TURNED.ROTATE_90,
-}
-"""What undoes an orientation of EXIF."""
-_SIDEWAYS = (_TURNED.TRANSPOSE, _TURNED.ROTATE_270, _TURNED.TRANSVERSE, _TURNED.ROTATE_90)
-_ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SUBFILES, _SAMPLES = (
-    0x0112,
-    254,
-    262,
-    330,
-    339,
-)  # tags of EXIF and TIFF
+_FLAT = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
+_SIDEWAYS = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+_UPRIGHT = dict(enumerate(_FLAT + _SIDEWAYS, 2))
+"""What undoes an orientation of EXIF, by its number."""
+_ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SUBFILES, _SAMPLES = 0x0112, 254, 262, 330, 339
+"""Tags of EXIF and TIFF."""
 _INTACT = "replace it by an intact copy"
 
 
@@ -89,11 +81,8 @@ def decode_image(file: Path, at_least: int | None = None) -> Decoded:
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
             opened.load()
-            if (
-                content[:4] == b"\x89PNG"
-                and content[24:26] in (b"\2\0", b"\4\0")
-                and "transparency" in opened.info
-            ):
+            few_bits = content[:4] == b"\x89PNG" and content[24:26] in (b"\2\0", b"\4\0")
+            if few_bits and "transparency" in opened.info:
                 opened.info["transparency"] *= 255 // (2 ** content[24] - 1)  # Pillow scales the pixels alone
             turned = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
             image = _rgb(file, opened, tags)
@@ -125,11 +114,11 @@ def read_file(file: Path) -> bytes:
         with file.open("rb") as stream:
             content = stream.read(FILE_LIMIT + 1)
     except OSError as problem:
-        if problem.errno in (errno.ENOENT, errno.ELOOP) and file.is_symlink():
-            remedy = "get the file that it names, or remove it"
-            raise BadImageError(file, "a link that leads nowhere", remedy) from problem
+        what = f"cannot be read ({problem.strerror})"
         remedy = "give yourself the right to read it, or replace it"
-        raise BadImageError(file, f"cannot be read ({problem.strerror})", remedy) from problem
+        if problem.errno in (errno.ENOENT, errno.ELOOP) and file.is_symlink():
+            what, remedy = "a link that leads nowhere", "get the file that it names, or remove it"
+        raise BadImageError(file, what, remedy) from problem
     if len(content) > FILE_LIMIT:
         raise BadImageError(file, f"larger than {FILE_LIMIT:,} bytes", "replace it by a smaller copy")
     return content

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from weckd.data.catalogue import RESERVED, TO_FILL_IN, load_catalogue
+from weckd.data.layouts import DEPTH, listed
 from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
-from weckd.data.layouts.locate import DEPTH, listed
 from weckd.errors import UserError
 
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[ _-]?(set|data|images)?(?![a-z])", re.IGNORECASE)
@@ -48,8 +48,10 @@ def describe_folder(folder: Path) -> str:
     if not there:
         raise UserError(f"{folder}: no such folder; {_WANTED}")
     root = _root(folder)
-    splits, others = _splits(root)
-    places = splits or {root: ""}
+    names = class_folder_names(root)
+    splits = {name: split for name in names if (split := _split(name)) and class_folder_names(root / name)}
+    places = {root / name: split for name, split in splits.items()} or {root: ""}
+    others = [name for name in names if name not in splits] if splits else []
     names = _class_names(places)
     if len(names) < 2:
         files = len(list(listed(root))) - len(names)
@@ -65,18 +67,12 @@ def describe_folder(folder: Path) -> str:
         )
     if others:
         comments.append(f"neither splits nor classes: {', '.join(others)}; move them out of {root}")
-    head = {
-        "title": name,
-        "modality": "other",
-        "licence": TO_FILL_IN,
-        "source": TO_FILL_IN,
-        "layout": "class-folders",
-        "folders": [
-            {"path": place.relative_to(root).as_posix(), "official_split": split}
-            for place, split in places.items()
-        ],
-        "groups": "near-duplicates",
-    }
+    folders = [
+        {"path": place.relative_to(root).as_posix(), "official_split": split}
+        for place, split in places.items()
+    ]
+    head: dict[str, Any] = {"title": name, "modality": "other", "licence": TO_FILL_IN, "source": TO_FILL_IN}
+    head |= {"layout": "class-folders", "folders": folders, "groups": "near-duplicates"}
     lower = [name.lower() for name in names]
     titles = lower if len(set(lower)) == len(names) else names
     classes = [
@@ -96,14 +92,6 @@ def _root(folder: Path) -> Path:
             break
         folder = folder / names[0]
     return folder
-
-
-def _splits(root: Path) -> tuple[dict[Path, str], list[str]]:
-    """Return the folders of official splits, none where there are class folders, and the names beside them."""
-    names = class_folder_names(root)
-    splits = {name: split for name in names if (split := _split(name)) and class_folder_names(root / name)}
-    beside = [name for name in names if name not in splits] if splits else []
-    return {root / name: split for name, split in splits.items()}, beside
 
 
 def _split(name: str) -> str:

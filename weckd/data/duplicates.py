@@ -6,6 +6,7 @@ of one of them. Images without any contrast have no correlation; they are near-d
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 FLOOR = 0.90
 """Correlation from which clusters are known at every threshold."""
+_T = TypeVar("_T", bound=np.generic)
 _BLOCK = 256  # rows of correlations at a time: memory grows with N, not with its square
 _EXACT_BLOCK = 200  # pairs whose correlation is computed exactly at a time
 _ROUNDING = 1e-4  # more than float32 can be off in a product of two unit vectors of 1,024 pixels (6e-5)
@@ -33,9 +35,7 @@ class Duplicates:
     """What a search finds in one set of thumbnails."""
 
     pairs: Pairs  # all above the threshold
-    forest: (
-        Pairs  # fewer than N: a maximum spanning forest of all above FLOOR, from which all clusters follow
-    )
+    forest: Pairs  # fewer than N: a maximum spanning forest of all above FLOOR; all clusters follow from it
     count: int  # N
 
     def clusters(self, threshold: float) -> NDArray[np.int64]:
@@ -63,7 +63,10 @@ def near_duplicates(thumbnails: NDArray[np.uint8], threshold: float) -> Duplicat
         edges = _forest(len(thumbnails), _stacked([edges, Pairs(rows, correlations)]))
         near = correlations > threshold - _ROUNDING
         found.append(_exactly_above(thumbnails, thumbnails, rows[near], threshold))
-    pairs = _ordered(_stacked([*found, _blank_pairs(np.flatnonzero(_blank(thumbnails)))]))
+    blank = np.flatnonzero(np.ptp(thumbnails, axis=(1, 2)) == 0)
+    first, second = np.triu_indices(len(blank), k=1)
+    alike = Pairs(np.column_stack([blank[first], blank[second]]), np.ones(len(first)))
+    pairs = _ordered([*found, alike])
     # In float32 an edge may fall on the wrong side of a threshold, so clusters are counted on exact correlations.
     edges = _exactly_above(thumbnails, thumbnails, edges.rows, floor)
     below = edges.correlations <= threshold  # all others are among the pairs
@@ -84,7 +87,7 @@ def pairs_between(first: NDArray[np.uint8], second: NDArray[np.uint8], threshold
         rows = np.argwhere(block > threshold - _ROUNDING)
         rows[:, 0] += start
         found.append(_exactly_above(first, second, rows, threshold))
-    return _ordered(_stacked(found))
+    return _ordered(found)
 
 
 def components(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -101,15 +104,15 @@ def _blocks(
 
     Within one set columns begin at the same row, and pairs that stand twice, or of an image with itself, are -1.
     """
-    unit = _standardised(second)
+    unit = standardised(second)
     for start in range(0, len(first), _BLOCK):
         # The eight variants are a group, so turning one side of each pair is enough.
-        variants = _eight_variants(first[start : start + _BLOCK])
+        variants = eight_variants(first[start : start + _BLOCK])
         columns = unit[start:] if within else unit
         largest = np.full((len(variants[0]), len(columns)), -1.0, dtype=np.float32)
         product = np.empty_like(largest)
         for variant in variants:
-            np.matmul(_standardised(variant), columns.T, out=product)
+            np.matmul(standardised(variant), columns.T, out=product)
             np.maximum(largest, product, out=largest)
         if within:
             largest[:, : len(largest)][np.tril_indices(len(largest))] = -1.0
@@ -123,25 +126,16 @@ def _exactly_above(
     correlations = np.empty(len(rows))
     for start in range(0, len(rows), _EXACT_BLOCK):
         some = rows[start : start + _EXACT_BLOCK]
-        y = _rows(second[some[:, 1]])
-        x_variants = [_rows(variant) for variant in _eight_variants(first[some[:, 0]])]
-        x = x_variants[0]
+        turned = [*eight_variants(first[some[:, 0]]), second[some[:, 1]]]
+        *x_variants, y = (images.reshape(len(some), -1).astype(np.float64) for images in turned)
         products = np.max([np.einsum("ij,ij->i", variant, y) for variant in x_variants], axis=0)
         # Turning changes no sum of one image.
-        covariance = x.shape[1] * products - x.sum(axis=1) * y.sum(axis=1)
-        deviations = np.sqrt(_spread(x)) * np.sqrt(_spread(y))
-        correlations[start : start + len(some)] = covariance / deviations
+        x, pixels = x_variants[0], y.shape[1]
+        x_spread, y_spread = (pixels * (v**2).sum(axis=1) - v.sum(axis=1) ** 2 for v in (x, y))
+        covariance = pixels * products - x.sum(axis=1) * y.sum(axis=1)
+        correlations[start : start + len(some)] = covariance / (np.sqrt(x_spread) * np.sqrt(y_spread))
     above = correlations > threshold
     return Pairs(rows[above], correlations[above])
-
-
-def _rows(thumbnails: NDArray[np.uint8]) -> NDArray[np.float64]:
-    return thumbnails.reshape(len(thumbnails), -1).astype(np.float64)
-
-
-def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread: NDArray[np.float64] = values.shape[1] * (values**2).sum(axis=1) - values.sum(axis=1) ** 2
-    return spread
 
 
 def _forest(count: int, pairs: Pairs) -> Pairs:
@@ -152,16 +146,6 @@ def _forest(count: int, pairs: Pairs) -> Pairs:
     return Pairs(np.column_stack([tree.row, tree.col]).astype(np.int64), 2.0 - tree.data)
 
 
-def _blank(thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    blank: NDArray[np.bool_] = np.ptp(thumbnails, axis=(1, 2)) == 0
-    return blank
-
-
-def _blank_pairs(blank: NDArray[np.int64]) -> Pairs:
-    first, second = np.triu_indices(len(blank), k=1)
-    return Pairs(np.column_stack([blank[first], blank[second]]), np.ones(len(first)))
-
-
 def _stacked(parts: list[Pairs]) -> Pairs:
     return Pairs(
         np.vstack([np.empty((0, 2), dtype=np.int64), *(part.rows for part in parts)]),
@@ -169,17 +153,19 @@ def _stacked(parts: list[Pairs]) -> Pairs:
     )
 
 
-def _ordered(pairs: Pairs) -> Pairs:
+def _ordered(parts: list[Pairs]) -> Pairs:
+    pairs = _stacked(parts)
     order = np.lexsort((pairs.rows[:, 1], pairs.rows[:, 0]))
     return Pairs(pairs.rows[order], pairs.correlations[order])
 
 
-def _eight_variants(thumbnails: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+def eight_variants(thumbnails: NDArray[_T]) -> list[NDArray[_T]]:
+    """Return thumbnails (N, S, S) in the eight flips and rotations, unturned ones first."""
     turns = [np.rot90(thumbnails, quarter, axes=(1, 2)) for quarter in range(4)]
     return turns + [turn[:, :, ::-1] for turn in turns]
 
 
-def _standardised(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+def standardised(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return rows (N, pixels) of mean 0 and length 1, so that their products are correlations."""
     flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float64)
     flat -= flat.mean(axis=1, keepdims=True)

@@ -1,6 +1,6 @@
 """The index of a prepared data set: what stands where in its arrays, and which images were left out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -8,32 +8,23 @@ import pandas as pd
 from weckd.config import Suite
 from weckd.errors import UserError
 
-COLUMNS = (
-    "image_id",  # path in the source
-    "class",
-    "given_group",  # patient, empty where the source names none
-    "official_split",  # train, validation, test, or empty where there is none
-    "width",  # of the source's image, pixels
-    "height",
-    "file_sha256",  # of the file, or of the image's bytes in an array of the source
-    "pixel_sha256",  # of the decoded RGB pixels and their size
-    "problem",  # why the image was left out; empty for those in the arrays
-)
-
 
 @dataclass(frozen=True)
 class Record:
-    """One row of the index, in the order of COLUMNS."""
+    """One row of the index."""
 
-    image_id: str
+    image_id: str  # path in the source
     class_key: str
-    given_group: str = ""
-    official_split: str = ""
-    width: int = 0
+    given_group: str = ""  # patient, empty where the source names none
+    official_split: str = ""  # train, validation, test, or empty where there is none
+    width: int = 0  # of the source's image, pixels
     height: int = 0
-    file_sha256: str = ""
-    pixel_sha256: str = ""
-    problem: str = ""
+    file_sha256: str = ""  # of the file, or of the image's bytes in an array of the source
+    pixel_sha256: str = ""  # of the decoded RGB pixels and their size
+    problem: str = ""  # why the image was left out; empty for those in the arrays
+
+
+COLUMNS = tuple("class" if field.name == "class_key" else field.name for field in fields(Record))
 
 
 def prepared_folder(suite: Suite, key: str, data: Path) -> Path:

@@ -1,45 +1,98 @@
 """A data set as one array: decoded or drawn once, with an index of what stands where."""
 
-import dataclasses
 import hashlib
 import itertools
+import json
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from weckd.data.array_file import growing_array
 from weckd.data.catalogue import Dataset
-from weckd.data.counts import check_counts, refuse_lost_classes, without_bad_image
+from weckd.data.file_kinds import irregular
 from weckd.data.index import COLUMNS, Record
-from weckd.data.layouts import list_sources
-from weckd.data.layouts.source import Listing, Source
-from weckd.data.origin import Origin
+from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
 from weckd.data.phantoms import draw
-from weckd.data.watch import PREPARED, hashed, prepared_place, stamps, write_seen
+from weckd.data.watch import (
+    OWN,
+    PREPARED,
+    Place,
+    hashed,
+    prepared_place,
+    source_places,
+    stamps,
+    write_seen,
+)
 from weckd.errors import BadImageError, UserError
-from weckd.files import file_digest, refuse_full_disk, write_json, write_text
+from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
 
 THUMBNAIL = 32
 """Pixels a side of the grey thumbnails that near-duplicates are found by."""
+_FACTS = ("key", "title", "modality", "phantom", "derived_from", "licence", "source", "citation")
+_DIGESTED = ("images.npy", "thumbnails.npy", "index.csv")
 _PROGRESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """One row of the arrays and of the index."""
+class Origin:
+    """The folder that holds a data set in its layout, and the archives that it was unpacked from."""
+
+    folder: Path
+    archives: dict[str, Any]  # name: {"bytes": .., "sha256": ..}; empty where there was none
+    places: Mapping[str, Place] = field(default_factory=dict)  # where it was looked for, to be watched
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the index, and the image, uint8 (S, S, 3) RGB, with its thumbnail, uint8 (32, 32), unless left out."""
 
     record: Record
-    image: NDArray[np.uint8]  # (S, S, 3) RGB
-    thumbnail: NDArray[np.uint8]  # (32, 32) grey, of the whole image, whatever S
+    image: NDArray[np.uint8] | None = None
+    thumbnail: NDArray[np.uint8] | None = None  # grey, of the whole image, whatever S
+
+
+def read_origin(dataset: Dataset, source: Path | None, image_size: int) -> Origin:
+    """Return where a data set lies on this machine.
+
+    Args:
+        dataset: entry of the catalogue.
+        source: source.json of `weckd fetch`, or a folder that holds the data set.
+        image_size: chooses among files of several sizes.
+
+    Raises:
+        UserError: no source is named, or it is not such a file or folder.
+    """
+    if source is None:
+        raise UserError(
+            f"{dataset.key}: needs its images; name their folder, or the source.json of `weckd fetch`, with --source"
+        )
+    if source.is_dir():
+        return Origin(locate(dataset, source, image_size) or source, {}, {OWN: Place((str(source),))})
+    if kind := irregular(source):
+        raise UserError(f"{source}: {kind}, neither a folder nor a source.json; make it with `weckd fetch`")
+    try:
+        found = json.loads(source.read_text(encoding="utf-8"))
+        folder, key, archives = Path(found["folder"]), found["dataset"], dict(found["archives"])
+        looked_in = found["looked_in"]
+        data_root = Path(looked_in["data_root"]) if looked_in["data_root"] else None
+        places = source_places(dataset, image_size, data_root, Path(looked_in["downloads"]))
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{source}: neither a folder nor a source.json ({problem}); make it with `weckd fetch`"
+        ) from problem
+    if key != dataset.key:
+        raise UserError(f"{source}: tells where {key} lies, not {dataset.key}; name that of {dataset.key}")
+    return Origin(folder, archives, places)
 
 
 def prepare(
@@ -72,45 +125,35 @@ def prepare(
     fingerprint = hashlib.sha256()
     records = []
     places = {part: (place, stamps(place)) for part, place in (origin.places if origin else {}).items()}
-    total, pictures = _pictures(dataset, origin, image_size, jobs, skip_bad)
+    total, rows = _rows(dataset, origin, image_size, jobs, skip_bad)
     refuse_full_disk(out, total * (3 * image_size**2 + THUMBNAIL**2))
     with (
-        growing_array(out / "images.npy", (image_size, image_size, 3)) as append_image,
-        growing_array(out / "thumbnails.npy", (THUMBNAIL, THUMBNAIL)) as append_thumbnail,
+        _growing_array(out / "images.npy", (image_size, image_size, 3)) as append_image,
+        _growing_array(out / "thumbnails.npy", (THUMBNAIL, THUMBNAIL)) as append_thumbnail,
     ):
-        for picture in pictures:
-            if isinstance(picture, _Picture):
-                append_image(picture.image)
-                append_thumbnail(picture.thumbnail)
-                fingerprint.update(np.ascontiguousarray(picture.image).data)
-                records.append(picture.record)
-            else:
-                records.append(picture)
+        for row in rows:
+            records.append(row.record)
+            if row.image is not None and row.thumbnail is not None:
+                append_image(row.image)
+                append_thumbnail(row.thumbnail)
+                fingerprint.update(np.ascontiguousarray(row.image).data)
         left_out = sum(record.problem != "" for record in records)
         if origin is not None and left_out:
-            refuse_lost_classes(dataset, origin.folder, records)
-        index_text = _index_text(records)
+            _refuse_lost_classes(dataset, origin.folder, records)
+        frame = pd.DataFrame([astuple(record) for record in records], columns=list(COLUMNS))
+        index_text = frame.to_csv(index=False, lineterminator="\n")
         write_text(out / "index.csv", index_text)
     fingerprint.update(index_text.encode())
     write_json(
         out / "dataset.json",
         {
-            "key": dataset.key,
-            "title": dataset.title,
-            "modality": dataset.modality,
-            "phantom": dataset.phantom,
-            "derived_from": list(dataset.derived_from),
-            "licence": dataset.licence,
-            "source": dataset.source,
-            "citation": dataset.citation,
+            **{name: getattr(dataset, name) for name in _FACTS},
             "classes": [entry.key for entry in dataset.classes],
             "image_size": image_size,
             "n_images": len(records) - left_out,
             "n_left_out": left_out,
             "archives": origin.archives if origin else {},
-            "files": {
-                name: file_digest(out / name) for name in ("images.npy", "thumbnails.npy", "index.csv")
-            },
+            "files": {name: file_digest(out / name) for name in _DIGESTED},
             "fingerprint": fingerprint.hexdigest(),
         },
     )
@@ -123,24 +166,24 @@ def prepare(
     write_seen(out, {**seen, PREPARED: hashed(own, stamps(own), None, {})})
 
 
-def _pictures(
+def _rows(
     dataset: Dataset, origin: Origin | None, image_size: int, jobs: int, skip_bad: bool
-) -> tuple[int, Iterable[_Picture | Record]]:
-    """Return the number of images and, one by one, each image or the record of one that is left out."""
+) -> tuple[int, Iterable[_Row]]:
+    """Return the number of images, and their rows one by one."""
     if dataset.phantom:
         drawn = list(_drawn(dataset, image_size))
         return len(drawn), drawn
     if origin is None:
         raise ValueError(f"{dataset.key}: a real data set needs an origin")
     listing = list_sources(dataset, origin.folder, image_size)
-    pictures = _decoded(dataset, listing, image_size, jobs, skip_bad)
+    rows = _decoded(dataset, listing, image_size, jobs, skip_bad)
     if listing.class_counts is None:  # the images themselves tell their class
-        return listing.total, _counted(dataset, origin.folder, pictures)
+        return listing.total, _counted(dataset, origin.folder, rows)
     check_counts(dataset, origin.folder, listing.class_counts)
-    return listing.total, pictures
+    return listing.total, rows
 
 
-def _drawn(dataset: Dataset, image_size: int) -> Iterator[_Picture]:
+def _drawn(dataset: Dataset, image_size: int) -> Iterator[_Row]:
     phantom = draw(dataset.key, image_size)
     if any((group != "") != (dataset.groups == "given") for group in phantom.given_groups):
         raise ValueError(f"{dataset.key}: the catalogue says groups: {dataset.groups}, the phantom differs")
@@ -148,16 +191,16 @@ def _drawn(dataset: Dataset, image_size: int) -> Iterator[_Picture]:
     for image_id, class_key, group, image, thumbnail in zip(*columns, strict=True):
         content = hashlib.sha256(image.tobytes()).hexdigest()
         record = Record(image_id, class_key, group, "", image_size, image_size, content, content)
-        yield _Picture(record, image, thumbnail)
+        yield _Row(record, image, thumbnail)
 
 
 def _decoded(
     dataset: Dataset, listing: Listing, image_size: int, jobs: int, skip_bad: bool
-) -> Iterator[_Picture | Record]:
+) -> Iterator[_Row]:
     """Decode side by side (Pillow works outside the interpreter's lock) and yield in the listing's order."""
     told = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        waiting: deque[Future[_Picture | Record]] = deque()
+        waiting: deque[Future[_Row]] = deque()
         sources = iter(listing.sources)
         try:
             for done in range(1, listing.total + 1):
@@ -174,27 +217,24 @@ def _decoded(
             pool.shutdown(cancel_futures=True)  # after a refusal nothing else is decoded
 
 
-def _counted(
-    dataset: Dataset, folder: Path, pictures: Iterable[_Picture | Record]
-) -> Iterator[_Picture | Record]:
+def _counted(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iterator[_Row]:
     """Pass images on, and compare their numbers with the catalogue's before anything is kept."""
     counts: Counter[str] = Counter()
-    for picture in pictures:
-        counts[picture.record.class_key if isinstance(picture, _Picture) else picture.class_key] += 1
-        yield picture
+    for row in rows:
+        counts[row.record.class_key] += 1
+        yield row
     if "" not in counts:  # the class of an image that cannot be read is not known
         check_counts(dataset, folder, counts)
 
 
-def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -> _Picture | Record:
+def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -> _Row:
     try:
         sample = source.read()
     except BadImageError as problem:
         if not skip_bad:
-            raise UserError(f"{problem}{without_bad_image(dataset, source.class_key)}") from problem
-        return Record(
-            source.image_id, source.class_key, official_split=source.official_split, problem=problem.what
-        )
+            raise UserError(f"{problem}{_without_bad_image(dataset, source.class_key)}") from problem
+        split = source.official_split
+        return _Row(Record(source.image_id, source.class_key, official_split=split, problem=problem.what))
     decoded = sample.decoded
     whole = decoded.image
     small = whole.resize((image_size, image_size), Image.Resampling.BICUBIC)
@@ -210,9 +250,53 @@ def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -
         decoded.file_sha256,
         pixels,
     )
-    return _Picture(record, np.asarray(small), np.asarray(thumbnail))
+    return _Row(record, np.asarray(small), np.asarray(thumbnail))
 
 
-def _index_text(records: list[Record]) -> str:
-    frame = pd.DataFrame([dataclasses.astuple(record) for record in records], columns=list(COLUMNS))
-    return frame.to_csv(index=False, lineterminator="\n")
+def _without_bad_image(dataset: Dataset, class_key: str) -> str:
+    """Return how else to go on than by the remedy of one image of a class ("": not known) that cannot be read."""
+    removed = "; where it is removed, `count` of its class in the catalogue must be one less"
+    entries = (entry for entry in dataset.classes if class_key in ("", entry.key))
+    counted = any(entry.count is not None and "count" not in entry.unverified for entry in entries)
+    return f", or leave out what cannot be read with skip_bad=true{removed if counted else ''}"
+
+
+@contextmanager
+def _growing_array(path: Path, item_shape: tuple[int, ...]) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Yield a function that appends one uint8 item to a NumPy file, so that it need not fit into memory.
+
+    The file appears, whole, when the block ends without error.
+    """
+    count = 0
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+
+        def append(item: NDArray[np.uint8]) -> None:
+            nonlocal count
+            stream.write(np.ascontiguousarray(item).data)
+            count += 1
+
+        _write_header(stream, (0, *item_shape))
+        yield append
+        stream.seek(0)  # NumPy pads headers, so that the first axis can grow in place
+        _write_header(stream, (count, *item_shape))
+
+
+def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def _refuse_lost_classes(dataset: Dataset, folder: Path, records: Iterable[Record]) -> None:
+    """Refuse to go on without a class: images that cannot be read may be left out, but not all of them."""
+    kept: Counter[str] = Counter()
+    lost: dict[str, Record] = {}
+    for record in records:
+        if record.problem:
+            lost.setdefault(record.class_key, record)
+        kept[record.class_key] += not record.problem
+    for entry in dataset.classes:
+        if not kept[entry.key]:
+            first = lost.get(entry.key) or lost[""]  # of layouts whose files alone tell their class
+            raise UserError(
+                f"{folder}: no image of class {entry.key} can be read (the first: {first.image_id}: {first.problem}); "
+                "replace them by intact copies"
+            )

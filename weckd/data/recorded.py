@@ -28,8 +28,7 @@ def recorded_archives(lock: Path, key: str) -> dict[str, str]:
     Raises:
         UserError: the file is no such record.
     """
-    archives: dict[str, str] = _entries(lock).get(key, _NOTHING)["archives"]
-    return archives
+    return dict(_entries(lock).get(key, _NOTHING)["archives"])
 
 
 def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
@@ -105,8 +104,5 @@ def _is_hashes(value: Any) -> bool:
 
 
 def _hashes(prepared: Path, facts: dict[str, Any]) -> dict[str, str]:
-    index = read_index(prepared)
-    return {
-        "images": digest(index[["image_id", "file_sha256"]].to_numpy().tolist()),
-        "arrays": facts["fingerprint"],
-    }
+    images = read_index(prepared)[["image_id", "file_sha256"]].to_numpy().tolist()
+    return {"images": digest(images), "arrays": facts["fingerprint"]}

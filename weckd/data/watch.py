@@ -15,12 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from weckd.data.archives import SUFFIXES, is_archive
 from weckd.data.catalogue import Dataset
-from weckd.data.fetch.advice import refuse_no_root
-from weckd.data.fetch.members import SUFFIXES, is_archive
-from weckd.data.fetch.unpacked import refuse_not_there
-from weckd.data.fetch.wanted import Wanted
-from weckd.data.layouts.locate import is_clutter
+from weckd.data.fetch.wanted import Wanted, refuse_no_root, refuse_not_there
+from weckd.data.layouts import is_clutter
 from weckd.files import file_digest, write_json, write_text
 
 SEEN = "seen.json"

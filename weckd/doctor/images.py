@@ -4,12 +4,9 @@ from pathlib import Path
 
 from weckd.config import Suite
 from weckd.data.catalogue import Dataset, find_dataset
-from weckd.data.counts import check_counts
-from weckd.data.fetch.advice import not_there, origin
 from weckd.data.fetch.local import find_archives, find_folder
-from weckd.data.fetch.unpacked import has_unpacked
-from weckd.data.fetch.wanted import Wanted
-from weckd.data.layouts import list_sources
+from weckd.data.fetch.wanted import Wanted, has_unpacked, not_there, origin
+from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import draw_splits
 from weckd.doctor.finding import Finding
 from weckd.errors import UserError

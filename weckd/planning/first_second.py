@@ -113,7 +113,7 @@ def _images_of_classes(dataset: Dataset, data_root: Path | None, image_size: int
     counts = {key: count for key, count in known.items() if count is not None}
     if len(counts) == len(dataset.classes) or data_root is None or dataset.layout != "class-folders":
         return counts
-    from weckd.data.layouts.locate import is_clutter, locate  # noqa: PLC0415 - with it come decoders
+    from weckd.data.layouts import is_clutter, locate  # noqa: PLC0415 - with it come decoders
 
     folder = locate(dataset, data_root / dataset.key, image_size)
     if folder is None:

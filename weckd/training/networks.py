@@ -15,8 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from weckd.config import BackboneSettings
-from weckd.data.fetch.weights import registered_weights
-from weckd.data.weights import read_weights
+from weckd.data.weights import read_weights, registered_weights
 from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.methods.fits import Fit

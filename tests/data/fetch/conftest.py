@@ -12,7 +12,7 @@ from weights_words import NAME, REPOSITORY
 
 from weckd.data.catalogue import ClassEntry, Dataset, Download, SourceFolder
 from weckd.data.fetch import fetch
-from weckd.data.fetch.weights import fetch_weights
+from weckd.data.weights import fetch_weights
 from weckd.errors import UserError
 
 

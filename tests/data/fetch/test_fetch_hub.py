@@ -167,6 +167,6 @@ def test_a_disk_that_runs_full_is_told_and_nothing_is_kept(hub, place, monkeypat
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("weckd.data.fetch.hub.progress_bar", full)
+    monkeypatch.setattr("weckd.data.fetch.hub.save", full)
     assert place.refused() == f"{place.file}: cannot be written (No space left on device); {ELSEWHERE}"
     assert names(place.own) == [f".{NAME}.lock"]

@@ -165,7 +165,7 @@ def test_a_local_file_that_cannot_be_read_is_told(hub, place, content, monkeypat
     def forbidden(_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("weckd.data.fetch.weights.file_digest", forbidden)
+    monkeypatch.setattr("weckd.data.weights.file_digest", forbidden)
     file = place.put(place.root, content)
     assert place.refused() == (
         f"{file}: cannot be read (Permission denied); give yourself the right to read it, or replace it"
@@ -237,6 +237,6 @@ def test_importing_it_imports_neither_a_client_nor_torch():
     import sys
 
     heavy = "{'requests', 'huggingface_hub', 'timm', 'torch', 'safetensors'}"
-    code = f"import sys, weckd.data.fetch.weights; print({heavy} & set(sys.modules))"
+    code = f"import sys, weckd.data.weights; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from weckd.data.fetch import unpack as unpack_module
-from weckd.data.fetch.unpack import unpack
+from weckd.data import archives
+from weckd.data.archives import unpack
 from weckd.errors import UserError
 
 INTACT = "replace it by an intact copy, or remove it to have it downloaded again"
@@ -83,7 +83,7 @@ def test_clutter_of_operating_systems_is_left_out(folder, tmp_path):
 
 
 def test_what_a_kill_left_behind_is_removed(folder, tmp_path):
-    (folder.parent / ".unpacking-abc" / "half").mkdir(parents=True)
+    (folder.parent / ".files.abc" / "half").mkdir(parents=True)
     unpack([zip_file(tmp_path / "a.zip", "1.png")], folder)
     assert [path.name for path in folder.parent.iterdir()] == ["files"]
 
@@ -164,21 +164,21 @@ def test_a_file_that_is_a_folder_too_is_refused(folder, tmp_path, names):
 
 
 def test_too_many_files_are_refused(folder, tmp_path, monkeypatch):
-    assert unpack_module.MAX_FILES == 200_000
-    monkeypatch.setattr(unpack_module, "MAX_FILES", 2)
+    assert archives.MAX_FILES == 200_000
+    monkeypatch.setattr(archives, "MAX_FILES", 2)
     archive = zip_file(tmp_path / "a.zip", "1.png", "2.png", "3.png")
     assert refusal(folder, archive) == f"{archive}: holds more than 2 files; {BY_HAND}"
 
 
 def test_too_many_bytes_are_refused(folder, tmp_path, monkeypatch):
-    assert unpack_module.MAX_BYTES == 50e9
-    monkeypatch.setattr(unpack_module, "MAX_BYTES", 50)
+    assert archives.MAX_BYTES == 50e9
+    monkeypatch.setattr(archives, "MAX_BYTES", 50)
     one, two = (zip_file(tmp_path / f"{name}.zip", name, content=bytes(30)) for name in "ab")
     assert refusal(folder, one, two) == f"{two}: unpacks to more than 0 GB; {BY_HAND}"
 
 
 def test_a_bomb_is_refused(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(unpack_module, "HARMLESS_BYTES", 100_000)
+    monkeypatch.setattr(archives, "HARMLESS_BYTES", 100_000)
     archive = zip_file(
         tmp_path / "a.zip", "zeros", content=bytes(3_000_000), compression=zipfile.ZIP_DEFLATED
     )
@@ -409,7 +409,7 @@ def test_a_folder_that_is_somebody_elses_is_told(tmp_path, monkeypatch):
     def refuse(**_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(unpack_module.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
     assert refusal(tmp_path / "own" / "files", archive) == (
         f"{tmp_path}/own/files: cannot be written (Permission denied); give yourself the right to write there, or "
         "choose another folder"

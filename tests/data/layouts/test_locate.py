@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from weckd.data.catalogue import find_dataset
-from weckd.data.layouts.locate import is_clutter, locate
+from weckd.data.layouts import is_clutter, locate
 from weckd.errors import UserError
 
 CHILE = find_dataset("ear_chile")

@@ -8,8 +8,7 @@ import pytest
 
 from weckd.data.catalogue import ClassEntry, Dataset
 from weckd.data.index import left_out, read_index
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 from weckd.errors import UserError
 
 DATASET = Dataset(

@@ -8,8 +8,7 @@ import pytest
 
 from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile
 from weckd.data.index import read_index
-from weckd.data.origin import Origin
-from weckd.data.prepare import prepare
+from weckd.data.prepare import Origin, prepare
 from weckd.errors import UserError
 
 FILE = "cells_28.npz"

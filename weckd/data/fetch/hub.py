@@ -13,15 +13,7 @@ import requests
 from huggingface_hub import constants, get_token, hf_hub_url
 from requests.structures import CaseInsensitiveDict
 
-from weckd.data.fetch.network import (
-    TIMEOUT,
-    DownloadError,
-    persistently,
-    progress_bar,
-    refuse_page,
-    save,
-    stated_size,
-)
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, refuse_page, save, stated_size
 from weckd.data.fetch.wanted import say
 from weckd.files import file_digest, refuse_full_disk
 
@@ -74,8 +66,7 @@ def _download(key: str, repository: str, recorded: str | None, target: Path, fol
             raise DownloadError(reason, remedy, passing=False)
         refuse_full_disk(folder, stated.size)
         say(key, f"downloading {FILE} ({stated.size / 1e6:,.1f} MB) from hub:{repository}")
-        with target.open("wb") as out, progress_bar(key, FILE, stated.size) as bar:
-            save(response, out, bar, stated.size)
+        save(response, target, key, FILE, stated.size)
     if file_digest(target) != stated.sha256:
         raise DownloadError(f"{FILE} came with another SHA-256 than the hub states", "run again later")
     return stated

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 from kagglehub.clients import build_kaggle_client
-from kagglehub.config import KaggleApiCredentials, get_kaggle_credentials
+from kagglehub.config import get_kaggle_credentials
 from kagglehub.integrity import get_md5_checksum_from_response
 from kagglesdk.datasets.types.dataset_api_service import (  # type: ignore[import-untyped]
     ApiDownloadDatasetRequest,
@@ -20,7 +20,7 @@ from kagglesdk.datasets.types.dataset_api_service import (  # type: ignore[impor
 from kagglesdk.kaggle_env import get_access_token_from_env  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 
-from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, save, stated_size
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, save, stated_size
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk, remove_left, whole_file
 
@@ -75,22 +75,24 @@ def credentials_problem() -> str | None:
         return "kaggle.json cannot be read"
     if credentials is None:
         return "it needs Kaggle credentials"
-    return None if _can_be_sent(credentials) else "the Kaggle credentials hold characters that none have"
-
-
-def _can_be_sent(credentials: KaggleApiCredentials) -> bool:
-    """Tell whether a request can carry them; else the error of encoding them would end in a traceback."""
+    # A request must be able to carry them; else the error of encoding them would end in a traceback.
     parts = (credentials.api_key,) if credentials.api_key else (credentials.username, credentials.key)
-    return all(isinstance(part, str) and part.isascii() and part.isprintable() for part in parts)
+    if all(isinstance(part, str) and part.isascii() and part.isprintable() for part in parts):
+        return None
+    return "the Kaggle credentials hold characters that none have"
 
 
 def _download(key: str, name: str, version: int | None, target: Path) -> None:
     # kagglehub tells of its newer versions on stdout, which is for results.
     with redirect_stdout(sys.stderr), build_kaggle_client() as client:
         client.http_client()._session.mount("https://", _Patient())
+        api = client.datasets.dataset_api_client
+        asked, wanted = ApiGetDatasetRequest(), ApiDownloadDatasetRequest()
+        asked.owner_slug, asked.dataset_slug = wanted.owner_slug, wanted.dataset_slug = name.split("/")
         try:
-            version = version or _newest(client, name)
-            response = _answer(client, name, version)
+            version = version or int(api.get_dataset(asked).current_version_number)
+            wanted.dataset_version_number = version
+            response = api.download_dataset(wanted)
         except requests.HTTPError as problem:
             raise _refusal(problem, f"{name}/versions/{version}" if version else name) from None
     with response:
@@ -98,40 +100,24 @@ def _download(key: str, name: str, version: int | None, target: Path) -> None:
         refuse_full_disk(target.parent, size)
         say(key, f"downloading {target.name} ({size / 1e6:,.1f} MB) from kaggle:{name}/versions/{version}")
         with whole_file(target) as temporary:
-            with temporary.open("wb") as out, progress_bar(key, target.name, size) as bar:
-                save(response, out, bar, size)
+            save(response, temporary, key, target.name, size)
             if get_md5_checksum_from_response(response) not in (None, _md5(temporary)):
                 reason = "the archive came with another checksum than stated"
                 raise DownloadError(reason, "run again later")
 
 
-def _newest(client: Any, name: str) -> int:
-    asked = ApiGetDatasetRequest()
-    asked.owner_slug, asked.dataset_slug = name.split("/")
-    return int(client.datasets.dataset_api_client.get_dataset(asked).current_version_number)
-
-
-def _answer(client: Any, name: str, version: int) -> requests.Response:
-    """Return the beginning of a version's archive."""
-    wanted = ApiDownloadDatasetRequest()
-    wanted.owner_slug, wanted.dataset_slug = name.split("/")
-    wanted.dataset_version_number = version
-    response: requests.Response = client.datasets.dataset_api_client.download_dataset(wanted)
-    return response
-
-
 def _refusal(problem: requests.HTTPError, what: str) -> Exception:
     """Return what Kaggle means by an answer; its own words may tell of who asked."""
     status = problem.response.status_code if problem.response is not None else None
-    if status == HTTPStatus.UNAUTHORIZED:
-        return DownloadError(f"Kaggle refuses the credentials with {status}", GIVE_CREDENTIALS, passing=False)
-    if status == HTTPStatus.FORBIDDEN:
-        reason = f"Kaggle denies these credentials the data set with {status}"
-        remedy = "log in to its page as the same user and accept what it asks for"
-        return DownloadError(reason, remedy, passing=False)
-    if status == HTTPStatus.NOT_FOUND:
-        return DownloadError(f"Kaggle has no {what}", "mend its name in the catalogue", passing=False)
-    return problem
+    meant = {
+        HTTPStatus.UNAUTHORIZED: (f"Kaggle refuses the credentials with {status}", GIVE_CREDENTIALS),
+        HTTPStatus.FORBIDDEN: (
+            f"Kaggle denies these credentials the data set with {status}",
+            "log in to its page as the same user and accept what it asks for",
+        ),
+        HTTPStatus.NOT_FOUND: (f"Kaggle has no {what}", "mend its name in the catalogue"),
+    }
+    return DownloadError(*meant[HTTPStatus(status)], passing=False) if status in meant else problem
 
 
 def _md5(file: Path) -> str:

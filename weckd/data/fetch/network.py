@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain
-from typing import IO, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -32,6 +33,16 @@ _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MAN
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script|\?xml)", re.IGNORECASE)
 _BROWSER = "look at its page in a browser: it may ask for a login, or shut out scripts or this network"
 _LOGIN = "log in to this network if a browser is asked to, or run again from another network"
+_CERTIFICATES = (
+    "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; "
+    "else mend the machine's clock or certificates"
+)
+_PROXY_PROBLEMS = (
+    exceptions.ProxyError,
+    exceptions.MissingSchema,
+    exceptions.InvalidURL,
+    exceptions.InvalidSchema,
+)
 _REMEDIES: dict[int, str] = {
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "name the proxy with its user and password in HTTP_PROXY",
     HTTPStatus.NOT_FOUND: "mend its address in the catalogue if it has moved",
@@ -71,27 +82,20 @@ def persistently(key: str, request: Callable[[], _T]) -> _T:
     return _told(request)
 
 
-def progress_bar(key: str, name: str, size: int) -> "tqdm[None]":
-    """Return a progress bar on stderr; where that is a log file, it gets few lines."""
-    interval = 0.5 if sys.stderr.isatty() else 30.0
-    return tqdm(
-        total=size, desc=f"[{key}] {name}", unit="B", unit_scale=True, mininterval=interval, file=sys.stderr
-    )
-
-
 def stated_size(response: requests.Response) -> int:
     """Return the bytes of a body; 0 where the answer does not say, or nothing that is a number."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isdecimal() else 0
 
 
-def save(response: requests.Response, out: IO[bytes], bar: "tqdm[None]", size: int) -> None:
-    """Write the body of an answer to a file as it comes.
+def save(response: requests.Response, target: Path, key: str, name: str, size: int) -> None:
+    """Write the body of an answer to `target` as it comes, with a progress bar on stderr.
 
     Args:
         response: to a request with stream=True.
-        out: file to write to.
-        bar: told of the bytes that came.
+        target: file to write.
+        key: of the data set, and
+        name: of the file, for the bar and messages.
         size: bytes that belong to the file; 0 where nobody says.
 
     Raises:
@@ -100,11 +104,14 @@ def save(response: requests.Response, out: IO[bytes], bar: "tqdm[None]", size: i
     chunks = response.iter_content(CHUNK)
     first = next(chunks, b"")
     refuse_page(response, first)
+    interval = 0.5 if sys.stderr.isatty() else 30.0  # a log file gets few lines
+    shown = {"desc": f"[{key}] {name}", "unit": "B", "unit_scale": True, "mininterval": interval}
     came = 0
-    for chunk in chain([first], chunks):
-        out.write(chunk)
-        bar.update(len(chunk))
-        came += len(chunk)
+    with target.open("wb") as out, tqdm(total=size, file=sys.stderr, **shown) as bar:
+        for chunk in chain([first], chunks):
+            out.write(chunk)
+            bar.update(len(chunk))
+            came += len(chunk)
     if came < size:
         raise DownloadError(f"{came:,} of {size:,} bytes came from {_host(response)}", "run again")
 
@@ -164,16 +171,12 @@ def _in_words(problem: requests.RequestException) -> DownloadError:
         return DownloadError(f"{server} leads from one address to the next without an end", _LOGIN)
     if problem.response is not None:
         return _failure(problem.response)
-    cause: Any = problem.args[0] if problem.args else None
+    cause: Any = problem.args[0] if problem.args else None  # urllib3's error
     return _no_answer(problem, url, server, getattr(cause, "reason", cause))
 
 
 def _no_answer(problem: requests.RequestException, url: str, server: str, cause: Any) -> DownloadError:
-    """Return why no answer came, or not all of it; `cause` is urllib3's error."""
-    if isinstance(
-        problem,
-        (exceptions.ProxyError, exceptions.MissingSchema, exceptions.InvalidURL, exceptions.InvalidSchema),
-    ):
+    if isinstance(problem, _PROXY_PROBLEMS):
         return _proxy_failure(problem, url or "https://-", getattr(cause, "original_error", cause))
     if isinstance(problem, exceptions.SSLError):
         return _not_secure(server, next(iter(getattr(cause, "args", ())), cause))
@@ -183,8 +186,9 @@ def _no_answer(problem: requests.RequestException, url: str, server: str, cause:
     if isinstance(problem, requests.Timeout) or isinstance(cause, ReadTimeoutError):
         return DownloadError(f"{server} did not answer in {TIMEOUT:g} s", "run again later")
     if isinstance(problem, requests.ConnectionError) and url:  # one that broke off does not know its request
-        remedy = "connect this machine to the network and run again"
-        return DownloadError(f"no connection to {server}", remedy)
+        return DownloadError(
+            f"no connection to {server}", "connect this machine to the network and run again"
+        )
     return DownloadError("the connection broke off", "run again")
 
 
@@ -194,18 +198,19 @@ def _failure(response: requests.Response) -> DownloadError:
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
     after = response.headers.get("Retry-After", "")
     if passing and after.isdecimal():
-        pause = float(after)
-        return DownloadError(
-            reason, f"run again in {after} s", passing=pause <= LONGEST_PAUSE, pause=min(pause, LONGEST_PAUSE)
-        )
+        pause, again = float(after), f"run again in {after} s"
+        return DownloadError(reason, again, passing=pause <= LONGEST_PAUSE, pause=min(pause, LONGEST_PAUSE))
     remedy = "run again later" if passing else _REMEDIES.get(status, _BROWSER)
     return DownloadError(reason, remedy, passing=passing)
 
 
 def _proxy_failure(problem: requests.RequestException, url: str, cause: Any) -> DownloadError:
-    variable, proxy = _proxy(url)
+    proxy = select_proxy(url, get_environ_proxies(url)) or ""
     if not proxy or isinstance(problem, exceptions.MissingSchema):
         return _no_address()
+    names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
+    variable = _variable(*(each for name in names for each in (name, name.upper())), value=proxy)
+    variable = variable or "the system's settings"
     mend = f"mend {variable}, or unset it"
     if isinstance(problem, exceptions.InvalidSchema) and proxy.lower().startswith("socks"):
         reason = f"{variable} names a SOCKS proxy, for which the package PySocks is missing"
@@ -220,22 +225,10 @@ def _proxy_failure(problem: requests.RequestException, url: str, cause: Any) -> 
     return DownloadError(f"{place} does not answer", mend)
 
 
-def _proxy(url: str) -> tuple[str, str]:
-    """Return the variable that names the proxy for an address, and the proxy; "" where there is none."""
-    proxy = select_proxy(url, get_environ_proxies(url)) or ""
-    kinds = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
-    names = (name for kind in kinds for name in (kind, kind.upper()) if os.environ.get(name) == proxy)
-    return next(names, "the system's settings"), proxy
-
-
 def _not_secure(server: str, cause: Any) -> DownloadError:
     if isinstance(cause, ssl.SSLCertVerificationError):
         reason = f"the certificate of {server} is not trusted: {cause.verify_message}"
-        remedy = (
-            "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; "
-            "else mend the machine's clock or certificates"
-        )
-        return DownloadError(reason, remedy, passing=False)
+        return DownloadError(reason, _CERTIFICATES, passing=False)
     if isinstance(cause, ssl.SSLError) and cause.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
         return _bad_bundle("holds no certificate")
     words = str(getattr(cause, "reason", None) or getattr(cause, "strerror", None) or cause)
@@ -244,20 +237,21 @@ def _not_secure(server: str, cause: Any) -> DownloadError:
 
 
 def _bad_bundle(what: str) -> DownloadError:
-    variables = (name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name))
-    variable = next(variables, None)
-    if variable is None:
-        reason, remedy = f"the file of certificates of the package certifi {what}", "install certifi anew"
-    else:
+    if variable := _variable("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         reason = f"{variable} names {os.environ[variable]}, which {what}"
-        remedy = "name a file of PEM certificates, or unset it"
-    return DownloadError(reason, remedy, passing=False)
+        return DownloadError(reason, "name a file of PEM certificates, or unset it", passing=False)
+    reason = f"the file of certificates of the package certifi {what}"
+    return DownloadError(reason, "install certifi anew", passing=False)
+
+
+def _variable(*names: str, value: str | None = None) -> str:
+    """Return the first variable of the environment that holds a value, or this one; "" where none does."""
+    return next((n for n in names if (os.environ.get(n) == value if value else os.environ.get(n))), "")
 
 
 def _no_address() -> DownloadError:
-    return DownloadError(
-        "the repository names no address that can be asked", "run again later", passing=False
-    )
+    reason = "the repository names no address that can be asked"
+    return DownloadError(reason, "run again later", passing=False)
 
 
 def _host(response: requests.Response) -> str:

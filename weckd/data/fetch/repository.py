@@ -13,10 +13,10 @@ import pooch
 import requests
 from pooch.downloaders import REQUESTS_HEADERS, doi_to_repository
 
+from weckd.data.archives import is_archive
 from weckd.data.catalogue import RecordFile
-from weckd.data.fetch.checksums import known_md5
-from weckd.data.fetch.members import is_archive
-from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, progress_bar, refuse_page, save
+from weckd.data.fetch.local import known_md5
+from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, refuse_page, save
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk
 
@@ -137,12 +137,8 @@ def _download(key: str, doi: str, manager: pooch.Pooch, name: str, size: int) ->
 
 def _fetched(key: str, manager: pooch.Pooch, name: str, size: int) -> Path:
     def download(url: str, target: str, _: pooch.Pooch) -> None:
-        with (
-            requests.get(url, headers=REQUESTS_HEADERS, stream=True, timeout=TIMEOUT) as response,
-            progress_bar(key, name, size) as bar,
-            Path(target).open("wb") as out,
-        ):
-            save(response, out, bar, size)
+        with requests.get(url, headers=REQUESTS_HEADERS, stream=True, timeout=TIMEOUT) as response:
+            save(response, Path(target), key, name, size)
 
     try:
         return Path(manager.fetch(name, downloader=download))

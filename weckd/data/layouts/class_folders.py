@@ -1,6 +1,7 @@
 """Class folders: one folder a class, below one folder an official split where there are any."""
 
 import functools
+import itertools
 import os
 import re
 import unicodedata
@@ -10,8 +11,7 @@ from pathlib import Path
 from weckd.data.catalogue import ClassEntry, Dataset
 from weckd.data.decode import decode_image
 from weckd.data.file_kinds import FOLDER, irregular
-from weckd.data.layouts.locate import listed
-from weckd.data.layouts.source import Listing, Sample, Source
+from weckd.data.layouts import Listing, Sample, Source, listed
 from weckd.errors import UserError
 
 
@@ -22,18 +22,19 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
         UserError: a folder is missing, empty or unknown, or holds what is no file or has a name that cannot be kept.
     """
     _refuse_unknown_folders(dataset, folder)
-    sources = [
-        Source(
-            file.relative_to(folder).as_posix(),
-            place.official_split,
-            entry.key,
-            functools.partial(_read, file, decoded_side, entry.key),
-        )
-        for entry in dataset.classes
-        for place in dataset.folders
-        for file in _images(dataset, entry, folder / place.path / str(entry.folder))
-    ]
-    _refuse_one_folder_twice(dataset, folder)
+    sources: list[Source] = []
+    first: dict[Path, Path] = {}
+    for entry, part in itertools.product(dataset.classes, dataset.folders):
+        place = folder / part.path / str(entry.folder)
+        for file in _images(dataset, entry, place):
+            read = functools.partial(_read, file, decoded_side, entry.key)
+            image_id = file.relative_to(folder).as_posix()
+            sources.append(Source(image_id, part.official_split, entry.key, read))
+        twin = first.setdefault(place.resolve(), place)
+        if twin is not place:  # which would count each image twice, or in two classes
+            raise UserError(
+                f"{place}: the same folder as {twin}; remove the link, and put its own images there"
+            )
     counts = Counter(source.class_key for source in sources)
     return Listing(len(sources), counts, iter(sources))
 
@@ -116,19 +117,6 @@ def _refuse_unknown_folders(dataset: Dataset, root: Path) -> None:
 def _seen(name: str) -> str:
     """Return what a person sees of a name: no space at its ends, no way to write an accent."""
     return unicodedata.normalize("NFC", name).strip().casefold()
-
-
-def _refuse_one_folder_twice(dataset: Dataset, root: Path) -> None:
-    """Refuse links that would count each image twice, or in two classes."""
-    found: dict[Path, Path] = {}
-    for entry in dataset.classes:
-        for place in dataset.folders:
-            path = root / place.path / str(entry.folder)
-            first = found.setdefault(path.resolve(), path)
-            if first is not path:
-                raise UserError(
-                    f"{path}: the same folder as {first}; remove the link, and put its own images there"
-                )
 
 
 def natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -15,9 +15,8 @@ from PIL import Image
 from weckd.data.catalogue import Dataset
 from weckd.data.decode import PIXEL_LIMIT, Decoded, read_file, refuse_too_large, stretch_to_eight_bits
 from weckd.data.file_kinds import recognised
+from weckd.data.layouts import Listing, Sample, Source, slices
 from weckd.data.layouts.class_folders import natural, writable_name
-from weckd.data.layouts.locate import slices
-from weckd.data.layouts.source import Listing, Sample, Source
 from weckd.errors import BadImageError, UserError
 
 _DAMAGED = "replace the file by an intact copy"
@@ -64,24 +63,20 @@ def _read(dataset: Dataset, file: Path) -> Sample:
         raise BadImageError(file, what, remedy) from problem
     if values.ndim != 2 or 0 in values.shape:
         raise BadImageError(file, f"cjdata/image has the shape {values.shape}, not (height, width)", _DAMAGED)
-    refuse_too_large(file, *values.shape[::-1])
+    height, width = values.shape
+    refuse_too_large(file, width, height)
     if number.size != 1 or not number.item().is_integer():
-        raise BadImageError(
-            file, f"cjdata/label is {number.ravel()[:9].tolist()}, not one whole number", _DAMAGED
-        )
-    label = int(number.item())
-    keys = {entry.label: entry.key for entry in dataset.classes}
+        told = f"cjdata/label is {number.ravel()[:9].tolist()}, not one whole number"
+        raise BadImageError(file, told, _DAMAGED)
+    label, keys = int(number.item()), {entry.label: entry.key for entry in dataset.classes}
     if label not in keys:
-        raise UserError(
-            f"{file}: label {label} is no class of {dataset.key} "
-            f"({', '.join(f'{number} {key}' for number, key in keys.items())}); {_DAMAGED}"
-        )
+        known = ", ".join(f"{number} {key}" for number, key in keys.items())
+        raise UserError(f"{file}: label {label} is no class of {dataset.key} ({known}); {_DAMAGED}")
     patient = codes.astype("<u2").tobytes().decode("utf-16-le", "replace").strip("\0 ")
     if not patient:
         raise UserError(f"{file}: names no patient (cjdata/PID is empty); {_DAMAGED}")
     if any(sign in patient for sign in "\r\ufffd"):
         raise BadImageError(file, f"cjdata/PID is {patient!a}, which is no text", _DAMAGED)
-    height, width = values.shape
     image = Image.fromarray(stretch_to_eight_bits(file, values)).convert("RGB")
     return Sample(Decoded(image, width, height, hashlib.sha256(content).hexdigest()), keys[label], patient)
 

@@ -18,7 +18,7 @@ from PIL import Image
 from weckd.data.catalogue import Dataset
 from weckd.data.decode import FILE_LIMIT, Decoded, refuse_too_large
 from weckd.data.file_kinds import recognised
-from weckd.data.layouts.source import Listing, Sample, Source
+from weckd.data.layouts import Listing, Sample, Source
 from weckd.errors import UserError
 
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
@@ -34,19 +34,20 @@ def list_medmnist(dataset: Dataset, folder: Path, image_size: int) -> Listing:
     Raises:
         UserError: the file or one of its arrays is missing, damaged or of another kind, or a label stands for no class.
     """
-    file = _file(dataset, folder, image_size)
+    (record,) = dataset.record_files(image_size)
+    file = folder / record.name
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; put {record.name} of {dataset.source} there")
     key_of = {entry.label: entry.key for entry in dataset.classes}
     classes: dict[str, list[str]] = {}
     try:
         with zipfile.ZipFile(file) as archive:
             for split in _SPLITS:
                 labels = _labels(file, archive, split)
-                wrong = [label for label in labels if label not in key_of]
-                if wrong:
-                    raise UserError(
-                        f"{file}: {split}_labels holds {wrong[0]}, which is no class of {dataset.key} "
-                        f"({', '.join(f'{number} {key}' for number, key in key_of.items())}); {_DAMAGED}"
-                    )
+                if wrong := [label for label in labels if label not in key_of]:
+                    known = ", ".join(f"{number} {key}" for number, key in key_of.items())
+                    told = f"{wrong[0]}, which is no class of {dataset.key} ({known})"
+                    raise UserError(f"{file}: {split}_labels holds {told}; {_DAMAGED}")
                 classes[split] = [key_of[label] for label in labels]
     except _DAMAGES as problem:
         with file.open("rb") as stream:
@@ -56,14 +57,6 @@ def list_medmnist(dataset: Dataset, folder: Path, image_size: int) -> Listing:
         raise UserError(f"{file}: {what}; {remedy}") from problem
     counts = Counter(key for keys in classes.values() for key in keys)
     return Listing(counts.total(), counts, _sources(file, classes))
-
-
-def _file(dataset: Dataset, folder: Path, image_size: int) -> Path:
-    (record,) = dataset.record_files(image_size)
-    file = folder / record.name
-    if not file.is_file():
-        raise UserError(f"{file}: no such file; put {record.name} of {dataset.source} there")
-    return file
 
 
 def _labels(file: Path, archive: zipfile.ZipFile, split: str) -> list[int]:
@@ -79,8 +72,7 @@ def _labels(file: Path, archive: zipfile.ZipFile, split: str) -> list[int]:
         content = stream.read(size)
         if len(content) < size:
             raise UserError(f"{file}: {split}_labels ends before its last label; {_DAMAGED}")
-        values: list[int] = np.frombuffer(content, dtype=dtype).tolist()
-    return values
+        return list(np.frombuffer(content, dtype=dtype).tolist())
 
 
 def _sources(file: Path, classes: dict[str, list[str]]) -> Iterator[Source]:
@@ -88,12 +80,9 @@ def _sources(file: Path, classes: dict[str, list[str]]) -> Iterator[Source]:
         with zipfile.ZipFile(file) as archive:
             for split, keys in classes.items():
                 with _member(file, archive, f"{split}_images") as stream:
-                    for number, (key, image) in enumerate(
-                        zip(keys, _rows(file, split, len(keys), stream), strict=True)
-                    ):
-                        yield Source(
-                            f"{split}/{number:05d}", _SPLITS[split], key, functools.partial(_read, image, key)
-                        )
+                    for number, image in enumerate(_rows(file, split, len(keys), stream)):
+                        read = functools.partial(_read, image, keys[number])
+                        yield Source(f"{split}/{number:05d}", _SPLITS[split], keys[number], read)
     except _DAMAGES as problem:  # a wrong checksum shows at the end of an array
         raise UserError(f"{file}: damaged ({problem}); {_DAMAGED}") from problem
 
@@ -133,11 +122,9 @@ def _member(file: Path, archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 def _header(file: Path, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     """Read an array's header; a header is text, and nothing in it is run."""
     try:
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[np.lib.format.read_magic(stream)]
-        shape, by_columns, dtype = read(stream)
+        formats = np.lib.format
+        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+        shape, by_columns, dtype = readers[formats.read_magic(stream)](stream)
     except _DAMAGES:
         raise
     except Exception as problem:  # NumPy's parser of headers raises many kinds

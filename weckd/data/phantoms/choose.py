@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from weckd.data.catalogue import find_dataset
 from weckd.data.phantoms import PLANS, SCENES_FILE, class_counts
-from weckd.data.phantoms.plant import (
+from weckd.data.phantoms.scenes import (
     NEAR,
     SMALL,
+    Plan,
     best_correlations,
     draw_scene,
     scene_sizes,
@@ -37,28 +38,26 @@ def choose_attempts() -> dict[str, dict[int, int]]:
     """
     seen: dict[str, NDArray[np.float32]] = {}
     chosen: dict[str, dict[int, int]] = {}
-    for key in PLANS:
+    for key, plan in PLANS.items():
         modality = find_dataset(key).modality
         others = seen.get(modality, np.empty((0, SMALL * SMALL), dtype=np.float32))
-        chosen[key], seen[modality] = _choose(key, others)
-        print(f"{key}: {len(chosen[key])} scenes drawn anew", flush=True)
+        chosen[key], seen[modality] = _choose(plan, others)
+        print(f"{key}: {len(chosen[key])} scenes drawn again", flush=True)
     return chosen
 
 
-def _choose(key: str, seen: NDArray[np.float32]) -> tuple[dict[int, int], NDArray[np.float32]]:
-    plan = PLANS[key]
+def _choose(plan: Plan, seen: NDArray[np.float32]) -> tuple[dict[int, int], NDArray[np.float32]]:
     chosen = {}
-    for scene, (class_key, size) in enumerate(scene_sizes(key, class_counts(plan.weights))):
+    for scene, (class_key, size) in enumerate(scene_sizes(plan.key, class_counts(plan.weights))):
         for attempt in range(_ATTEMPTS):
-            group = draw_scene(
-                key, class_key, scene, attempt, size, plan.drawing, plan.frames, not plan.patients
-            )
-            rows = unit_thumbnails(group)
+            rows = unit_thumbnails(draw_scene(plan, class_key, scene, attempt, size))
             near = plan.patients or best_correlations(rows, rows[:1]).min() > NEAR
             if near and (not len(seen) or best_correlations(rows, seen).max() < FAR):
                 break
         else:
-            raise RuntimeError(f"{key}: no scene {scene} of class {class_key} is far enough from all others")
+            raise RuntimeError(
+                f"{plan.key}: no scene {scene} of class {class_key} is far enough from all others"
+            )
         if attempt:
             chosen[scene] = attempt
         seen = np.vstack([seen, rows])

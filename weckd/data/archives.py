@@ -1,4 +1,4 @@
-"""The files in a zip or tar archive, each checked before it is opened."""
+"""Zip and tar archives: their files, each checked before it is opened, and a folder of them, whole or not there."""
 
 import lzma
 import os
@@ -7,15 +7,16 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from weckd.data.layouts.locate import is_clutter
+from weckd.data.layouts import is_clutter
 from weckd.errors import UserError
+from weckd.files import refuse_full_disk, whole_folder, writing
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Ends of the names of archives that can be unpacked."""
@@ -39,6 +40,12 @@ _END_OF_ZIP = b"PK\x05\x06"
 _LONGEST_END = 22 + 0xFFFF  # bytes, with the longest comment
 _BLOCK = 512  # bytes of a tar header
 _CHUNK = 1 << 20
+MAX_FILES = 200_000
+MAX_BYTES = 50_000_000_000
+MAX_RATIO = 200
+"""Bytes that a byte of an archive may unfold to; images and MATLAB files stay below 20."""
+HARMLESS_BYTES = 100_000_000
+"""What an archive may unfold to whatever its own size: small archives of flat images shrink a great deal."""
 
 
 @dataclass(frozen=True)
@@ -66,30 +73,96 @@ def members(archive: Path) -> Iterator[Member]:
         UserError: the archive is none, damaged or encrypted, or a member is a link, a device or leads out of the
             folder that it is unpacked to.
     """
-    with reading(archive):
+    with _reading(archive):
         yield from _zip_members(archive) if _is_zip(archive) else _tar_members(archive)
 
 
-def unpacked_size(archive: Path) -> int:
-    """Return the bytes that a zip says it unpacks to; of a tar, which says nothing, its own.
+def unpack(archives: Sequence[Path], folder: Path) -> None:
+    """Unpack archives side by side into `folder`, replacing what was there.
 
     Raises:
-        UserError: the zip is damaged.
+        UserError: an archive cannot be read or trusted, two of them hold the same file, or the disk is too small.
     """
-    with reading(archive):
+    said = 0
+    for archive in archives:
+        said += _unpacked_size(archive)
+        _refuse_too_large(archive, said)
+    refuse_full_disk(folder, said)
+    came = 0  # counted as they come, for headers may lie
+    holder: dict[PurePosixPath, Path] = {}
+    folders: set[PurePosixPath] = set()
+    with whole_folder(folder) as temporary:
+        for archive in archives:
+            limit = came + max(archive.stat().st_size * MAX_RATIO, HARMLESS_BYTES)
+            for member in members(archive):
+                _refuse_clash(archive, member.path, holder, folders)
+                holder[member.path] = archive
+                folders.update(member.path.parents)
+                if len(holder) > MAX_FILES:
+                    raise UserError(f"{archive}: holds more than {MAX_FILES:,} files; {_BY_HAND}")
+                came = _write(archive, member, temporary / member.path, came, limit)
+
+
+def _unpacked_size(archive: Path) -> int:
+    """Return the bytes that a zip says it unpacks to; of a tar, which says nothing, its own."""
+    with _reading(archive):
         if not _is_zip(archive):
             return archive.stat().st_size
         with _opened_zip(archive) as opened:
             return sum(info.file_size for info in opened.infolist())
 
 
-@contextmanager
-def reading(archive: Path) -> Iterator[None]:
-    """Turn what the readers of archives raise into errors that name the archive.
+def _refuse_clash(
+    archive: Path, path: PurePosixPath, holder: dict[PurePosixPath, Path], folders: set[PurePosixPath]
+) -> None:
+    """Refuse a file whose path another one has, in this archive or in the one that `holder` names."""
+    if holder.get(path) == archive:
+        raise UserError(f"{archive}: holds {path} twice; replace it by an intact copy")
+    if path in holder:
+        raise UserError(f"{holder[path]} and {archive}: both hold {path}; remove one of them")
+    if path in folders or any(parent in holder for parent in path.parents):
+        raise UserError(f"{archive}: {path} is a file and a folder; replace it by an intact copy")
 
-    Raises:
-        UserError: the archive is damaged, cut off, packed in an unknown way, or cannot be read.
-    """
+
+def _write(archive: Path, member: Member, target: Path, came: int, limit: int) -> int:
+    """Write a member, and return the bytes that came so far, which may be `limit`."""
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with _reading(archive):
+        source = member.open()
+    with source, writing(target), _new(archive, target) as stream:
+        while chunk := _read(archive, source):
+            came += len(chunk)
+            _refuse_too_large(archive, came)
+            if came > limit:
+                raise UserError(f"{archive}: unpacks to more than {MAX_RATIO} times its size; {_BY_HAND}")
+            stream.write(chunk)
+    return came
+
+
+def _new(archive: Path, target: Path) -> IO[bytes]:
+    try:
+        return target.open("xb")
+    except FileExistsError as problem:  # no name stands twice
+        raise UserError(
+            f"{archive}: {target.name} and another file differ only in case, which this disk does not tell apart; "
+            "choose a folder for downloads on another disk"
+        ) from problem
+
+
+def _read(archive: Path, source: IO[bytes]) -> bytes:
+    with _reading(archive):
+        return source.read(_CHUNK)
+
+
+def _refuse_too_large(archive: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        raise UserError(f"{archive}: unpacks to more than {MAX_BYTES / 1e9:,.0f} GB; {_BY_HAND}")
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Turn what the readers of archives raise into errors that name the archive."""
     try:
         yield
     except NotImplementedError as problem:
@@ -98,12 +171,11 @@ def reading(archive: Path) -> Iterator[None]:
         raise UserError(
             f"{archive}: says that the names of its files are UTF-8, and they are not; {_REPACK}"
         ) from problem
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as problem:
-        raise UserError(f"{archive}: damaged or cut off ({problem}); {_INTACT}") from problem
-    except OSError as problem:
-        if problem.errno is None:  # gzip and bzip2 say so that their data are damaged
-            raise UserError(f"{archive}: damaged or cut off ({problem}); {_INTACT}") from problem
-        raise UserError(f"{archive}: cannot be read ({problem.strerror}); {_INTACT}") from problem
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as problem:
+        # gzip and bzip2 say by an OSError without a number that their data are damaged.
+        number, why = getattr(problem, "errno", None), getattr(problem, "strerror", None)
+        what = f"damaged or cut off ({problem})" if number is None else f"cannot be read ({why})"
+        raise UserError(f"{archive}: {what}; {_INTACT}") from problem
 
 
 def _is_zip(archive: Path) -> bool:
