@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,18 @@ def refuse_other(file: Path, recorded: str, by: str, remedy: str) -> None:
         raise UserError(
             f"{file}: edited or damaged, its SHA-256 is {found[:12]}…, {by} records {recorded[:12]}…; {remedy}"
         )
+
+
+def difference(file: Path, sha256: str) -> str:
+    """Return in a word how a file differs from one of this SHA-256, "" where it does not; reads regular files alone."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return "not a file"
+        return "" if file_digest(file) == sha256 else "changed"
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError as problem:
+        return f"cannot be read ({problem.strerror})"
 
 
 def refuse_unsound(sums: Path) -> None:

@@ -14,7 +14,7 @@ from weckd.data import prepare as prepare_module
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
 from weckd.data.index import left_out, read_index
 from weckd.data.prepare import Origin, prepare
-from weckd.data.watch import PREPARED_FILES
+from weckd.data.prepared import PREPARED_FILES
 from weckd.errors import UserError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

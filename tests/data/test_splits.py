@@ -271,7 +271,10 @@ def write_inputs(folder, index, groups):
 @pytest.mark.parametrize(
     ("name", "old", "new"), [("prepared/index.csv", ",a,", ",b,"), ("groups.csv", ",a01\n", ",a02\n")]
 )
-def test_an_index_or_groups_that_were_edited_are_refused(tmp_path, name, old, new):
+def test_an_index_or_groups_that_were_edited_are_refused_before_a_split_is_drawn(
+    tmp_path, name, old, new, monkeypatch
+):
+    monkeypatch.setattr("weckd.data.splits.draw_split", None)
     index, groups = collection(uneven())
     write_inputs(tmp_path, index, groups)
     text = (tmp_path / name).read_text()

@@ -7,8 +7,9 @@ from engine import TINY
 from weckd.cli import main
 from weckd.data.index import COLUMNS
 from weckd.doctor.packages import compare, pinned
-from weckd.files import write_text
+from weckd.files import file_digest, write_json, write_text
 from weckd.suite_file import resolve_suite
+from weckd.sums import write_sums
 
 
 def test_versions_that_differ_between_pythons_are_all_as_locked(tmp_path):
@@ -80,19 +81,29 @@ def test_groups_that_a_split_would_refuse_are_told(tmp_path, capsys, monkeypatch
     index = pd.DataFrame(rows, columns=["image_id", "class"]).reindex(columns=list(COLUMNS), fill_value="")
     changes = {"datasets": ["phantom_ear_ohio"], "methods": ["weckd", "single"], "data_root": "null"}
     run = resolve_suite([TINY], {**changes, "analysis": {"families": [], "claims": []}}).run
-    write_text(tmp_path / "results/data/phantom_ear_ohio-32px/index.csv", index.to_csv(index=False))
+    prepared = tmp_path / "results/data/phantom_ear_ohio-32px"
+    write_text(prepared / "index.csv", index.to_csv(index=False))
+    files = {"index.csv": file_digest(prepared / "index.csv")}
+    write_json(prepared / "dataset.json", {"key": "phantom_ear_ohio", "files": files})
     groups = tmp_path / "results" / run / "groups/phantom_ear_ohio/groups.csv"
     named = index[["image_id"]].assign(group_id=[f"g{number}" for number in range(len(index))])
     write_text(groups, named.to_csv(index=False))
+    write_sums(groups.with_name("sums.json"), [groups])
     status, lines, _ = told(capsys, "phantom_ear_ohio", "null")
     assert (status, "ok groups phantom_ear_ohio enough for a split" in lines) == (0, True)
     named.loc[index["class"] == "tube", "group_id"] = [f"t{number % 3}" for number in range(40)]
     write_text(groups, named.to_csv(index=False))
+    write_sums(groups.with_name("sums.json"), [groups])
     status, lines, _ = told(capsys, "phantom_ear_ohio", "null")
     assert status == 1
     assert (
         "BAD groups phantom_ear_ohio phantom_ear_ohio: class tube has 3 groups, a split needs 8 groups (three in test, "
         "one in each other part); leave it out with exclude_classes: {phantom_ear_ohio: [tube]}" in lines
+    )
+    write_text(groups, "edited")
+    _, lines, _ = told(capsys, "phantom_ear_ohio", "null")
+    assert f"BAD groups phantom_ear_ohio {groups.relative_to(tmp_path)}: edited or damaged, " in "\n".join(
+        lines
     )
 
 

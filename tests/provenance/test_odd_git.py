@@ -2,7 +2,7 @@
 
 import pytest
 
-from weckd.provenance.revision import code_revision
+from weckd.provenance.crate import code_revision
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from crate_checks import problems
 from engine import REPOSITORY, environment, snakemake
 
-from weckd.provenance.revision import code_revision
+from weckd.provenance.crate import code_revision
 
 pytestmark = pytest.mark.workflow
 CHANGES = ("datasets=[phantom_brain_mri]", "methods=[weckd,single,majority]", "seeds=[1]")

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weckd.errors import UserError
-from weckd.sums import refuse_other
+from weckd.files import file_digest
+from weckd.sums import AGAIN, refuse_other
 
 FACTS = "dataset.json"
+PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", FACTS)
 _AGAIN = "the same snakemake command makes it anew, and so does `weckd prepare`"
 
 
@@ -44,6 +46,20 @@ def refuse_unprepared(prepared: Path, facts: dict[str, Any], *names: str) -> Non
     """
     for name in names:
         refuse_other(prepared / name, facts.get("files", {}).get(name, "nothing"), FACTS, _AGAIN)
+
+
+def prepared_digests(prepared: Path) -> dict[str, str]:
+    """Return the SHA-256 of the files of a prepared data set; empty where it is not there.
+
+    Raises:
+        UserError: one is missing, or not what was prepared.
+    """
+    if not prepared.exists():
+        return {}
+    found = {**read_facts(prepared).get("files", {}), FACTS: file_digest(prepared / FACTS)}
+    for name in PREPARED_FILES:
+        refuse_other(prepared / name, found.get(name, "nothing"), FACTS, AGAIN)
+    return found
 
 
 def read_thumbnails(prepared: Path, facts: dict[str, Any]) -> NDArray[np.uint8]:

@@ -62,43 +62,28 @@ def write_splits(
     seeds: Sequence[int],
     prepared: Path,
     groups: Path,
-    out: Path,
+    out: Path | None,
 ) -> None:
-    """Split a prepared data set for every seed, see `draw_splits`; write `seed<k>.csv` and sums into the folder `out`.
-
-    Raises:
-        UserError: see `draw_splits`; or the index or the groups are not what was written.
-    """
-    splits = draw_splits(dataset, classes, settings, seeds, prepared, groups)
-    refuse_unprepared(prepared, read_facts(prepared, dataset), "index.csv")
-    refuse_changed(groups, groups.with_name(FOLDER_SUMS))
-    files = {out / f"seed{seed}.csv": split for seed, split in splits.items()}
-    for file, split in files.items():
-        write_text(file, split.to_csv(index=False, lineterminator="\n"))
-    write_sums(out / FOLDER_SUMS, files)
-
-
-def draw_splits(
-    dataset: str,
-    classes: Sequence[str],
-    settings: SplitSettings,
-    seeds: Sequence[int],
-    prepared: Path,
-    groups: Path,
-) -> dict[int, pd.DataFrame]:
-    """Return the split of a prepared data set for every seed.
+    """Split a prepared data set for every seed; write `seed<k>.csv` and sums into the folder `out`, None: nowhere.
 
     A part that misses its share by more than `TOLD` of it is told on stderr.
 
     Raises:
-        UserError: see `draw_split`; the file of groups is none, or of another data set; or a part
+        UserError: see `draw_split`; the index or the groups are not what was written, or of another data set; or a part
             misses its share by more than `REFUSED` of it.
     """
+    refuse_unprepared(prepared, read_facts(prepared, dataset), "index.csv")
+    refuse_changed(groups, groups.with_name(FOLDER_SUMS))
     index = read_index(prepared)
     group_of = _read_groups(groups, index, dataset)
     splits = {seed: draw_split(index, group_of, dataset, classes, settings, seed) for seed in seeds}
     _tell_shares(dataset, settings, splits)
-    return splits
+    if out is None:
+        return
+    files = {out / f"seed{seed}.csv": split for seed, split in splits.items()}
+    for file, split in files.items():
+        write_text(file, split.to_csv(index=False, lineterminator="\n"))
+    write_sums(out / FOLDER_SUMS, files)
 
 
 def _tell_shares(dataset: str, settings: SplitSettings, splits: Mapping[int, pd.DataFrame]) -> None:

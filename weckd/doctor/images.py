@@ -7,7 +7,7 @@ from weckd.data.catalogue import Dataset, find_dataset
 from weckd.data.fetch.local import find_archives, find_folder
 from weckd.data.fetch.wanted import Wanted, has_unpacked, not_there, origin
 from weckd.data.layouts import check_counts, list_sources
-from weckd.data.splits import draw_splits
+from weckd.data.splits import write_splits
 from weckd.doctor.finding import Finding
 from weckd.errors import UserError
 from weckd.methods.catalogue import fetched_weights
@@ -68,7 +68,7 @@ def _groups(suite: Suite, key: str) -> Finding | None:
     if not (prepared / "index.csv").is_file() or not groups.is_file():
         return None
     try:
-        draw_splits(key, suite.facts[key].classes, suite.split, suite.seeds, prepared, groups)
+        write_splits(key, suite.facts[key].classes, suite.split, suite.seeds, prepared, groups, None)
     except UserError as problem:
         return Finding("bad", f"groups {key}", str(problem))
     return Finding("ok", f"groups {key}", "enough for a split")

@@ -3,7 +3,11 @@
 import datetime
 import mimetypes
 import os
+import re
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +19,9 @@ from rocrate.rocrate import ROCrate
 from weckd import __version__
 from weckd.config import Suite, load_suite
 from weckd.data.index import prepared_folder
+from weckd.data.prepared import prepared_digests, read_facts
 from weckd.errors import counted
 from weckd.files import file_digest, whole_folder, write_json
-from weckd.provenance.recorded import archives_of, prepared_digests
-from weckd.provenance.revision import code_revision
 from weckd.report.licences import stated_terms
 from weckd.report.manifests import trained_cells
 from weckd.sums import refuse_unsound
@@ -47,6 +50,9 @@ _TERMS = {
     name: f"https://w3id.org/ro/terms/workflow-run#{name}"
     for name in ("sha256", "containerImage", "ContainerImage")
 }
+FROM_IMAGE = "WECKD_REVISION"
+"""Set in the container, which has no .git: what `git describe` said when it was built."""
+_REVISION = re.compile(r"[\w.+/-]+", re.ASCII)
 _IMAGE = "WECKD_IMAGE"
 """Where the caller of a container says which image it is, as sha256:<digest>; it cannot know by itself."""
 _SPDX = {"MIT": "MIT", "CC0": "CC0-1.0", "CC BY 4.0": "CC-BY-4.0"}
@@ -88,6 +94,29 @@ def write_crate(run: Path, root: Path, data: Path) -> None:
     ]
     _describe(crate, suite, run, root, data)
     write_json(run / METADATA, crate.metadata.generate())
+
+
+def code_revision(root: Path) -> str:
+    """Return the commit of the checkout at `root`, ending in -dirty where files were edited; "unknown" without git.
+
+    Where git is there and refuses to tell, its reason is printed.
+    """
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:  # no git, or one that cannot be started
+        return os.environ.get(FROM_IMAGE, "unknown")
+    found = said.stdout.strip()
+    if said.returncode == 0 and _REVISION.fullmatch(found):
+        return found
+    if (root / ".git").exists() and FROM_IMAGE not in os.environ:
+        why = next(iter(said.stderr.splitlines()), "it says nothing")
+        print(
+            f"{root}: git does not tell the revision, it is recorded as unknown ({why}); where the folder is of "
+            f"another owner: git config --global --add safe.directory {shlex.quote(str(root))}",
+            file=sys.stderr,
+        )
+    return os.environ.get(FROM_IMAGE, "unknown")
 
 
 def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -> None:
@@ -204,7 +233,8 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEnti
     folder = prepared_folder(suite, key, data)
     digests = prepared_digests(folder)
     values = {f"prepared {name}": digest for name, digest in digests.items()}
-    values |= {f"archive {name}": digest for name, digest in (archives_of(folder) if digests else {}).items()}
+    archives = read_facts(folder)["archives"] if digests else {}  # none of folders and phantoms
+    values |= {f"archive {name}": entry["sha256"] for name, entry in archives.items()}
     properties: dict[str, Any] = {
         "@type": "Dataset",
         "name": facts.title,

@@ -1,7 +1,6 @@
 """Whether all that a crate records is still what it was."""
 
 import json
-import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,10 +12,9 @@ from weckd.config import Suite, load_suite
 from weckd.data.index import prepared_folder
 from weckd.data.watch import DOWNLOADS, OWN, SEEN, read_seen
 from weckd.errors import UserError
-from weckd.files import file_digest
-from weckd.provenance.crate import METADATA, WORKFLOW
-from weckd.provenance.revision import code_revision
+from weckd.provenance.crate import METADATA, WORKFLOW, code_revision
 from weckd.report.manifests import trained_cells
+from weckd.sums import difference
 from weckd.training.store import fit_folder, read_record
 
 _UNRECORDED = ("logs", "agreement", "imported", "tuned")
@@ -32,14 +30,14 @@ class _Comparison:
     lines: list[str] = field(default_factory=list)
     told: float = field(default_factory=time.monotonic)
 
-    def file(self, file: Path, sha256: str, name: str = "", since: str = "") -> None:
+    def file(self, file: Path, sha256: str, name: str = "") -> None:
         """Compare a file with its recorded SHA-256, and say every few seconds where that has come to."""
         if time.monotonic() - self.told >= _TOLD_SECONDS:
             self.told = time.monotonic()
             print(f"[verify] {self.compared} things compared, now {file}", file=sys.stderr, flush=True)
         self.compared += 1
-        if state := _state(file, sha256):
-            self.lines.append(f"{name or file}: {state}{since}")
+        if found := difference(file, sha256):
+            self.lines.append(f"{name or file}: {found}")
 
 
 def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[str]]:
@@ -61,13 +59,22 @@ def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[s
     for name, sha256 in recorded.items():
         found.file(run / name, sha256, name)
     found.lines += [f"{name}: not in the crate" for name in _beside(run, recorded)]
-    _workflow(found, entities, root, recorded)
+    then, now = entities[f"{WORKFLOW}/Snakefile"]["softwareVersion"], code_revision(root)
+    if then != now:
+        found.lines.append(f"code: {now}, the run was made with {then}")
+    for name, sha256 in recorded.items():
+        here = name.removeprefix(f"{WORKFLOW}/")
+        if here != name and (differs := difference(root / here, sha256)):
+            found.lines.append(f"{here}: {differs} since the run was made")
     try:
         suite = load_suite(_regular(run / "suite.json"))
-        _data(found, entities, suite, data)
+        if _told_there(data, "prepared images, and what they were read from,"):
+            for file, sha256 in _files_of_data(entities, suite, data):
+                found.file(file, sha256)
         for manifest in run.glob("manifests/*/*.json"):
             _regular(manifest)
-        _fits(found, suite, run, store)
+        if _told_there(store, "stored fits"):
+            _compare_fits(found, suite, run, store)
     except UserError as problem:
         found.lines.append(f"{problem}; what it tells of was not compared")
     return found.compared, found.lines
@@ -91,59 +98,16 @@ def _regular(file: Path) -> Path:
     return file
 
 
-def _state(file: Path, sha256: str) -> str:
-    """Return what is wrong with a file, "" where it is as recorded."""
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            return "not a file"
-        return "" if file_digest(file) == sha256 else "changed"
-    except (FileNotFoundError, NotADirectoryError):
-        return "missing"
-    except OSError as problem:
-        return f"cannot be read ({problem.strerror})"
-
-
 def _beside(run: Path, recorded: Mapping[str, str]) -> list[str]:
     """Return files that the crate does not know; hidden ones are the workflow engine's own."""
     files = sorted(file.relative_to(run) for file in run.rglob("*") if not file.is_dir())
-    known = {METADATA, *recorded}
     return [
         file.as_posix()
         for file in files
-        if file.as_posix() not in known
+        if file.as_posix() not in (METADATA, *recorded)
         and file.parts[0] not in _UNRECORDED
         and not any(part.startswith(".") for part in file.parts)
     ]
-
-
-def _workflow(
-    found: _Comparison, entities: Mapping[str, Any], root: Path, recorded: Mapping[str, str]
-) -> None:
-    """Compare the code and the lock that the run was made with to those that are here."""
-    then, now = entities[f"{WORKFLOW}/Snakefile"]["softwareVersion"], code_revision(root)
-    if then != now:
-        found.lines.append(f"code: {now}, the run was made with {then}")
-    for name, sha256 in recorded.items():
-        if name.startswith(f"{WORKFLOW}/"):
-            here = name.removeprefix(f"{WORKFLOW}/")
-            if state := _state(root / here, sha256):
-                found.lines.append(f"{here}: {state} since the run was made")
-
-
-def _data(found: _Comparison, entities: Mapping[str, Any], suite: Suite, data: Path) -> None:
-    """Compare prepared data sets, and the files that they were read from, where these are there."""
-    if not _told_there(data, "prepared images, and what they were read from,"):
-        return
-    for key in suite.datasets:
-        folder = prepared_folder(suite, key, data)
-        references = entities.get(f"#data-{key}", {}).get("identifier", [])
-        values = [entities[reference["@id"]] for reference in _listed(references)]
-        then = {value["name"]: value["value"] for value in values}
-        for name, sha256 in then.items():
-            if name.startswith("prepared "):
-                found.file(folder / name.removeprefix("prepared "), sha256)
-        for source, sha256 in _sources(folder):
-            found.file(source, sha256)
 
 
 def _told_there(folder: Path, what: str) -> bool:
@@ -153,13 +117,18 @@ def _told_there(folder: Path, what: str) -> bool:
     return folder.exists()
 
 
-def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files that a data set was prepared from, with their SHA-256, of each place that is there."""
-    seen = read_seen(folder / SEEN) or {}
-    for part in (OWN, DOWNLOADS):
-        if part in seen and any(Path(root).exists() for root in seen[part].place.roots):
-            for name, (_, sha256) in seen[part].files.items():
-                yield seen[part].path(name), sha256
+def _files_of_data(entities: Mapping[str, Any], suite: Suite, data: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files of prepared data sets, and those that they were read from in places that are there."""
+    for key in suite.datasets:
+        folder = prepared_folder(suite, key, data)
+        for reference in _listed(entities.get(f"#data-{key}", {}).get("identifier", [])):
+            kind, _, name = entities[reference["@id"]]["name"].partition(" ")
+            if kind == "prepared":
+                yield folder / name, entities[reference["@id"]]["value"]
+        seen = read_seen(folder / SEEN) or {}
+        for part in (OWN, DOWNLOADS):
+            if part in seen and any(Path(root).exists() for root in seen[part].place.roots):
+                yield from ((seen[part].path(name), sha256) for name, (_, sha256) in seen[part].files.items())
 
 
 def _listed(value: Any) -> list[Any]:
@@ -167,14 +136,10 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _fits(found: _Comparison, suite: Suite, run: Path, store: Path) -> None:
+def _compare_fits(found: _Comparison, suite: Suite, run: Path, store: Path) -> None:
     """Check every stored fit that the manifests name against its record, which tells of itself too."""
-    if not _told_there(store, "stored fits"):
-        return
     for cell in trained_cells(suite, run):
-        if not (store / cell.dataset).exists():
-            continue
-        for identity in cell.fits:
+        for identity in cell.fits if (store / cell.dataset).exists() else ():
             folder = fit_folder(store, cell.dataset, identity)
             found.compared += 1
             try:
