@@ -6,14 +6,15 @@ import os
 import re
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from weckd.agreement.reference import frozen_suite
-from weckd.config import refuse_more_than_all, suite_json
+from weckd.config import refuse_more_than_all, says_suite, suite_json
 from weckd.data.catalogue import find_dataset
-from weckd.data.watch import forget_changed, keep_seen
+from weckd.data.watch import forget_changed, forget_moved, keep_seen
 from weckd.engine import (
+    IGNORES_CTRL_C,
     failure_text,
     find_own_commands,
     listen_for_stops,
@@ -38,6 +39,7 @@ from weckd.sums import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
 find_own_commands()
+shell.prefix(IGNORES_CTRL_C)
 
 
 def refuse(problem):
@@ -169,8 +171,9 @@ BATCH_OF_SEED = {str(seed): batch_name(seeds) for seeds in BATCHES for seed in s
 
 
 def suite_content(wildcards):
-    """Return the hash of all that a run's suite says, so that an edited suite file is noticed."""
-    return digest(suite_json(SUITES[wildcards.run]))
+    """Return the hash of what a run's suite says beside paths, so that an edited suite file is noticed."""
+    suite = replace(SUITES[wildcards.run], data_root=None, catalogue=None)
+    return digest(suite_json(suite))
 
 
 def kind_option(wildcards):
@@ -195,7 +198,10 @@ def prediction_files(suite):
 def attention_files(suite):
     """Return a file of attention maps for each data set, where the suite has a chain that transfers attention."""
     transfers = "chain" in suite.roles.values() and suite.distillation.beta > 0
-    return run_files("attention/{dataset}.npz", suite) if transfers else []
+    files = run_files("attention/{dataset}.npz", suite) + run_files(
+        "attention/{dataset}.sums.json", suite
+    )
+    return files if transfers else []
 
 
 def leakage_files(wildcards):
@@ -286,13 +292,17 @@ def batch_manifest(wildcards):
 
 
 def forget_lost_fits():
-    """Remove manifests that were edited, or name fits that the store has no more, of cells that need them.
+    """Remove choices of tuning and manifests that were edited, and manifests that name fits that the store has no more.
 
-    Their jobs run again, and train what is not in the store.
+    The latter of cells that need them alone. Their jobs run again, and train what is not in the store.
     """
     for suite in SUITES.values():
         attention = set(attention_files(suite))
-        for manifest in Path(run_folder(suite), "manifests").glob("*/*.json"):
+        folder = Path(run_folder(suite))
+        for chosen in filter(edited, folder.glob("tuned/*/*.json")):
+            print(f"changed since it was read or made: {chosen}", file=sys.stderr)
+            chosen.unlink()
+        for manifest in folder.glob("manifests/*/*.json"):
             if edited(manifest):
                 print(f"changed since it was read or made: {manifest}", file=sys.stderr)
                 manifest.unlink()
@@ -340,18 +350,13 @@ def beside_workflow(*names):
     return lambda wildcards, output: files
 
 
-def data_root_option(wildcards):
-    """Return the option that tells where the user's own images lie."""
-    return ["--data-root", SUITE.data_root] if SUITE.data_root else []
-
-
 # Where data sets and their catalogue lie is no reason to make anything again (a parameter that looks at the output is
-# none for Snakemake); what lies there is, which `forget_changed` and `entry_content` see to.
+# none for Snakemake); what lies there is, which `forget_changed`, `forget_moved` and `entry_content` see to.
 
 
-def watched_root_option(wildcards, output):
+def data_root_option(wildcards, output):
     """Return the option that tells where the user's own data sets lie."""
-    return data_root_option(wildcards)
+    return ["--data-root", SUITE.data_root] if SUITE.data_root else []
 
 
 def catalogue_option(wildcards, output):
@@ -405,12 +410,12 @@ def made_again(*sums):
     )
 
 
-def expected_suite(suite):
-    """Return the bytes that a run's suite.json must have."""
+def is_as_asked(file, suite):
+    """Return whether a run's suite.json is what the suite files, or the reference, say."""
     if RECORDS == "run":
-        return suite_json(suite).encode()
+        return says_suite(file, suite)
     reference = OFFICIAL_REFERENCE if suite is OFFICIAL else REFERENCE
-    return Path(reference, "suite.json").read_bytes()
+    return file.read_bytes() == Path(reference, "suite.json").read_bytes()
 
 
 def kept_copy(prepared):
@@ -439,16 +444,20 @@ def forget_what_changed():
     }
     for suite in SUITES.values():
         file = Path(run_folder(suite), "suite.json")
-        if file.is_file() and file.read_bytes() != expected_suite(suite):
+        if file.is_file() and not is_as_asked(file, suite):
             print(f"{file}: not what the suite files say; made anew", file=sys.stderr)
             again.append(str(file))
     if RECORDS == "run":
+        own = Path(SUITE.data_root) if SUITE.data_root else None
+        roots = [root / "weights" for root in (own, Path(DOWNLOADS)) if root]
+        for file in weights_files(SUITE):
+            forget_moved(Path(file), "file", roots)
         for key in SUITE.datasets:
             prepared = Path(PREPARED.format(dataset=key))
             changed[prepared / "seen.json"] = forget_changed(
                 catalogue_entry(key),
                 SUITE.image_size,
-                Path(SUITE.data_root) if SUITE.data_root else None,
+                own,
                 Path(DOWNLOADS),
                 prepared,
                 kept_copy(prepared),

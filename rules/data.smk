@@ -25,7 +25,7 @@ rule fetch:
         f"{RUN}/logs/fetch/{{dataset}}.log",
     params:
         size=SUITE.image_size,
-        root=watched_root_option,
+        root=data_root_option,
         catalogue=catalogue_option,
         downloads=subpath(output[0], ancestor=2),
         recorded=beside_workflow("datasets.lock"),

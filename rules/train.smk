@@ -103,7 +103,8 @@ rule attention:
             f"{RUN}/manifests/{{{{dataset}}}}/{{batch}}.json", batch=SEEDS_OF_BATCH
         ),
     output:
-        f"{RUN}/attention/{{dataset}}.npz",
+        maps=f"{RUN}/attention/{{dataset}}.npz",
+        sums=f"{RUN}/attention/{{dataset}}.sums.json",
     log:
         f"{RUN}/logs/attention/{{dataset}}.log",
     threads: 1
@@ -114,9 +115,10 @@ rule attention:
         prepared=subpath(input.images, parent=True),
         splits=own_splits_folder,
         store=STORE,
+        again=made_again(f"{RUN}/attention/{{dataset}}.sums.json"),
         source=code_of("weckd.cli.training:_attention"),
     shell:
         "exec weckd attention --suite {input.suite:q} --dataset {wildcards.dataset:q}"
         " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
         " --manifests {input.manifests:q} --jobs-per-gpu {resources.jobs_per_gpu}"
-        " --out {output:q} 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
+        " --out {output.maps:q} 2> >(trap '' TERM INT; exec tee {log:q} >&2)"

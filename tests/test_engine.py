@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from weckd.engine import STOPPING, failure_text, listen_for_stops, outlive_reader
+from weckd.engine import ENDING, STOPPING, failure_text, listen_for_stops, outlive_reader
 
 
 @pytest.fixture(autouse=True)
@@ -55,16 +55,21 @@ def test_what_a_job_says_last_is_waited_for_while_it_is_on_its_way_to_the_log(tm
     late.join()
 
 
-def test_ctrl_c_is_told_and_handed_on_to_every_job_and_a_second_one_too(capfd):
+def test_one_ctrl_c_lets_jobs_come_to_their_ends_and_a_second_one_stops_every_job(capfd):
     code = "import time; print('up', flush=True); time.sleep(60)"
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert job.stdout.readline() == b"up\n"
-    listen_for_stops(lambda: None, lambda: [job.pid, 2**22 + 1])  # the second has ended already
+    ended = threading.Event()
+    listen_for_stops(ended.set, lambda: [job.pid, 2**22 + 1])  # the second has ended already
+    signal.raise_signal(signal.SIGINT)
+    assert ended.wait(timeout=30)
+    assert job.poll() is None
+    assert capfd.readouterr().err == f"{ENDING}\n"
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
-    assert job.wait(timeout=30) != 0
-    assert capfd.readouterr().err.count(f"{STOPPING}\n") == 2
+    assert job.wait(timeout=30) == -signal.SIGTERM
+    assert capfd.readouterr().err == f"{STOPPING}\n" * 2
 
 
 def test_sigterm_waits_for_no_lock_that_the_code_that_it_meets_holds():

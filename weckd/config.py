@@ -436,6 +436,16 @@ def suite_json(suite: Suite) -> str:
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 
 
+def says_suite(file: Path, suite: Suite) -> bool:
+    """Return whether a `suite.json` says what a suite says, wherever data sets and their catalogue lie by now."""
+    try:
+        written = load_suite(file)
+    except UserError:
+        return False
+    moved = dataclasses.replace(suite, data_root=written.data_root, catalogue=written.catalogue)
+    return file.read_bytes() == suite_json(moved).encode()
+
+
 def build(kind: Any, value: Any) -> Any:
     """Build a (nested) dataclass from plain JSON values, following its type hints."""
     if dataclasses.is_dataclass(kind):

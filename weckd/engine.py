@@ -1,5 +1,6 @@
 """What the workflow's own process does beside starting jobs: how it stops, and why it failed."""
 
+import itertools
 import os
 import signal
 import sys
@@ -12,10 +13,16 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+ENDING = (
+    "weckd: no new job is started; those under way go on to their ends. Ctrl-C again stops them at once: training jobs "
+    "then keep the step under way"
+)
 STOPPING = (
     "weckd: stopping. Training jobs keep the step under way and end; the same command goes on from there, and makes "
     "other steps again"
 )
+IGNORES_CTRL_C = "set -euo pipefail; trap '' INT; "
+"""Begins each job's shell script: a terminal's Ctrl-C reaches the jobs too, and it is for the engine to stop them."""
 _TAIL = 5  # lines of a log that ends without a message
 _LAST_WORDS = 1.0  # seconds in which what a job said last reaches its log, after the job itself has ended
 
@@ -29,28 +36,31 @@ def find_own_commands() -> None:
 def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], Iterable[int]]) -> None:
     """Take over Ctrl-C, and SIGTERM, from the engine; only the main thread can.
 
-    Ctrl-C is handed on to all jobs, as a terminal does: a container's engine, or one that a script stops, gets it
-    alone, and would let its jobs run to their ends without a word. SIGTERM lets them: but the engine's own handler
-    takes a lock that the interrupted code may hold, and then waits for ever.
+    Both let running jobs come to their ends. A second Ctrl-C stops them by SIGTERM, as they ignore SIGINT (see
+    `IGNORES_CTRL_C`). The engine's own handler of SIGTERM takes a lock that the interrupted code may hold, and then
+    waits for ever: here another thread takes it.
 
     Args:
         end_gracefully: what the engine does at SIGTERM.
         jobs: returns the numbers of all processes that the engine has started.
     """
-    received: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        with suppress(OSError):
-            print(STOPPING, file=sys.stderr, flush=True)
-        for job in jobs():
-            with suppress(ProcessLookupError):
-                os.kill(job, signal.SIGINT)
-        received.append(number)
-        if len(received) == 1:  # the engine is stopping already when it is asked again
-            raise KeyboardInterrupt
+    asked = itertools.count(1)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         threading.Thread(target=end_gracefully, daemon=True).start()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        times = next(asked)
+        with suppress(OSError):
+            print(ENDING if times == 1 else STOPPING, file=sys.stderr, flush=True)
+        if times == 1:
+            end(number, frame)
+            return
+        for job in jobs():
+            with suppress(ProcessLookupError):
+                os.kill(job, signal.SIGTERM)
+        if times == 2:  # the engine is stopping already when it is asked again
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, end)

@@ -42,6 +42,19 @@ def holds_sum(content: Mapping[str, Any]) -> bool:
     return bool(content[OWN_SUM] == with_sum(content)[OWN_SUM])
 
 
+def without_sum(text: str | bytes) -> dict[str, Any]:
+    """Return the object that a JSON text holds, without the sum that it must have.
+
+    Raises:
+        ValueError: it has none, or another one.
+    """
+    content: dict[str, Any] = json.loads(text)
+    if not holds_sum({OWN_SUM: "", **content}):
+        raise ValueError("edited, its sum is another one")
+    del content[OWN_SUM]
+    return content
+
+
 def edited(file: Path) -> bool:
     """Return whether a JSON file cannot be read, or is not what its own sum says, where it has one."""
     try:

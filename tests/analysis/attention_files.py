@@ -3,6 +3,7 @@
 import numpy as np
 
 from weckd.files import whole_file
+from weckd.sums import sums_of, write_sums
 
 GROUPS = {"toy_three": [0, 0, 1, 2, 3, 4], "toy_two": [0, 1, 2, 3]}
 
@@ -48,6 +49,7 @@ def write_arrays(folder, arrays, name=None):
     file = folder / f"{name or arrays['dataset']}.npz"
     with whole_file(file) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
+    write_sums(sums_of(file), [file])
     return file
 
 

@@ -11,6 +11,7 @@ from weckd.analysis.attention import Term, attention_frame, evaluate_attention, 
 from weckd.analysis.inference.reader_study import half_width, p_value
 from weckd.analysis.tables.attention import attention_table
 from weckd.errors import UserError
+from weckd.sums import sums_of, write_sums
 from weckd.tables.files import latex, markdown
 
 
@@ -238,6 +239,10 @@ def test_a_damaged_file_is_told_with_what_to_do(tmp_path, damage):
     if damage == "array":
         with file.open("wb") as stream:
             np.save(stream, np.zeros(3))
+    with pytest.raises(UserError) as edited:
+        load_attention(toy_suite(), tmp_path)
+    assert str(edited.value).startswith(f"{file}: edited or damaged, its SHA-256 is ")
+    write_sums(sums_of(file), [file])  # as of a frozen reference that holds such a file
     with pytest.raises(UserError) as told:
         load_attention(toy_suite(), tmp_path)
     text = str(told.value)

@@ -45,7 +45,7 @@ OUTPUTS = {
     "gather": [
         f"results/{{run}}/predictions/{{dataset}}/seed{{seed}}.{kind}" for kind in ("parquet", "sums.json")
     ],
-    "attention": ["results/{run}/attention/{dataset}.npz"],
+    "attention": [f"results/{{run}}/attention/{{dataset}}.{kind}" for kind in ("npz", "sums.json")],
     "tuning_split": [
         f"results/{{run}}/tuned/splits/{{dataset}}/{name}"
         for name in ("seed1001.csv", "seed1002.csv", "sums.json")

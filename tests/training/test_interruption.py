@@ -39,3 +39,8 @@ def test_a_deferring_block_comes_to_its_end_and_can_look(number, status):
 def test_an_error_in_a_deferring_block_is_not_hidden():
     program = "try:\n  with stop.deferred(): raise ValueError('own')\nexcept ValueError as e: print(e)"
     assert run(program, signal.SIGTERM) == (0, "own\n")
+
+
+def test_what_the_one_who_started_it_has_it_ignore_it_ignores():
+    ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN); stop.listen(); print(ask())"
+    assert run(ignored, signal.SIGINT) == (0, "None\n")

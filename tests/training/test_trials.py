@@ -161,6 +161,18 @@ def test_a_choice_of_another_data_set_is_refused(place, tmp_path):
     )
 
 
+def test_an_edited_choice_is_refused(place, tmp_path):
+    chosen = Chosen(KEY, "single", 2, (1,), {"learning_rate": 0.02}, {}, 0, 0.9, 0.9, 16, 128)
+    write_chosen(chosen, file := tmp_path / "single.json")
+    assert read_chosen(tmp_path, KEY, "single") == chosen
+    file.write_text(file.read_text().replace("0.02", "0.03"))
+    with pytest.raises(UserError) as refusal:
+        read_chosen(tmp_path, KEY, "single")
+    assert str(refusal.value) == (
+        f"{file}: not a file of tuned settings (edited, its sum is another one); make it with `snakemake tune`"
+    )
+
+
 def test_trials_never_see_a_test_image(place, tmp_path, monkeypatch):
     seen = []
 

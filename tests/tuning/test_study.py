@@ -13,6 +13,7 @@ import pytest
 
 from weckd.errors import UserError
 from weckd.methods.tunables import Tunable
+from weckd.sums import with_sum
 from weckd.tuning.study import Outcome, Trial, best_trial, run_study
 
 TUNABLES = (
@@ -129,6 +130,10 @@ def test_a_torn_last_line_is_cut_off_and_its_trial_made_again(undisturbed, tmp_p
     assert file.read_bytes() == whole[:-last]
 
 
+def summed(line):
+    return json.dumps(with_sum(json.loads(line)), sort_keys=True)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -137,12 +142,16 @@ def test_a_torn_last_line_is_cut_off_and_its_trial_made_again(undisturbed, tmp_p
         (lambda lines: [lines[0], '{"number": 1}', *lines[2:]], r"line 2: not a trial \(.*\)"),
         (lambda lines: [lines[0], "\0" * len(lines[1]), *lines[2:]], r"line 2: not a trial \(.*\)"),
         (
-            lambda lines: [lines[0].replace("alpha", "beta"), *lines[1:]],
+            lambda lines: [summed(lines[0].replace("alpha", "beta")), *lines[1:]],
             "line 1: has values of beta, learning_rate, not of what is tuned",
         ),
         (
-            lambda lines: [lines[0].replace('"alpha": 0.5', '"alpha": 5.5'), *lines[1:]],
+            lambda lines: [summed(lines[0].replace('"alpha": 0.5', '"alpha": 5.5')), *lines[1:]],
             r"line 1: alpha 5.5 is not in 0.05 .. 0.95",
+        ),
+        (
+            lambda lines: [lines[0].replace('"accuracy": 0.1', '"accuracy": 0.9'), *lines[1:]],
+            r"line 1: not a trial \(edited, its sum is another one\)",
         ),
         (lambda lines: [lines[0], *lines[2:]], "line 2: holds trial 2, not 1"),
         (lambda lines: [lines[0], lines[0], *lines[1:]], "line 2: holds trial 0, not 1"),

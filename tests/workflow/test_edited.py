@@ -80,6 +80,16 @@ def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits  # nothing was trained on what was edited
 
 
+def test_edited_attention_maps_are_made_again(finished, copy):
+    folder, _ = finished
+    name = f"{RUN}/attention/phantom_ear_ohio.npz"
+    edit(copy / name, zeroed)
+    done = snakemake(copy, "--cores", "2", "--until", "attention")
+    assert done.returncode == 0, done.stdout
+    assert f"changed since it was read or made: {name}\n" in done.stdout
+    assert (copy / name).read_bytes() == (folder / name).read_bytes()
+
+
 def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished, copy):
     folder, _ = finished
     fits = sorted(copy.glob("results/fits/*/*/record.json"))

@@ -1,12 +1,15 @@
 """What happens to a working folder: copied, under an odd name, with its store removed."""
 
+import json
 import os
 import shutil
 import subprocess
 import time
 
+import numpy as np
 import pytest
-from engine import RECORDS, REPOSITORY, TINY, result_bytes, snakemake
+from engine import RECORDS, REPOSITORY, TINY, describe, result_bytes, snakemake
+from PIL import Image
 
 pytestmark = pytest.mark.workflow
 ODD = "a{b}c {} 'd\" $HOME `e` \\n"
@@ -36,6 +39,37 @@ def test_a_copied_working_folder_has_nothing_to_do(moved):
     done = in_moved(moved, "-n")
     assert done.returncode == 0, done.stdout
     assert "Nothing to be done" in done.stdout
+
+
+def test_a_copied_folder_whose_configuration_holds_absolute_paths_within_it_has_nothing_to_do(tmp_path):
+    place, copy = tmp_path / "one", tmp_path / "two"
+    for number, name in enumerate(("a", "b")):
+        (place / "images/mine" / name).mkdir(parents=True)
+        for image in range(12):
+            pixels = np.random.default_rng([number, image]).integers(0, 255, (9, 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).resize((40, 40)).save(place / "images/mine" / name / f"{image}.png")
+    (place / "mine.yaml").write_text(describe(place / "images/mine"))
+    wanted = ("--cores", "2", "--until", "split")
+
+    def within(folder):
+        paths = {"catalogue": str(folder / "mine.yaml"), "data_root": str(folder / "images")}
+        (folder / "own.yaml").write_text(json.dumps({"suite": "own", "datasets": ["mine"], **paths}))
+        return {"configfile": (TINY, folder / "own.yaml")}
+
+    done = snakemake(place, *wanted, **within(place))
+    assert done.returncode == 0, done.stdout
+    shutil.copytree(place, copy)
+    shutil.rmtree(place)
+    again = snakemake(copy, *wanted, **within(copy))
+    assert "Nothing to be done" in again.stdout, again.stdout
+    before = result_bytes(copy / "results/own")
+    shutil.rmtree(copy / "results/data")  # what needs the images looks for them in the copy
+    again = snakemake(copy, *wanted, "--forcerun", "prepare", **within(copy))
+    assert again.returncode == 0, again.stdout
+    assert result_bytes(copy / "results/own") == before
+    save = json.loads((copy / "own.yaml").read_text())
+    (copy / "own.yaml").write_text(json.dumps({**save, "image_size": 48}))
+    assert "localrule suite:" in snakemake(copy, "-n", *wanted, configfile=(TINY, copy / "own.yaml")).stdout
 
 
 def test_a_folder_with_braces_quotes_and_dollars_in_its_name_is_a_folder(moved, finished):

@@ -11,7 +11,7 @@ import pytest
 from engine import REPOSITORY, describe, snakemake, start, trainers
 from PIL import Image
 
-from weckd.engine import STOPPING
+from weckd.engine import ENDING, STOPPING
 
 pytestmark = pytest.mark.workflow
 ONE_FIT = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[single,majority]", "training={steps: 1200}")
@@ -43,10 +43,14 @@ def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
     assert done.stdout.partition("At least one job did not complete successfully.\n")[2].strip() == "\n".join(
         [
             "failed: prepare broken (results/data/broken-32px/prepare.log)",
-            f"weckd: {tmp_path}/images/broken/b/1.png: not an image; remove it from the class folder",
+            f"weckd: {tmp_path}/images/broken/b/1.png: not an image; remove it from the class folder, "
+            "or leave out what cannot be read with skip_bad=true; where it is removed, `count` of its class in the "
+            "catalogue must be one less",
             "",
             "failed: prepare broken_too (results/data/broken_too-32px/prepare.log)",
-            f"weckd: {tmp_path}/images/broken_too/b/1.png: not an image; remove it from the class folder",
+            f"weckd: {tmp_path}/images/broken_too/b/1.png: not an image; remove it from the class folder, "
+            "or leave out what cannot be read with skip_bad=true; where it is removed, `count` of its class in the "
+            "catalogue must be one less",
             "",
             f"failed: split {run.name}, few ({logs})",
             (work / logs).read_text().strip(),
@@ -98,7 +102,19 @@ def wait_for_steps(process, folder):
     pytest.fail("no step was made")
 
 
-def test_one_ctrl_c_stops_training_and_says_so_even_where_the_engine_alone_gets_it(tmp_path):
+def ctrl_c(process, told, everyone):
+    """Send SIGINT, to the engine alone or as a terminal does, and return what is printed until it is told."""
+    (os.killpg if everyone else os.kill)(process.pid, signal.SIGINT)
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if line == f"{told}\n":
+            return "".join(printed)
+    pytest.fail(f"{told!r} is not in {''.join(printed)}")
+
+
+@pytest.mark.parametrize("everyone", [False, True], ids=["engine alone", "as a terminal does"])
+def test_a_second_ctrl_c_stops_training_which_keeps_its_step_and_leaves_nothing_behind(tmp_path, everyone):
     arguments = ("--cores", "1", "--until", "train", "--config", *ONE_FIT)
     process = start(tmp_path, *arguments)
     wait_for_steps(process, tmp_path)
@@ -106,15 +122,36 @@ def test_one_ctrl_c_stops_training_and_says_so_even_where_the_engine_alone_gets_
     listed = runs(tmp_path)
     assert "  under way  0 of 1" in listed
     assert "goes on with" not in listed
-    os.kill(process.pid, signal.SIGINT)
-    os.kill(process.pid, signal.SIGINT)  # an impatient one
+    assert "asked to stop" not in ctrl_c(process, ENDING, everyone)
+    assert len(trainers(tmp_path)) == 1
+    ctrl_c(process, STOPPING, everyone)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 1
-    assert f"{STOPPING}\n" in output
     assert "asked to stop: kept step" in output
     assert "Traceback" not in output
+    assert trainers(tmp_path) == []
+    assert list((tmp_path / ".snakemake/locks").iterdir()) == []
     listed = runs(tmp_path)
     assert f"\nresults/{run.name} goes on with\n  snakemake --cores all" in listed
+    assert snakemake(tmp_path, "-n", *arguments).returncode == 0
+
+
+def test_one_ctrl_c_lets_a_training_job_come_to_its_end_and_starts_no_other(tmp_path):
+    short = (
+        "datasets=[phantom_brain_mri]",
+        "seeds=[1]",
+        "methods=[single,majority]",
+        "training={steps: 100}",
+    )
+    process = start(tmp_path, "--cores", "1", "--until", "gather", "--config", *short)
+    wait_for_steps(process, tmp_path)
+    ctrl_c(process, ENDING, everyone=True)
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 1
+    assert "asked to stop" not in output
+    assert len(list(tmp_path.glob("results/tiny+*/manifests/*/*.json"))) == 1
+    assert list(tmp_path.glob("results/tiny+*/predictions/*/*")) == []
+    assert list((tmp_path / ".snakemake/locks").iterdir()) == []
 
 
 def test_a_run_whose_reader_is_gone_when_its_jobs_end_does_not_wait_for_them_for_ever(tmp_path):

@@ -53,6 +53,18 @@ def test_a_tuned_run_searches_nothing_anew(tuned):
     assert all(len(study.read_text().splitlines()) == 3 for study in studies)
 
 
+def test_an_edited_choice_is_made_again_from_the_trials(tuned):
+    folder, _ = tuned
+    file = next(folder.glob("results/*/tuned/phantom_brain_mri/single.json"))
+    before = file.read_bytes()
+    file.write_text(file.read_text().replace('"trials": 3', '"trials": 4'))
+    done = snakemake(folder, "--cores", "2", "tune", *CHANGES)
+    assert done.returncode == 0, done.stdout
+    assert f"changed since it was read or made: {file.relative_to(folder)}\n" in done.stdout
+    assert file.read_bytes() == before
+    assert "[phantom_brain_mri single] 3 of 3 trials are there" in done.stdout
+
+
 def test_training_and_tables_tell_of_it(tuned):
     folder, _ = tuned
     run = run_of(folder, "tables/budgets.csv")

@@ -243,6 +243,8 @@ def unpack_records(file: Path, folder: Path) -> None:
                 total += len(piece)
                 _refuse_large(file, total)
                 out.write(piece)
+        if member.path.suffix == ".npz":
+            write_sums(sums_of(folder / member.path), [folder / member.path])
 
 
 def _refuse_large(file: Path, size: int) -> None:

@@ -18,6 +18,7 @@ from weckd.analysis.metrics.scores import mean_score
 from weckd.config import Suite
 from weckd.errors import UserError, named
 from weckd.places import MACRO, independent, is_phantom
+from weckd.sums import refuse_changed, sums_of
 
 REMEDY = "delete the file and run the suite again"
 TOLERANCE = 1e-5  # of float32 numbers between 0 and 1
@@ -95,7 +96,7 @@ def load_attention(suite: Suite, folder: Path) -> dict[str, AttentionMaps]:
     A file may lack all of its examples, where images may not be passed on.
 
     Raises:
-        UserError: a file is damaged, or is not of this suite; the message says what to do.
+        UserError: a file is edited or damaged, or is not of this suite; the message says what to do.
     """
     files = {key: folder / f"{key}.npz" for key in suite.datasets}
     return {key: _load(suite, key, file) for key, file in files.items() if file.exists()}
@@ -152,6 +153,7 @@ def _evaluate(dataset: str, maps: AttentionMaps | None, contrast: Sequence[Term]
 
 
 def _load(suite: Suite, dataset: str, file: Path) -> AttentionMaps:
+    refuse_changed(file, sums_of(file))
     arrays = _read(file)
     for name, expected in (("dataset", dataset), ("seeds", list(suite.seeds))):
         if arrays[name].tolist() != expected:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from weckd.data.archives import SUFFIXES, is_archive
 from weckd.data.catalogue import Dataset
 from weckd.data.fetch.wanted import Wanted, refuse_no_root, refuse_not_there
 from weckd.data.layouts import is_clutter
+from weckd.data.prepared import PREPARED_FILES
 from weckd.files import file_digest, write_json, write_text
 
 SEEN = "seen.json"
 PARTS = OWN, DOWNLOADS, PREPARED = "own", "downloads", "prepared"
-PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", "dataset.json")
 _WRITTEN_BY_FETCH = re.compile(r"source-[0-9]+px\.json|files\.json")
 _TOLD_BYTES = 500_000_000
 """Bytes whose comparison takes seconds, so that a word is due."""
@@ -166,7 +166,7 @@ def forget_changed(
         UserError: data_root is not there, or lacks the data set that nobody offers for download, and is not the folder
             that it was prepared from.
     """
-    file = prepared / SEEN
+    file, source = prepared / SEEN, downloads / dataset.key / f"source-{image_size}px.json"
     before = read_seen(file)
     lost = before is None and (prepared / "dataset.json").exists()
     if before is None:
@@ -183,6 +183,7 @@ def forget_changed(
         refuse_no_root(data_root, downloads)
         if old[OWN].files and not found[OWN]:
             refuse_not_there(Wanted(dataset, image_size, data_root, downloads, {}))
+    forget_moved(source, "folder", map(Path, places[OWN].roots + places[DOWNLOADS].roots))
     if not before:
         return [str(file)] if lost else []
     now = {part: _seen_again(places[part], found[part], old[part]) for part in PARTS}
@@ -195,13 +196,34 @@ def forget_changed(
         print(f"{old[OWN].place.roots[0]}: not there; what was prepared of it is used", file=sys.stderr)
     gone = [file] if any(changed.values()) else []
     if any(changed[part] or now[part].place != old[part].place for part in (OWN, DOWNLOADS)):
-        gone.append(downloads / dataset.key / f"source-{image_size}px.json")
+        gone.append(source)
     for each in gone:
         if each.exists() and os.access(each.parent, os.W_OK):
             each.unlink()
     if not any(changed.values()) and now != old and file.exists() and os.access(prepared, os.W_OK):
         write_seen(prepared, now)
     return list(itertools.chain.from_iterable(changed.values()))
+
+
+def forget_moved(file: Path, key: str, roots: Iterable[Path]) -> None:
+    """Remove what `fetch` or `weights` wrote where the path that it names lies below no root, as in a copied folder.
+
+    Args:
+        file: JSON object; need not be there.
+        key: of the absolute path in it.
+        roots: files and folders where a data set, or weights, may lie.
+    """
+    try:
+        path = Path(json.loads(file.read_text(encoding="utf-8"))[key])
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):  # where it cannot be read, whoever reads it tells of it
+        return
+    if not any(path.is_relative_to(root.absolute()) for root in roots) and os.access(file.parent, os.W_OK):
+        file.unlink()
 
 
 def _seen_again(place: Place, found: Mapping[str, Stamp], old: Seen) -> Seen:

@@ -38,7 +38,7 @@ _RESULTS = (
     "predictions/*/*sums.json",
     "splits/*/sums.json",
     "groups/*/sums.json",
-    "attention/*.npz",
+    "attention/*",
 )
 _MADE = ("audit/*", "tables/*", "figures/*", "report.html")
 _PROFILES = (

@@ -22,6 +22,7 @@ from weckd.errors import UserError
 from weckd.files import whole_file
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.fits import Fit, Method
+from weckd.sums import sums_of, write_sums
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
 from weckd.training.manifests import named_fit, read_manifest
@@ -79,7 +80,7 @@ def write_attention_maps(
         splits: folder of its split files, `seed<k>.csv`.
         store: folder of stored fits.
         manifests: files that `weckd train` wrote for the data set; together they hold every seed of the suite.
-        out: file to write.
+        out: file to write, and its sum beside it.
 
     Raises:
         UserError: the suite has no chain, a split is not what was written, the manifests lack a seed, or the store a
@@ -117,6 +118,7 @@ def write_attention_maps(
     }
     with whole_file(out) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
+    write_sums(sums_of(out), [out])
 
 
 def sharpness(maps: NDArray[Any]) -> NDArray[np.float64]:

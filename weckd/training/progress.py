@@ -66,9 +66,10 @@ class StopRequest:
     _deferred: bool = False
 
     def listen(self) -> None:
-        """Take the signals over; only the main thread can."""
+        """Take over the signals that whoever started this process lets through; only the main thread can."""
         for number in SIGNALS:
-            signal.signal(number, self._take)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

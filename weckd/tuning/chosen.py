@@ -1,6 +1,5 @@
 """What tuning chose for a method on a data set: a file that training reads."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from weckd.config import Suite, build
 from weckd.errors import UserError
 from weckd.files import write_json
 from weckd.methods.tunables import UNTUNED_ROLES
+from weckd.sums import with_sum, without_sum
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,20 @@ def tunable_methods(suite: Suite) -> tuple[str, ...]:
 
 
 def write_chosen(chosen: Chosen, file: Path) -> None:
-    """Write it as JSON."""
-    write_json(file, asdict(chosen))
+    """Write it as JSON with its own sum."""
+    write_json(file, with_sum(asdict(chosen)))
 
 
 def read_chosen(folder: Path, dataset: str, method: str) -> Chosen:
     """Read `<folder>/<method>.json`.
 
     Raises:
-        UserError: the file is not there, not readable, or of another method or data set.
+        UserError: the file is not there, not readable, edited, or of another method or data set.
     """
     file = folder / f"{method}.json"
     remedy = "make it with `snakemake tune`"
     try:
-        chosen: Chosen = build(Chosen, json.loads(file.read_text(encoding="utf-8")))
+        chosen: Chosen = build(Chosen, without_sum(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise UserError(f"{file}: not a file of tuned settings ({problem}); {remedy}") from problem
     if (chosen.dataset, chosen.method) != (dataset, method):

@@ -11,6 +11,7 @@ from weckd.errors import UserError
 from weckd.locks import held_lock
 from weckd.methods.tunables import Tunable
 from weckd.seeds import stream_seed
+from weckd.sums import with_sum, without_sum
 
 STARTUP_TRIALS = 5
 """Trials drawn at random before the sampler learns from them; the committed settings are the first."""
@@ -129,7 +130,7 @@ def _parsed(file: Path, number: int, line: bytes, tunables: Sequence[Tunable]) -
     where = f"{file}, line {number + 1}"
     remedy = "delete the file to have the search made anew, or restore it"
     try:
-        trial: Trial = build(Trial, json.loads(line))
+        trial: Trial = build(Trial, without_sum(line))
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise UserError(f"{where}: not a trial ({problem}); {remedy}") from problem
     if trial.number != number:
@@ -146,7 +147,7 @@ def _parsed(file: Path, number: int, line: bytes, tunables: Sequence[Tunable]) -
 
 
 def _append(file: Path, trial: Trial) -> None:
-    line = json.dumps(asdict(trial), sort_keys=True, allow_nan=False) + "\n"
+    line = json.dumps(with_sum(asdict(trial)), sort_keys=True, allow_nan=False) + "\n"
     try:
         with file.open("ab") as stream:
             stream.write(line.encode())
