@@ -61,7 +61,8 @@ def test_a_copied_folder_whose_configuration_holds_absolute_paths_within_it_has_
     shutil.copytree(place, copy)
     shutil.rmtree(place)
     again = snakemake(copy, *wanted, **within(copy))
-    assert "Nothing to be done" in again.stdout, again.stdout
+    assert again.returncode == 0, again.stdout
+    assert "localrule" not in again.stdout
     before = result_bytes(copy / "results/own")
     shutil.rmtree(copy / "results/data")  # what needs the images looks for them in the copy
     again = snakemake(copy, *wanted, "--forcerun", "prepare", **within(copy))
