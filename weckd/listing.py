@@ -156,9 +156,10 @@ def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
     else:
         start = f"from {names[fit.start]}"
     text = f"{names[fit]}: {'+'.join(fit.parts)}; {start}"
-    if fit.loss is not None:
-        teachers = " and ".join(names[teacher] for teacher in fit.teachers)
-        text += f"; taught by {teachers} ({fit.loss.text()})" if teachers else f"; {fit.loss.text()}"
+    if teachers := " and ".join(names[teacher] for teacher in fit.teachers):
+        text += f"; taught by {teachers} ({fit.loss.text()})"
+    elif words := fit.loss.text():
+        text += f"; {words}"
     if fit.unlabelled:
         text += f"; {'+'.join(fit.unlabelled)} without labels"
     if fit.gate:

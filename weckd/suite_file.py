@@ -296,7 +296,7 @@ def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:
     two = [key for key in suite.datasets if len(suite.facts[key].classes) == 2]
     for method in methods:
         for fit in method.fits():
-            if two and fit.loss and fit.loss.not_for_two_classes:
+            if two and fit.loss.not_for_two_classes:
                 raise UserError(
                     f"methods: {method.name} cannot be run on {two[0]}: {fit.loss.not_for_two_classes}; leave out the "
                     "method or the data set"

@@ -6,7 +6,7 @@ from weckd.config import BackboneSettings, DistillationSettings
 from weckd.errors import UserError
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.chain import Budget
-from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
+from weckd.methods.fits import ClassFrequencies, Fit, Initial, Loss, Method
 from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
 
 S = 40
@@ -20,8 +20,8 @@ TRAINING = (*POOLED, "rest")
 
 
 def chain(loss):
-    m2 = Fit(("D2",), S, M1, (M1,) if loss else (), loss)
-    m3 = Fit(("D3",), S, m2, (m2,) if loss else (), loss)
+    m2 = Fit(("D2",), S, M1, (M1,) if loss.taught else (), loss)
+    m3 = Fit(("D3",), S, m2, (m2,) if loss.taught else (), loss)
     return ((M1,), (m2,), (m3,))
 
 
@@ -57,7 +57,7 @@ EXPECTED = {
     "single": ((M1,),),
     "single-long": ((Fit(("D1",), 3 * S),),),
     "pooled": ((Fit(POOLED, 3 * S),),),
-    "sequential": chain(None),
+    "sequential": chain(Loss()),
     "ensemble": ensemble(),
     "one-step": one_step(CONSTANT),
     "chain-plain": chain(Distillation(0.5, 0.0, LEVEL)),
@@ -156,7 +156,7 @@ def test_parents_are_the_start_and_the_teachers_in_their_order():
 
 @pytest.mark.parametrize(
     ("teachers", "loss"),
-    [((M1,), None), ((), ANNEALED), ((), Decoupled(1, 8, 4, 0)), ((M1,), Mutual(Initial(2), 1))],
+    [((M1,), Loss()), ((), ANNEALED), ((), Decoupled(1, 8, 4, 0)), ((M1,), Mutual(Initial(2), 1))],
 )
 def test_teachers_and_loss_go_together(teachers, loss):
     with pytest.raises(ValueError, match="a fit has teachers and a distillation loss, or neither"):

@@ -8,7 +8,7 @@ import torch
 from toy_cell import BACKBONE, MEASURED, TRAINING, cell_of, toy_data
 from toy_cell import toy_state as start
 
-from weckd.methods.fits import Fit, Initial
+from weckd.methods.fits import Fit, Initial, Loss
 from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
 from weckd.training import fit as fit_module
 from weckd.training.fit import Given, labelled_batches, run_fit
@@ -143,7 +143,7 @@ def test_a_peer_learns_beside_the_student(data, networks):
     peer = networks._module("peer", BACKBONE, gate=False).network.state_dict()["conv1.0.weight"].cpu()
     assert not torch.equal(peer, start(2)["conv1.0.weight"])
     assert not torch.equal(peer, result.state["conv1.0.weight"])
-    alone = train(replace(PEERS, loss=None), data, networks)
+    alone = train(replace(PEERS, loss=Loss()), data, networks)
     assert result.logits["test"].tobytes() != alone.logits["test"].tobytes()
 
 

@@ -254,7 +254,7 @@ def test_methods_use_the_chains_labels_and_budget(name, steps):
     fits = method.fits()
     assert [fit.steps for fit in fits] == steps
     assert all(fit.parts == ("D1", "D2", "D3") for fit in fits)
-    assert all(fit.unlabelled == (("D4", "rest") if fit.loss else ()) for fit in fits)
+    assert all(fit.unlabelled == (("D4", "rest") if fit.loss.with_unlabelled else ()) for fit in fits)
     assert [fit.teachers for fit in fits[1:]] == [(fit,) for fit in fits[:-1]]
 
 

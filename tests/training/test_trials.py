@@ -91,7 +91,7 @@ def test_budgets_are_those_declared(run, place, name):
         suite.training.batch_size,
         0 if name in ("permuted", "majority") else TRIALS * len(TUNING_SEEDS),
     )
-    images = sum(fit.steps * batch * fit.views for fit in method.fits())
+    images = sum(fit.steps * batch * fit.loss.views for fit in method.fits())
     assert (row["steps_run"], row["steps"], row["images"]) == (method.steps(), method.steps(), images)
     assert row["tuning_trials"] == (TRIALS if factor else 0)
     assert row["tuning_steps"] == factor * method.steps()

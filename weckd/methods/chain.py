@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from weckd.config import BackboneSettings, DistillationSettings, Suite
 from weckd.errors import UserError
-from weckd.methods.fits import Fit, Initial, Method, Role
+from weckd.methods.fits import Fit, Initial, Loss, Method, Role
 from weckd.methods.losses import Distillation, Temperature
 from weckd.seeds import generator
 
@@ -78,11 +78,11 @@ def single_fit(budget: Budget) -> Fit:
     return Fit(("D1",), budget.steps)
 
 
-def chain_fits(budget: Budget, loss: Distillation | None) -> tuple[Fit, ...]:
-    """Return fits on D1, D2, ... where each starts from its predecessor and, with a loss, is taught by it."""
+def chain_fits(budget: Budget, loss: Loss) -> tuple[Fit, ...]:
+    """Return fits on D1, D2, ... where each starts from its predecessor, and is taught by it where the loss asks."""
     fits = [single_fit(budget)]
     for subset in budget.subsets[1:]:
-        fits.append(Fit((subset,), budget.steps, fits[-1], (fits[-1],) if loss else (), loss))
+        fits.append(Fit((subset,), budget.steps, fits[-1], (fits[-1],) if loss.taught else (), loss))
     return tuple(fits)
 
 

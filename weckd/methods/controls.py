@@ -10,7 +10,7 @@ teacher is named.
 from dataclasses import replace
 
 from weckd.methods.chain import REFERENCE, Budget, chain_fits, each_alone, read_chain, single_fit
-from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
+from weckd.methods.fits import ClassFrequencies, Fit, Initial, Loss, Method
 from weckd.methods.losses import Decoupled, FixMatch, MeanTeacher, Mutual, PseudoLabels
 
 UNLABELLED_RATIO = 2
@@ -37,7 +37,7 @@ def pooled(budget: Budget) -> Method:
 
 def sequential(budget: Budget) -> Method:
     """Declare the chain without a teacher."""
-    return Method("sequential", "is it the schedule?", "control", each_alone(chain_fits(budget, None)))
+    return Method("sequential", "is it the schedule?", "control", each_alone(chain_fits(budget, Loss())))
 
 
 def ensemble(budget: Budget) -> Method:

@@ -32,16 +32,16 @@ class Initial:
 
 @dataclass(frozen=True)
 class Loss:
-    """What a fit minimises, where that is more than cross-entropy; a subclass adds its settings."""
+    """What a fit minimises: cross-entropy; a subclass adds to it, with its settings."""
 
-    objective: ClassVar[str]
+    objective: ClassVar[str] = "weckd.training.fit:supervised"
     """The function that makes it of a `weckd.training.fit.Setup`, as "module:function".
 
     It is imported only where something is trained. Its module, with those that it imports, is in the identity of the
     fits that use it, and of no other fit."""
     ranges: ClassVar[Ranges] = {}
     words: ClassVar[str] = ""  # what it is, in a few words, with its settings in braces
-    taught: ClassVar[bool] = True  # by the fit's teachers
+    taught: ClassVar[bool] = False  # by the fit's teachers
     with_unlabelled: ClassVar[bool] = False  # sees images without their labels
     not_for_two_classes: ClassVar[str] = ""  # why, where it is so
 
@@ -95,7 +95,7 @@ class Fit:
     steps: int  # optimiser steps, one full learning-rate schedule
     start: "Initial | Fit" = Initial()
     teachers: "tuple[Fit, ...]" = ()
-    loss: Loss | None = None  # None: cross-entropy
+    loss: Loss = Loss()
     permute_labels: bool = False  # labels shuffled among the images it learns from
     gate: bool = False  # with learned spatial attention gates in the network
     unlabelled: tuple[str, ...] = ()  # parts of the split whose images it sees without their labels
@@ -104,9 +104,9 @@ class Fit:
 
     def __post_init__(self) -> None:
         """Refuse teachers, or unlabelled images, without a loss that uses them, and the reverse."""
-        if (self.loss is not None and self.loss.taught) != bool(self.teachers):
+        if self.loss.taught != bool(self.teachers):
             raise ValueError("a fit has teachers and a distillation loss, or neither")
-        if (self.loss is not None and self.loss.with_unlabelled) != bool(self.unlabelled):
+        if self.loss.with_unlabelled != bool(self.unlabelled):
             raise ValueError("a fit has unlabelled images and a semi-supervised loss, or neither")
         if set(self.parts) & set(self.unlabelled):
             raise ValueError("a fit sees a part with its labels or without, not both")
@@ -116,23 +116,12 @@ class Fit:
     @property
     def networks(self) -> int:
         """Networks that each step trains."""
-        return 1 if self.beside is None else 2
-
-    @property
-    def beside(self) -> Initial | None:
-        """Where a second network starts that is trained beside its own."""
-        return self.loss.beside if self.loss is not None else None
-
-    @property
-    def views(self) -> int:
-        """Augmented views that each step shows, for each image of its labelled batch."""
-        return self.loss.views if self.loss is not None else 1
+        return 1 if self.loss.beside is None else 2
 
     @property
     def code(self) -> tuple[str, ...]:
         """The functions, as "module:function", that decide its result and not that of every fit."""
-        made = self.loss.code if self.loss is not None else ()
-        return (*made, *((GATES,) if self.gate else ()))
+        return (*self.loss.code, *((GATES,) if self.gate else ()))
 
     def parents(self) -> tuple["Fit", ...]:
         """Return the fits whose weights this one needs."""
@@ -149,13 +138,12 @@ class Fit:
     def ingredients(self) -> dict[str, Any]:
         """Return all that this declaration says, with parents named by their digests."""
         start: Any = self.start
-        loss = {"kind": type(self.loss).__name__, **asdict(self.loss)} if self.loss else None
         return {
             "parts": list(self.parts),
             "steps": self.steps,
             "start": digest(start.ingredients()) if isinstance(start, Fit) else {"member": start.member},
             "teachers": [digest(teacher.ingredients()) for teacher in self.teachers],
-            "loss": loss,
+            "loss": {"kind": type(self.loss).__name__, **asdict(self.loss)} if self.loss != Loss() else None,
             "permute_labels": self.permute_labels,
             "gate": self.gate,
             "unlabelled": list(self.unlabelled),

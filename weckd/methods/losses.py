@@ -32,6 +32,7 @@ class Distillation(Loss):
     """The terms that teachers add to cross-entropy (see `weckd.training.objectives.distillation`)."""
 
     objective = "weckd.training.objectives.distillation:distilled"
+    taught = True
     # The paper tunes the distillation weight and the temperature factor. Without divergence the weight is beta.
     ranges: ClassVar[Ranges] = {
         "alpha": Range(0.05, 0.95),
@@ -85,6 +86,7 @@ class Decoupled(Loss):
     """Decoupled knowledge distillation (see `weckd.training.objectives.rivals`)."""
 
     objective = "weckd.training.objectives.rivals:decoupled"
+    taught = True
     words = "decoupled {target:g} : {others:g}, T {temperature:g}"
     ranges: ClassVar[Ranges] = {
         "others": Range(1.0, 16.0, log=True),
@@ -106,6 +108,7 @@ class LogitLoss(Loss):
     """
 
     objective = "weckd.training.objectives.rivals:of_logits"
+    taught = True
     function: ClassVar[str]  # "module:function"
 
     @property
@@ -125,7 +128,6 @@ class Mutual(Loss):
     objective = "weckd.training.objectives.rivals:mutual"
     words = "beside a peer from init, member {peer.member} (T {temperature:g})"
     ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
-    taught = False
     peer: Initial  # where the peer starts
     temperature: float
 
@@ -140,6 +142,7 @@ class PseudoLabels(Loss):
     """A teacher's predictions stand in for the labels of unlabelled images (see `objectives.semi_supervised`)."""
 
     objective = "weckd.training.objectives.semi_supervised:pseudo_labelled"
+    taught = True
     with_unlabelled = True
     hard: bool  # the teacher's decision, or its probabilities
     strong: bool  # unlabelled images are seen strongly augmented
@@ -162,7 +165,6 @@ class MeanTeacher(Loss):
     objective = "weckd.training.objectives.semi_supervised:taught_by_average"
     words = "consistent with its own average (weight {weight:g}, decay {decay:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
-    taught = False
     with_unlabelled = True
     ratio: int  # unlabelled images a labelled one, in each batch
     weight: float  # of the consistency, once it has risen
@@ -188,7 +190,6 @@ class FixMatch(Loss):
     objective = "weckd.training.objectives.semi_supervised:fixmatched"
     words = "decisions of {threshold:g} and more as labels of strong views (weight {weight:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
-    taught = False
     with_unlabelled = True
     ratio: int  # unlabelled images a labelled one, in each batch
     weight: float  # of the unlabelled term

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from weckd.methods.fits import Fit, Loss, Member, Method, Role
+from weckd.methods.fits import Fit, Member, Method, Role
 
 UNTUNED_ROLES: tuple[Role, ...] = ("check", "floor")
 """Methods that check the pipeline are tuned by nobody."""
@@ -82,7 +82,7 @@ def with_values(method: Method, values: Mapping[str, float]) -> Method:
             fit,
             start=tuned(fit.start) if isinstance(fit.start, Fit) else fit.start,
             teachers=tuple(tuned(teacher) for teacher in fit.teachers),
-            loss=_with_settings(fit.loss, values) if fit.loss else None,
+            loss=fit.loss.tuned({name: values[name] for name in fit.loss.tunable() if name in values}),
             learning_rate=values.get(LEARNING_RATE, fit.learning_rate),
         )
 
@@ -96,14 +96,8 @@ def with_values(method: Method, values: Mapping[str, float]) -> Method:
 def _tunables(fit: Fit, learning_rate: float) -> list[Tunable]:
     rate = fit.learning_rate or learning_rate
     tunables = [Tunable(LEARNING_RATE, rate / _RATE_FACTOR, rate * _RATE_FACTOR, log=True, default=rate)]
-    if fit.loss is None:
-        return tunables
     for name, default in fit.loss.tunable().items():
         within = fit.loss.ranges[name]
         low = min(max(within.low, fit.loss.least(name)), default)
         tunables.append(Tunable(name, low, max(within.high, default), within.log, default))
     return tunables
-
-
-def _with_settings(loss: Loss, values: Mapping[str, float]) -> Loss:
-    return loss.tuned({name: values[name] for name in loss.tunable() if name in values})

@@ -73,7 +73,7 @@ def _passes(suite: Suite, fits: tuple[Fit, ...]) -> dict[BackboneSettings, Passe
     training: Counter[BackboneSettings] = Counter()
     teaching: Counter[BackboneSettings] = Counter()
     for fit in fits:
-        training[fit.backbone or suite.backbone] += fit.steps * fit.views
+        training[fit.backbone or suite.backbone] += fit.steps * fit.loss.views
         for teacher in fit.teachers:
             teaching[teacher.backbone or suite.backbone] += fit.steps
     return {backbone: Passes(training[backbone], teaching[backbone]) for backbone in training | teaching}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
-from weckd.methods.fits import Fit, Initial
+from weckd.methods.fits import Fit, Initial, Loss
 from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, image_logits
 from weckd.training.device import Phases
@@ -109,7 +109,7 @@ def train_fit(
     given = Given(
         states[fit.start] if isinstance(fit.start, Fit) else cell.initial(fit, fit.start),
         [states[teacher] for teacher in fit.teachers],
-        cell.initial(fit, fit.beside) if fit.beside else None,
+        cell.initial(fit, fit.loss.beside) if fit.loss.beside else None,
     )
     return run_fit(fit, cell, given, checkpoints)
 
@@ -150,7 +150,7 @@ def run_fit(fit: Fit, cell: Cell, given: Given, checkpoints: Checkpoints | None 
     record = {
         "status": "finished" if failed is None else "diverged",
         "steps_run": running.done,
-        "images": running.done * training.batch_size * fit.views,
+        "images": running.done * training.batch_size * fit.loss.views,
         "labels": len(rows),
         "loss_first": _plain(losses[0]),
         "loss_last": _plain(losses[-1]),
@@ -215,11 +215,13 @@ def labelled_batches(fit: Fit, cell: Cell) -> tuple[Views, Tensor]:
 
 def make_objective(setup: Setup) -> Objective:
     """Return the objective that a fit declares."""
-    loss = setup.fit.loss
-    if loss is None:
-        return Objective(setup.student)
-    objective: Objective = named(loss.objective)(setup, loss)
+    objective: Objective = named(setup.fit.loss.objective)(setup, setup.fit.loss)
     return objective
+
+
+def supervised(setup: Setup, _: Loss) -> Objective:
+    """Return the cross-entropy of the student alone."""
+    return Objective(setup.student)
 
 
 def named(function: str) -> Callable[..., Any]:

@@ -107,8 +107,8 @@ def fit_identity(
     return digest(
         {
             "fit": fit.ingredients(),
-            "views": fit.views,
-            "beside": asdict(fit.beside) if fit.beside else None,
+            "views": fit.loss.views,
+            "beside": asdict(fit.loss.beside) if fit.loss.beside else None,
             "cell": cell,
             "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
             "code": [[member.code, code_beyond_core(*_modules(member))] for member in lineage],

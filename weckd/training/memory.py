@@ -53,10 +53,9 @@ def job_need(suite: Suite, fits: Iterable[Fit], shapes: Shapes, images: Mapping[
 
     def need(fit: Fit) -> Need:
         own, *taught_by = (shapes[member.backbone or suite.backbone] for member in (fit, *fit.teachers))
-        views = fit.loss.learning_views if fit.loss else 1
         weights = _STATES * fit.networks * own.weights_bytes + sum(each.weights_bytes for each in taught_by)
         image = own.activation_bytes + _FLOATS * pixels + _DRAWN * fit.steps
-        return Need(fixed + weights, views * image)
+        return Need(fixed + weights, fit.loss.learning_views * image)
 
     return max((need(fit) for fit in fits), key=lambda found: found.of(suite.training.batch_size))
 

@@ -155,7 +155,7 @@ def _uses(suite: Suite, fit: Fit, settings: BackboneSettings) -> bool:
 
 def _compares(fit: Fit) -> bool:
     """Tell whether a fit's loss, or its gates, ask for feature maps of its networks."""
-    return fit.gate or (fit.loss is not None and fit.loss.compares_maps)
+    return fit.gate or fit.loss.compares_maps
 
 
 def _places(suite: Suite) -> dict[BackboneSettings, str]:
