@@ -74,7 +74,7 @@ def test_what_is_followed_is_what_the_parser_finds():
         ("prepare", "seeds"),
         ("audit", "tables.captions"),
         ("audit", "seeds"),
-        ("report", "analysis.gains"),
+        ("report", "places"),
         ("provenance", "report.manifests"),
         ("tables", "seeds"),
         ("figures", "seeds"),

@@ -57,12 +57,9 @@ _PICTURES = ("example_rows", "example_images", "example_maps")
 
 
 def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
-    """Write the reference of a finished run; the same run gives the same bytes.
+    """Write the reference of the finished run in a folder; the same run gives the same bytes.
 
-    Args:
-        run: folder of the run.
-        out: folder of the reference.
-        lock: the lock file of the run's environment; None where there is none.
+    `lock` is the lock file of the run's environment, None where there is none.
 
     Raises:
         UserError: a cell, or the tables, are missing; the run is under way; `out` holds a run.
@@ -158,11 +155,7 @@ def _found(run: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
 
 
 def pack_predictions(cells: Iterable[Path], out: Path) -> None:
-    """Write the cells of one data set as one table, in their order.
-
-    Args:
-        cells: `seed<k>.parquet` files.
-        out: file to write.
+    """Write the cells of one data set, `seed<k>.parquet` files, as one table, in their order.
 
     Raises:
         UserError: a cell is not what `gather` wrote.
@@ -211,13 +204,7 @@ def unpack_predictions(file: Path, seeds: Collection[int], folder: Path) -> None
 
 
 def pack_records(run: Path, files: Iterable[Path], out: Path) -> None:
-    """Write files of a run into one archive; of attention files the numbers alone.
-
-    Args:
-        run: folder that names in the archive are relative to.
-        files: below it.
-        out: .tar.xz to write.
-    """
+    """Write files of the run in a folder into one archive (.tar.xz); of attention files the numbers alone."""
     with whole_file(out) as temporary, tarfile.open(temporary, "w:xz", format=tarfile.PAX_FORMAT) as archive:
         for file in sorted(files):
             content = _without_pictures(file) if file.suffix == ".npz" else file.read_bytes()

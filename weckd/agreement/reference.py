@@ -78,11 +78,8 @@ def read_reference(folder: Path) -> Reference:
 def made_with(run: Path, lock: Path | None) -> MadeWith:
     """Return the device kind, threads and versions that a run's fits were trained with, and the lock's digest.
 
-    A lock counts only where it names those versions: a run may have been trained elsewhere, in another environment.
-
-    Args:
-        run: folder of the run.
-        lock: the lock file that its environment was installed from; None where there is none.
+    `lock` is the file that its environment was installed from, None where there is none. It counts only where it names
+    those versions: a run may have been trained elsewhere, in another environment.
 
     Raises:
         UserError: the run has no manifests, or was trained on several kinds of device.

@@ -40,11 +40,7 @@ _ARRAYS = {
     "sharpness": ("f", "kNn"),
     "agreement": ("f", "kNn"),
 }
-_EXAMPLES = {
-    "example_rows": ("i", "e"),
-    "example_images": ("u", "eHW3"),
-    "example_maps": ("f", "Nehw"),
-}
+_EXAMPLES = {"example_rows": ("i", "e"), "example_images": ("u", "eHW3"), "example_maps": ("f", "Nehw")}
 
 
 @dataclass(frozen=True)

@@ -60,13 +60,7 @@ class DatasetPredictions:
         return Predicted(self.probabilities[(method, stage)], self.y, self.groups, whole)
 
     def missing(self, method: str, stage: int, with_validation: bool = False) -> tuple[str, ...]:
-        """Return what keeps a method's stage from being scored, by name; empty when it is whole.
-
-        Args:
-            method: a method of the suite.
-            stage: of the chain, 1 for methods of one stage.
-            with_validation: whether the validation predictions are needed too.
-        """
+        """Return what keeps a method's stage from being scored, by name; empty when it is whole."""
         seeds_by_reason: dict[str, list[int]] = {}
         for seed in self.seeds:
             reason = self._reason(seed, method, stage)
@@ -106,12 +100,8 @@ def load_predictions(
 ) -> SuitePredictions:
     """Read `folder/<dataset>/seed<k>.parquet` for every cell of the suite.
 
-    What is missing (a file, a method, a stage, a diverged fit) is kept and named, never dropped.
-
-    Args:
-        suite: the run, with the imported methods among its own.
-        folder: of predictions.
-        imported: files of predictions made elsewhere, by method.
+    What is missing (a file, a method, a stage, a diverged fit) is kept and named, never dropped. `imported` holds the
+    files of predictions made elsewhere, by method of the suite.
 
     Raises:
         UserError: a file is unreadable or inconsistent (columns, path, duplicated rows, probabilities,
@@ -296,18 +286,7 @@ def _check_probabilities(file: Path, frame: pd.DataFrame, columns: list[str]) ->
 def _imported_cell(
     file: Path, dataset: str, seed: int, columns: list[str], groups: "pd.Series[str]"
 ) -> pd.DataFrame:
-    """Return the rows of one cell of what `import_predictions` kept, with the columns of the run's own predictions.
-
-    Args:
-        file: as it was kept.
-        dataset: key of the data set.
-        seed: of the cell.
-        columns: p_0 .. of the data set's classes.
-        groups: group_id by image_id.
-
-    Raises:
-        UserError: the file is not what was imported.
-    """
+    """Return one cell of what `import_predictions` kept with the columns of the run's own; `groups` is by image."""
     refuse_changed(file, sums_of(file), "import it again with `weckd import-predictions`")
     frame = pd.read_parquet(file, filters=[("dataset", "==", dataset), ("seed", "==", seed)])
     known = frame["image_id"].map(groups).to_numpy(dtype=object)

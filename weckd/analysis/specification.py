@@ -56,14 +56,10 @@ def write_specification(
     published: Sequence[Published] = (),
     across: Path | None = None,
 ) -> None:
-    """Write tables/readings (.csv .md .tex) and figures/specification (.svg .png) into the folder `out`.
+    """Write tables/readings (.csv .md .tex) and figures/specification (.svg .png) of a run of readings.
 
-    Args:
-        suite: a run of readings, see `weckd.readings_suite`.
-        predictions: folder with `<dataset>/seed<k>.parquet`.
-        out: folder of the run.
-        published: the paper's own numbers.
-        across: what the audit of the data sets found of shared images, see `weckd.data.overlap`.
+    `predictions` holds `<dataset>/seed<k>.parquet`; `across` is what the audit of the data sets found of shared images,
+    see `weckd.data.overlap`.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
@@ -202,10 +198,7 @@ def _choices(axis: Any, shown: Sequence[Specification], options: Sequence[tuple[
 
 
 def _table(
-    suite: Suite,
-    predictions: SuitePredictions,
-    found: Sequence[Specification],
-    claimed: Published | None,
+    suite: Suite, predictions: SuitePredictions, found: Sequence[Specification], claimed: Published | None
 ) -> Table:
     rows: list[list[Cell]] = [
         [

@@ -68,17 +68,30 @@ def same_method_checks(suite: Suite, predictions: SuitePredictions) -> Iterator[
         yield not_run(SAME_METHOD, SAME_METHOD_SHOWS, suite.run, why)
         return
     methods = [method for method in suite.methods if suite.roles[method] != "floor"]
-    missing = {key: _missing(suite, predictions, key, methods) for key in suite.datasets}
+    validation, keys = METRICS[suite.analysis.metrics[0]].needs_validation, independent(suite)
+    missing = {
+        key: [
+            name
+            for method in methods
+            for name in data.missing(method, predictions.stages[method], validation)
+        ]
+        for key, data in predictions.datasets.items()
+    }
     p_values = _p_values(suite, predictions, methods, [key for key in suite.datasets if not missing[key]])
-    note = f"{counted(len(methods), 'method')}, {PARTITIONS} partitions of {k} seeds in halves of {k // 2}"
-    for key in suite.datasets:
-        yield _outcome(suite, key, REJECTION, missing[key], p_values.get(key, []), note)
-    keys = independent(suite)
+    found = [(key, REJECTION, missing[key], p_values.get(key, [])) for key in suite.datasets]
     if len(keys) > 1:
         names = [name for key in keys for name in missing[key]]
-        yield _outcome(
-            suite, f"mean of {len(keys)} data sets", MEAN_REJECTION, names, p_values.get(MACRO, []), note
-        )
+        found.append((f"mean of {len(keys)} data sets", MEAN_REJECTION, names, p_values[MACRO]))
+    note = f"{counted(len(methods), 'method')}, {PARTITIONS} partitions of {k} seeds in halves of {k // 2}"
+    for where, allowed, names, of_halves in found:
+        name = f"{SAME_METHOD}, {where}"
+        known = [p for p in of_halves if not np.isnan(p)]  # halves with identical predictions have no p
+        if names or not known:
+            why = f"missing: {'; '.join(dict.fromkeys(names))}" if names else "no seed differs from another"
+            yield not_run(name, SAME_METHOD_SHOWS, suite.run, why)
+            continue
+        rate = float(np.mean([p < ALPHA for p in known]))
+        yield judged(name, SAME_METHOD_SHOWS, rate, allowed, suite.run, note)
 
 
 def partitions(k: int, count: int) -> list[Halves]:
@@ -111,35 +124,6 @@ def _p_values(
             sets = zip(*(studies[key] for key in keys), strict=True)
             found[MACRO] += [p_value(mean_study(each)) for each in sets]
     return found
-
-
-def _missing(
-    suite: Suite, predictions: SuitePredictions, key: str, methods: Sequence[str]
-) -> tuple[str, ...]:
-    data, validation = predictions.datasets[key], METRICS[suite.analysis.metrics[0]].needs_validation
-    names = (
-        data.missing(method, predictions.stages[method], with_validation=validation) for method in methods
-    )
-    return tuple(dict.fromkeys(name for each in names for name in each))
-
-
-def _outcome(
-    suite: Suite,
-    where: str,
-    allowed: tuple[float, float],
-    missing: Sequence[str],
-    p_values: Sequence[float],
-    note: str,
-) -> Outcome:
-    """Judge the share of p below the level; halves with identical predictions have no p and do not count."""
-    name = f"{SAME_METHOD}, {where}"
-    if missing:
-        return not_run(name, SAME_METHOD_SHOWS, suite.run, f"missing: {'; '.join(missing)}")
-    known = [p for p in p_values if not np.isnan(p)]
-    if not known:
-        return not_run(name, SAME_METHOD_SHOWS, suite.run, "no seed differs from another")
-    rate = float(np.mean([p < ALPHA for p in known]))
-    return judged(name, SAME_METHOD_SHOWS, rate, allowed, suite.run, note)
 
 
 def label_check(suite: Suite, predictions: SuitePredictions) -> Outcome:

@@ -72,17 +72,10 @@ ALL_LABELS = Setting("all labels", 0.90, 4.0, 1.30, 0.02, 0.005)
 
 
 def simulation_checks(repetitions: int) -> Iterator[Outcome]:
-    """Yield the checks of the primary test as they finish.
-
-    Args:
-        repetitions: simulated experiments a check; with fewer than 2,000 the allowed ranges are wider.
-    """
-    for setting in (WEAK_LABELS, ALL_LABELS):
-        for k in SEEDS:
-            yield null_check(setting, k, repetitions)
+    """Yield the checks of the primary test as they finish, each of so many simulated experiments."""
+    yield from (null_check(setting, k, repetitions) for setting in (WEAK_LABELS, ALL_LABELS) for k in SEEDS)
     yield null_check(WEAK_LABELS, SEEDS[0], repetitions, DATASETS)
-    for k in SEEDS:
-        yield coverage_check(WEAK_LABELS, k, repetitions)
+    yield from (coverage_check(WEAK_LABELS, k, repetitions) for k in SEEDS)
     yield coverage_check(WEAK_LABELS, SEEDS[0], repetitions, DATASETS)
     yield caught_check(ALL_LABELS, SEEDS[0], repetitions)
 

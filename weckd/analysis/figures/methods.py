@@ -186,12 +186,8 @@ class Curve:
 def labels_figure(suite: Suite, predictions: SuitePredictions, run: Path) -> Figure:
     """Return accuracy against the number of labels that a method learns from: a panel a data set, one for their mean.
 
-    Each has the chain's stages, supervised methods, and the panel's.
-
-    Args:
-        suite: the run.
-        predictions: of the run.
-        run: folder with splits/ and manifests/, which say how many labels there were.
+    Each has the chain's stages, supervised methods, and the panel's. splits/ and manifests/ of the run's folder say how
+    many labels there were.
     """
     curves = label_curves(suite, predictions, run)
     if not any(curve.known for of_name in curves.values() for curve in of_name):
@@ -220,21 +216,23 @@ def label_curves(suite: Suite, predictions: SuitePredictions, run: Path) -> dict
     """Return by data set and mean the curve of the chain, of the supervised methods, and of each panel backbone."""
     methods, metric = _labels_of_methods(suite, run), suite.analysis.metrics[0]
     scale = METRICS[metric].scale
-    found: dict[str, list[Curve]] = {name: [] for name in (*suite.datasets, MACRO)}
-    for label, members in _members(suite, predictions).items():
-        points: dict[str, list[Point]] = {name: [] for name in found}
-        for method, stage in members:
-            chain = method == chain_method(suite)
-            labels = _stage_labels(suite, run, stage) if chain else methods.get(method, {})
-            results = evaluate_all(suite, predictions.datasets, own(method, stage), metric)
-            for name in found:
-                study = results[name].study
-                mean = scale * study.estimate if study else NOTHING
-                half = scale * planned_half_width(study, suite.analysis)
-                points[name].append(Point(labels.get(name, NOTHING), mean, half))
-        for name, curves in found.items():
-            curves.append(Curve(label, tuple(points[name])))
-    return {name: tuple(curves) for name, curves in found.items()}
+
+    def points(method: str, stage: int) -> dict[str, Point]:
+        chain = method == chain_method(suite)
+        labels = _stage_labels(suite, run, stage) if chain else methods.get(method, {})
+        found = {}
+        for name, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items():
+            mean = scale * result.study.estimate if result.study else NOTHING
+            half = scale * planned_half_width(result.study, suite.analysis)
+            found[name] = Point(labels.get(name, NOTHING), mean, half)
+        return found
+
+    members = _members(suite, predictions)
+    curves = {label: [points(*member) for member in of_label] for label, of_label in members.items()}
+    return {
+        name: tuple(Curve(label, tuple(point[name] for point in found)) for label, found in curves.items())
+        for name in (*suite.datasets, MACRO)
+    }
 
 
 def _members(suite: Suite, predictions: SuitePredictions) -> dict[str, list[tuple[str, int]]]:

@@ -15,10 +15,7 @@ from weckd.config import Suite
 def write_figures(suite: Suite, run: Path, out: Path) -> None:
     """Write every figure of the run as .svg and .png into the folder `out`.
 
-    Args:
-        suite: the run; its plan says which gains are drawn.
-        run: folder with predictions/, splits/, manifests/, attention/ and audit/.
-        out: folder for the figures.
+    The run's folder holds predictions/, splits/, manifests/, attention/ and audit/.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is drawn as missing instead.

@@ -46,10 +46,7 @@ def leaks(
 ) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
     """Return the accuracy of every method, and the gain of the chain over every method that learns, by data set.
 
-    Args:
-        suite: the run on official test parts, see `weckd.official_suite`.
-        official: its predictions.
-        grouped: those of the run that it was made from.
+    The suite is that on official test parts (see `weckd.official_suite`); `grouped` is of the run it was made from.
     """
     stages = official.stages
     levels = [(method, "", own(method, stages[method])) for method in suite.methods]

@@ -1,7 +1,7 @@
 """The leak study in two tables and a picture, written from the predictions of two runs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,8 @@ MARKS = {
 def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_run: Path, out: Path) -> None:
     """Write tables/leakage and the table of splits that it names (.csv .md .tex), and figures/leakage (.svg .png).
 
-    Args:
-        official: the suite whose test parts are the sources' own.
-        grouped: the suite that it was made from.
-        official_run: folder with predictions/<dataset>/seed<k>.parquet and splits/<dataset>/seed<k>.csv of the one.
-        grouped_run: likewise of the other, with its audit.
-        out: folder to write them into.
+    `official` is the suite whose test parts are the sources' own, `grouped` the one that it was made from. Their
+    folders hold predictions/<dataset>/seed<k>.parquet and splits/<dataset>/seed<k>.csv, that of `grouped` its audit.
 
     Raises:
         UserError: the runs are not of one suite, or a file is unreadable or inconsistent; what is missing is printed
@@ -97,11 +93,11 @@ def leakage_table(
     """Return a row a data set and method, and in a second table a row a gain of the chain."""
     caption = _caption(suite, [*levels, *gains], predictions)
     frame = pd.DataFrame([row for leak in [*levels, *gains] for row in _rows(suite, leak)])
-    of_levels = _cells(suite, levels, "method", lambda leak: leak.method)
+    of_levels = _cells(suite, levels, "method")
     title = f"Accuracy with and without leaks, suite {suite.run}"
     tables = [Table(title, caption, "leakage", of_levels)]
     if gains:
-        of_gains = _cells(suite, gains, "gain of the chain over", lambda leak: leak.reference)
+        of_gains = _cells(suite, gains, "gain of the chain over")
         title = f"Gains of the chain with and without leaks, suite {suite.run}"
         tables.append(Table(title, caption, "leakage-gains", of_gains))
     return TableFile("leakage", frame, tables)
@@ -119,11 +115,11 @@ def studies(leak: Leak) -> dict[str, Study | None]:
     }
 
 
-def _cells(suite: Suite, found: Sequence[Leak], what: str, subject: Callable[[Leak], str]) -> pd.DataFrame:
+def _cells(suite: Suite, found: Sequence[Leak], what: str) -> pd.DataFrame:
     rows: list[list[Cell]] = [
         [
             Name(leak.dataset, derived_mark(suite, leak.dataset)),
-            Name(subject(leak)),
+            Name(leak.reference or leak.method),
             *(_cell(suite, leak, column, study) for column, study in studies(leak).items()),
         ]
         for leak in found

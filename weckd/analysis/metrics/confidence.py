@@ -192,10 +192,7 @@ def shares(confidence: NDArray[np.float32], start: float, stop: float) -> NDArra
 
 
 def bin_sums(
-    confidence: NDArray[np.float32],
-    values: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    n_bins: int,
+    confidence: NDArray[np.float32], values: NDArray[np.float64], weights: NDArray[np.float64], n_bins: int
 ) -> NDArray[np.float64]:
     """Return the weighted sums of values in bins of equal weight, lowest confidence first.
 
