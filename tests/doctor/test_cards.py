@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from weckd.doctor.cards import Card, card_findings, check_card, read_card
+from weckd.doctor.machine import Card, card_findings, check_card, read_card
 
 H200 = Card("NVIDIA H200", (9, 0), 580, 143771)
 WHEELS = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]

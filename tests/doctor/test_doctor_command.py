@@ -6,7 +6,7 @@ from engine import TINY
 
 from weckd.cli import main
 from weckd.data.index import COLUMNS
-from weckd.doctor.packages import compare, pinned
+from weckd.doctor.machine import compare, pinned
 from weckd.files import file_digest, write_json, write_text
 from weckd.suite_file import resolve_suite
 from weckd.sums import write_sums

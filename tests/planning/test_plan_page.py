@@ -7,8 +7,7 @@ from engine import REPOSITORY
 
 from weckd.cli import main
 from weckd.config import BackboneSettings
-from weckd.planning.page import disk_bytes, plan_page, seconds
-from weckd.planning.speed import Speed, state_bytes
+from weckd.planning.cost import Speed, disk_bytes, plan_page, seconds, state_bytes
 from weckd.planning.work import Passes, cell_work, total_tuning, total_work
 from weckd.suite_file import resolve_suite
 

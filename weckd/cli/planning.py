@@ -42,8 +42,7 @@ def _plan(options: argparse.Namespace) -> None:
     memory = memory_told(suite)
 
     with claimed_gpu(jobs_per_gpu=1):
-        from weckd.planning.page import plan_page
-        from weckd.planning.speed import measured_on, state_bytes, suite_speeds
+        from weckd.planning.cost import measured_on, plan_page, state_bytes, suite_speeds
 
         print(plan_page(suite, suite_speeds(suite), state_bytes(suite), measured_on()))
     if memory:
@@ -57,16 +56,18 @@ def _doctor(options: argparse.Namespace) -> None:
     suite = resolved(options) if options.suite or options.config else None
     if suite:
         refuse_impossible(suite)
-    from weckd.doctor.cards import card_findings
-    from weckd.doctor.finding import findings_text
     from weckd.doctor.images import image_findings
-    from weckd.doctor.machine import machine_findings, memory_finding
-    from weckd.doctor.packages import package_findings
+    from weckd.doctor.machine import (
+        card_findings,
+        findings_text,
+        machine_findings,
+        memory_finding,
+        package_findings,
+    )
 
     needed = 0
     if suite:
-        from weckd.planning.page import disk_bytes
-        from weckd.planning.speed import state_bytes
+        from weckd.planning.cost import disk_bytes, state_bytes
 
         needed = disk_bytes(suite, state_bytes(suite))
     findings = [

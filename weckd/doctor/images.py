@@ -8,7 +8,7 @@ from weckd.data.fetch.local import find_archives, find_folder
 from weckd.data.fetch.wanted import Wanted, has_unpacked, not_there, origin
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import write_splits
-from weckd.doctor.finding import Finding
+from weckd.doctor.machine import Finding
 from weckd.errors import UserError
 from weckd.methods.catalogue import fetched_weights
 from weckd.planning.first_second import RESULTS

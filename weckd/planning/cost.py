@@ -1,0 +1,181 @@
+"""What a suite will cost, as a person reads it: hours, by passes of its networks measured here, and bytes of disk."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tabulate import tabulate
+
+from weckd.config import BackboneSettings, Suite
+from weckd.data.catalogue import find_dataset
+from weckd.data.phantoms import IMAGES
+from weckd.errors import counted
+from weckd.planning.work import Work, cell_work, total_tuning, total_work
+from weckd.training.device import device_kind, prepare_device
+from weckd.training.networks import Backbone, build_backbone
+
+MEASURED = 3
+"""Passes whose median counts, after one that warms up."""
+LONG = 2.0
+"""Seconds of a first pass that is not repeated: its warming up is a small part of it."""
+BESIDE = 1.1
+"""A job's time over that of its passes: losses, augmentation, evaluation, storing (see benchmarks/efficiency.md)."""
+_PIXEL_BYTES = 3
+_OTHER_BYTES_OF_A_FIT = 50_000
+"""Logits, history, record and share of the predictions, a fit; rounded up from the demo suite's."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one backbone with the suite's images and batches."""
+
+    training: float  # seconds of a training pass
+    teaching: float  # seconds of a forward pass
+
+
+Speeds = Mapping[BackboneSettings, Speed]
+Sizes = Mapping[BackboneSettings, int]
+
+
+def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
+    """Return fits, steps, hours and disk of a suite.
+
+    Args:
+        suite: settings of the run.
+        speeds: of every backbone of it.
+        sizes: bytes of every backbone's weights.
+        device: that they were measured on.
+    """
+    cells = len(suite.datasets) * len(suite.seeds)
+    search = "the search for settings" + ("" if suite.tuned else ", where asked for")
+    work = {
+        "a cell (one data set, one seed)": cell_work(suite),
+        f"all {cells} cells": total_work(suite),
+        search: total_tuning(suite),
+    }
+    table = tabulate(
+        [_row(name, each, speeds, sizes) for name, each in work.items()],
+        headers=["", "fits", "optimiser steps", "device-hours", "kept weights, GB"],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=("left", *["right"] * 4),
+    )
+    networks = "\n".join(
+        f"  {backbone.name}: a training pass {1000 * speed.training:,.1f} ms, "
+        f"a teacher's {1000 * speed.teaching:,.1f} ms"
+        for backbone, speed in speeds.items()
+    )
+    return (
+        f"suite {suite.run}: {counted(len(suite.datasets), 'data set')} x {counted(len(suite.seeds), 'seed')}, "
+        f"{counted(len(suite.methods), 'method')}, "
+        f"{suite.image_size} px, batches of {suite.training.batch_size}\n\n{table}\n\n"
+        f"Estimated from passes measured here, on {device}, with {100 * (BESIDE - 1):.0f} % for the rest of a job:\n"
+        f"{networks}\n"
+        "One job uses one GPU, or one core; hours on another device are others: run this there. Fits that are "
+        "stored already\nare not trained again, and not subtracted here.\n"
+        f"Disk: about {disk_bytes(suite, sizes) / 1e9:,.1f} GB in results/, and the downloads in data/."
+    )
+
+
+def disk_bytes(suite: Suite, sizes: Sizes) -> int:
+    """Return about how many bytes a run writes into results/: prepared images, weights, predictions."""
+    catalogue = Path(suite.catalogue) if suite.catalogue else None
+    images = 0  # that are drawn, or that the catalogue counts; classes without a count weigh nothing
+    for dataset in (find_dataset(key, catalogue) for key in suite.datasets):
+        images += IMAGES if dataset.phantom else sum(entry.count or 0 for entry in dataset.classes)
+    work = total_work(suite)
+    pixels = images * suite.image_size**2 * _PIXEL_BYTES
+    return pixels + _kept_bytes(work, sizes) + work.fits * _OTHER_BYTES_OF_A_FIT
+
+
+def _row(name: str, work: Work, speeds: Speeds, sizes: Sizes) -> list[str]:
+    hours, kept = seconds(work, speeds) / 3600, _kept_bytes(work, sizes) / 1e9
+    return [name, f"{work.fits:,}", f"{work.steps:,}", f"{hours:,.2f}", f"{kept:,.2f}"]
+
+
+def seconds(work: Work, speeds: Speeds) -> float:
+    """Return the seconds that some work takes one device."""
+    passes = (
+        each.training * speeds[backbone].training + each.teaching * speeds[backbone].teaching
+        for backbone, each in work.passes.items()
+    )
+    return BESIDE * sum(passes)
+
+
+def _kept_bytes(work: Work, sizes: Sizes) -> int:
+    return sum(count * sizes[backbone] for backbone, count in work.kept.items())
+
+
+def suite_speeds(suite: Suite) -> dict[BackboneSettings, Speed]:
+    """Return the speed of every backbone that the suite trains, telling of each on stderr.
+
+    Raises:
+        UserError: timm has no such network.
+    """
+    speeds = {}
+    for backbone in total_work(suite).passes:
+        print(f"measuring {backbone.name} at {suite.image_size} px", file=sys.stderr, flush=True)
+        speeds[backbone] = _measured(suite, backbone)
+    return speeds
+
+
+def _measured(suite: Suite, backbone: BackboneSettings) -> Speed:
+    """Return the seconds of a backbone's passes on this machine's device, with weights at random."""
+    device = prepare_device()
+    classes = _classes(suite)
+    network = Backbone(build_backbone(backbone.fetched or backbone.name, classes)).to(device)
+    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+    size = suite.training.batch_size
+    images = torch.rand(size, 3, suite.image_size, suite.image_size, device=device)
+    labels = torch.arange(size, device=device) % classes
+
+    def train() -> None:
+        loss = F.cross_entropy(network(images), labels)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    def teach() -> None:
+        with torch.no_grad():
+            network(images)
+
+    return Speed(_seconds(train, device), _seconds(teach, device))
+
+
+def state_bytes(suite: Suite) -> dict[BackboneSettings, int]:
+    """Return the bytes of the weights of every backbone that the suite trains.
+
+    Raises:
+        UserError: timm has no such network.
+    """
+    sizes = {}
+    for backbone in total_work(suite).passes:
+        with torch.device("meta"):  # shapes alone: nothing is drawn or allocated
+            network = build_backbone(backbone.fetched or backbone.name, _classes(suite))
+        sizes[backbone] = sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    return sizes
+
+
+def _classes(suite: Suite) -> int:
+    return max(len(facts.classes) for facts in suite.facts.values())
+
+
+def measured_on() -> str:
+    """Return the device that is measured."""
+    return device_kind(prepare_device())
+
+
+def _seconds(run: Callable[[], None], device: torch.device) -> float:
+    def timed() -> float:
+        began = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    first = timed()
+    return first if first > LONG else sorted(timed() for _ in range(MEASURED))[MEASURED // 2]
