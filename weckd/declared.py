@@ -189,21 +189,11 @@ def _key_rows(kind: Any, above: str = "") -> Iterator[tuple[str, str, str]]:
 
 def _number(noun: str, marks: Sequence[Any]) -> str:
     bounds = next((mark for mark in marks if isinstance(mark, Bounds)), Bounds())
-    low = (
-        [f"from {bounds.ge}"]
-        if bounds.ge is not None
-        else [f"above {bounds.gt}"]
-        if bounds.gt is not None
-        else []
-    )
     if bounds.ge is not None and bounds.le is not None:
-        return f"{noun} {low[0]} to {bounds.le}"
-    high = [
-        f"{word} {limit}"
-        for word, limit in (("at most", bounds.le), ("below", bounds.lt))
-        if limit is not None
-    ]
-    return " ".join([noun, " and ".join([*low, *high])]).strip()
+        return f"{noun} from {bounds.ge} to {bounds.le}"
+    limits = {"from": bounds.ge, "above": bounds.gt, "at most": bounds.le, "below": bounds.lt}
+    told = " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
+    return f"{noun} {told}".strip()
 
 
 def _declares(kind: Any) -> bool:

@@ -6,6 +6,7 @@ from weckd.config import Suite
 from weckd.data.catalogue import Dataset, find_dataset
 from weckd.data.fetch.local import find_archives, find_folder
 from weckd.data.fetch.wanted import Wanted, has_unpacked, not_there, origin
+from weckd.data.index import prepared_folder
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import write_splits
 from weckd.doctor.machine import Finding
@@ -63,8 +64,8 @@ def _place(wanted: Wanted) -> str:
 
 def _groups(suite: Suite, key: str) -> Finding | None:
     """Return whether a split can be drawn of the groups that an earlier start of the run has found."""
-    folder = f"{key}-{suite.image_size}px{'-skip-bad' if suite.skip_bad else ''}"
-    prepared, groups = RESULTS / "data" / folder, RESULTS / suite.run / "groups" / key / "groups.csv"
+    prepared = prepared_folder(suite, key, RESULTS / "data")
+    groups = RESULTS / suite.run / "groups" / key / "groups.csv"
     if not (prepared / "index.csv").is_file() or not groups.is_file():
         return None
     try:

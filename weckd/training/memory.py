@@ -149,19 +149,19 @@ def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup"
         _, kind, path = line.split(":", 2)
         top = {"": groups, "memory": groups / "memory"}.get(kind)
         if top is not None:
-            place = top / path.strip("/")
-            for folder in (place, *place.parents):
-                limits += _limit(folder, "memory.max" if kind == "" else "memory.limit_in_bytes")
-                if folder == top:
-                    break
+            parts = Path(path.strip("/")).parts
+            name = "memory.max" if kind == "" else "memory.limit_in_bytes"
+            limits += [
+                found for n in range(len(parts) + 1) for found in _limit(top.joinpath(*parts[:n], name))
+            ]
     known = [limit for limit in limits if limit != resource.RLIM_INFINITY]
     return min(known, default=None)
 
 
-def _limit(folder: Path, name: str) -> list[int]:
-    """Return what a control group limits memory to, where it does."""
+def _limit(file: Path) -> list[int]:
+    """Return what a control group's file limits memory to, where it does."""
     try:
-        text = (folder / name).read_text(encoding="utf-8").strip()
+        text = file.read_text(encoding="utf-8").strip()
     except OSError:
         return []
     return [int(text)] if text.isdecimal() else []  # "max": no limit

@@ -22,7 +22,7 @@ from weckd.methods.fits import Fit
 from weckd.seeds import stream_seed
 from weckd.training.gate import attach_gates
 from weckd.training.memory import out_of_memory
-from weckd.training.possible import no_maps, no_stages, packaged_file
+from weckd.training.possible import no_maps, packaged_file
 
 State = dict[str, Tensor]
 
@@ -157,7 +157,7 @@ def attention_indices(network: nn.Module, image_size: int) -> list[int]:
     indices = attention_stages(sizes)
     if not indices:
         name = _architecture(network)
-        raise UserError(no_maps(name, image_size) if sizes else no_stages(name))
+        raise UserError(no_maps(name, image_size, len(sizes)))
     return indices
 
 

