@@ -28,9 +28,7 @@ _FOREIGN = {
     b"MSCF": "a cabinet file",
 }
 """First bytes of what cannot be unpacked here, and what it is."""
-_FOREIGN_NAME = re.compile(
-    r".*\.(rar|7z|zst|lz4|cab|gz|bz2|xz|lzma|z|zipx|[0-9]{3}|z[0-9]{2})", re.IGNORECASE
-)
+_FOREIGN_NAME = re.compile(r"(?i).*\.(rar|7z|zst|lz4|cab|gz|bz2|xz|lzma|z|zipx|[0-9]{3}|z[0-9]{2})")
 _REPACK = "unpack it by hand, and pack it as a plain zip"
 _INTACT = "replace it by an intact copy, or remove it to have it downloaded again"
 _DISTRUST = "do not use it; replace it by the archive of the data set's own page"
@@ -168,9 +166,8 @@ def _reading(archive: Path) -> Iterator[None]:
     except NotImplementedError as problem:
         raise UserError(f"{archive}: packed by a method that is not supported; {_REPACK}") from problem
     except UnicodeDecodeError as problem:
-        raise UserError(
-            f"{archive}: says that the names of its files are UTF-8, and they are not; {_REPACK}"
-        ) from problem
+        told = "says that the names of its files are UTF-8, and they are not"
+        raise UserError(f"{archive}: {told}; {_REPACK}") from problem
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as problem:
         # gzip and bzip2 say by an OSError without a number that their data are damaged.
         number, why = getattr(problem, "errno", None), getattr(problem, "strerror", None)
@@ -202,9 +199,8 @@ def _zip_members(archive: Path) -> Iterator[Member]:
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _not_plain(archive, name, stat.S_ISLNK(kind))
             if info.flag_bits & _ENCRYPTED:
-                raise UserError(
-                    f"{archive}: encrypted ({name}); unpack it by hand, and pack it without a password"
-                )
+                remedy = "unpack it by hand, and pack it without a password"
+                raise UserError(f"{archive}: encrypted ({name}); {remedy}")
             if not name.endswith(("/", "\\")) and path is not None:
                 yield Member(path, partial(opened.open, info))
 
@@ -228,7 +224,7 @@ def _tar_members(archive: Path) -> Iterator[Member]:
             if not info.isfile() and not info.isdir():
                 raise _not_plain(archive, info.name, info.issym() or info.islnk())
             if info.isfile() and path is not None:
-                yield Member(path, partial(_extracted, opened, info))
+                yield Member(path, partial(tarfile.ExFileObject, opened, info))
         # A damaged header in the middle, or a tar cut off between two files, ends the list without an error: only
         # a block of zeros is its end.
         if opened.fileobj is not None:
@@ -239,23 +235,14 @@ def _tar_members(archive: Path) -> Iterator[Member]:
                 pass
 
 
-def _extracted(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    stream = opened.extractfile(info)
-    if stream is None:
-        raise tarfile.ReadError(f"{info.name} holds no data")
-    return stream
-
-
 def _neither(archive: Path) -> UserError:
     with archive.open("rb") as stream:
         begin = stream.read(64)
-    for first, what in _FOREIGN.items():
-        if begin.startswith(first):
-            return UserError(f"{archive}: {what}, which cannot be unpacked here; {_REPACK}")
+    if what := next((_FOREIGN[first] for first in _FOREIGN if begin.startswith(first)), ""):
+        return UserError(f"{archive}: {what}, which cannot be unpacked here; {_REPACK}")
     if begin.lstrip()[:1] == b"<":
-        return UserError(
-            f"{archive}: a web page, not an archive; download it anew, logged in where the page asks"
-        )
+        told = "a web page, not an archive; download it anew, logged in where the page asks"
+        return UserError(f"{archive}: {told}")
     return UserError(f"{archive}: neither a zip nor a tar archive; {_INTACT}")
 
 
@@ -263,9 +250,8 @@ def _safe_path(archive: Path, name: str) -> PurePosixPath | None:
     """Return where a member belongs, whatever its tool puts between folders; None for clutter."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or "\0" in name or re.match(r"[A-Za-z]:", name):
-        raise UserError(
-            f"{archive}: {name!r} would be written outside the folder of the data set; {_DISTRUST}"
-        )
+        told = f"{name!r} would be written outside the folder of the data set"
+        raise UserError(f"{archive}: {told}; {_DISTRUST}")
     return None if any(is_clutter(part) for part in path.parts) else path
 
 

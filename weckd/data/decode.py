@@ -40,7 +40,7 @@ _UPRIGHT = dict(enumerate(_FLAT + _SIDEWAYS, 2))
 """What undoes an orientation of EXIF, by its number."""
 _ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SUBFILES, _SAMPLES = 0x0112, 254, 262, 330, 339
 """Tags of EXIF and TIFF."""
-_INTACT = "replace it by an intact copy"
+_INTACT, _SMALLER = "replace it by an intact copy", "replace it by a smaller copy"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def read_file(file: Path) -> bytes:
             what, remedy = "a link that leads nowhere", "get the file that it names, or remove it"
         raise BadImageError(file, what, remedy) from problem
     if len(content) > FILE_LIMIT:
-        raise BadImageError(file, f"larger than {FILE_LIMIT:,} bytes", "replace it by a smaller copy")
+        raise BadImageError(file, f"larger than {FILE_LIMIT:,} bytes", _SMALLER)
     return content
 
 
@@ -152,12 +152,11 @@ def refuse_too_large(file: Path, width: int, height: int) -> None:
         raise _too_large(file, f"{width}x{height} pixels")
     if max(width, height) > SIDE_LIMIT:
         told = f"too long to decode ({width}x{height} pixels, the limit of a side is {SIDE_LIMIT:,})"
-        raise BadImageError(file, told, "replace it by a smaller copy")
+        raise BadImageError(file, told, _SMALLER)
 
 
 def _too_large(file: Path, what: str) -> BadImageError:
-    told = f"too large to decode ({what}, the limit is {PIXEL_LIMIT:,})"
-    return BadImageError(file, told, "replace it by a smaller copy")
+    return BadImageError(file, f"too large to decode ({what}, the limit is {PIXEL_LIMIT:,})", _SMALLER)
 
 
 def _without_object(problem: Exception) -> str:

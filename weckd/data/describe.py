@@ -42,29 +42,31 @@ def describe_folder(folder: Path) -> str:
             classes differ.
     """
     try:
-        there = folder.is_dir()
+        found = folder.is_dir()
     except OSError as problem:
         raise UserError(f"{folder}: cannot be read ({problem.strerror}); {_WANTED}") from problem
-    if not there:
+    if not found:
         raise UserError(f"{folder}: no such folder; {_WANTED}")
     root = _root(folder)
     names = class_folder_names(root)
     splits = {name: split for name in names if (split := _split(name)) and class_folder_names(root / name)}
     places = {root / name: split for name, split in splits.items()} or {root: ""}
     others = [name for name in names if name not in splits] if splits else []
-    names = _class_names(places)
+    classes_of = {place: class_folder_names(place) for place in places}
+    names = next(iter(classes_of.values()))
+    for place, held in classes_of.items():
+        if held != names:
+            told = f"holds the classes {', '.join(held)}, elsewhere {', '.join(names)}"
+            raise UserError(f"{place}: {told}; mend one")
     if len(names) < 2:
-        files = len(list(listed(root))) - len(names)
-        raise UserError(
-            f"{root}: holds {len(names)} class folders and {files} files; at least two class folders are needed"
-        )
+        told = f"{len(names)} class folders and {len(list(listed(root))) - len(names)} files"
+        raise UserError(f"{root}: holds {told}; at least two class folders are needed")
     name = writable_name(folder.resolve())
     ((key, doubts),) = _keys([name], {*load_catalogue(), *RESERVED})
     comments = [*doubts, *_ASKED]
     if key != name:
-        comments.append(
-            f"the images are looked for in data_root/{key}: give {name!r} that name, or link it so"
-        )
+        there = f"data_root/{key}"
+        comments.append(f"the images are looked for in {there}: give {name!r} that name, or link it so")
     if others:
         comments.append(f"neither splits nor classes: {', '.join(others)}; move them out of {root}")
     folders = [
@@ -97,17 +99,6 @@ def _root(folder: Path) -> Path:
 def _split(name: str) -> str:
     found = _SPLIT.match(name)
     return _SPLITS[found[1].lower()] if found else ""
-
-
-def _class_names(places: Iterable[Path]) -> list[str]:
-    classes = {place: class_folder_names(place) for place in places}
-    names = next(iter(classes.values()))
-    for place, found in classes.items():
-        if found != names:
-            raise UserError(
-                f"{place}: holds the classes {', '.join(found)}, elsewhere {', '.join(names)}; mend one"
-            )
-    return names
 
 
 def _keys(names: Iterable[str], taken: Iterable[str] = ()) -> list[tuple[str, list[str]]]:

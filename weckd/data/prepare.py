@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,20 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from weckd.data.catalogue import Dataset
+from weckd.data.fetch.wanted import say
 from weckd.data.file_kinds import irregular
 from weckd.data.index import COLUMNS, Record
 from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
 from weckd.data.phantoms import draw
-from weckd.data.watch import (
-    OWN,
-    PREPARED,
-    Place,
-    hashed,
-    prepared_place,
-    source_places,
-    stamps,
-    write_seen,
-)
+from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
 from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
 
@@ -209,9 +200,7 @@ def _decoded(
                 yield waiting.popleft().result()
                 if time.monotonic() - told >= _PROGRESS_SECONDS:
                     told = time.monotonic()
-                    print(
-                        f"[{dataset.key}] {done}/{listing.total} images decoded", file=sys.stderr, flush=True
-                    )
+                    say(dataset.key, f"{done}/{listing.total} images decoded")
             next(sources, None)  # the end of an archive, where a wrong checksum shows
         finally:
             pool.shutdown(cancel_futures=True)  # after a refusal nothing else is decoded
@@ -240,16 +229,8 @@ def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -
     small = whole.resize((image_size, image_size), Image.Resampling.BICUBIC)
     thumbnail = whole.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     pixels = hashlib.sha256(f"{decoded.width}x{decoded.height}:".encode() + whole.tobytes()).hexdigest()
-    record = Record(
-        source.image_id,
-        sample.class_key,
-        sample.given_group,
-        source.official_split,
-        decoded.width,
-        decoded.height,
-        decoded.file_sha256,
-        pixels,
-    )
+    told = (source.image_id, sample.class_key, sample.given_group, source.official_split)
+    record = Record(*told, decoded.width, decoded.height, decoded.file_sha256, pixels)
     return _Row(record, np.asarray(small), np.asarray(thumbnail))
 
 

@@ -37,8 +37,7 @@ def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
     Raises:
         UserError: the lock file, or a prepared folder, cannot be read.
     """
-    entries = _entries(lock)
-    equal: dict[str, bool | None] = {}
+    entries, equal = _entries(lock), dict[str, bool | None]()
     for folder in prepared:
         facts = read_facts(folder)
         recorded = entries.get(facts["key"], _NOTHING)["sizes"].get(facts["image_size"])

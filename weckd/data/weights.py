@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -16,6 +16,7 @@ from weckd.errors import UserError
 from weckd.files import file_digest, remove_left, whole_file, write_json, write_text, writing
 from weckd.locks import held_lock
 
+_Found: TypeAlias = tuple[Path, dict[str, str]]  # the file, its sha256 and origin
 _HEADER = """\
 # SHA-256 of timm's pretrained weights. `weckd weights` refuses another file. Written by `weckd lock`.
 """
@@ -55,13 +56,6 @@ class _Wanted:
         return (self.own or self.downloads) / self.target.name
 
 
-@dataclass(frozen=True)
-class _Found:
-    file: Path
-    sha256: str
-    origin: str
-
-
 def fetch_weights(
     name: str, data_root: Path | None, downloads: Path, recorded: str | None, out: Path
 ) -> None:
@@ -85,12 +79,11 @@ def fetch_weights(
     registered = registered_weights(name)
     own = own_root / "weights" if own_root else None
     wanted = _Wanted(name, registered.hf_hub_id, own, downloads / "weights", recorded)
-    found = _own_copy(wanted) or _from_downloads(wanted)
-    if recorded is not None and found.sha256 != recorded:
-        raise not_recorded(found.file, found.sha256, recorded, "weights.lock")
+    file, facts = _own_copy(wanted) or _from_downloads(wanted)
+    if recorded is not None and facts["sha256"] != recorded:
+        raise not_recorded(file, facts["sha256"], recorded, "weights.lock")
     licence = {"licence": registered.license} if registered.license else {}
-    facts = {"file": str(found.file), "sha256": found.sha256, "origin": found.origin}
-    write_json(out, {"weights": name, **facts, **licence})
+    write_json(out, {"weights": name, "file": str(file), **facts, **licence})
 
 
 def registered_weights(name: str) -> Any:
@@ -201,7 +194,7 @@ def _put_by_hand(file: Path) -> _Found:
     try:
         sha256 = file_digest(file)
         with safe_open(file, framework="numpy"):
-            return _Found(file, sha256, "local file")
+            return file, {"sha256": sha256, "origin": "local file"}
     except OSError as problem:
         raise not_readable(file, problem) from problem
     except SafetensorError as problem:
@@ -224,12 +217,12 @@ def _downloaded_before(wanted: _Wanted) -> _Found | None:
         return _put_by_hand(wanted.target)
     try:
         kept = json.loads(wanted.marker.read_text(encoding="utf-8"))
-        found = _Found(wanted.target, kept["sha256"], kept["origin"])
-        same = found.sha256 == file_digest(wanted.target)
+        facts = {"sha256": kept["sha256"], "origin": kept["origin"]}
+        same = facts["sha256"] == file_digest(wanted.target)
     except (OSError, ValueError, KeyError, TypeError):  # damaged, it vouches for nothing
         same = False
     if same:
-        return found
+        return wanted.target, facts
     say(wanted.name, f"{wanted.target} is not what was downloaded; it is downloaded anew")
     return None
 
@@ -251,14 +244,14 @@ def _downloaded(wanted: _Wanted) -> _Found:
         remove_left(wanted.downloads, wanted.target.name)
     try:
         with whole_file(wanted.target) as temporary:
-            folder = wanted.target.parent
-            stated = download_file(wanted.name, wanted.repository, wanted.recorded, temporary, folder)
-            origin = f"hub:{wanted.repository}@{stated.commit}"
-            write_json(wanted.marker, {"sha256": stated.sha256, "origin": origin})
+            repository, folder = wanted.repository, wanted.target.parent
+            stated = download_file(wanted.name, repository, wanted.recorded, temporary, folder)
+            facts = {"sha256": stated.sha256, "origin": f"hub:{repository}@{stated.commit}"}
+            write_json(wanted.marker, facts)
     except DownloadError as problem:
         told = f"cannot be downloaded from hub:{wanted.repository} ({problem.reason}); {problem.remedy}"
         raise UserError(
             f"{wanted.name}: {told}, or download {FILE} from https://huggingface.co/{wanted.repository} by hand and "
             f"save it as {wanted.by_hand}"
         ) from problem
-    return _Found(wanted.target, stated.sha256, origin)
+    return wanted.target, facts

@@ -61,7 +61,7 @@ def _archives_in(wanted: Wanted, root: Path) -> list[Path]:
     key = wanted.dataset.key
     folder = root / key
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    named = [path for path in files if _one_of(path.name, wanted.files)]
+    named = [path for path in files if one_of(path.name, wanted.files)]
     inside = named or [path for path in files if is_archive(path.name) and not is_clutter(path.name)]
     if inside:
         return inside
@@ -139,7 +139,7 @@ def check_recorded(
         if fact["sha256"] != wanted:
             raise not_recorded(folder / name, fact["sha256"], wanted, "datasets.lock")
     for name in recorded:
-        if name not in facts and _one_of(name, known):
+        if name not in facts and one_of(name, known):
             raise UserError(
                 f"{folder / name}: missing, datasets.lock records it; put it there, or remove its entry from "
                 "datasets.lock if another version is meant"
@@ -151,5 +151,6 @@ def known_md5(name: str, known: Sequence[RecordFile]) -> str | None:
     return next((file.md5 for file in known if file.md5 and fnmatchcase(name, file.name)), None)
 
 
-def _one_of(name: str, known: Sequence[RecordFile]) -> bool:
+def one_of(name: str, known: Sequence[RecordFile]) -> bool:
+    """Tell whether a file of this name is one of a record's."""
     return any(fnmatchcase(name, file.name) for file in known)

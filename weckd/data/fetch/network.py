@@ -7,6 +7,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
 from pathlib import Path
@@ -32,17 +33,13 @@ CHUNK = 1 << 20
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script|\?xml)", re.IGNORECASE)
 _BROWSER = "look at its page in a browser: it may ask for a login, or shut out scripts or this network"
+_ELSEWHERE = "run again later or from another network"
 _LOGIN = "log in to this network if a browser is asked to, or run again from another network"
 _CERTIFICATES = (
     "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; "
     "else mend the machine's clock or certificates"
 )
-_PROXY_PROBLEMS = (
-    exceptions.ProxyError,
-    exceptions.MissingSchema,
-    exceptions.InvalidURL,
-    exceptions.InvalidSchema,
-)
+_OF_PROXY = (exceptions.ProxyError, exceptions.MissingSchema, exceptions.InvalidURL, exceptions.InvalidSchema)
 _REMEDIES: dict[int, str] = {
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "name the proxy with its user and password in HTTP_PROXY",
     HTTPStatus.NOT_FOUND: "mend its address in the catalogue if it has moved",
@@ -52,16 +49,14 @@ _REMEDIES: dict[int, str] = {
 _T = TypeVar("_T")
 
 
+@dataclass(eq=False)
 class DownloadError(Exception):
-    """A download that failed: why, and what may help. It holds no address, which may carry a signature."""
+    """A download that failed. It holds no address, which may carry a signature."""
 
-    def __init__(self, reason: str, remedy: str, *, passing: bool = True, pause: float = 0.0) -> None:
-        """Keep the reason, the remedy, whether the next try may succeed, and the seconds to wait for it at least."""
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-        self.passing = passing
-        self.pause = pause
+    reason: str
+    remedy: str
+    passing: bool = True  # whether the next try may succeed
+    pause: float = 0.0  # seconds to wait for it at least
 
 
 def persistently(key: str, request: Callable[[], _T]) -> _T:
@@ -126,11 +121,10 @@ def refuse_page(response: requests.Response, first: bytes) -> None:
     Raises:
         DownloadError: the status is a failure's, or the body is none or a web page.
     """
-    if response.status_code == HTTPStatus.ACCEPTED or "x-amzn-waf-action" in response.headers:
-        reason = (
-            f"the firewall of {_host(response)} answered {response.status_code}: it takes this for a robot"
-        )
-        raise DownloadError(reason, "run again later or from another network")
+    status = response.status_code
+    if status == HTTPStatus.ACCEPTED or "x-amzn-waf-action" in response.headers:
+        reason = f"the firewall of {_host(response)} answered {status}: it takes this for a robot"
+        raise DownloadError(reason, _ELSEWHERE)
     response.raise_for_status()
     if not first:
         raise DownloadError(f"{_host(response)} sent nothing in place of the file", "run again later")
@@ -158,7 +152,7 @@ def _told(request: Callable[[], _T]) -> _T:
 
 def _not_json(answer: str) -> DownloadError:
     if not answer.strip():
-        return DownloadError("the repository sent an empty answer", "run again later or from another network")
+        return DownloadError("the repository sent an empty answer", _ELSEWHERE)
     if _PAGE.match(answer.encode()):
         return DownloadError("a web page came in place of the repository's answer", _LOGIN)
     return DownloadError("the answer of the repository cannot be read", "run again later")
@@ -176,7 +170,7 @@ def _in_words(problem: requests.RequestException) -> DownloadError:
 
 
 def _no_answer(problem: requests.RequestException, url: str, server: str, cause: Any) -> DownloadError:
-    if isinstance(problem, _PROXY_PROBLEMS):
+    if isinstance(problem, _OF_PROXY):
         return _proxy_failure(problem, url or "https://-", getattr(cause, "original_error", cause))
     if isinstance(problem, exceptions.SSLError):
         return _not_secure(server, next(iter(getattr(cause, "args", ())), cause))

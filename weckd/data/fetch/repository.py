@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from pooch.downloaders import REQUESTS_HEADERS, doi_to_repository
 
 from weckd.data.archives import is_archive
 from weckd.data.catalogue import RecordFile
-from weckd.data.fetch.local import known_md5
+from weckd.data.fetch.local import known_md5, one_of
 from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, refuse_page, save
 from weckd.data.fetch.wanted import say
 from weckd.files import refuse_full_disk
@@ -55,12 +56,17 @@ def download_record(key: str, doi: str, wanted: Sequence[RecordFile], folder: Pa
     pooch.get_logger().setLevel("WARNING")  # its own messages name no data set
     record = persistently(key, lambda: _record(doi))
     names = _chosen(record, wanted)
-    _compare_checksums(record, names, wanted)
     manager = pooch.create(
         folder, f"doi:{doi}", registry={name: record.checksums[name] for name in names}, urls=record.urls
     )
     refuse_full_disk(folder, sum(record.sizes.get(name, 0) for name in names if not (folder / name).exists()))
-    return [_download(key, doi, manager, name, record.sizes.get(name, 0)) for name in names]
+    files = []
+    for name in names:
+        size = record.sizes.get(name, 0)
+        if not (folder / name).exists():
+            say(key, f"downloading {name} ({size / 1e6:,.1f} MB) from doi:{doi}")
+        files.append(persistently(key, partial(_fetched, key, manager, name, size)))
+    return files
 
 
 def _record(doi: str) -> _Record:
@@ -94,45 +100,28 @@ def _sizes(answer: Any) -> dict[str, int]:
     entries = answer["files"] if isinstance(answer, dict) else answer
     if not isinstance(entries, list):
         return {}
-    return {
-        str(entry.get("name") or entry.get("key") or entry.get("filename")): int(
-            entry.get("size") or entry.get("filesize") or 0
-        )
-        for entry in entries
-    }
+    names = (str(entry.get("name") or entry.get("key") or entry.get("filename")) for entry in entries)
+    sizes = (int(entry.get("size") or entry.get("filesize") or 0) for entry in entries)
+    return dict(zip(names, sizes, strict=True))
 
 
 def _chosen(record: _Record, wanted: Sequence[RecordFile]) -> list[str]:
+    """Return the names of the wanted files; refuse a record that lacks one, or has another than the catalogue's."""
     there = sorted(record.checksums)
     held = f"it holds {', '.join(there) or 'nothing'}"
     for name in there:
         if Path(name).name != name or "\\" in name:
             raise DownloadError(f"the record holds a file named {name!r}", _LOOK, passing=False)
-    if not wanted:
-        chosen = [name for name in there if is_archive(name)]
-        if not chosen:
-            raise DownloadError(f"the record holds no zip or tar archive, {held}", _LOOK, passing=False)
-        return chosen
-    for file in wanted:
-        if not any(fnmatchcase(name, file.name) for name in there):
-            raise DownloadError(f"the record holds no {file.name}, {held}", _LOOK, passing=False)
-    return [name for name in there if any(fnmatchcase(name, file.name) for file in wanted)]
-
-
-def _compare_checksums(record: _Record, names: Sequence[str], wanted: Sequence[RecordFile]) -> None:
-    """Refuse a record whose files are not those of the catalogue before any of them is downloaded."""
-    for name in names:
-        md5 = known_md5(name, wanted)
-        stated = record.checksums[name]
+    chosen = [name for name in there if (one_of(name, wanted) if wanted else is_archive(name))]
+    lacking = (file.name for file in wanted if not any(fnmatchcase(name, file.name) for name in there))
+    if lacks := next(lacking, "" if chosen else "zip or tar archive"):
+        raise DownloadError(f"the record holds no {lacks}, {held}", _LOOK, passing=False)
+    for name in chosen:
+        md5, stated = known_md5(name, wanted), record.checksums[name]
         if md5 is not None and stated.startswith("md5:") and stated != f"md5:{md5}":
             reason = f"the record's {name} has the {stated[:16]}…, the catalogue says md5:{md5[:12]}…"
             raise DownloadError(reason, _LOOK, passing=False)
-
-
-def _download(key: str, doi: str, manager: pooch.Pooch, name: str, size: int) -> Path:
-    if not (manager.abspath / name).exists():
-        say(key, f"downloading {name} ({size / 1e6:,.1f} MB) from doi:{doi}")
-    return persistently(key, lambda: _fetched(key, manager, name, size))
+    return chosen
 
 
 def _fetched(key: str, manager: pooch.Pooch, name: str, size: int) -> Path:

@@ -27,11 +27,8 @@ class _Head(Canvas):
         self.across = (np.cos(tilt), np.sin(tilt))  # unit vector from side to side
         opening = rng.uniform(0.5, 1.1) * (1 + 0.2 * frame.slice)
         for side in (-1, 1):
-            place = (
-                self.centre[0] + side * 0.11 * self.across[0],
-                self.centre[1] + side * 0.11 * self.across[1],
-            )
-            ventricle = self.ellipse(place, (0.07 * opening, 0.26 * opening), tilt + side * 0.22, 0.06)
+            x, y = (self.centre[n] + side * 0.11 * self.across[n] for n in (0, 1))
+            ventricle = self.ellipse((x, y), (0.07 * opening, 0.26 * opening), tilt + side * 0.22, 0.06)
             self.grey(0.10, ventricle, 0.9)
 
     def grey(self, level: float, mask: Plane, opacity: float = 1.0) -> None:
@@ -39,10 +36,8 @@ class _Head(Canvas):
 
     def at(self, back: float, side: float) -> Point:
         """Return a point of the brain, `back` behind and `side` beside its centre."""
-        return (
-            self.centre[0] + back * self.along[0] + side * self.across[0],
-            self.centre[1] + back * self.along[1] + side * self.across[1],
-        )
+        x, y = (self.centre[n] + back * self.along[n] + side * self.across[n] for n in (0, 1))
+        return (x, y)
 
 
 def draw_head(class_key: str, rng: np.random.Generator, frame: Frame, size: int) -> Canvas:

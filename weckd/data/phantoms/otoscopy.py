@@ -28,10 +28,8 @@ class _Ear(Canvas):
 
     def at(self, along: float, across: float) -> Point:
         """Return a point of the drum: 1 is its rim; `across` points to the side of the light reflex."""
-        return (
-            self.drum[0] + self.side * across * self.drum_radii[0],
-            self.drum[1] + along * self.drum_radii[1],
-        )
+        (x, y), (wide, high) = self.drum, self.drum_radii
+        return (x + self.side * across * wide, y + along * high)
 
     def drum_mask(self, scale: float = 1.0) -> Plane:
         radii = (self.drum_radii[0] * scale, self.drum_radii[1] * scale)
@@ -54,6 +52,12 @@ class _Ear(Canvas):
         for a, b, c in self.vessels:
             start, end = self.at(-0.9 * a, 0.9 * b), self.at(-0.3 * a + 0.3 * c, 0.4 * b)
             self.paint((0.62, 0.20, 0.16), self.stroke(start, end, 0.012) * mask, 0.5)
+
+    def paint_clear(self, hammer: float) -> None:
+        """Paint a healthy drum."""
+        self.paint_canal()
+        self.paint_drum(PEARL)
+        self.paint_hammer(hammer)
 
     def paint_hammer(self, strength: float) -> None:
         handle = self.stroke(self.at(-0.85, 0.25), self.at(0.05, -0.02), 0.045, 0.07)
@@ -89,9 +93,7 @@ def draw_ear(class_key: str, rng: np.random.Generator, frame: Frame, size: int) 
 
 
 def _normal(ear: _Ear, rng: np.random.Generator) -> None:
-    ear.paint_canal()
-    ear.paint_drum(PEARL)
-    ear.paint_hammer(1.0)
+    ear.paint_clear(1.0)
     ear.paint_reflex(rng.uniform(0.6, 1.0))
 
 
@@ -122,9 +124,7 @@ def _discharging_perforation(ear: _Ear, rng: np.random.Generator) -> None:
 
 def _wax(ear: _Ear, rng: np.random.Generator) -> None:
     """Paint a brown plug that covers much of the view."""
-    ear.paint_canal()
-    ear.paint_drum(PEARL)
-    ear.paint_hammer(0.8)
+    ear.paint_clear(0.8)
     colour = varied((0.50, 0.30, 0.12), rng, 0.08)
     place = ear.at(rng.uniform(-0.7, 0.7), rng.uniform(-0.8, 0.8))
     outline = 0.18 * ear.texture(rng, 3.0)
@@ -138,9 +138,7 @@ def _wax(ear: _Ear, rng: np.random.Generator) -> None:
 
 def _plaques(ear: _Ear, rng: np.random.Generator) -> None:
     """Paint white chalk plaques on an otherwise clear drum."""
-    ear.paint_canal()
-    ear.paint_drum(PEARL)
-    ear.paint_hammer(0.9)
+    ear.paint_clear(0.9)
     ear.paint_reflex(rng.uniform(0.0, 0.6))
     for _ in range(rng.integers(1, 4)):
         angle = rng.uniform(0, 2 * np.pi)
@@ -170,9 +168,7 @@ def _effusion(ear: _Ear, rng: np.random.Generator) -> None:
 
 def _tube(ear: _Ear, rng: np.random.Generator) -> None:
     """Paint a ventilation tube: a coloured ring with a dark lumen."""
-    ear.paint_canal()
-    ear.paint_drum(PEARL)
-    ear.paint_hammer(0.9)
+    ear.paint_clear(0.9)
     ear.paint_reflex(rng.uniform(0.0, 0.6))
     place = ear.at(rng.uniform(0.05, 0.6), rng.uniform(-0.5, 0.6))
     palette: list[Colour] = [(0.30, 0.62, 0.55), (0.25, 0.40, 0.72), (0.88, 0.90, 0.92)]
