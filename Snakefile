@@ -28,17 +28,12 @@ include: "rules/common.smk"
 
 rule all:
     input:
-        run_files("manifests/{dataset}/{batch}.json", SUITE),
+        manifest_files(SUITE),
         prediction_files(SUITE),
         AUDIT,
-        expand(
-            f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
-        ),
-        expand(
-            f"{RUN}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png"]
-        ),
-        f"{RUN}/report.html",
-        f"{RUN}/ro-crate-metadata.json",
+        outputs(SUITE, TABLES, FIGURES),
+        RUN.report,
+        RUN.crate,
 
 
 rule tune:

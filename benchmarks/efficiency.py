@@ -71,18 +71,17 @@ def measured(place: Workplace, rounds: int) -> dict[str, Any]:
     device = prepare_device()
     bare = BareSteps(place, device)
     bare.run(5)
-    place.train(place.folder / "warm")
+    place.train(place.again("warm"))
     times: list[tuple[float, float]] = []
     for number in range(rounds):
+        run = place.again(f"round {number}")
         began = time.perf_counter()
-        place.train(place.folder / f"store {number}")
+        place.train(run)
         whole = time.perf_counter() - began
         began = time.perf_counter()
         bare.run()
         times.append((whole, time.perf_counter() - began))
-    records = [
-        json.loads(file.read_text()) for file in place.folder.glob(f"store {rounds - 1}/*/*/record.json")
-    ]
+    records = [json.loads(file.read_text()) for file in run.store.glob("*/*/record.json")]
     phases = pd.DataFrame([record["seconds"] for record in records]).sum()
     return {
         "network": f"{place.suite.backbone.name}, {place.suite.image_size} px",

@@ -23,8 +23,6 @@ from PIL import Image
 from tabulate import tabulate
 from workplace import FOLDER, machine, make_workplace
 
-from weckd.config import suite_json
-
 ROOT = FOLDER.parent
 WECKD = [sys.executable, "-m", "weckd"]
 Command = tuple[int, list[str]]  # size, and what is run for it
@@ -97,17 +95,11 @@ def training(folder: Path) -> Iterator[Command]:
             methods=["weckd"],
             training={"steps": steps},
         )
-        (place.folder / "suite.json").write_text(suite_json(place.suite), encoding="utf-8")
-        paths = {
-            "--suite": "suite.json",
-            "--prepared": "prepared",
-            "--splits": "splits",
-            "--tuned": "tuned",
-            "--store": "fits",
-            "--manifest": "manifest.json",
-        }
-        options = [word for name, path in paths.items() for word in (name, str(place.folder / path))]
-        yield 3 * steps, [*WECKD, "train", "--dataset", place.dataset, "--seeds", "1", *options]
+        run = str(place.run.folder)
+        yield (
+            3 * steps,
+            [*WECKD, "train", "--run", run, "--dataset", place.dataset, "--seeds", "1"],
+        )
 
 
 def tables(folder: Path) -> Iterator[Command]:

@@ -30,9 +30,10 @@ def main() -> int:
         image_size=options.image_size,
         training={"steps": options.steps},
     )
-    stores = [options.out / f"store {number}" for number in (1, 2)]
-    for store in stores:
-        place.train(store)
+    runs = [place.again(f"training {number}") for number in (1, 2)]
+    for run in runs:
+        place.train(run)
+    stores = [run.store for run in runs]
     first, second = (
         {file.relative_to(store): file for file in store.glob("*/*/*.[ns]*")} for store in stores
     )

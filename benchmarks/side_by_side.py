@@ -22,8 +22,8 @@ import pandas as pd
 from tabulate import tabulate
 from workplace import FOLDER, Workplace, machine, make_workplace
 
-from weckd.config import suite_json
 from weckd.data.splits import read_split
+from weckd.run_files import RunFiles
 
 NETWORKS = {"test_resnet": "random", "tf_efficientnet_lite0": "imagenet"}
 OTHERS = ("timm", "torchdistill")
@@ -54,7 +54,6 @@ def main() -> None:
                 backbone={"name": network, "init": init},
                 training={"steps": options.steps},
             )
-            (folder / "suite.json").write_text(suite_json(place.suite), encoding="utf-8")
             link_image_folders(place, options.data_root / DATASET)
             rounds = [measured(place, options.data_root, cores, number) for number in range(options.rounds)]
         for other in OTHERS:
@@ -84,7 +83,7 @@ def link_image_folders(place: Workplace, images: Path) -> None:
     """Make seed/part/class folders of links to the image files, as timm's datasets read them."""
     classes = place.suite.facts[DATASET].classes
     for seed in place.suite.seeds:
-        split = read_split(place.splits / f"seed{seed}.csv")
+        split = read_split(place.run.split(DATASET, seed))
         for row in split[split["part"] != "rest"].itertuples():
             # Two folders of the source may hold files of one name.
             name = row.image_id.replace("/", "-")
@@ -95,11 +94,13 @@ def link_image_folders(place: Workplace, images: Path) -> None:
 
 def measured(place: Workplace, data_root: Path, cores: int, number: int) -> dict[str, float]:
     """Return seconds of the suite's processes and of each other's."""
-    out = place.folder / f"round {number}"
-    prepare = [*weckd("prepare"), "--source", str(data_root / DATASET), "--out", str(out / "prepared")]
+    run = place.again(f"round {number}")
+    run.data.unlink()  # a link: preparing is part of it
+    prepared = run.prepared(place.suite, DATASET)
+    prepare = [*weckd("prepare"), "--source", str(data_root / DATASET), "--out", str(prepared)]
     prepare += ["--image-size", str(place.suite.image_size), "--jobs", str(cores)]
     times = {"prepare": seconds([prepare])}
-    times["suite"] = times["prepare"] + seconds([train(place, out, seed) for seed in place.suite.seeds])
+    times["suite"] = times["prepare"] + seconds([train(run, seed) for seed in place.suite.seeds])
     for other in OTHERS:
         times[other] = seconds([user_loop(place, other, cores)])
     return times
@@ -109,18 +110,8 @@ def weckd(command: str) -> list[str]:
     return [sys.executable, "-m", "weckd", command, "--dataset", DATASET]
 
 
-def train(place: Workplace, out: Path, seed: int) -> list[str]:
-    paths = {
-        "--suite": place.folder / "suite.json",
-        "--prepared": out / "prepared",
-        "--splits": place.splits,
-        "--weights": place.folder / "weights",
-        "--tuned": place.folder / "tuned",
-        "--store": out / "fits",
-        "--manifest": out / f"seed{seed}.json",
-    }
-    options = [word for name, path in paths.items() for word in (name, str(path))]
-    return [*weckd("train"), "--seeds", str(seed), *options]
+def train(run: RunFiles, seed: int) -> list[str]:
+    return [*weckd("train"), "--run", str(run.folder), "--seeds", str(seed)]
 
 
 def user_loop(place: Workplace, losses: str, cores: int) -> list[str]:

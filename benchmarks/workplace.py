@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 
-from weckd.config import Suite
+from weckd.config import Suite, suite_json
 from weckd.data.catalogue import find_dataset
 from weckd.data.groups import write_groups
 from weckd.data.prepare import prepare, read_origin
 from weckd.data.splits import write_splits
+from weckd.files import write_text
+from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 from weckd.training.job import train_batch
 from weckd.training.progress import StopRequest
@@ -30,30 +32,28 @@ class Workplace:
     folder: Path
 
     @property
-    def prepared(self) -> Path:
-        """Folder of the prepared images."""
-        return self.folder / "prepared"
+    def run(self) -> RunFiles:
+        """Files of the run."""
+        return RunFiles(self.folder / "results" / "run")
 
     @property
-    def splits(self) -> Path:
-        """Folder of the split files."""
-        return self.folder / "splits"
+    def prepared(self) -> Path:
+        """Folder of the prepared images."""
+        return self.run.prepared(self.suite, self.dataset)
 
-    def train(self, store: Path, seeds: tuple[int, ...] = (1,)) -> None:
-        """Train all cells into a store, as a job of the workflow does after its imports."""
-        train_batch(
-            self.suite,
-            self.dataset,
-            seeds,
-            self.prepared,
-            self.splits,
-            self.folder / "weights",
-            self.folder / "tuned",
-            store,
-            store / "manifest.json",
-            60.0,
-            StopRequest(),
-        )
+    def again(self, name: str) -> RunFiles:
+        """Return the files of another run, `name`/run with a store of its own, that links to images and splits."""
+        run = RunFiles(self.folder / name / "run")
+        run.folder.mkdir(parents=True, exist_ok=True)
+        for link, own in ((run.data, self.run.data), (run.splits(""), self.run.splits(""))):
+            if not link.exists():
+                link.symlink_to(own.absolute())
+        write_text(run.suite, suite_json(self.suite))
+        return run
+
+    def train(self, run: RunFiles, seeds: tuple[int, ...] = (1,)) -> None:
+        """Train all cells, as a job of the workflow does after its imports."""
+        train_batch(self.suite, run, self.dataset, seeds, 60.0, StopRequest())
 
 
 def make_workplace(
@@ -74,16 +74,18 @@ def make_workplace(
     found = find_dataset(dataset)
     origin = read_origin(found, data_root / dataset, suite.image_size) if data_root else None
     prepare(found, origin, suite.image_size, place.prepared, jobs=2)
-    write_groups(dataset, place.prepared, suite.groups_threshold, folder / "groups")
+    groups = place.run.groups(dataset)
+    write_groups(dataset, place.prepared, suite.groups_threshold, groups)
     write_splits(
         dataset,
         suite.facts[dataset].classes,
         suite.split,
         suite.seeds,
         place.prepared,
-        folder / "groups" / "groups.csv",
-        place.splits,
+        groups / "groups.csv",
+        place.run.splits(dataset),
     )
+    write_text(place.run.suite, suite_json(suite))
     return place
 
 

@@ -2,7 +2,7 @@
 
 PREDICTIONS = prediction_files(SUITE)
 # Predictions made elsewhere, which `weckd import-predictions` puts there.
-IMPORTED = sorted(map(str, Path(RUN, "imported").glob("*.parquet")))
+IMPORTED = sorted(map(str, RUN.imported.glob("*.parquet")))
 
 
 ATTENTION = attention_files(SUITE)
@@ -11,19 +11,19 @@ PUBLISHED = "config/published.yaml"
 
 rule tables:
     input:
-        suite=f"{RUN}/suite.json",
+        suite=RUN.suite,
         predictions=PREDICTIONS,
         imported=IMPORTED,
         attention=ATTENTION,
-        across=ACROSS,
-        splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
-        manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
+        across=RUN.across,
+        splits=split_files(SUITE),
+        manifests=manifest_files(SUITE),
     output:
-        expand(f"{RUN}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
-        f"{RUN}/tables/answers.csv",
+        expand(RUN.tables / "{table}.{kind}", table=TABLES, kind=["md", "tex"]),
+        RUN.tables / "answers.csv",
         [
             report(
-                f"{RUN}/tables/{table}.csv",
+                RUN.tables / f"{table}.csv",
                 category="Tables",
                 caption="../report/table.rst",
                 labels={"table": table},
@@ -31,7 +31,7 @@ rule tables:
             for table in TABLES
         ],
     log:
-        f"{RUN}/logs/tables.log",
+        RUN.log("tables"),
     params:
         run=subpath(input.suite, parent=True),
         layout=beside_workflow("config/tables.yaml"),
@@ -40,23 +40,23 @@ rule tables:
         source=code_of("weckd.cli.analysis:_tables"),
     shell:
         "weckd tables --run {params.run:q} --layout {params.layout:q} --published {params.published:q}"
-        " --out {params.run:q}/tables 2> {log:q}"
+        " 2> {log:q}"
 
 
 rule figures:
     input:
-        suite=f"{RUN}/suite.json",
+        suite=RUN.suite,
         predictions=PREDICTIONS,
         imported=IMPORTED,
         attention=ATTENTION,
-        across=ACROSS,
-        splits=run_files("splits/{dataset}/seed{seed}.csv", SUITE),
-        manifests=run_files("manifests/{dataset}/{batch}.json", SUITE),
+        across=RUN.across,
+        splits=split_files(SUITE),
+        manifests=manifest_files(SUITE),
     output:
-        expand(f"{RUN}/figures/{{figure}}.png", figure=FIGURES),
+        expand(RUN.figures / "{figure}.png", figure=FIGURES),
         [
             report(
-                f"{RUN}/figures/{figure}.svg",
+                RUN.figures / f"{figure}.svg",
                 category="Figures",
                 caption="../report/figure.rst",
                 labels={"figure": figure},
@@ -64,42 +64,43 @@ rule figures:
             for figure in FIGURES
         ],
     log:
-        f"{RUN}/logs/figures.log",
+        RUN.log("figures"),
     params:
         run=subpath(input.suite, parent=True),
         source=code_of("weckd.cli.analysis:_figures"),
     shell:
-        "weckd figures --run {params.run:q} --out {params.run:q}/figures 2> {log:q}"
+        "weckd figures --run {params.run:q} 2> {log:q}"
 
 
 rule specification:
     """The readings of the paper, sorted by what they gain: a table and a specification curve."""
     input:
-        suite=f"results/{READINGS.run}/suite.json",
+        suite=run_of(READINGS).suite,
         predictions=prediction_files(READINGS),
-        across=ACROSS,
+        across=RUN.across,
     output:
-        expand(
-            f"results/{READINGS.run}/tables/readings.{{kind}}",
-            kind=["csv", "md", "tex"],
-        ),
-        f"results/{READINGS.run}/figures/specification.png",
-        report(
-            f"results/{READINGS.run}/figures/specification.svg",
-            category="Figures",
-            caption="../report/figure.rst",
-            labels={"figure": "specification"},
-        ),
+        [
+            (
+                file
+                if not file.endswith(".svg")
+                else report(
+                    file,
+                    category="Figures",
+                    caption="../report/figure.rst",
+                    labels={"figure": "specification"},
+                )
+            )
+            for file in outputs(READINGS, ["readings"], ["specification"])
+        ],
     log:
-        f"results/{READINGS.run}/logs/specification.log",
+        run_of(READINGS).log("specification"),
     params:
         run=subpath(input.suite, parent=True),
         published=beside_workflow(PUBLISHED),
         content=content_of(PUBLISHED),
         source=code_of("weckd.cli.analysis:_specification"),
     shell:
-        "weckd specification --suite {input.suite:q} --predictions {params.run:q}/predictions"
-        " --across {input.across:q} --published {params.published:q} --out {params.run:q} 2> {log:q}"
+        "weckd specification --run {params.run:q} --across {input.across:q} --published {params.published:q} 2> {log:q}"
 
 
 if OFFICIAL:
@@ -107,36 +108,31 @@ if OFFICIAL:
     rule leak_study:
         """The suite's methods on official test parts, beside its own grouped ones."""
         input:
-            official=f"{run_folder(OFFICIAL)}/suite.json",
-            grouped=f"{RUN}/suite.json",
+            official=run_of(OFFICIAL).suite,
+            grouped=RUN.suite,
             predictions=prediction_files(OFFICIAL),
-            splits=run_files("splits/{dataset}/seed{seed}.csv", OFFICIAL),
-            beside=expand(
-                f"{RUN}/predictions/{{dataset}}/seed{{seed}}.{{kind}}",
-                dataset=OFFICIAL.datasets,
-                seed=OFFICIAL.seeds,
-                kind=PREDICTED,
-            ),
-            across=ACROSS,
+            splits=split_files(OFFICIAL),
+            beside=predictions_of(RUN, OFFICIAL),
+            across=RUN.across,
         output:
-            expand(
-                f"{run_folder(OFFICIAL)}/tables/{{table}}.{{kind}}",
-                table=["leakage", "splits"],
-                kind=["csv", "md", "tex"],
-            ),
-            f"{run_folder(OFFICIAL)}/figures/leakage.png",
-            report(
-                f"{run_folder(OFFICIAL)}/figures/leakage.svg",
-                category="Figures",
-                caption="../report/figure.rst",
-                labels={"figure": "leakage"},
-            ),
+            [
+                (
+                    file
+                    if not file.endswith(".svg")
+                    else report(
+                        file,
+                        category="Figures",
+                        caption="../report/figure.rst",
+                        labels={"figure": "leakage"},
+                    )
+                )
+                for file in outputs(OFFICIAL, ["leakage", "splits"], ["leakage"])
+            ],
         log:
-            f"{run_folder(OFFICIAL)}/logs/leak_study.log",
+            run_of(OFFICIAL).log("leak_study"),
         params:
             official=subpath(input.official, parent=True),
             grouped=subpath(input.grouped, parent=True),
             source=code_of("weckd.cli.analysis:_leakage"),
         shell:
-            "weckd leakage --official {params.official:q} --grouped {params.grouped:q} --out {params.official:q}"
-            " 2> {log:q}"
+            "weckd leakage --run {params.official:q} --grouped {params.grouped:q} 2> {log:q}"

@@ -32,9 +32,10 @@ from weckd.planning.first_second import (
 )
 from weckd.source import code_of
 from weckd.readings_suite import readings_suite
+from weckd.run_files import RunFiles, batches
 from weckd.runs import leakage_summary, note_call, run_summary
 from weckd.suite_file import parse_changes, resolve_suite
-from weckd.sums import count_again, edited
+from weckd.sums import count_again, edited, sums_of
 from weckd.sums import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
@@ -125,27 +126,18 @@ except UserError as problem:
 SUITES = {suite.run: suite for suite in (SUITE, READINGS, OFFICIAL) if suite}
 
 
-def run_folder(suite):
-    """Return the folder of a run, or of what is made of its frozen reference."""
-    return f"results/{suite.run}" + ("-reference" if RECORDS == "reference" else "")
+def run_of(suite):
+    """Return the files of a run, or of what is made of its frozen reference."""
+    frozen = "-reference" if RECORDS == "reference" else ""
+    return RunFiles(Path(f"results/{suite.run}{frozen}"))
 
 
-RUN = run_folder(SUITE)
-ANY_RUN = "results/{run}"
-STORE = "results/fits"
-PREDICTED = ("parquet", "sums.json")
-DOWNLOADS = "data"
-WEIGHTS = f"{DOWNLOADS}/weights"
-STUDIES = "results/studies"
-SKIPPING = "-skip-bad" if SUITE.skip_bad else ""
-PREPARED = f"results/data/{{dataset}}-{SUITE.image_size}px{SKIPPING}"
+RUN = run_of(SUITE)
+ANY = RunFiles(Path("results/{run}"))
+PREPARED = RUN.prepared(SUITE, "{dataset}")
 AUDIT = expand(
-    f"{RUN}/audit/{{table}}.{{kind}}",
-    table=["audit", "across"],
-    kind=["csv", "md", "tex"],
+    RUN.audit / "{table}.{kind}", table=["audit", "across"], kind=["csv", "md", "tex"]
 )
-# What the audit found of images that data sets share, which decides what counts as independent.
-ACROSS = f"{RUN}/audit/across.csv"
 
 
 wildcard_constraints:
@@ -157,17 +149,12 @@ wildcard_constraints:
     weights=r"[a-z0-9_]+\.[a-z0-9_]+",
 
 
-def batch_name(seeds):
-    """Return the name of a batch of seeds."""
-    return f"seeds{seeds[0]}-{seeds[-1]}"
+SEEDS_OF_BATCH = {batch: list(seeds) for batch, seeds in batches(SUITE).items()}
 
 
-BATCHES = [
-    SUITE.seeds[first : first + SUITE.seeds_per_job]
-    for first in range(0, len(SUITE.seeds), SUITE.seeds_per_job)
-]
-SEEDS_OF_BATCH = {batch_name(seeds): list(seeds) for seeds in BATCHES}
-BATCH_OF_SEED = {str(seed): batch_name(seeds) for seeds in BATCHES for seed in seeds}
+def suite_text(wildcards, output):
+    """Return what a run's suite.json says; its hash is watched in place of it: hence a function of `output`."""
+    return suite_json(SUITES[wildcards.run])
 
 
 def suite_content(wildcards):
@@ -176,94 +163,84 @@ def suite_content(wildcards):
     return digest(suite_json(suite))
 
 
-def kind_option(wildcards):
-    """Return the option that asks for the suite of readings, or for that on official test parts."""
-    if wildcards.run == READINGS.run:
-        return ["--readings"]
-    return ["--official"] if OFFICIAL and wildcards.run == OFFICIAL.run else []
+def every(path, suite):
+    """Return a file for each data set, and seed or batch, of a suite."""
+    return expand(path, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH)
 
 
-def run_files(pattern, suite):
-    """Return a file for each data set, and seed or batch, of a run."""
-    files = f"{run_folder(suite)}/{pattern}"
-    return expand(files, dataset=suite.datasets, seed=suite.seeds, batch=SEEDS_OF_BATCH)
+def split_files(suite):
+    """Return the split files of a run."""
+    return every(run_of(suite).split("{dataset}", "{seed}"), suite)
+
+
+def manifest_files(suite):
+    """Return the manifests of a run."""
+    return every(run_of(suite).manifest("{dataset}", "{batch}"), suite)
+
+
+def predictions_of(run, suite):
+    """Return the predictions of a run for the cells of a suite, and their sums."""
+    file = run.prediction("{dataset}", "{seed}")
+    return [*every(file, suite), *every(sums_of(file), suite)]
 
 
 def prediction_files(suite):
-    """Return the predictions of a run, and their sums."""
-    files = [f"predictions/{{dataset}}/seed{{seed}}.{kind}" for kind in PREDICTED]
-    return [file for pattern in files for file in run_files(pattern, suite)]
+    """Return all predictions of a suite's run, and their sums."""
+    return predictions_of(run_of(suite), suite)
 
 
 def attention_files(suite):
     """Return a file of attention maps for each data set, where the suite has a chain that transfers attention."""
     transfers = "chain" in suite.roles.values() and suite.distillation.beta > 0
-    files = run_files("attention/{dataset}.npz", suite) + run_files(
-        "attention/{dataset}.sums.json", suite
-    )
+    maps = run_of(suite).attention("{dataset}")
+    files = [*every(maps, suite), *every(sums_of(maps), suite)]
     return files if transfers else []
+
+
+def outputs(suite, tables, figures):
+    """Return the files of tables and figures of a run."""
+    run = run_of(suite)
+    return [
+        *expand(run.tables / "{name}.{kind}", name=tables, kind=["csv", "md", "tex"]),
+        *expand(run.figures / "{name}.{kind}", name=figures, kind=["svg", "png"]),
+    ]
+
+
+def refuse_run(suite, name):
+    """End where a run beside the suite's own is one that cannot be trained."""
+    try:
+        refuse_more_than_all(suite.split)
+        if RECORDS == "run":
+            refuse_impossible(suite)
+    except UserError as problem:
+        refuse(f"{name}: {problem}")
 
 
 def leakage_files(wildcards):
     """Return what the leak study makes; end where it cannot be made of this suite."""
     if OFFICIAL is None:
         refuse(NO_OFFICIAL)
-    files = {"tables": ["csv", "md", "tex"], "figures": ["svg", "png"]}
-    return [
-        f"{run_folder(OFFICIAL)}/{folder}/leakage.{kind}"
-        for folder, kinds in files.items()
-        for kind in kinds
-    ]
+    refuse_run(OFFICIAL, "leak study")
+    return outputs(OFFICIAL, ["leakage"], ["leakage"])
 
 
 def readings_files(wildcards):
     """Return what the readings' run makes; end where the stages are too large for its longest chain."""
-    try:
-        refuse_more_than_all(READINGS.split)
-    except UserError as problem:
-        refuse(f"readings: {problem}")
-    folder = f"results/{READINGS.run}"
-    return [
-        *expand(f"{folder}/tables/readings.{{kind}}", kind=["csv", "md", "tex"]),
-        *expand(f"{folder}/figures/specification.{{kind}}", kind=["svg", "png"]),
-    ]
-
-
-def batch_seeds(wildcards):
-    """Return the seeds of a training job."""
-    return SEEDS_OF_BATCH[wildcards.batch]
-
-
-def splits_folder(wildcards):
-    """Return the folder of a data set's split files."""
-    return f"results/{wildcards.run}/splits/{wildcards.dataset}"
-
-
-def own_splits_folder(wildcards):
-    """Return the folder of a data set's split files in this run itself."""
-    return f"{RUN}/splits/{wildcards.dataset}"
-
-
-def tuning_splits_folder(wildcards):
-    """Return the folder of the split files that a data set's settings are chosen on."""
-    return f"{RUN}/tuned/splits/{wildcards.dataset}"
-
-
-def tuned_folder(wildcards):
-    """Return the folder of what tuning chose for a data set's methods."""
-    return f"results/{wildcards.run}/tuned/{wildcards.dataset}"
+    refuse_run(READINGS, "readings")
+    return outputs(READINGS, ["readings"], ["specification"])
 
 
 def batch_splits(wildcards):
     """Return the split files of a training job, and their sums."""
-    folder = splits_folder(wildcards)
-    files = [f"{folder}/seed{seed}.csv" for seed in SEEDS_OF_BATCH[wildcards.batch]]
-    return [*files, f"{folder}/sums.json"]
+    run = run_of(SUITES[wildcards.run])
+    seeds = SEEDS_OF_BATCH[wildcards.batch]
+    files = [run.split(wildcards.dataset, seed) for seed in seeds]
+    return [*files, run.splits(wildcards.dataset) / "sums.json"]
 
 
 def weights_files(suite):
     """Return a file for each pretrained weights that a suite's fits begin with and that are fetched."""
-    return expand(f"{WEIGHTS}/{{weights}}.json", weights=fetched_weights(suite))
+    return expand(RUN.weights / "{weights}.json", weights=fetched_weights(suite))
 
 
 def batch_weights(wildcards):
@@ -279,16 +256,14 @@ def batch_tuned(wildcards):
 
 def tuned_files(suite, dataset):
     """Return the file of what tuning chose for each method that is tuned."""
-    return expand(
-        f"results/{suite.run}/tuned/{dataset}/{{method}}.json",
-        method=tunable_methods(suite),
-    )
+    run = run_of(suite)
+    return [run.tuned(dataset, method) for method in tunable_methods(suite)]
 
 
 def batch_manifest(wildcards):
     """Return the manifest that names a cell's fits."""
-    batch = BATCH_OF_SEED[wildcards.seed]
-    return f"results/{wildcards.run}/manifests/{wildcards.dataset}/{batch}.json"
+    suite = SUITES[wildcards.run]
+    return run_of(suite).manifest_of(suite, wildcards.dataset, int(wildcards.seed))
 
 
 def forget_lost_fits():
@@ -297,28 +272,25 @@ def forget_lost_fits():
     The latter of cells that need them alone. Their jobs run again, and train what is not in the store.
     """
     for suite in SUITES.values():
-        attention = set(attention_files(suite))
-        folder = Path(run_folder(suite))
-        for chosen in filter(edited, folder.glob("tuned/*/*.json")):
+        run = run_of(suite)
+        attention = attention_files(suite)
+        for chosen in filter(edited, run.folder.joinpath("tuned").glob("*/*.json")):
             print(f"changed since it was read or made: {chosen}", file=sys.stderr)
             chosen.unlink()
-        for manifest in folder.glob("manifests/*/*.json"):
+        for manifest in run.manifests.glob("*/*.json"):
             if edited(manifest):
                 print(f"changed since it was read or made: {manifest}", file=sys.stderr)
                 manifest.unlink()
                 continue
             dataset = manifest.parent.name
-            made = [
-                f"predictions/{dataset}/seed{seed}.{kind}"
-                for seed in SEEDS_OF_BATCH.get(manifest.stem, [])
-                for kind in PREDICTED
-            ]
-            made = [f"{run_folder(suite)}/{file}" for file in made]
-            made += attention & {f"{run_folder(suite)}/attention/{dataset}.npz"}
+            seeds = SEEDS_OF_BATCH.get(manifest.stem, [])
+            made = [run.prediction(dataset, seed) for seed in seeds]
+            made += map(sums_of, made.copy())
+            made += [file for file in attention if Path(file) == run.attention(dataset)]
             if not all(map(os.path.exists, made)):
                 from weckd.training.manifests import lacks_fits
 
-                if lacks_fits(manifest, Path(STORE)):
+                if lacks_fits(manifest, run.store):
                     manifest.unlink()
 
 
@@ -331,17 +303,6 @@ def change_words():
     records = {"records": RECORDS} if RECORDS != "run" else {}
     changes = {**CHANGES, **records}
     return [f"{key}={json.dumps(value)}" for key, value in changes.items()]
-
-
-def changes_option(wildcards, output):
-    """Return the option that passes the command line's changes on."""
-    changes = [f"{key}={json.dumps(value)}" for key, value in CHANGES.items()]
-    return ["--config", *changes] if changes else []
-
-
-def suite_files(wildcards, output):
-    """Return the suite files; what they say is watched, not where they lie: hence a function of `output`."""
-    return [str(file) for file in SUITE_FILES]
 
 
 def beside_workflow(*names):
@@ -373,11 +334,7 @@ def content_of(*names):
 def source_file(wildcards):
     """Return the file that tells where a real data set lies; phantoms have none."""
     phantom = SUITE.facts[wildcards.dataset].phantom
-    return (
-        []
-        if phantom
-        else [f"{DOWNLOADS}/{wildcards.dataset}/source-{SUITE.image_size}px.json"]
-    )
+    return [] if phantom else [RUN.source(SUITE, wildcards.dataset)]
 
 
 def prepare_threads(wildcards):
@@ -406,7 +363,7 @@ def made_again(*sums):
     Sums that are missing would not do: Snakemake asks for what lies between others only where one of these is made.
     """
     return lambda wildcards: sum(
-        AGAIN.get(each.format(**dict(wildcards.items())), 0) for each in sums
+        AGAIN.get(str(each).format(**dict(wildcards.items())), 0) for each in sums
     )
 
 
@@ -415,7 +372,7 @@ def is_as_asked(file, suite):
     if RECORDS == "run":
         return says_suite(file, suite)
     reference = OFFICIAL_REFERENCE if suite is OFFICIAL else REFERENCE
-    return file.read_bytes() == Path(reference, "suite.json").read_bytes()
+    return file.read_bytes() == RunFiles(reference).suite.read_bytes()
 
 
 def kept_copy(prepared):
@@ -440,25 +397,25 @@ def forget_what_changed():
     changed = {
         sums: forget_changed_sums(sums)
         for suite in SUITES.values()
-        for sums in sorted(Path(run_folder(suite)).glob("**/*sums.json"))
+        for sums in sorted(run_of(suite).folder.glob("**/*sums.json"))
     }
     for suite in SUITES.values():
-        file = Path(run_folder(suite), "suite.json")
+        file = run_of(suite).suite
         if file.is_file() and not is_as_asked(file, suite):
             print(f"{file}: not what the suite files say; made anew", file=sys.stderr)
             again.append(str(file))
     if RECORDS == "run":
         own = Path(SUITE.data_root) if SUITE.data_root else None
-        roots = [root / "weights" for root in (own, Path(DOWNLOADS)) if root]
+        roots = [root / "weights" for root in (own, RUN.downloads) if root]
         for file in weights_files(SUITE):
             forget_moved(Path(file), "file", roots)
         for key in SUITE.datasets:
-            prepared = Path(PREPARED.format(dataset=key))
+            prepared = RUN.prepared(SUITE, key)
             changed[prepared / "seen.json"] = forget_changed(
                 catalogue_entry(key),
                 SUITE.image_size,
                 own,
-                Path(DOWNLOADS),
+                RUN.downloads,
                 prepared,
                 kept_copy(prepared),
             )
@@ -476,20 +433,6 @@ try:
     AGAIN = forget_what_changed()
 except UserError as problem:
     refuse(problem)
-
-
-def runs_made():
-    """Return the folder of each run that this call makes something of."""
-    folders = {run_folder(suite): suite for suite in SUITES.values()}
-    made = {
-        output.split("/")[1]
-        for job in workflow.dag.jobs
-        for output in job.output
-        if output.startswith("results/")
-    }
-    return {
-        folder: suite for folder, suite in folders.items() if Path(folder).name in made
-    }
 
 
 def from_here(path):
@@ -525,9 +468,9 @@ def begin():
     """Refuse a second live run in this folder, note how this one goes on, and prepare for its end."""
     outputs = {file for job in workflow.dag.jobs for file in job.output}
     made = {
-        Path(run_folder(suite)): suite
+        run_of(suite).folder: suite
         for suite in SUITES.values()
-        if f"{run_folder(suite)}/suite.json" in outputs
+        if str(run_of(suite).suite) in outputs
     }
     try:
         refuse_memory()
@@ -598,11 +541,11 @@ def tell_results():
     """Print the main table, or that of the leak study, and where the rest lies, where this run has made it."""
     if RECORDS == "run":
         for key in SUITE.datasets:
-            prepared = Path(PREPARED.format(dataset=key))
+            prepared = RUN.prepared(SUITE, key)
             keep_seen(prepared, kept_copy(prepared))
-    study = Path(run_folder(OFFICIAL)) if OFFICIAL else None
+    study = run_of(OFFICIAL) if OFFICIAL else None
     made = {str(file) for job in workflow.dag.jobs for file in job.output}
-    if study and f"{study}/tables/leakage.md" in made:
-        print(leakage_summary(study), flush=True)
-    elif Path(RUN, "report.html").exists():
-        print(run_summary(Path(RUN)), flush=True)
+    if study and f"{study.tables}/leakage.md" in made:
+        print(leakage_summary(study.folder), flush=True)
+    elif RUN.report.exists():
+        print(run_summary(RUN.folder), flush=True)

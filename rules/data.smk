@@ -2,27 +2,25 @@
 
 
 rule suite:
+    """Write the settings that this workflow has read, as they are."""
     output:
-        f"{ANY_RUN}/suite.json",
+        ANY.suite,
     log:
-        f"{ANY_RUN}/logs/suite.log",
+        ANY.log("suite"),
     params:
-        files=suite_files,
-        changes=changes_option,
-        kind=kind_option,
+        text=suite_text,
         content=suite_content,
-        again=made_again(f"{ANY_RUN}/suite.json"),
-        source=code_of("weckd.cli.data:_suite"),
+        again=made_again(ANY.suite),
     shell:
-        "weckd suite {params.files:q} {params.changes:q} {params.kind} --out {output:q} 2> {log:q}"
+        "printf %s {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule fetch:
     """Find or download a real data set. Only this rule and the next touch the network; their downloads are undeclared."""
     output:
-        f"{DOWNLOADS}/{{dataset}}/source-{SUITE.image_size}px.json",
+        RUN.source(SUITE, "{dataset}"),
     log:
-        f"{RUN}/logs/fetch/{{dataset}}.log",
+        RUN.log("fetch/{dataset}"),
     params:
         size=SUITE.image_size,
         root=data_root_option,
@@ -39,9 +37,9 @@ rule fetch:
 rule weights:
     """Find or download timm's pretrained weights."""
     output:
-        f"{DOWNLOADS}/weights/{{weights}}.json",
+        RUN.weights / "{weights}.json",
     log:
-        f"{RUN}/logs/weights/{{weights}}.log",
+        RUN.log("weights/{weights}"),
     params:
         root=data_root_option,
         downloads=subpath(output[0], ancestor=2),
@@ -56,13 +54,13 @@ rule prepare:
     input:
         source_file,
     output:
-        images=f"{PREPARED}/images.npy",
-        thumbnails=f"{PREPARED}/thumbnails.npy",
-        index=f"{PREPARED}/index.csv",
-        facts=f"{PREPARED}/dataset.json",
-        seen=f"{PREPARED}/seen.json",
+        images=PREPARED / "images.npy",
+        thumbnails=PREPARED / "thumbnails.npy",
+        index=PREPARED / "index.csv",
+        facts=PREPARED / "dataset.json",
+        seen=PREPARED / "seen.json",
     log:
-        f"{PREPARED}/prepare.log",
+        PREPARED / "prepare.log",
     # A job of several threads waits for as many free cores: before, not amid, the training jobs of one.
     priority: 1
     threads: prepare_threads
@@ -73,7 +71,7 @@ rule prepare:
         where=source_option,
         skip="--skip-bad" if SUITE.skip_bad else "",
         folder=subpath(output.images, parent=True),
-        again=made_again(f"{PREPARED}/seen.json"),
+        again=made_again(PREPARED / "seen.json"),
         source=code_of("weckd.cli.data:_prepare"),
     shell:
         "weckd prepare --dataset {wildcards.dataset:q} {params.catalogue:q} --image-size {params.size} {params.where:q}"
@@ -86,20 +84,18 @@ rule group:
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
     output:
-        groups=f"{ANY_RUN}/groups/{{dataset}}/groups.csv",
-        pairs=f"{ANY_RUN}/groups/{{dataset}}/pairs.csv",
-        clusters=f"{ANY_RUN}/groups/{{dataset}}/clusters.csv",
-        sums=f"{ANY_RUN}/groups/{{dataset}}/sums.json",
+        groups=ANY.groups("{dataset}") / "groups.csv",
+        pairs=ANY.groups("{dataset}") / "pairs.csv",
+        clusters=ANY.groups("{dataset}") / "clusters.csv",
+        sums=ANY.groups("{dataset}") / "sums.json",
     log:
-        f"{ANY_RUN}/logs/group/{{dataset}}.log",
+        ANY.log("group/{dataset}"),
     params:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
         # Of the images too: where these are gone, nothing else would ask for them.
-        again=made_again(
-            f"{ANY_RUN}/groups/{{dataset}}/sums.json", f"{PREPARED}/seen.json"
-        ),
+        again=made_again(ANY.groups("{dataset}") / "sums.json", PREPARED / "seen.json"),
         source=code_of("weckd.cli.data:_group"),
     shell:
         "weckd group --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
@@ -109,21 +105,20 @@ rule group:
 rule audit:
     input:
         prepared=expand(
-            f"{PREPARED}/{{file}}",
+            PREPARED / "{file}",
             dataset=SUITE.datasets,
             file=["dataset.json", "index.csv", "images.npy", "thumbnails.npy"],
         ),
         groups=expand(
-            f"{RUN}/groups/{{dataset}}/{{file}}.csv",
+            RUN.groups("{dataset}") / "{file}",
             dataset=SUITE.datasets,
-            file=["groups", "pairs", "clusters"],
+            file=["groups.csv", "pairs.csv", "clusters.csv", "sums.json"],
         ),
-        sums=expand(f"{RUN}/groups/{{dataset}}/sums.json", dataset=SUITE.datasets),
     output:
         AUDIT,
         [
             report(
-                f"{RUN}/audit/{dataset}.png",
+                RUN.audit / f"{dataset}.png",
                 category="Audit",
                 caption="../report/audit.rst",
                 labels={"data set": dataset},
@@ -131,10 +126,10 @@ rule audit:
             for dataset in SUITE.datasets
         ],
     log:
-        f"{RUN}/logs/audit.log",
+        RUN.log("audit"),
     params:
         prepared=expand(PREPARED, dataset=SUITE.datasets),
-        groups=expand(f"{RUN}/groups/{{dataset}}", dataset=SUITE.datasets),
+        groups=[str(RUN.groups(dataset)) for dataset in SUITE.datasets],
         threshold=SUITE.groups_threshold,
         recorded=beside_workflow("datasets.lock"),
         known=content_of("datasets.lock"),
@@ -147,50 +142,40 @@ rule audit:
 
 rule split:
     input:
-        suite=rules.suite.output,
+        suite=ANY.suite,
         index=rules.prepare.output.index,
+        facts=rules.prepare.output.facts,
         groups=rules.group.output.groups,
         sums=rules.group.output.sums,
     output:
-        expand(
-            f"{ANY_RUN}/splits/{{dataset}}/seed{{seed}}.csv",
-            seed=SUITE.seeds,
-            allow_missing=True,
-        ),
-        sums=f"{ANY_RUN}/splits/{{dataset}}/sums.json",
+        [ANY.split("{dataset}", seed) for seed in SUITE.seeds],
+        sums=ANY.splits("{dataset}") / "sums.json",
     log:
-        f"{ANY_RUN}/logs/split/{{dataset}}.log",
+        ANY.log("split/{dataset}"),
     params:
-        prepared=subpath(input.index, parent=True),
-        folder=subpath(output[0], parent=True),
-        again=made_again(f"{ANY_RUN}/splits/{{dataset}}/sums.json"),
+        run=subpath(input.suite, parent=True),
+        again=made_again(ANY.splits("{dataset}") / "sums.json"),
         source=code_of("weckd.cli.data:_split"),
     shell:
-        "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
-        " --groups {input.groups:q} --out {params.folder:q} 2> >(tee {log:q} >&2)"
+        "weckd split --run {params.run:q} --dataset {wildcards.dataset:q} 2> >(tee {log:q} >&2)"
 
 
 rule tuning_split:
     """Split for the seeds that settings are chosen on, which no table is made with."""
     input:
-        suite=f"{RUN}/suite.json",
+        suite=RUN.suite,
         index=rules.prepare.output.index,
-        groups=f"{RUN}/groups/{{dataset}}/groups.csv",
-        sums=f"{RUN}/groups/{{dataset}}/sums.json",
+        facts=rules.prepare.output.facts,
+        groups=RUN.groups("{dataset}") / "groups.csv",
+        sums=RUN.groups("{dataset}") / "sums.json",
     output:
-        expand(
-            f"{RUN}/tuned/splits/{{dataset}}/seed{{seed}}.csv",
-            seed=SUITE.tuning.seeds,
-            allow_missing=True,
-        ),
-        sums=f"{RUN}/tuned/splits/{{dataset}}/sums.json",
+        [RUN.split("{dataset}", seed, tuning=True) for seed in SUITE.tuning.seeds],
+        sums=RUN.splits("{dataset}", tuning=True) / "sums.json",
     log:
-        f"{RUN}/logs/tuning_split/{{dataset}}.log",
+        RUN.log("tuning_split/{dataset}"),
     params:
-        prepared=subpath(input.index, parent=True),
-        folder=subpath(output[0], parent=True),
-        again=made_again(f"{RUN}/tuned/splits/{{dataset}}/sums.json"),
+        run=subpath(input.suite, parent=True),
+        again=made_again(RUN.splits("{dataset}", tuning=True) / "sums.json"),
         source=code_of("weckd.cli.data:_split"),
     shell:
-        "weckd split --suite {input.suite:q} --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
-        " --groups {input.groups:q} --tuning --out {params.folder:q} 2> >(tee {log:q} >&2)"
+        "weckd split --run {params.run:q} --dataset {wildcards.dataset:q} --tuning 2> >(tee {log:q} >&2)"

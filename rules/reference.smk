@@ -3,22 +3,22 @@
 
 def frozen_folder(wildcards, output):
     """Return the folder of the reference that a rule lays out; where it lies is not watched."""
-    official = OFFICIAL and output.suite.startswith(f"{run_folder(OFFICIAL)}/")
+    official = OFFICIAL and output.suite == str(run_of(OFFICIAL).suite)
     return str(OFFICIAL_REFERENCE if official else REFERENCE)
 
 
 rule unfreeze:
     output:
-        suite=f"{RUN}/suite.json",
+        suite=RUN.suite,
         records=[
             *prediction_files(SUITE),
-            *run_files("splits/{dataset}/seed{seed}.csv", SUITE),
-            *run_files("manifests/{dataset}/{batch}.json", SUITE),
+            *split_files(SUITE),
+            *manifest_files(SUITE),
             *attention_files(SUITE),
             *AUDIT,
         ],
     log:
-        f"{RUN}/logs/unfreeze.log",
+        RUN.log("unfreeze"),
     params:
         reference=frozen_folder,
         content=content_of(
@@ -36,11 +36,11 @@ if OFFICIAL:
 
     use rule unfreeze as unfreeze_official with:
         output:
-            suite=f"{run_folder(OFFICIAL)}/suite.json",
+            suite=run_of(OFFICIAL).suite,
             records=[
                 *prediction_files(OFFICIAL),
-                *run_files("splits/{dataset}/seed{seed}.csv", OFFICIAL),
-                *run_files("manifests/{dataset}/{batch}.json", OFFICIAL),
+                *split_files(OFFICIAL),
+                *manifest_files(OFFICIAL),
             ],
         log:
-            f"{run_folder(OFFICIAL)}/logs/unfreeze.log",
+            run_of(OFFICIAL).log("unfreeze"),

@@ -5,37 +5,33 @@
 rule tune_method:
     """Search for one method's settings on one data set. Finished trials go to a folder that no rule declares."""
     input:
-        suite=f"{RUN}/suite.json",
+        suite=RUN.suite,
         images=rules.prepare.output.images,
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
         splits=rules.tuning_split.output,
         weights=weights_files(SUITE),
     output:
-        f"{RUN}/tuned/{{dataset}}/{{method}}.json",
+        RUN.tuned("{dataset}", "{method}"),
     log:
-        f"{RUN}/logs/tune/{{dataset}}/{{method}}.log",
+        RUN.log("tune/{dataset}/{method}"),
     threads: 1
     resources:
         mem_mb=4000,
         jobs_per_gpu=1,
     params:
-        prepared=subpath(input.images, parent=True),
-        splits=tuning_splits_folder,
-        weights=WEIGHTS,
-        studies=STUDIES,
+        run=subpath(input.suite, parent=True),
         source=code_of("weckd.cli.training:_tune"),
     shell:
-        "exec weckd tune --suite {input.suite:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
-        " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
-        " --studies {params.studies:q} --jobs-per-gpu {resources.jobs_per_gpu} --out {output:q}"
+        "exec weckd tune --run {params.run:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
+        " --jobs-per-gpu {resources.jobs_per_gpu}"
         " 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
 
 
 rule train:
     """Train one data set for a batch of seeds. The fits go to the store, which no rule declares."""
     input:
-        suite=rules.suite.output,
+        suite=ANY.suite,
         images=rules.prepare.output.images,
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
@@ -43,82 +39,68 @@ rule train:
         weights=batch_weights,
         tuned=batch_tuned,
     output:
-        f"{ANY_RUN}/manifests/{{dataset}}/{{batch}}.json",
+        ANY.manifest("{dataset}", "{batch}"),
     log:
-        f"{ANY_RUN}/logs/train/{{dataset}}/{{batch}}.log",
+        ANY.log("train/{dataset}/{batch}"),
     threads: 1
     resources:
         mem_mb=4000,
         jobs_per_gpu=1,
         checkpoint_s=60,
     params:
-        seeds=batch_seeds,
-        prepared=subpath(input.images, parent=True),
-        splits=splits_folder,
-        weights=WEIGHTS,
-        tuned=tuned_folder,
-        store=STORE,
+        run=subpath(input.suite, parent=True),
+        seeds=lambda wildcards: SEEDS_OF_BATCH[wildcards.batch],
         source=code_of("weckd.cli.training:_train"),
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
     # trap: whoever ends a job signals all its processes; tee must live on to take the job's last words, since a job
     # that cannot print them would end without its checkpoint, and as if it had succeeded.
     shell:
-        "exec weckd train --suite {input.suite:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
-        " --prepared {params.prepared:q} --splits {params.splits:q} --weights {params.weights:q}"
-        " --tuned {params.tuned:q} --store {params.store:q} --manifest {output:q}"
+        "exec weckd train --run {params.run:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
         " --checkpoint-seconds {resources.checkpoint_s} --jobs-per-gpu {resources.jobs_per_gpu}"
         " 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
 
 
 rule gather:
     input:
+        suite=ANY.suite,
         manifest=batch_manifest,
-        split=f"{ANY_RUN}/splits/{{dataset}}/seed{{seed}}.csv",
+        split=ANY.split("{dataset}", "{seed}"),
     output:
-        predictions=f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.parquet",
-        sums=f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.sums.json",
+        predictions=ANY.prediction("{dataset}", "{seed}"),
+        sums=sums_of(ANY.prediction("{dataset}", "{seed}")),
     log:
-        f"{ANY_RUN}/logs/gather/{{dataset}}/seed{{seed}}.log",
+        ANY.log("gather/{dataset}/seed{seed}"),
     params:
-        store=STORE,
-        again=made_again(f"{ANY_RUN}/predictions/{{dataset}}/seed{{seed}}.sums.json"),
+        run=subpath(input.suite, parent=True),
+        again=made_again(sums_of(ANY.prediction("{dataset}", "{seed}"))),
         source=code_of("weckd.cli.training:_gather"),
     shell:
-        "weckd gather --seed {wildcards.seed} --manifest {input.manifest:q} --split {input.split:q}"
-        " --store {params.store:q} --out {output.predictions:q} 2> {log:q}"
+        "weckd gather --run {params.run:q} --dataset {wildcards.dataset:q} --seed {wildcards.seed} 2> {log:q}"
 
 
 rule attention:
     """What the attention maps of the chain's models say of the test images, over all seeds of a data set."""
     input:
-        suite=f"{RUN}/suite.json",
+        suite=RUN.suite,
         images=rules.prepare.output.images,
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
-        splits=expand(
-            f"{RUN}/splits/{{{{dataset}}}}/seed{{seed}}.csv", seed=SUITE.seeds
-        ),
-        sums=f"{RUN}/splits/{{dataset}}/sums.json",
-        manifests=expand(
-            f"{RUN}/manifests/{{{{dataset}}}}/{{batch}}.json", batch=SEEDS_OF_BATCH
-        ),
+        splits=[RUN.split("{dataset}", seed) for seed in SUITE.seeds],
+        sums=RUN.splits("{dataset}") / "sums.json",
+        manifests=[RUN.manifest("{dataset}", batch) for batch in SEEDS_OF_BATCH],
     output:
-        maps=f"{RUN}/attention/{{dataset}}.npz",
-        sums=f"{RUN}/attention/{{dataset}}.sums.json",
+        maps=RUN.attention("{dataset}"),
+        sums=sums_of(RUN.attention("{dataset}")),
     log:
-        f"{RUN}/logs/attention/{{dataset}}.log",
+        RUN.log("attention/{dataset}"),
     threads: 1
     resources:
         mem_mb=4000,
         jobs_per_gpu=1,
     params:
-        prepared=subpath(input.images, parent=True),
-        splits=own_splits_folder,
-        store=STORE,
-        again=made_again(f"{RUN}/attention/{{dataset}}.sums.json"),
+        run=subpath(input.suite, parent=True),
+        again=made_again(sums_of(RUN.attention("{dataset}"))),
         source=code_of("weckd.cli.training:_attention"),
     shell:
-        "exec weckd attention --suite {input.suite:q} --dataset {wildcards.dataset:q}"
-        " --prepared {params.prepared:q} --splits {params.splits:q} --store {params.store:q}"
-        " --manifests {input.manifests:q} --jobs-per-gpu {resources.jobs_per_gpu}"
-        " --out {output.maps:q} 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
+        "exec weckd attention --run {params.run:q} --dataset {wildcards.dataset:q}"
+        " --jobs-per-gpu {resources.jobs_per_gpu} 2> >(trap '' TERM INT; exec tee {log:q} >&2)"

@@ -16,6 +16,7 @@ from PIL import Image
 from weckd.cli import main
 from weckd.data.catalogue import CATALOGUE_FILE
 from weckd.files import file_digest
+from weckd.manifests import TrainedCell, write_manifest
 from weckd.methods.catalogue import METHODS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -255,20 +256,8 @@ def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
             "weckd: wbc_zheng: needs its images in a local folder",
         ),
         (
-            [
-                "gather",
-                "--seed",
-                "1",
-                "--manifest",
-                "m.json",
-                "--split",
-                "s.csv",
-                "--store",
-                "f",
-                "--out",
-                "o",
-            ],
-            "weckd: m.json: no such manifest; make it with `weckd train`",
+            ["gather", "--run", "results/demo", "--dataset", "ear_chile", "--seed", "1"],
+            "weckd: results/demo/suite.json: not a readable suite.json (",
         ),
     ],
 )
@@ -282,56 +271,46 @@ def test_mistakes_end_in_one_message_and_status_one(command, message, tmp_path, 
 
 
 LONG = "x" * 300
+BRAIN = "phantom_brain_mri"
+DEMO = str(CONFIG / "demo.yaml")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Return a folder with a prepared phantom, its groups and splits, a suite.json, and what is none of these."""
+    """Return a folder with a prepared phantom, the run r with its groups and splits, and what is none of these."""
     place = tmp_path_factory.mktemp("place")
     changes = ["datasets=[phantom_brain_mri]", "methods=[single,majority]", "seeds=[1,2]", "image_size=32"]
-    suite, prepared = str(place / "suite.json"), str(place / "p")
-    key = ["--dataset", "phantom_brain_mri"]
+    run, prepared = place / "r", place / "data" / f"{BRAIN}-32px"
+    key = ["--dataset", BRAIN]
     for command in (
-        ["suite", str(CONFIG / "demo.yaml"), "--config", *changes, "--out", suite],
-        ["prepare", *key, "--image-size", "32", "--out", prepared],
-        ["group", *key, "--prepared", prepared, "--threshold", "0.97", "--out", str(place / "g")],
+        ["suite", DEMO, "--config", *changes, "--out", str(run / "suite.json")],
+        ["prepare", *key, "--image-size", "32", "--out", str(prepared)],
         [
-            *("split", "--suite", suite, *key, "--prepared", prepared),
-            *("--groups", str(place / "g" / "groups.csv"), "--out", str(place / "s")),
+            *("group", *key, "--prepared", str(prepared), "--threshold", "0.97"),
+            *("--out", str(run / "groups" / BRAIN)),
         ],
+        ["split", "--run", str(run), *key],
     ):
         assert main(command) == 0
+    (place / "p").symlink_to(prepared)
     (place / "{}").write_text("{}")
     (place / "[]").write_text("[]")
     (place / "empty").touch()
     (place / "folder").mkdir()
     (place / "folder" / "dataset.json").write_bytes(bytes(range(128, 256)))
-    shutil.copy(place / "p" / "index.csv", place / "folder")
-    (place / "other.csv").write_text("image_id,group_id\na,b\n")
+    shutil.copy(prepared / "index.csv", place / "folder")
     return place
-
-
-BRAIN = "phantom_brain_mri"
-DEMO = str(CONFIG / "demo.yaml")
 
 
 def group(key=BRAIN, prepared="p", threshold="0.9"):
     return f"group --dataset {key} --prepared {prepared} --threshold {threshold} --out o"
 
 
-def split(key=BRAIN, groups="g/groups.csv"):
-    return f"split --suite suite.json --dataset {key} --prepared p --groups {groups} --out o"
+def of_run(command, key=BRAIN, run="r"):
+    return f"{command} --run {run} --dataset {key}"
 
 
-def train(key=BRAIN, prepared="p", splits="s"):
-    return (
-        f"train --suite suite.json --dataset {key} --seeds 1 --prepared {prepared} --splits {splits} --tuned t "
-        "--store f --manifest m"
-    )
-
-
-def gather(manifest, seed=1):
-    return f"gather --seed 1 --manifest {manifest} --split s/seed{seed}.csv --store f --out o"
+SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gather --seed 1")
 
 
 @pytest.mark.parametrize(
@@ -343,29 +322,16 @@ def gather(manifest, seed=1):
             group(prepared="folder"),
             "folder/dataset.json: cannot be read ('utf-8' codec can't decode byte 0x80",
         ),
-        (split(key="ear_chile"), f"--dataset ear_chile: suite.json has no such data set; known: {BRAIN}\n"),
         (
-            split(groups="empty"),
-            "empty: not a readable file of groups (No columns to parse from file); make it",
-        ),
-        (split(groups="p/index.csv"), "p/index.csv: columns must be image_id and group_id; make it with"),
-        (split(groups="other.csv"), "other.csv: has no group of "),
-        (train(key="ear_chile"), f"--dataset ear_chile: suite.json has no such data set; known: {BRAIN}\n"),
-        (train(prepared="nowhere"), "nowhere/dataset.json: cannot be read ([Errno 2] No such file"),
-        (train(splits="nowhere"), "nowhere/seed1.csv: not a readable split file ([Errno 2] No such file"),
-        (gather("{}"), "{}: not a manifest of `weckd train` ('dataset'); make it again\n"),
-        (
-            gather("[]"),
-            "[]: not a manifest of `weckd train` (list indices must be integers or slices, not str)",
+            of_run("split", key="ear_chile"),
+            f"--dataset ear_chile: r/suite.json has no such data set; known: {BRAIN}\n",
         ),
         (
-            gather("folder"),
-            "folder: not a manifest of `weckd train` ([Errno 21] Is a directory: 'folder'); make",
+            of_run("train --seeds 1", key="ear_chile"),
+            f"--dataset ear_chile: r/suite.json has no such data set; known: {BRAIN}\n",
         ),
-        (
-            split().replace("suite.json", "[]"),
-            "[]: not a readable suite.json ('list' object has no attribute 'items'); make it with `weckd suite`\n",
-        ),
+        (of_run("split", run="[]"), "[]/suite.json: not a readable suite.json ([Errno 20] Not a directory:"),
+        (of_run("tables", run="[]").partition(" --dataset")[0], "[]/suite.json: not a readable suite.json ("),
         (
             f"suite {DEMO} --out {LONG}",
             f"{LONG}: cannot be written (File name too long); shorten the name, or choose another folder\n",
@@ -386,6 +352,57 @@ def test_an_argument_that_is_missing_or_of_another_kind_is_one_message(
     assert capsys.readouterr().err.startswith(f"weckd: {message}")
 
 
+GROUPS = f"r/groups/{BRAIN}/groups.csv"
+MANIFEST = f"r/manifests/{BRAIN}/seeds1-2.json"
+FACTS, FIRST = f"data/{BRAIN}-32px/dataset.json", f"r/splits/{BRAIN}/seed1.csv"
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "content", "message"),
+    [
+        (
+            SPLIT,
+            "r/suite.json",
+            "[]",
+            "not a readable suite.json ('list' object has no attribute 'items'); make it",
+        ),
+        (SPLIT, GROUPS, "", "not a readable file of groups (No columns to parse from file); make it"),
+        (SPLIT, GROUPS, "a,b\n", "columns must be image_id and group_id; make it with"),
+        (SPLIT, GROUPS, "image_id,group_id\na,b\n", "has no group of "),
+        (TRAIN, FACTS, None, "cannot be read ([Errno 2] No such file"),
+        (TRAIN, FIRST, None, "not a readable split file ([Errno 2] No such file"),
+        (GATHER, MANIFEST, None, "no such manifest; make it with `weckd train`\n"),
+        (GATHER, MANIFEST, "{}", "not a manifest of `weckd train` ('dataset'); make it again\n"),
+        (
+            GATHER,
+            MANIFEST,
+            "[]",
+            "not a manifest of `weckd train` (list indices must be integers or slices, not",
+        ),
+        (
+            GATHER,
+            MANIFEST,
+            Path,
+            f"not a manifest of `weckd train` ([Errno 21] Is a directory: '{MANIFEST}'); make",
+        ),
+    ],
+)
+def test_a_file_of_a_run_that_is_missing_or_of_another_kind_is_one_message(
+    words, file, content, message, place, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    path = Path(file)
+    path.unlink(missing_ok=True)
+    if content is Path:
+        path.mkdir(parents=True)
+    elif content is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    assert main(words.split()) == 1
+    assert capsys.readouterr().err.startswith(f"weckd: {file}: {message}")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -401,12 +418,16 @@ def test_a_number_that_means_nothing_is_refused_with_its_option(words, message, 
     assert capsys.readouterr().err.endswith(f": {message}\n")
 
 
-def test_predictions_are_not_gathered_with_another_seeds_split(place, monkeypatch, capsys):
-    monkeypatch.chdir(place)
-    cell = {"cell": {"split": file_digest(Path("s/seed1.csv"))}, "fits": {}, "methods": {}}
-    Path("m.json").write_text(json.dumps({"dataset": BRAIN, "seeds": {"1": cell}}))
-    assert main(gather("m.json", seed=2).split()) == 1
-    told = f"weckd: s/seed2.csv: not the split that m.json was made with for {BRAIN}, seed 1; name that one\n"
+def test_predictions_are_not_gathered_with_another_seeds_split(place, tmp_path, monkeypatch, capsys):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    cell = TrainedCell(BRAIN, 2, 1, {"split": file_digest(Path(FIRST))}, {}, {}, {})
+    write_manifest(Path(MANIFEST), [cell])
+    assert main(of_run("gather --seed 2").split()) == 1
+    told = (
+        f"weckd: r/splits/{BRAIN}/seed2.csv: not the split that {MANIFEST} was made with for {BRAIN}, seed 2; delete "
+        "that manifest to have it made again\n"
+    )
     assert capsys.readouterr().err == told
 
 

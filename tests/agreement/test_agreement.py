@@ -53,8 +53,8 @@ def write_run(folder: Path, device="cpu x86_64") -> Path:
             split[["image_id", "group_id", "class", "y", "part", "draws"]].to_csv(file, index=False)
             cell = {"device": device, "versions": {"torch": "2.0"}}
             fit = {"steps": 4, "networks": 1, "steps_run": 4, "images": 32, "status": "finished"}
-            methods = {name: {"fits": ["a"], "labels": 8} for name in SKILL}
-            seeds[str(seed)] = {"cell": cell, "fits": {"a": fit}, "methods": methods}
+            methods = {name: {"fits": ["a"], "labels": 8, "stages": []} for name in SKILL}
+            seeds[str(seed)] = {"cell": cell, "images_of_part": {}, "fits": {"a": fit}, "methods": methods}
         manifest = {"dataset": dataset, "threads": 1, "seeds": seeds}
         write_text(folder / "manifests" / dataset / "seeds1-5.json", json.dumps(manifest))
     write_text(folder / "audit" / "audit.md", "nothing found\n")

@@ -1,6 +1,5 @@
 """What each method was given, summed from manifests."""
 
-import json
 import math
 import re
 
@@ -10,6 +9,8 @@ from small_suite import every_block, toy_suite
 from weckd.analysis.blocks import method_blocks
 from weckd.analysis.tables.budgets import budgets_frame, budgets_table
 from weckd.analysis.tables.tuned import tuned_table
+from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
+from weckd.run_files import batch_name
 from weckd.tables.files import write_table_file
 from weckd.tables.layout import AS_IT_IS, printed
 
@@ -23,38 +24,36 @@ def fit(parts, steps, steps_run=None, status="finished", networks=1):
     }
 
 
-def manifest(seeds, d3=10, m2=None):
-    cell = {
-        "fits": {
-            "m1": fit(["D1"], 24),
-            "m2": m2 or fit(["D2"], 24),
-            "m3": fit(["D3"], 24),
-            "p": fit(["D1", "D2", "D3"], 72),
-            "o": fit(["D2", "D3"], 48),
-        },
-        "methods": {
-            "weckd": {"fits": ["m1", "m2", "m3"], "labels": 12 + 11 + d3},
-            "single": {"fits": ["m1"], "labels": 12},
-            "pooled": {"fits": ["p"], "labels": 12 + 11 + d3},
-            "one-step": {"fits": ["m1", "o"], "labels": 12 + 11 + d3},
-            "majority": {"fits": [], "labels": 0},
-        },
+def write_chain(folder, dataset, seeds, d3=10, m2=None, tuning={}):  # noqa: B006 - not changed
+    fits = {
+        "m1": fit(["D1"], 24),
+        "m2": m2 or fit(["D2"], 24),
+        "m3": fit(["D3"], 24),
+        "p": fit(["D1", "D2", "D3"], 72),
+        "o": fit(["D2", "D3"], 48),
     }
-    return {"seeds": {str(seed): cell for seed in seeds}}
+    methods = {
+        "weckd": TrainedMethod(12 + 11 + d3, ["m1", "m2", "m3"], [], tuning.get("weckd", {})),
+        "single": TrainedMethod(12, ["m1"], [], tuning.get("single", {})),
+        "pooled": TrainedMethod(12 + 11 + d3, ["p"], []),
+        "one-step": TrainedMethod(12 + 11 + d3, ["m1", "o"], []),
+        "majority": TrainedMethod(0, [], []),
+    }
+    write_cells(folder, dataset, seeds, fits, methods)
+
+
+def write_cells(folder, dataset, seeds, fits, methods):
+    cells = [TrainedCell(dataset, seed, 1, {}, {}, fits, methods) for seed in seeds]
+    write_manifest(folder / dataset / f"{batch_name(seeds)}.json", cells)
 
 
 @pytest.fixture
 def folder(tmp_path):
     methods = ("weckd", "single", "pooled", "one-step", "majority", "full-converged")
     suite = toy_suite(methods=methods, datasets=("toy_three", "toy_two"))
-    diverged = fit(["D2"], 24, steps_run=15, status="diverged")
-    for dataset, content in (
-        ("toy_three", manifest([1, 2, 3])),
-        ("toy_two", manifest([1, 2, 3], d3=14, m2=diverged)),
-    ):
-        (tmp_path / dataset).mkdir()
-        (tmp_path / dataset / "seeds1-3.json").write_text(json.dumps(content))
-    (tmp_path / "toy_three" / "seeds4-5.json").write_text(json.dumps(manifest([4, 5])))
+    write_chain(tmp_path, "toy_three", [1, 2, 3])
+    write_chain(tmp_path, "toy_two", [1, 2, 3], 14, m2=fit(["D2"], 24, steps_run=15, status="diverged"))
+    write_chain(tmp_path, "toy_three", [4, 5])
     return suite, tmp_path
 
 
@@ -143,16 +142,13 @@ def tuned_folder(tmp_path):
     for dataset, steps in (("toy_three", 1152), ("toy_two", 1200)):
         cost = {"trials": 16, "steps": steps, "images": 16 * steps, "values": {}, "seeds": [1001, 1002]}
         single = {"trials": 16, "steps": 384, "images": 6144, "values": {}, "seeds": [1001, 1002]}
-        cell = {
-            "fits": {"m1": fit(["D1"], 24), "p": fit(["D1", "D2", "D3"], 72)},
-            "methods": {
-                "single": {"fits": ["m1"], "labels": 12, "tuning": single},
-                "fixmatch": {"fits": ["p"], "labels": 33, "tuning": cost},
-                "majority": {"fits": [], "labels": 0},
-            },
+        fits = {"m1": fit(["D1"], 24), "p": fit(["D1", "D2", "D3"], 72)}
+        methods = {
+            "single": TrainedMethod(12, ["m1"], [], single),
+            "fixmatch": TrainedMethod(33, ["p"], [], cost),
+            "majority": TrainedMethod(0, [], []),
         }
-        (tmp_path / dataset).mkdir()
-        (tmp_path / dataset / "all.json").write_text(json.dumps({"seeds": {"1": cell, "2": cell}}))
+        write_cells(tmp_path, dataset, [1, 2], fits, methods)
     return every_block(methods=("single", "fixmatch", "majority", "full-converged")), tmp_path
 
 
@@ -194,12 +190,8 @@ def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
 
 def test_steps_of_networks_that_are_trained_side_by_side_are_counted_for_each(tmp_path):
     suite = toy_suite(methods=("mutual",), datasets=("toy_three",), seeds=(1,), roles={"mutual": "rival"})
-    cell = {
-        "fits": {"m": fit(["D1"], 36, networks=2)},
-        "methods": {"mutual": {"fits": ["m"], "labels": 12}},
-    }
-    (tmp_path / "toy_three").mkdir()
-    (tmp_path / "toy_three" / "seeds1.json").write_text(json.dumps({"seeds": {"1": cell}}))
+    fits = {"m": fit(["D1"], 36, networks=2)}
+    write_cells(tmp_path, "toy_three", [1], fits, {"mutual": TrainedMethod(12, ["m"], [])})
     row = budgets_frame(suite, tmp_path).iloc[0]
     assert row[["fits", "steps", "steps_run", "images"]].tolist() == [1, 72, 72, 36 * 16 * 2]
 
@@ -207,27 +199,25 @@ def test_steps_of_networks_that_are_trained_side_by_side_are_counted_for_each(tm
 def test_tuned_settings_are_those_of_the_manifests(tmp_path):
     suite = every_block(methods=("weckd", "fixmatch", "single"))
     for dataset, rate in (("toy_three", 0.000359), ("toy_two", 0.004)):
-        content = manifest([1, 2])
-        for cell in content["seeds"].values():
-            values = {"learning_rate": rate, "alpha": 0.725}
-            cell["methods"]["weckd"]["tuning"] = {"trials": 16, "values": values}
-            cell["methods"]["single"]["tuning"] = {"trials": 16, "values": {"learning_rate": 0.002}}
-        (tmp_path / dataset).mkdir()
-        (tmp_path / dataset / "seeds1-2.json").write_text(json.dumps(content))
+        tuning = {
+            "weckd": {"trials": 16, "values": {"learning_rate": rate, "alpha": 0.725}},
+            "single": {"trials": 16, "values": {"learning_rate": 0.002}},
+        }
+        write_chain(tmp_path, dataset, [1, 2], tuning=tuning)
     file = tuned_table(suite, tmp_path)
     [table] = file.tables
     assert [list(row) for row in printed(table.cells, "tuned", AS_IT_IS).to_numpy()] == [
-        ["toy_three", "weckd", "0.00036", "0.72"],
-        ["toy_three", "single", "0.002", "-"],
-        ["toy_two", "weckd", "0.004", "0.72"],
-        ["toy_two", "single", "0.002", "-"],
+        ["toy_three", "weckd", "0.72", "0.00036"],
+        ["toy_three", "single", "-", "0.002"],
+        ["toy_two", "weckd", "0.72", "0.004"],
+        ["toy_two", "single", "-", "0.002"],
     ]
-    assert list(table.cells.columns) == ["data set", "method", "learning rate", "alpha"]
+    assert list(table.cells.columns) == ["data set", "method", "alpha", "learning rate"]
     assert (
         "Committed settings, the first trial of each search: learning rate 0.004, alpha 0.5, beta 1, "
         "temperature from 4 to 1, or 4 where it is constant." in table.caption
     )
-    assert file.frame["value"].tolist() == [0.000359, 0.725, 0.002, 0.004, 0.725, 0.002]
+    assert file.frame["value"].tolist() == [0.725, 0.000359, 0.002, 0.725, 0.004, 0.002]
 
 
 def test_without_tuning_no_setting_was_chosen(folder):

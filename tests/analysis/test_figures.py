@@ -1,4 +1,3 @@
-import json
 import math
 import shutil
 from dataclasses import replace
@@ -21,6 +20,7 @@ from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
+from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 
 NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]
 FILES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
@@ -203,10 +203,9 @@ def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
     assert all(math.isnan(point.labels) for point in (*nowhere.points, *no_chain.points))
     shutil.copytree(toy_folder / "splits", tmp_path / "splits")
     labels = {"single": 8, "pooled": 25, "full-converged": 82}
-    methods = {name: {"fits": [], "labels": count} for name, count in labels.items()}
-    manifest = {"seeds": {str(seed): {"fits": {}, "methods": methods} for seed in suite.seeds}}
-    (tmp_path / "manifests" / "toy_three").mkdir(parents=True)
-    (tmp_path / "manifests" / "toy_three" / "seeds1-5.json").write_text(json.dumps(manifest))
+    methods = {name: TrainedMethod(count, [], []) for name, count in labels.items()}
+    cells = [TrainedCell("toy_three", seed, 1, {}, {}, {}, methods) for seed in suite.seeds]
+    write_manifest(tmp_path / "manifests" / "toy_three" / "seeds1-5.json", cells)
     chain, no_chain = label_curves(suite, loaded, tmp_path)["toy_three"]
     assert (chain.name, no_chain.name) == ("weckd, stage by stage", "no chain")
     assert [point.labels for point in chain.points] == pytest.approx(

@@ -9,10 +9,10 @@ from small_suite import toy_suite
 
 from weckd.errors import UserError
 from weckd.files import write_json
+from weckd.manifests import trained_cells
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.licences import licences_block
-from weckd.report.manifests import trained_cells
 
 
 def texts(block):
@@ -94,7 +94,7 @@ def test_machines_are_counted_by_cells(run):
         }
 
     change_manifest(run, "toy_two", other_card)
-    assert texts(machines_block(suite, trained_cells(suite, run))) == [
+    assert texts(machines_block(suite, trained_cells(suite, run / "manifests"))) == [
         ["device", "threads", "numpy", "timm", "torch", "cells, of 15"],
         ["cpu x86_64 AVX2", "1", "2.4.6", "-", "2.13.0", "14"],
         ["cuda 13.0 H200", "1", "2.4.6", "1.0", "-", "1"],
@@ -105,7 +105,7 @@ def test_cells_without_manifest_are_named_and_not_counted(run):
     suite = toy_suite()
     (run / "manifests" / "toy_two" / "seeds1-5.json").unlink()
     change_manifest(run, "toy_copy", lambda content: content["seeds"].pop("3"))
-    cells = trained_cells(suite, run)
+    cells = trained_cells(suite, run / "manifests")
     assert missing_cells(suite, cells) == (
         "manifests/toy_two, seeds 1, 2, 3, 4, 5",
         "manifests/toy_copy, seed 3",
@@ -121,15 +121,16 @@ def test_cells_without_manifest_are_named_and_not_counted(run):
 
 def test_seeds_outside_the_suite_do_not_count(run):
     suite = replace(toy_suite(), seeds=(1, 2))
-    assert [cell.seed for cell in trained_cells(suite, run)] == [1, 2] * 3
+    assert [cell.seed for cell in trained_cells(suite, run / "manifests")] == [1, 2] * 3
 
 
 def test_a_manifest_that_is_none(run):
     (run / "manifests" / "toy_two" / "seeds1-5.json").write_text('{"seeds": []}')
     with pytest.raises(
-        UserError, match=r"toy_two/seeds1-5\.json: not a readable manifest .*; make it again with"
+        UserError,
+        match=r"toy_two/seeds1-5\.json: not a manifest of `weckd train` \('dataset'\); make it again$",
     ):
-        trained_cells(toy_suite(), run)
+        trained_cells(toy_suite(), run / "manifests")
 
 
 def test_settings():

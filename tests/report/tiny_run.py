@@ -88,4 +88,4 @@ def manifest_cell(dataset, seed):
         f"{dataset}{seed}b": {"networks": 2, "steps_run": 20, "images": 320, "status": "diverged"},
     }
     cell = {"device": "cpu x86_64 AVX2", "versions": {"numpy": "2.4.6", "torch": "2.13.0"}}
-    return {"cell": cell, "fits": fits}
+    return {"cell": cell, "images_of_part": {}, "fits": fits, "methods": {}}

@@ -1,5 +1,6 @@
 """A phantom data set, prepared, grouped and split as the workflow does it, and a suite that trains little on it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from weckd.data.groups import write_groups
 from weckd.data.prepare import prepare
 from weckd.data.splits import write_splits
 from weckd.methods.catalogue import METHODS
+from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
@@ -27,27 +29,41 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Workplace:
-    """The suite and the folders of its files."""
+    """The suite and its files."""
 
     suite: Suite
-    prepared: Path
-    splits: Path
-    root: Path
+    run: RunFiles
+
+    @property
+    def prepared(self):
+        return self.run.prepared(self.suite, KEY)
+
+    def another(self, root, *shared):
+        """Return the files of a run below `root` that links to the images and splits of this one, and to more."""
+        run = RunFiles(root / "results" / "toy")
+        for name in ("../data", "splits", "tuned/splits", *shared):
+            link = Path(os.path.normpath(run.folder / name))
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.symlink_to(os.path.normpath(self.run.folder / name))
+        return run
 
 
 def make_workplace(root, **changes):
-    """Return the suite, changed, with its data set prepared below `root`."""
+    """Return the suite, changed, with its data set prepared and split below `root`."""
     suite = resolve_suite(DEMO, {**SETTINGS, **changes})
-    prepared, groups, splits = root / "prepared", root / "groups", root / "splits"
-    prepare(find_dataset(KEY, None), None, suite.image_size, prepared, jobs=1, skip_bad=False)
-    write_groups(KEY, prepared, suite.groups_threshold, groups)
-    write_splits(
-        KEY,
-        suite.facts[KEY].classes,
-        suite.split,
-        (SEED, *TUNING_SEEDS),
-        prepared,
-        groups / "groups.csv",
-        splits,
-    )
-    return Workplace(suite, prepared, splits, root)
+    run = RunFiles(root / "results" / "toy")
+    place = Workplace(suite, run)
+    prepare(find_dataset(KEY, None), None, suite.image_size, place.prepared, jobs=1, skip_bad=False)
+    write_groups(KEY, place.prepared, suite.groups_threshold, run.groups(KEY))
+    for tuning in (False, True):
+        write_splits(
+            KEY,
+            suite.facts[KEY].classes,
+            suite.split,
+            (SEED, *TUNING_SEEDS),
+            place.prepared,
+            run.groups(KEY) / "groups.csv",
+            run.splits(KEY, tuning),
+        )
+    return place

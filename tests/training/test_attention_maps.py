@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 import zipfile
 
 import numpy as np
@@ -15,6 +16,7 @@ from weckd.cli import main
 from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
+from weckd.files import write_json
 from weckd.methods.catalogue import suite_methods
 from weckd.sums import with_sum, write_sums
 from weckd.training import attention_maps
@@ -31,6 +33,7 @@ SEEDS = [1, 1001]  # the seeds that the prepared phantom is split for
 CHAIN = {
     "methods": ["weckd", "single"],
     "seeds": SEEDS,
+    "seeds_per_job": 1,
     "tuning": {"trials": 2, "seeds": [2]},
     "tuned": False,
     "analysis": {"families": [], "claims": []},
@@ -41,43 +44,24 @@ CHAIN = {
 def place(tmp_path_factory):
     """A small run of two seeds, a manifest each; tests only read it."""
     place = make_workplace(tmp_path_factory.mktemp("place"), **CHAIN)
-    root = place.root
     for seed in SEEDS:
-        train_batch(
-            place.suite,
-            KEY,
-            [seed],
-            place.prepared,
-            place.splits,
-            root / "weights",
-            root / "tuned",
-            root / "fits",
-            manifest_of(place, seed),
-            60.0,
-            StopRequest(),
-        )
+        train_batch(place.suite, place.run, KEY, [seed], 60.0, StopRequest())
     return place
 
 
 @pytest.fixture(scope="module")
 def arrays(place):
-    return written(place, place.root / "maps.npz")
+    return written(place.suite, place.run)
 
 
 def manifest_of(place, seed):
-    return place.root / f"seed{seed}.json"
+    return place.run.manifest(KEY, f"seeds{seed}-{seed}")
 
 
-def written(place, out, **changes):
-    """Write the maps with arguments changed; return what the file holds."""
-    known = {
-        "suite": place.suite,
-        "splits": place.splits,
-        "store": place.root / "fits",
-        "manifests": [manifest_of(place, seed) for seed in SEEDS],
-    }
-    write_attention_maps(dataset=KEY, prepared=place.prepared, out=out, **(known | changes))
-    with np.load(out, allow_pickle=False) as file:
+def written(suite, run):
+    """Write the maps of a run; return what the file holds."""
+    write_attention_maps(suite, run, KEY)
+    with np.load(run.attention(KEY), allow_pickle=False) as file:
         return dict(file)
 
 
@@ -88,17 +72,17 @@ def identities(place, seed):
 
 
 def with_fits_changed(place, tmp_path, change):
-    """Return a copy of the store in which `change(store, seed, number, identity)` replaced seed 1001's models."""
-    store = tmp_path / "fits"
+    """Return a run in which `change(number, record, weights)` replaced seed 1001's models."""
+    run = place.another(tmp_path, "manifests")
     for seed in SEEDS:
         for number, identity in enumerate(identities(place, seed), start=1):
-            fit = find_fit(place.root / "fits", KEY, identity, with_weights=True)
+            fit = find_fit(place.run.store, KEY, identity, with_weights=True)
             logits = {part: fit.logits(part) for part in ("validation", "test")}
             record, weights = dict(fit.record), fit.weights()
             if seed == 1001:
                 record, weights = change(number, record, weights)
-            store_fit(store, KEY, identity, record, logits, np.empty((0, 2), np.float32), weights)
-    return store
+            store_fit(run.store, KEY, identity, record, logits, np.empty((0, 2), np.float32), weights)
+    return run
 
 
 # By hand
@@ -155,11 +139,11 @@ def test_the_map_is_the_mean_over_channels_of_the_squared_activation():
 
 def test_weights_of_every_model_of_the_chain_are_in_the_store(place):
     for identity in identities(place, 1):
-        assert find_fit(place.root / "fits", KEY, identity, with_weights=True) is not None
+        assert find_fit(place.run.store, KEY, identity, with_weights=True) is not None
 
 
 def test_the_images_are_those_of_the_split_in_its_order(place, arrays):
-    split = read_split(place.splits / "seed1.csv")
+    split = read_split(place.run.split(KEY, 1))
     test = split[split["part"] == "test"]
     assert arrays["image_ids"].tolist() == test["image_id"].tolist()
     assert arrays["group_ids"].tolist() == test["group_id"].tolist()
@@ -182,19 +166,20 @@ def test_examples_are_the_first_test_image_of_each_class(place, arrays):
 
 def test_at_most_six_examples(place, tmp_path, monkeypatch):
     monkeypatch.setattr(attention_maps, "EXAMPLES", 2)
-    assert written(place, tmp_path / "maps.npz")["example_maps"].shape == (3, 2, 4, 4)
+    run = place.another(tmp_path, "manifests", "../fits")
+    assert written(place.suite, run)["example_maps"].shape == (3, 2, 4, 4)
 
 
 def test_agreement_is_what_attention_transfer_makes_small(place, arrays):
     # The training loss of the deepest stage alone: mean || Q_s - Q_t ||^2 = 2 - 2 * mean cosine.
-    suite, test = place.suite, read_split(place.splits / "seed1.csv").query("part == 'test'")
+    suite, test = place.suite, read_split(place.run.split(KEY, 1)).query("part == 'test'")
     index = (place.prepared / "index.csv").read_text().splitlines()[1:]
     names = [line.split(",")[0] for line in index]
     rows = [names.index(image) for image in test["image_id"]]
     batch = unit_images(torch.from_numpy(np.load(place.prepared / "images.npy")[rows]))
     networks = Networks(suite.backbone, 3, suite.image_size, 0.4, torch.device("cpu"))
     fits = [fit for (fit,) in suite_methods(suite)[0].stages]
-    stored = [find_fit(place.root / "fits", KEY, name, with_weights=True) for name in identities(place, 1)]
+    stored = [find_fit(place.run.store, KEY, name, with_weights=True) for name in identities(place, 1)]
     states = [{key: torch.from_numpy(value) for key, value in fit.weights().items()} for fit in stored]
     features = []
     for network in networks.teachers(fits, states):
@@ -225,13 +210,13 @@ def test_shapes_and_what_is_not_defined(arrays):
 
 
 def test_two_runs_give_the_same_bytes_whatever_the_batches_of_seeds(place, arrays, tmp_path):
-    both = tmp_path / "both.json"
+    run = place.another(tmp_path, "../fits")
     contents = [json.loads(manifest_of(place, seed).read_text()) for seed in SEEDS]
-    seeds = contents[0]["seeds"] | contents[1]["seeds"]
-    both.write_text(json.dumps(with_sum({**contents[0], "seeds": seeds})))
-    written(place, tmp_path / "maps.npz", manifests=[both])
-    assert (tmp_path / "maps.npz").read_bytes() == (place.root / "maps.npz").read_bytes()
-    with zipfile.ZipFile(tmp_path / "maps.npz") as file:
+    both = {**contents[0], "seeds": contents[0]["seeds"] | contents[1]["seeds"]}
+    write_json(run.manifest(KEY, "seeds1-1001"), with_sum(both))
+    written(dataclasses.replace(place.suite, seeds_per_job=2), run)
+    assert run.attention(KEY).read_bytes() == place.run.attention(KEY).read_bytes()
+    with zipfile.ZipFile(run.attention(KEY)) as file:
         assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
@@ -239,7 +224,7 @@ def test_a_fit_that_diverged_has_no_numbers_and_leaves_the_others_alone(place, a
     def diverge(number, record, weights):
         return ({**record, "status": "diverged"}, None) if number > 1 else (record, weights)
 
-    found = written(place, tmp_path / "m.npz", store=with_fits_changed(place, tmp_path, diverge))
+    found = written(place.suite, with_fits_changed(place, tmp_path, diverge))
     assert found["diverged"].tolist() == [[False] * 3, [False, True, True]]
     assert np.isnan(found["sharpness"][1, 1:]).all()
     assert np.isnan(found["agreement"][1]).all()
@@ -251,7 +236,7 @@ def test_activations_that_overflow_count_as_diverged(place, tmp_path):
     def overflow(number, record, weights):
         return record, {key: value * HUGE if number == 2 else value for key, value in weights.items()}
 
-    found = written(place, tmp_path / "m.npz", store=with_fits_changed(place, tmp_path, overflow))
+    found = written(place.suite, with_fits_changed(place, tmp_path, overflow))
     assert found["diverged"][1].tolist() == [False, True, False]
     assert np.isnan(found["agreement"][1]).all()  # M3 has no predecessor to agree with
     assert np.isfinite(found["sharpness"][1, 2]).all()
@@ -261,64 +246,65 @@ def test_activations_that_overflow_count_as_diverged(place, tmp_path):
 
 
 def test_a_model_that_is_not_there_is_told_with_what_to_do(place, tmp_path):
-    store = with_fits_changed(
+    run = with_fits_changed(
         place, tmp_path, lambda number, record, weights: (record, weights if number < 3 else None)
     )
     last = identities(place, 1001)[2]
     with pytest.raises(UserError) as told:
-        written(place, tmp_path / "m.npz", store=store)
+        written(place.suite, run)
+    manifest = run.manifest(KEY, "seeds1001-1001")
     assert str(told.value) == (
-        f"{store}: fit {last[:20]} of {KEY}, which {manifest_of(place, 1001)} names, is missing, damaged or without "
+        f"{run.store}: fit {last[:20]} of {KEY}, which {manifest} names, is missing, damaged or without "
         "its weights; run snakemake again: it trains it"
     )
-    assert not (tmp_path / "m.npz").exists()
+    assert not run.attention(KEY).exists()
 
 
 def test_a_seed_that_no_manifest_holds_is_told(place, tmp_path):
-    with pytest.raises(
-        UserError, match=r"seed1\.json: no weckd of seed 1001; delete what is there to have it"
-    ):
-        written(place, tmp_path / "m.npz", manifests=[manifest_of(place, 1)])
-    with pytest.raises(UserError, match=r"nowhere\.json: no such manifest; make it with `weckd train`"):
-        written(place, tmp_path / "m.npz", manifests=[tmp_path / "nowhere.json"])
+    run = place.another(tmp_path, "../fits")
+    manifest = run.manifest(KEY, "seeds1-1001")
+    suite = dataclasses.replace(place.suite, seeds_per_job=2)
+    with pytest.raises(UserError) as told:
+        written(suite, run)
+    assert str(told.value) == f"{manifest}: no such manifest; make it with `weckd train`"
+    manifest.parent.mkdir(parents=True)
+    shutil.copy(manifest_of(place, 1), manifest)
+    with pytest.raises(UserError) as told:
+        written(suite, run)
+    assert str(told.value) == f"{manifest}: no weckd of seed 1001; delete it to have it made again"
 
 
 def test_a_suite_without_a_chain_is_refused(place, tmp_path):
     suite = dataclasses.replace(place.suite, methods=("single",))
     with pytest.raises(UserError, match=r"has no chain to look at; add weckd to its methods"):
-        written(place, tmp_path / "m.npz", suite=suite)
+        written(suite, place.another(tmp_path))
 
 
 def test_seeds_with_other_test_images_are_refused(place, tmp_path):
+    run = place.another(tmp_path, "manifests", "../fits")
+    splits = run.splits(KEY)
+    splits.parent.unlink()  # a link
+    splits.mkdir(parents=True)
     for seed in SEEDS:
-        text = (place.splits / f"seed{seed}.csv").read_text()
+        text = place.run.split(KEY, seed).read_text()
         if seed == 1001:
-            first = read_split(place.splits / "seed1.csv").query("part == 'test'").iloc[0]
+            first = read_split(place.run.split(KEY, 1)).query("part == 'test'").iloc[0]
             text = "".join(
                 line
                 for line in text.splitlines(keepends=True)
                 if not line.startswith(f"{first['image_id']},")
             )
-        (tmp_path / f"seed{seed}.csv").write_text(text)
-    write_sums(tmp_path / "sums.json", tmp_path.glob("seed*.csv"))
+        (splits / f"seed{seed}.csv").write_text(text)
+    write_sums(splits / "sums.json", splits.glob("seed*.csv"))
     with pytest.raises(
         UserError, match=r"test images of seed1001\.csv differ from those of seed1\.csv; all seeds"
     ):
-        written(place, tmp_path / "m.npz", splits=tmp_path)
+        written(place.suite, run)
 
 
 def test_the_command_writes_the_same_file(place, arrays, tmp_path, monkeypatch):
     monkeypatch.setattr("weckd.cli.training.die_with_parent", lambda: None)
-    (tmp_path / "suite.json").write_text(suite_json(place.suite))
-    options = {
-        "suite": [tmp_path / "suite.json"],
-        "dataset": [KEY],
-        "prepared": [place.prepared],
-        "splits": [place.splits],
-        "store": [place.root / "fits"],
-        "manifests": [manifest_of(place, seed) for seed in SEEDS],
-        "out": [tmp_path / "m.npz"],
-    }
-    words = [str(word) for name, values in options.items() for word in (f"--{name}", *values)]
-    assert main(["attention", *words]) == 0
-    assert (tmp_path / "m.npz").read_bytes() == (place.root / "maps.npz").read_bytes()
+    run = place.another(tmp_path, "manifests", "../fits")
+    run.suite.write_text(suite_json(place.suite))
+    assert main(["attention", "--run", str(run.folder), "--dataset", KEY]) == 0
+    assert run.attention(KEY).read_bytes() == place.run.attention(KEY).read_bytes()

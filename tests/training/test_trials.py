@@ -29,53 +29,38 @@ def place(tmp_path_factory):
     return make_workplace(tmp_path_factory.mktemp("place"))
 
 
-def tune(place, name, out, suite=None):
-    trials.tune_method(
-        suite or place.suite,
-        KEY,
-        name,
-        place.prepared,
-        place.splits,
-        place.root / "weights",
-        out / "studies",
-        out / f"{name}.json",
-    )
-    return read_chosen(out, KEY, name)
+def tune(place, name, root, suite=None):
+    run = place.another(root)
+    trials.tune_method(suite or place.suite, run, KEY, name)
+    return read_chosen(run.tuned(KEY, name), KEY, name)
 
 
-def train(place, suite, tuned, out):
-    train_batch(
-        suite,
-        KEY,
-        [SEED],
-        place.prepared,
-        place.splits,
-        place.root / "weights",
-        tuned,
-        out / "fits",
-        out / "manifests" / KEY / "seeds1.json",
-        60.0,
-        StopRequest(),
-    )
-    return json.loads((out / "manifests" / KEY / "seeds1.json").read_text())["seeds"][str(SEED)]
+def train(place, suite, root):
+    run = place.another(root)
+    train_batch(suite, run, KEY, [SEED], 60.0, StopRequest())
+    return json.loads(run.manifest(KEY, "seeds1-1").read_text())["seeds"][str(SEED)]
+
+
+def studies_of(root, name="*"):
+    return list(root.glob(f"results/studies/{KEY}/{name}.jsonl"))
 
 
 @pytest.fixture(scope="module")
 def run(place, tmp_path_factory):
-    """Return the folder of a run in which every method of the catalogue is tuned and trained."""
-    out = tmp_path_factory.mktemp("run")
+    """Return the files of a run in which every method of the catalogue is tuned and trained, and its cell."""
+    root = tmp_path_factory.mktemp("run")
     for name in tunable_methods(place.suite):
-        tune(place, name, out / "tuned")
-    return out, train(place, place.suite, out / "tuned", out)
+        tune(place, name, root)
+    return place.another(root), train(place, place.suite, root)
 
 
 def test_everything_but_checks_and_floor_is_tuned_with_equal_trials(run, place):
-    folder, cell = run
+    files, cell = run
     tuned = {name: entry["tuning"] for name, entry in cell["methods"].items() if "tuning" in entry}
     assert set(METHODS) - set(tuned) == {"permuted", "majority"}
     assert set(tuned) == set(tunable_methods(place.suite))
     assert {(entry["trials"], tuple(entry["seeds"])) for entry in tuned.values()} == {(TRIALS, TUNING_SEEDS)}
-    studies = list((folder / "tuned" / "studies" / KEY).glob("*.jsonl"))
+    studies = list((files.studies / KEY).glob("*.jsonl"))
     assert len(studies) == len(tuned)
     assert {len(study.read_text().splitlines()) for study in studies} == {TRIALS}
 
@@ -83,9 +68,9 @@ def test_everything_but_checks_and_floor_is_tuned_with_equal_trials(run, place):
 @pytest.mark.parametrize("name", METHODS)
 def test_budgets_are_those_declared(run, place, name):
     # Steps, images and trials are summed from records of what was trained; the declaration says what they must be.
-    folder, _ = run
+    files, _ = run
     suite = replace(place.suite, methods=(name,))
-    (row,) = budgets_frame(suite, folder / "manifests").to_dict("records")
+    (row,) = budgets_frame(suite, files.folder / "manifests").to_dict("records")
     method = find_method(name)(suite_budget(suite))
     batch, factor = (
         suite.training.batch_size,
@@ -99,8 +84,8 @@ def test_budgets_are_those_declared(run, place, name):
 
 
 def test_methods_of_the_equal_budget_have_it(run, place):
-    folder, _ = run
-    frame = budgets_frame(place.suite, folder / "manifests").set_index("method")
+    files, _ = run
+    frame = budgets_frame(place.suite, files.folder / "manifests").set_index("method")
     budget = suite_budget(place.suite)
     outside = {"single": budget.steps, "full-converged": 3 * budget.steps, "majority": 0}
     for name in METHODS:
@@ -120,13 +105,13 @@ def test_training_uses_what_was_chosen(place, tmp_path):
     suite = replace(place.suite, methods=("weckd", "single"), roles={"weckd": "chain", "single": "reference"})
     values = {"learning_rate": 0.02, "alpha": 0.25, "temperature": 2.5}
     chosen = Chosen(KEY, "weckd", 2, TUNING_SEEDS, values, {**values, "alpha": 0.5}, 1, 0.9, 0.8, 48, 384)
-    write_chosen(chosen, tmp_path / "weckd.json")
+    write_chosen(chosen, place.another(tmp_path).tuned(KEY, "weckd"))
     defaults = {"learning_rate": 0.008}
     write_chosen(
         Chosen(KEY, "single", 2, TUNING_SEEDS, defaults, defaults, 0, 0.9, 0.9, 16, 128),
-        tmp_path / "single.json",
+        place.another(tmp_path).tuned(KEY, "single"),
     )
-    cell = train(place, suite, tmp_path, tmp_path)
+    cell = train(place, suite, tmp_path)
     fits = [cell["fits"][identity] for identity in cell["methods"]["weckd"]["fits"]]
     assert [fit["learning_rate"] for fit in fits] == [None, None, None]  # as it was: not a fit of its own
     assert [fit["loss"] and fit["loss"]["alpha"] for fit in fits] == [None, 0.25, 0.25]
@@ -139,7 +124,7 @@ def test_training_uses_what_was_chosen(place, tmp_path):
 
 def test_a_suite_that_is_not_tuned_reads_no_chosen_values(place, tmp_path):
     suite = replace(place.suite, methods=("single",), roles={"single": "reference"}, tuned=False)
-    cell = train(place, suite, tmp_path / "nothing", tmp_path)
+    cell = train(place, suite, tmp_path)
     assert "tuning" not in cell["methods"]["single"]
 
 
@@ -147,14 +132,14 @@ def test_a_missing_choice_is_asked_for(place, tmp_path):
     with pytest.raises(
         UserError, match=r"weckd.json: not a file of tuned settings .*; make it with `snakemake tune`"
     ):
-        train(place, place.suite, tmp_path, tmp_path)
+        train(place, place.suite, tmp_path)
 
 
 def test_a_choice_of_another_data_set_is_refused(place, tmp_path):
     chosen = Chosen("phantom_x", "single", 2, (1,), {}, {}, 0, 0.9, 0.9, 16, 128)
     write_chosen(chosen, tmp_path / "single.json")
     with pytest.raises(UserError) as refusal:
-        read_chosen(tmp_path, KEY, "single")
+        read_chosen(tmp_path / "single.json", KEY, "single")
     assert str(refusal.value) == (
         f"{tmp_path}/single.json: holds the settings of single on phantom_x; delete it and make it with "
         "`snakemake tune`"
@@ -164,10 +149,10 @@ def test_a_choice_of_another_data_set_is_refused(place, tmp_path):
 def test_an_edited_choice_is_refused(place, tmp_path):
     chosen = Chosen(KEY, "single", 2, (1,), {"learning_rate": 0.02}, {}, 0, 0.9, 0.9, 16, 128)
     write_chosen(chosen, file := tmp_path / "single.json")
-    assert read_chosen(tmp_path, KEY, "single") == chosen
+    assert read_chosen(file, KEY, "single") == chosen
     file.write_text(file.read_text().replace("0.02", "0.03"))
     with pytest.raises(UserError) as refusal:
-        read_chosen(tmp_path, KEY, "single")
+        read_chosen(file, KEY, "single")
     assert str(refusal.value) == (
         f"{file}: not a file of tuned settings (edited, its sum is another one); make it with `snakemake tune`"
     )
@@ -194,36 +179,19 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
     # networks start from and are taught by others, whose weights a trial keeps in memory and training in the store.
     chosen = tune(place, name, tmp_path)
     suite = replace(place.suite, methods=(name,), roles={name: "control"}, tuned=False)
+    run = place.another(tmp_path)
     scores = []
     for seed in TUNING_SEEDS:
-        train_batch(
-            suite,
-            KEY,
-            [seed],
-            place.prepared,
-            place.splits,
-            tmp_path,
-            tmp_path,
-            tmp_path / "fits",
-            tmp_path / "m.json",
-            60.0,
-            StopRequest(),
-        )
-        gather_predictions(
-            tmp_path / "m.json",
-            seed,
-            place.splits / f"seed{seed}.csv",
-            tmp_path / "fits",
-            tmp_path / "p.parquet",
-        )
-        frame = pd.read_parquet(tmp_path / "p.parquet").query("split == 'validation' and stage == 3")
+        train_batch(suite, run, KEY, [seed], 60.0, StopRequest())
+        gather_predictions(suite, run, KEY, seed)
+        frame = pd.read_parquet(run.prediction(KEY, seed)).query("split == 'validation' and stage == 3")
         probabilities = frame.filter(regex="^p_").to_numpy()
         right = probabilities.argmax(1) == frame["y"]
         nll = -np.log(probabilities[np.arange(len(frame)), frame["y"]])
         scores.append((right.mean(), nll.mean()))
     accuracy, nll = np.mean(scores, axis=0)
     assert chosen.default_accuracy == pytest.approx(accuracy, abs=1e-9)
-    (study,) = (tmp_path / "studies" / KEY).glob(f"{name}-*.jsonl")
+    (study,) = studies_of(tmp_path, f"{name}-*")
     first = json.loads(study.read_text().splitlines()[0])
     assert first["outcome"]["nll"] == pytest.approx(nll, rel=1e-5)
 
@@ -237,7 +205,7 @@ def test_values_reach_the_training(place, tmp_path, monkeypatch):
 
     monkeypatch.setattr(trials, "train_fit", watched)
     tune(place, "weckd", tmp_path)
-    (study,) = (tmp_path / "studies" / KEY).glob("weckd-*.jsonl")
+    (study,) = studies_of(tmp_path, "weckd-*")
     lines = [json.loads(line) for line in study.read_text().splitlines()]
     method = find_method("weckd")(suite_budget(place.suite))
     for number, line in enumerate(lines):
@@ -246,7 +214,7 @@ def test_values_reach_the_training(place, tmp_path, monkeypatch):
 
 def test_more_trials_go_on_where_fewer_ended_and_another_setting_begins_anew(place, tmp_path):
     tune(place, "single", tmp_path)
-    (study,) = (tmp_path / "studies" / KEY).glob("*.jsonl")
+    (study,) = studies_of(tmp_path)
     before = study.read_text()
     more = replace(place.suite, tuning=replace(place.suite.tuning, trials=4))
     assert tune(place, "single", tmp_path, more).trials == 4
@@ -254,7 +222,7 @@ def test_more_trials_go_on_where_fewer_ended_and_another_setting_begins_anew(pla
     assert len(study.read_text().splitlines()) == 4
     other = replace(place.suite, training=replace(place.suite.training, batch_size=4))
     tune(place, "single", tmp_path, other)
-    assert len(list((tmp_path / "studies" / KEY).glob("*.jsonl"))) == 2
+    assert len(studies_of(tmp_path)) == 2
 
 
 def test_a_trial_that_diverges_is_recorded_and_not_chosen(place, tmp_path, monkeypatch):

@@ -53,7 +53,7 @@ def module_file(name):
 
 def test_every_rule_that_calls_a_command_names_the_function_that_it_runs():
     called = re.findall(r'"(?:exec )?weckd ([\w-]+) ', RULES)
-    assert len(called) == RULES.count("source=code_of(") >= 18
+    assert len(called) == RULES.count("source=code_of(") >= 17
     functions = command_functions()
     assert {command: functions[command] for command in called} == ENTRY
 
@@ -75,12 +75,11 @@ def test_what_is_followed_is_what_the_parser_finds():
         ("audit", "tables.captions"),
         ("audit", "seeds"),
         ("report", "places"),
-        ("provenance", "report.manifests"),
+        ("provenance", "manifests"),
         ("tables", "seeds"),
         ("figures", "seeds"),
         ("train", "training.objectives.semi_supervised"),
         ("train", "locks"),
-        ("suite", "methods.fits"),
     ],
 )
 def test_the_code_of_a_command_holds_what_it_imports_by_way_of_others(command, module):
@@ -101,7 +100,7 @@ def test_the_code_of_a_command_holds_all_modules_that_it_imports_in_a_run(finish
         assert imported <= modules_of(command), command
         seen.add(command)
     assert seen == {
-        *("suite", "prepare", "group", "audit", "split", "train", "gather", "attention"),
+        *("prepare", "group", "audit", "split", "train", "gather", "attention"),
         *("tables", "figures", "report", "provenance"),
     }
 
@@ -112,7 +111,6 @@ def test_the_code_of_a_command_holds_no_other_step():
 
     assert "analysis" not in folders("train") | folders("gather") | folders("prepare") | folders("split")
     assert "training" not in folders("tables") | folders("figures") | folders("prepare") | folders("split")
-    assert "analysis" not in folders("suite")
     # Of the module of a command nothing else is followed: another command of it imports much more.
     assert {"data.fetch", "audit"}.isdisjoint(folders("prepare"))
 

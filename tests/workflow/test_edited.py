@@ -107,16 +107,8 @@ def test_a_job_refuses_damaged_images_before_its_first_step(copy):
     file = copy / "results/data/phantom_ear_ohio-32px/images.npy"
     edit(file, zeroed)
     shutil.rmtree(copy / "results/fits")
-    arguments = ["train", "--suite", f"{RUN}/suite.json", "--dataset", "phantom_ear_ohio", "--seeds", "1"]
-    places = {
-        "--prepared": "results/data/phantom_ear_ohio-32px",
-        "--splits": f"{RUN}/splits/phantom_ear_ohio",
-        "--tuned": f"{RUN}/tuned/phantom_ear_ohio",
-        "--store": "results/fits",
-        "--manifest": "manifest.json",
-    }
-    words = [word for option in places.items() for word in option]
-    command = [sys.executable, "-m", "weckd", *arguments, *words]
+    arguments = ["train", "--run", RUN, "--dataset", "phantom_ear_ohio", "--seeds", "1"]
+    command = [sys.executable, "-m", "weckd", *arguments]
     done = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(

@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 
 from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, made_with, read_reference
 from weckd.analysis.imported import IMPORTED, imported_files
-from weckd.analysis.manifest_cells import manifest_cells
 from weckd.analysis.predictions import NAMES
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted
 from weckd.files import file_digest, whole_file, write_json, write_text
 from weckd.locks import runs_under_way
+from weckd.manifests import trained_cells
 from weckd.sums import refuse_changed, sums_of, write_sums
 
 LEVEL = 0.99
@@ -132,8 +132,9 @@ def _refuse_over_run(out: Path) -> None:
 
 
 def _refuse_unfinished(suite: Suite, run: Path) -> None:
+    cells = trained_cells(suite, run / "manifests")
     for key in suite.datasets:
-        trained = sum(1 for _ in manifest_cells(suite, run / "manifests" / key))
+        trained = sum(cell.dataset == key for cell in cells)
         if trained < len(suite.seeds):
             raise UserError(
                 f"{run}/manifests/{key}: tell of {trained} of {counted(len(suite.seeds), 'seed')}; {FINISH}"

@@ -17,6 +17,7 @@ from typing import Any
 from weckd.config import Suite, build, load_suite, neutral_keys
 from weckd.errors import UserError
 from weckd.files import file_digest
+from weckd.manifests import read_manifest
 
 FORMAT = 1
 FACTS = "reference.json"
@@ -88,11 +89,9 @@ def made_with(run: Path, lock: Path | None) -> MadeWith:
     locked = set(lock.read_text(encoding="utf-8").split()) if lock else set()
     digest = file_digest(lock) if lock else ""
     for file in sorted(run.glob("manifests/*/*.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        for cell in content["seeds"].values():
-            device, versions = cell["cell"]["device"], cell["cell"]["versions"]
-            named = locked.issuperset(f"{name}=={number}" for name, number in versions.items())
-            made = MadeWith(digest if named else "", device, content["threads"], versions)
+        for cell in read_manifest(file).values():
+            named = locked.issuperset(f"{name}=={number}" for name, number in cell.versions.items())
+            made = MadeWith(digest if named else "", cell.device, cell.threads, dict(cell.versions))
             found.setdefault(repr(made), made)
     if not found:
         raise UserError(f"{run}: no manifests; finish the run first: snakemake --cores all")

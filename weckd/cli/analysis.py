@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands
+from weckd.cli.arguments import Commands, run_folder, suite_of_run
 
 SELECTIONS = ("none", "validation", "test")
 
@@ -11,7 +11,8 @@ SELECTIONS = ("none", "validation", "test")
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
     parser = commands.add_parser("tables", help="test the gains and write all tables, from predictions alone")
-    _run_and_out(parser)
+    run_folder(parser)
+    _out(parser, "tables")
     parser.add_argument(
         "--layout", type=Path, metavar="FILE", help="labels, order, columns and digits of the tables"
     )
@@ -19,13 +20,12 @@ def add_commands(commands: Commands) -> None:
     parser.set_defaults(run=_tables)
 
     parser = commands.add_parser("figures", help="draw the figures, from predictions alone")
-    _run_and_out(parser)
+    run_folder(parser)
+    _out(parser, "figures")
     parser.set_defaults(run=_figures)
 
     parser = commands.add_parser("specification", help="the table and the curve of all readings")
-    parser.add_argument("--suite", type=Path, required=True, help="suite.json of a run of readings")
-    parser.add_argument("--predictions", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
+    run_folder(parser)
     parser.add_argument(
         "--across", type=Path, metavar="FILE", help="across.csv of the audit: data sets that share images"
     )
@@ -35,11 +35,10 @@ def add_commands(commands: Commands) -> None:
     parser = commands.add_parser(
         "leakage", help="what official test parts gain by copies of training images: a table and a figure"
     )
+    run_folder(parser)
     parser.add_argument(
-        "--official", type=Path, required=True, help="folder of the run on official test parts"
+        "--grouped", type=Path, required=True, help="folder of the run on grouped test parts, set beside"
     )
-    parser.add_argument("--grouped", type=Path, required=True, help="folder of the run on grouped ones")
-    parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and figures/")
     parser.set_defaults(run=_leakage)
 
     parser = commands.add_parser(
@@ -50,9 +49,7 @@ def add_commands(commands: Commands) -> None:
         "Then `snakemake --cores all` makes the tables again, with that method in them.",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help=".csv or .parquet")
-    parser.add_argument(
-        "--run", type=Path, required=True, dest="folder", help="folder of the run, results/<suite>"
-    )
+    run_folder(parser)
     parser.add_argument("--name", required=True, help="what the method is called in tables")
     parser.add_argument(
         "--selection",
@@ -63,11 +60,8 @@ def add_commands(commands: Commands) -> None:
     parser.set_defaults(run=_import_predictions)
 
 
-def _run_and_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--run", type=Path, required=True, dest="folder", help="folder of the run, results/<suite>"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+def _out(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder to write (the run's {name}/)")
 
 
 def _published(parser: argparse.ArgumentParser) -> None:
@@ -78,44 +72,44 @@ def _published(parser: argparse.ArgumentParser) -> None:
 
 def _import_predictions(options: argparse.Namespace) -> None:
     from weckd.analysis.imported import import_predictions
-    from weckd.config import load_suite
 
-    suite = load_suite(options.folder / "suite.json")
-    out = import_predictions(suite, options.folder, options.file, options.name, options.selection)
+    suite, run = suite_of_run(options)
+    out = import_predictions(suite, run.folder, options.file, options.name, options.selection)
     print(f"{out}: {options.name} fits the splits; run snakemake again, and it joins the tables")
 
 
 def _tables(options: argparse.Namespace) -> None:
     from weckd.analysis.published import read_published
     from weckd.analysis.tables.write import write_tables
-    from weckd.config import load_suite
     from weckd.tables.layout import AS_IT_IS, read_layout
 
+    suite, run = suite_of_run(options)
     layout = read_layout(options.layout) if options.layout else AS_IT_IS
     published = read_published(options.published) if options.published else ()
-    write_tables(load_suite(options.folder / "suite.json"), options.folder, options.out, layout, published)
+    write_tables(suite, run.folder, options.out or run.tables, layout, published)
 
 
 def _figures(options: argparse.Namespace) -> None:
     from weckd.analysis.figures.write import write_figures
-    from weckd.config import load_suite
 
-    write_figures(load_suite(options.folder / "suite.json"), options.folder, options.out)
+    suite, run = suite_of_run(options)
+    write_figures(suite, run.folder, options.out or run.figures)
 
 
 def _specification(options: argparse.Namespace) -> None:
     from weckd.analysis.published import read_published
     from weckd.analysis.specification import write_specification
-    from weckd.config import load_suite
 
+    suite, run = suite_of_run(options)
     published = read_published(options.published) if options.published else ()
-    suite = load_suite(options.suite)
-    write_specification(suite, options.predictions, options.out, published, options.across)
+    write_specification(suite, run.predictions, run.folder, published, options.across)
 
 
 def _leakage(options: argparse.Namespace) -> None:
     from weckd.analysis.leakage.write import write_leakage
     from weckd.config import load_suite
+    from weckd.run_files import RunFiles
 
-    official, grouped = (load_suite(run / "suite.json") for run in (options.official, options.grouped))
-    write_leakage(official, grouped, options.official, options.grouped, options.out)
+    suite, run = suite_of_run(options)
+    grouped = load_suite(RunFiles(options.grouped).suite)
+    write_leakage(suite, grouped, run.folder, options.grouped, run.folder)

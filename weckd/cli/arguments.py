@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from weckd.errors import UserError
 
 if TYPE_CHECKING:
-    from weckd.config import DatasetFacts, Suite
+    from weckd.config import Suite
+    from weckd.run_files import RunFiles
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -17,9 +18,16 @@ def own_catalogue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, metavar="FILE", help="data sets of your own")
 
 
-def suite_and_dataset(parser: argparse.ArgumentParser) -> None:
-    """Add the run's suite file and one of its data sets."""
-    parser.add_argument("--suite", type=Path, required=True, help="suite.json of the run")
+def run_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of a run."""
+    parser.add_argument(
+        "--run", type=Path, required=True, dest="folder", help="folder of the run, results/<suite>"
+    )
+
+
+def run_and_dataset(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of a run and one of its data sets."""
+    run_folder(parser)
     parser.add_argument("--dataset", required=True)
 
 
@@ -41,14 +49,20 @@ def correlation(text: str) -> float:
     return value
 
 
-def dataset_facts(suite: "Suite", dataset: str, file: Path) -> "DatasetFacts":
-    """Return what a suite says of one of its data sets.
+def suite_of_run(options: argparse.Namespace) -> "tuple[Suite, RunFiles]":
+    """Return the suite and the files of the run that is named, of which the data set, if any is named, is one.
 
     Raises:
-        UserError: it is none of them.
+        UserError: the run has no suite.json, or the data set is none of its own.
     """
+    from weckd.config import load_suite
+    from weckd.run_files import RunFiles
+
+    run = RunFiles(options.folder)
+    suite = load_suite(run.suite)
+    dataset = getattr(options, "dataset", suite.datasets[0])
     if dataset not in suite.facts:
         raise UserError(
-            f"--dataset {dataset}: {file} has no such data set; known: {', '.join(suite.datasets)}"
+            f"--dataset {dataset}: {run.suite} has no such data set; known: {', '.join(suite.datasets)}"
         )
-    return suite.facts[dataset]
+    return suite, run

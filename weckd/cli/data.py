@@ -6,10 +6,10 @@ from pathlib import Path
 from weckd.cli.arguments import (
     Commands,
     correlation,
-    dataset_facts,
     own_catalogue,
     positive,
-    suite_and_dataset,
+    run_and_dataset,
+    suite_of_run,
 )
 from weckd.cli.suites import resolved, suite_files
 
@@ -102,11 +102,8 @@ def _add_splits(commands: Commands) -> None:
     parser.set_defaults(run=_audit)
 
     parser = commands.add_parser("split", help="split a data set for every seed of a suite")
-    suite_and_dataset(parser)
-    parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
-    parser.add_argument("--groups", type=Path, required=True, help="groups.csv that `group` wrote")
+    run_and_dataset(parser)
     parser.add_argument("--tuning", action="store_true", help="for the seeds of tuning in place of its own")
-    parser.add_argument("--out", type=Path, required=True, help="folder for seed<k>.csv")
     parser.set_defaults(run=_split)
 
 
@@ -187,10 +184,15 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _split(options: argparse.Namespace) -> None:
-    from weckd.config import load_suite
     from weckd.data.splits import write_splits
 
-    suite = load_suite(options.suite)
-    classes = dataset_facts(suite, options.dataset, options.suite).classes
-    seeds = suite.tuning.seeds if options.tuning else suite.seeds
-    write_splits(options.dataset, classes, suite.split, seeds, options.prepared, options.groups, options.out)
+    suite, run = suite_of_run(options)
+    write_splits(
+        options.dataset,
+        suite.facts[options.dataset].classes,
+        suite.split,
+        suite.tuning.seeds if options.tuning else suite.seeds,
+        run.prepared(suite, options.dataset),
+        run.groups(options.dataset) / "groups.csv",
+        run.splits(options.dataset, options.tuning),
+    )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands
+from weckd.cli.arguments import Commands, run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder of the workflow: a checkout, or that of the image."""
@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
     parser = commands.add_parser("provenance", help="describe a finished run as a Workflow Run RO-Crate")
-    parser.add_argument("--run", dest="folder", type=Path, required=True, help="folder of the run")
-    _places(parser)
+    run_folder(parser)
+    _workflow(parser)
     parser.set_defaults(run=_provenance)
 
     parser = commands.add_parser(
@@ -23,31 +23,30 @@ def add_commands(commands: Commands) -> None:
         "files and the code's revision. The exit status is 1 where something changed.",
     )
     parser.add_argument("folder", type=Path, metavar="RUN", help="folder of the run, results/<suite>")
-    _places(parser)
-    parser.add_argument("--store", type=Path, default=Path("results/fits"), help="stored fits (results/fits)")
+    _workflow(parser)
     parser.set_defaults(run=_verify)
 
 
-def _places(parser: argparse.ArgumentParser) -> None:
+def _workflow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workflow", type=Path, default=ROOT, help="folder of the Snakefile (that of the suite)"
-    )
-    parser.add_argument(
-        "--data", type=Path, default=Path("results/data"), help="prepared data sets (results/data)"
     )
 
 
 def _provenance(options: argparse.Namespace) -> None:
     from weckd.provenance.crate import write_crate
+    from weckd.run_files import RunFiles
 
-    write_crate(options.folder, options.workflow, options.data)
+    write_crate(options.folder, options.workflow, RunFiles(options.folder).data)
 
 
 def _verify(options: argparse.Namespace) -> None:
     from weckd.errors import UserError
     from weckd.provenance.verify import changes
+    from weckd.run_files import RunFiles
 
-    compared, lines = changes(options.folder, options.workflow, options.data, options.store)
+    run = RunFiles(options.folder)
+    compared, lines = changes(run.folder, options.workflow, run.data, run.store)
     if lines:
         print("\n".join(lines))
         raise UserError(

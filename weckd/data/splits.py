@@ -201,15 +201,14 @@ def part_rows(split: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
     return {name: np.array(rows, dtype=np.int64) for name, rows in sorted(members.items())}
 
 
-def written_split(folder: Path, seed: int) -> pd.DataFrame:
-    """Return a seed's split as `write_splits` wrote it.
+def written_split(file: Path) -> pd.DataFrame:
+    """Return a split as `write_splits` wrote it.
 
     Raises:
         UserError: see `read_split`; or it was edited or damaged since.
     """
-    file = folder / f"seed{seed}.csv"
     split = read_split(file)
-    refuse_changed(file, folder / FOLDER_SUMS)
+    refuse_changed(file, file.with_name(FOLDER_SUMS))
     return split
 
 

@@ -6,13 +6,13 @@ from weckd.config import Suite
 from weckd.data.catalogue import Dataset, find_dataset
 from weckd.data.fetch.local import find_archives, find_folder
 from weckd.data.fetch.wanted import Wanted, has_unpacked, not_there, origin
-from weckd.data.index import prepared_folder
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import write_splits
 from weckd.doctor.machine import Finding
 from weckd.errors import UserError
 from weckd.methods.catalogue import fetched_weights
 from weckd.planning.first_second import RESULTS
+from weckd.run_files import RunFiles
 
 
 def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
@@ -64,8 +64,8 @@ def _place(wanted: Wanted) -> str:
 
 def _groups(suite: Suite, key: str) -> Finding | None:
     """Return whether a split can be drawn of the groups that an earlier start of the run has found."""
-    prepared = prepared_folder(suite, key, RESULTS / "data")
-    groups = RESULTS / suite.run / "groups" / key / "groups.csv"
+    run = RunFiles(RESULTS / suite.run)
+    prepared, groups = run.prepared(suite, key), run.groups(key) / "groups.csv"
     if not (prepared / "index.csv").is_file() or not groups.is_file():
         return None
     try:

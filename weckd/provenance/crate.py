@@ -22,8 +22,8 @@ from weckd.data.index import prepared_folder
 from weckd.data.prepared import prepared_digests, read_facts
 from weckd.errors import counted
 from weckd.files import file_digest, whole_folder, write_json
+from weckd.manifests import trained_cells
 from weckd.report.licences import stated_terms
-from weckd.report.manifests import trained_cells
 from weckd.sums import refuse_unsound
 
 METADATA = "ro-crate-metadata.json"
@@ -140,7 +140,7 @@ def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -
     records = {file: _file(crate, run, file) for file in _found(run, _RESULTS)}
     made = {file: _file(crate, run, file) for file in _found(run, _MADE)}
     files = [*records, *made]
-    for cell in trained_cells(suite, run):
+    for cell in trained_cells(suite, run / "manifests"):
         split, predictions = (
             records[run / name / cell.dataset / f"seed{cell.seed}.{kind}"]
             for name, kind in (("splits", "csv"), ("predictions", "parquet"))

@@ -12,8 +12,8 @@ from weckd.config import Suite, load_suite
 from weckd.data.index import prepared_folder
 from weckd.data.watch import DOWNLOADS, OWN, SEEN, read_seen
 from weckd.errors import UserError
+from weckd.manifests import trained_cells
 from weckd.provenance.crate import METADATA, WORKFLOW, code_revision
-from weckd.report.manifests import trained_cells
 from weckd.sums import difference
 from weckd.training.store import fit_folder, read_record
 
@@ -138,7 +138,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _compare_fits(found: _Comparison, suite: Suite, run: Path, store: Path) -> None:
     """Check every stored fit that the manifests name against its record, which tells of itself too."""
-    for cell in trained_cells(suite, run):
+    for cell in trained_cells(suite, run / "manifests"):
         for identity in cell.fits if (store / cell.dataset).exists() else ():
             folder = fit_folder(store, cell.dataset, identity)
             found.compared += 1

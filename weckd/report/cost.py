@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from weckd.config import Suite
+from weckd.manifests import TrainedCell
 from weckd.report.blocks import Block, text_block
-from weckd.report.manifests import TrainedCell
 
 _CAPTION = (
     "Sums over the seeds, each fit counted once although several methods may use it; what the search for settings "

@@ -8,8 +8,8 @@ from typing import Any
 from weckd import __version__
 from weckd.config import BackboneSettings, Suite
 from weckd.errors import named
+from weckd.manifests import TrainedCell
 from weckd.report.blocks import Block, text_block
-from weckd.report.manifests import TrainedCell
 
 
 def machines_block(suite: Suite, cells: Sequence[TrainedCell]) -> Block:

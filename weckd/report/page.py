@@ -7,13 +7,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
+from weckd.manifests import trained_cells
 from weckd.places import few_seeds
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.fill import Filled, fill
 from weckd.report.first_screen import VERDICTS, answers, banner
 from weckd.report.licences import licences_block
-from weckd.report.manifests import trained_cells
 from weckd.tables.captions import has_phantom
 
 
@@ -49,7 +49,7 @@ def page(suite: Suite, run: Path) -> str:
 
 def _with_own_tables(suite: Suite, run: Path, sections: tuple[Filled, ...]) -> tuple[Filled, ...]:
     """Put the tables that the page makes itself before the run's own."""
-    cells = trained_cells(suite, run)
+    cells = trained_cells(suite, run / "manifests")
     own = {
         "data": (licences_block(suite, run.parent / "data"),),
         "environment": (machines_block(suite, cells), settings_block(suite)),

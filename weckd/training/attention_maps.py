@@ -20,12 +20,14 @@ from weckd.config import Suite
 from weckd.data.splits import written_split
 from weckd.errors import UserError
 from weckd.files import whole_file
+from weckd.manifests import read_manifest
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.fits import Fit, Method
+from weckd.run_files import RunFiles
 from weckd.sums import sums_of, write_sums
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
-from weckd.training.manifests import named_fit, read_manifest
+from weckd.training.manifests import named_fit
 from weckd.training.networks import Backbone, Networks, build_backbone
 from weckd.training.objectives.distillation import attention_energy
 from weckd.training.store import StoredFit
@@ -49,12 +51,8 @@ class _Seed:
 
 def write_attention_maps(
     suite: Suite,
+    run: RunFiles,
     dataset: str,
-    prepared: Path,
-    splits: Path,
-    store: Path,
-    manifests: Sequence[Path],
-    out: Path,
 ) -> None:
     """Run the chain's models of every seed over a data set's test images, as they are; write what their maps say.
 
@@ -75,22 +73,19 @@ def write_attention_maps(
 
     Args:
         suite: the run's settings.
+        run: its files: prepared images, splits, stored fits and the manifests that name them are read; the maps, and
+            their sum beside them, are written.
         dataset: key of the data set.
-        prepared: folder of the prepared data set.
-        splits: folder of its split files, `seed<k>.csv`.
-        store: folder of stored fits.
-        manifests: files that `weckd train` wrote for the data set; together they hold every seed of the suite.
-        out: file to write, and its sum beside it.
 
     Raises:
-        UserError: the suite has no chain, a split is not what was written, the manifests lack a seed, or the store a
+        UserError: the suite has no chain, a split is not what was written, a manifest lacks its seed, or the store a
             model's weights; the test images differ between seeds; the images are too small for attention maps.
     """
     chain = _chain(suite)
-    split_of = {seed: written_split(splits, seed) for seed in suite.seeds}
-    stored = _stored_models(store, manifests, dataset, suite.seeds, chain.name)
+    split_of = {seed: written_split(run.split(dataset, seed)) for seed in suite.seeds}
+    stored = _stored_models(suite, run, dataset, chain.name)
     device = prepare_device()
-    images = load_prepared(dataset, prepared, device)
+    images = load_prepared(dataset, run.prepared(suite, dataset), device)
     classes = len(suite.facts[dataset].classes)
     networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     size = _map_size(_models(chain)[0], networks)
@@ -99,7 +94,7 @@ def write_attention_maps(
         split = split_of[seed]
         data = cell_data(images, seed, split, classes)
         seeds.append(_look(chain, stored[seed], networks, data, split, size))
-        _refuse_other_images(splits, suite.seeds[0], seeds[0].test, seed, seeds[-1].test)
+        _refuse_other_images(run.splits(dataset), suite.seeds[0], seeds[0].test, seed, seeds[-1].test)
     first = seeds[0]
     arrays: dict[str, NDArray[Any]] = {
         "dataset": np.array(dataset),
@@ -116,6 +111,7 @@ def write_attention_maps(
         "example_images": first.example_images,
         "example_maps": first.example_maps.astype(np.float32),
     }
+    out = run.attention(dataset)
     with whole_file(out) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
     write_sums(sums_of(out), [out])
@@ -227,24 +223,19 @@ def _models(chain: Method) -> list[Fit]:
     return [member for members in chain.stages for member in members if isinstance(member, Fit)]
 
 
-def _stored_models(
-    store: Path, manifests: Sequence[Path], dataset: str, seeds: Sequence[int], method: str
-) -> dict[int, list[StoredFit]]:
+def _stored_models(suite: Suite, run: RunFiles, dataset: str, method: str) -> dict[int, list[StoredFit]]:
     """Return the models of a method under each seed, as the manifests name them."""
     found: dict[int, list[StoredFit]] = {}
-    for manifest in manifests:
-        for seed, cell in read_manifest(manifest)["seeds"].items():
-            stages = cell["methods"].get(method, {"stages": []})["stages"]
-            identities = [member["fit"] for members in stages for member in members]
-            found[int(seed)] = [
-                named_fit(store, dataset, identity, manifest, with_weights=True) for identity in identities
-            ]
-    for seed in seeds:
-        if not found.get(seed):
-            names = ", ".join(map(str, manifests))
-            raise UserError(
-                f"{names}: no {method} of seed {seed}; delete what is there to have it made again"
-            )
+    for seed in suite.seeds:
+        manifest = run.manifest_of(suite, dataset, seed)
+        cell = read_manifest(manifest).get(seed)
+        if cell is None or method not in cell.methods:
+            raise UserError(f"{manifest}: no {method} of seed {seed}; delete it to have it made again")
+        found[seed] = [
+            named_fit(run.store, dataset, member["fit"], manifest, with_weights=True)
+            for members in cell.methods[method].stages
+            for member in members
+        ]
     return found
 
 

@@ -1,21 +1,24 @@
 """From a manifest and the store of fits to one cell's predictions; needs no torch."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import file_digest, whole_file
+from weckd.manifests import read_manifest
+from weckd.run_files import RunFiles
 from weckd.sums import sums_of, write_sums
-from weckd.training.manifests import named_fit, read_manifest
+from weckd.training.manifests import named_fit
 from weckd.training.store import EVALUATED, StoredFit
 
 
-def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path, out: Path) -> None:
+def gather_predictions(suite: Suite, run: RunFiles, dataset: str, seed: int) -> None:
     """Write the long predictions of one cell: a row a method, stage, split and image.
 
     Columns: dataset, seed, method, stage (1 ..), split (validation, test), image_id, group_id, y,
@@ -25,26 +28,29 @@ def gather_predictions(manifest: Path, seed: int, split_file: Path, store: Path,
     Raises:
         UserError: the manifest lacks the seed, or was made with another split, or the store lacks a fit that it names.
     """
-    content = read_manifest(manifest)
-    if str(seed) not in content["seeds"]:
+    manifest, split_file = run.manifest_of(suite, dataset, seed), run.split(dataset, seed)
+    cells = read_manifest(manifest)
+    if seed not in cells:
         raise UserError(f"{manifest}: holds no seed {seed}; delete it to have it made again")
-    dataset, cell = content["dataset"], content["seeds"][str(seed)]
+    cell = cells[seed]
     split = read_split(split_file)
-    if cell["cell"]["split"] != file_digest(split_file):
+    if cell.shared["split"] != file_digest(split_file):
         raise UserError(
-            f"{split_file}: not the split that {manifest} was made with for {dataset}, seed {seed}; name that one"
+            f"{split_file}: not the split that {manifest} was made with for {dataset}, seed {seed}; delete "
+            "that manifest to have it made again"
         )
     fits = {
-        identity: named_fit(store, dataset, identity, manifest, with_weights=False)
-        for identity in cell["fits"]
+        identity: named_fit(run.store, dataset, identity, manifest, with_weights=False)
+        for identity in cell.fits
     }
     images = {part: split[split["part"] == part] for part in EVALUATED}
     frames = []
-    for method, composition in cell["methods"].items():
-        for stage, members in enumerate(composition["stages"], start=1):
+    for method, composition in cell.methods.items():
+        for stage, members in enumerate(composition.stages, start=1):
             for part, rows in images.items():
                 mean = np.mean([_probabilities(m, fits, part, len(rows)) for m in members], axis=0)
                 frames.append(_frame(dataset, seed, method, stage, part, rows, mean.astype(np.float32)))
+    out = run.prediction(dataset, seed)
     with whole_file(out) as temporary:
         pd.concat(frames, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
     write_sums(sums_of(out), [out])
@@ -59,7 +65,7 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _probabilities(
-    member: dict[str, Any], fits: dict[str, StoredFit], part: str, count: int
+    member: Mapping[str, Any], fits: dict[str, StoredFit], part: str, count: int
 ) -> NDArray[np.float64]:
     if "class_shares" in member:
         return np.tile(np.asarray(member["class_shares"], dtype=np.float64), (count, 1))

@@ -35,6 +35,8 @@ DECIDES_NOTHING = {
     "weckd.yaml_files": "reads what users write",
     "weckd.errors": "messages",
     "weckd.files": "how files are written and hashed",
+    "weckd.run_files": "where files lie",
+    "weckd.manifests": "reports fits",
     "weckd.sums": "refuses what is not what was written",
     "weckd.locks": "who waits for whom",
     "weckd.gpus": "who waits for whom; the kind of card is in the identity",

@@ -11,12 +11,13 @@ import torch
 
 from weckd.config import Suite
 from weckd.data.splits import written_split
-from weckd.files import digest, write_json
+from weckd.files import digest
 from weckd.locks import held_lock
+from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import ClassFrequencies, Fit, Member, Method
 from weckd.methods.tunables import with_values
-from weckd.sums import with_sum
+from weckd.run_files import RunFiles, batch_name
 from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
 from weckd.training.fit import Cell, FitResult, train_fit
@@ -31,14 +32,9 @@ from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
 
 def train_batch(
     suite: Suite,
+    run: RunFiles,
     dataset: str,
     seeds: Sequence[int],
-    prepared: Path,
-    splits: Path,
-    weights: Path,
-    tuned: Path,
-    store: Path,
-    manifest: Path,
     checkpoint_seconds: float,
     stop: StopRequest,
 ) -> None:
@@ -46,57 +42,57 @@ def train_batch(
 
     Args:
         suite: the run's settings.
+        run: its files: prepared images, splits, fetched weights and, where the suite is tuned, what tuning chose are
+            read; fits and the manifest (for each seed the fits that make each method's stages) are written.
         dataset: key of the data set.
         seeds: the seeds of this batch; how seeds are batched changes no result.
-        prepared: folder of the prepared data set.
-        splits: folder of its split files, `seed<k>.csv`.
-        weights: folder of fetched weights.
-        tuned: folder of what tuning chose for the methods on this data set; read where the suite is tuned.
-        store: folder of stored fits.
-        manifest: JSON file to write: for each seed the fits that make each method's stages.
         checkpoint_seconds: between two checkpoints of a fit under way; changes no result.
         stop: requests to stop, which are listened to.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
-    split_of = {seed: written_split(splits, seed) for seed in seeds}
+    split_of = {seed: written_split(run.split(dataset, seed)) for seed in seeds}
     device = prepare_device()
     kind = device_kind(device)
     classes = len(suite.facts[dataset].classes)
     networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     names = tunable_methods(suite) if suite.tuned else ()
-    chosen = {name: read_chosen(tuned, dataset, name) for name in names}
+    chosen = {name: read_chosen(run.tuned(dataset, name), dataset, name) for name in names}
     methods = [_with_chosen(method, chosen) for method in suite_methods(suite)]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
-    refuse_job(suite, dataset, fits, prepared, store.parent, device_memory(device))
+    prepared = run.prepared(suite, dataset)
+    refuse_job(suite, dataset, fits, prepared, run.results, device_memory(device))
     images = load_prepared(dataset, prepared, device)
-    digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
+    digests = {settings: weights_digest(settings, run.weights) for settings in map(networks.settings, fits)}
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
-    cells: dict[str, Any] = {}
+    cells: list[TrainedCell] = []
     for number, seed in enumerate(seeds, start=1):
-        split_file = splits / f"seed{seed}.csv"
         split = split_of[seed]
         data = cell_data(images, seed, split, classes)
-        cell = Cell(data, networks, suite.training, suite.augmentation, weights, EVALUATED, progress.step)
-        shared = cell_ingredients(suite, data, images.fingerprint, split_file, kind)
+        cell = Cell(data, networks, suite.training, suite.augmentation, run.weights, EVALUATED, progress.step)
+        shared = cell_ingredients(suite, data, images.fingerprint, run.split(dataset, seed), kind)
         identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
-        with held_lock(store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
-            shelf = Shelf(store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
+        with held_lock(run.store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
+            shelf = Shelf(run.store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
             progress.cell = f"seed {seed} ({number} of {len(seeds)})"
             stored = _train_cell(cell, fits, shelf)
-        cells[str(seed)] = {
-            "cell": shared,
-            "images_of_part": {part: len(rows) for part, rows in data.parts.items()},
-            "fits": {identities[fit]: _summary(fit, stored[fit]) for fit in fits},
-            "methods": {
+        trained = TrainedCell(
+            dataset,
+            seed,
+            THREADS,
+            shared,
+            images_of_part={part: len(rows) for part, rows in data.parts.items()},
+            fits={identities[fit]: _summary(fit, stored[fit]) for fit in fits},
+            methods={
                 method.name: _composition(method, identities, split, data, chosen.get(method.name))
                 for method in methods
             },
-        }
-    write_json(manifest, with_sum({"dataset": dataset, "threads": THREADS, "seeds": cells}))
+        )
+        cells.append(trained)
+    write_manifest(run.manifest(dataset, batch_name(seeds)), cells)
 
 
 def _with_chosen(method: Method, chosen: Mapping[str, Chosen]) -> Method:
@@ -183,19 +179,15 @@ def _summary(fit: Fit, stored: StoredFit) -> dict[str, Any]:
 
 def _composition(
     method: Method, identities: dict[Fit, str], split: pd.DataFrame, data: CellData, chosen: Chosen | None
-) -> dict[str, Any]:
+) -> TrainedMethod:
     learnt = [data.parts[part] for part in {part for fit in method.fits() for part in fit.parts}]
     tuning = asdict(chosen) if chosen else {}
-    return {
-        "labels": len(np.unique(np.concatenate(learnt))) if learnt else 0,
-        "fits": [identities[fit] for fit in method.fits()],
-        "stages": [[_member(m, identities, split) for m in members] for members in method.stages],
-        **(
-            {"tuning": {key: tuning[key] for key in ("trials", "seeds", "values", "steps", "images")}}
-            if chosen
-            else {}
-        ),
-    }
+    return TrainedMethod(
+        labels=len(np.unique(np.concatenate(learnt))) if learnt else 0,
+        fits=[identities[fit] for fit in method.fits()],
+        stages=[[_member(m, identities, split) for m in members] for members in method.stages],
+        tuning={key: tuning[key] for key in ("trials", "seeds", "values", "steps", "images") if chosen},
+    )
 
 
 def _member(member: Member, identities: dict[Fit, str], split: pd.DataFrame) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from weckd.methods.catalogue import find_method
 from weckd.methods.chain import suite_budget
 from weckd.methods.fits import Fit, Method
 from weckd.methods.tunables import tunables_of, with_values
+from weckd.run_files import RunFiles
 from weckd.training.batches import cell_data, load_prepared
 from weckd.training.device import device_kind, prepare_device
 from weckd.training.fit import Cell, FitResult, train_fit
@@ -34,13 +34,9 @@ _JUDGES = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.traini
 
 def tune_method(
     suite: Suite,
+    run: RunFiles,
     dataset: str,
     name: str,
-    prepared: Path,
-    splits: Path,
-    weights: Path,
-    studies: Path,
-    out: Path,
 ) -> None:
     """Search for a method's settings on one data set and write what was chosen.
 
@@ -49,19 +45,16 @@ def tune_method(
 
     Args:
         suite: the run's settings; `tuning` says how many trials on which seeds.
+        run: its files: prepared images, splits of the tuning seeds and fetched weights are read; finished trials and
+            what was chosen, see `weckd.tuning.chosen`, are written.
         dataset: key of the data set.
         name: of the method.
-        prepared: folder of the prepared data set.
-        splits: folder of the tuning seeds' split files, `seed<k>.csv`.
-        weights: folder of fetched weights.
-        studies: folder of finished trials.
-        out: JSON file to write, see `weckd.tuning.chosen`.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
-    files = {seed: splits / f"seed{seed}.csv" for seed in suite.tuning.seeds}
-    split_of = {seed: written_split(splits, seed) for seed in files}
+    files = {seed: run.split(dataset, seed, tuning=True) for seed in suite.tuning.seeds}
+    split_of = {seed: written_split(file) for seed, file in files.items()}
     device = prepare_device()
     kind = device_kind(device)
     classes = len(suite.facts[dataset].classes)
@@ -69,16 +62,17 @@ def tune_method(
     method = find_method(name)(suite_budget(suite))
     tunables = tunables_of(method, suite.training.learning_rate)
     fits = method.fits()
-    refuse_job(suite, dataset, fits, prepared, studies.parent, device_memory(device))
+    prepared = run.prepared(suite, dataset)
+    refuse_job(suite, dataset, fits, prepared, run.results, device_memory(device))
     images = load_prepared(dataset, prepared, device)
-    digests = {settings: weights_digest(settings, weights) for settings in map(networks.settings, fits)}
+    digests = {settings: weights_digest(settings, run.weights) for settings in map(networks.settings, fits)}
     cells = [
         Cell(
             cell_data(images, seed, split, classes),
             networks,
             suite.training,
             suite.augmentation,
-            weights,
+            run.weights,
             JUDGED_ON,
         )
         for seed, split in split_of.items()
@@ -104,7 +98,7 @@ def tune_method(
     def evaluate(values: Mapping[str, float]) -> Outcome:
         return _outcome(with_values(method, values), cells, Progress(label, steps))
 
-    study = studies / dataset / f"{name}-{identity[:20]}.jsonl"
+    study = run.studies / dataset / f"{name}-{identity[:20]}.jsonl"
     trials = run_study(study, (dataset, name), tunables, tuning.trials, evaluate, Progress(label, 0).tell)
     best = best_trial(trials)
     chosen = Chosen(
@@ -120,7 +114,7 @@ def tune_method(
         steps=sum(trial.outcome.steps for trial in trials),
         images=sum(trial.outcome.images for trial in trials),
     )
-    write_chosen(chosen, out)
+    write_chosen(chosen, run.tuned(dataset, name))
 
 
 def _outcome(method: Method, cells: Sequence[Cell], progress: Progress) -> Outcome:

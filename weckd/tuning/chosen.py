@@ -42,13 +42,12 @@ def write_chosen(chosen: Chosen, file: Path) -> None:
     write_json(file, with_sum(asdict(chosen)))
 
 
-def read_chosen(folder: Path, dataset: str, method: str) -> Chosen:
-    """Read `<folder>/<method>.json`.
+def read_chosen(file: Path, dataset: str, method: str) -> Chosen:
+    """Read what was chosen for a method on a data set.
 
     Raises:
         UserError: the file is not there, not readable, edited, or of another method or data set.
     """
-    file = folder / f"{method}.json"
     remedy = "make it with `snakemake tune`"
     try:
         chosen: Chosen = build(Chosen, without_sum(file.read_text(encoding="utf-8")))

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from weckd.analysis.blocks import Block, method_blocks
 from weckd.analysis.imported import IMPORTED
-from weckd.analysis.manifest_cells import manifest_cells
 from weckd.config import Suite
+from weckd.manifests import TrainedCell, trained_cells
 from weckd.tables.captions import closing, joined, phantom_sentence, tuning_images
 from weckd.tables.cells import MISSING, Cell, Name
 from weckd.tables.files import Table, TableFile
@@ -33,7 +32,7 @@ def budgets_table(suite: Suite, manifests: Path) -> TableFile:
 
     Args:
         suite: the run.
-        manifests: folder with `<dataset>/<batch>.json`, see `weckd.training.job`.
+        manifests: folder with `<dataset>/<batch>.json`, see `weckd.manifests`.
     """
     frame = budgets_frame(suite, manifests)
     tables = [_table(suite, frame, block, methods) for block, methods in method_blocks(suite).items()]
@@ -50,26 +49,27 @@ def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
     A method without a manifest keeps its row, with empty numbers.
     """
     rows = []
+    cells = trained_cells(suite, manifests)
     for dataset in suite.datasets:
-        cells = list(manifest_cells(suite, manifests / dataset))
         for method in suite.methods:
-            numbers = [_numbers(cell, method) for cell in cells if method in cell["methods"]]
+            numbers = [
+                _numbers(cell, method) for cell in cells if cell.dataset == dataset and method in cell.methods
+            ]
             rows.append({"dataset": dataset, "method": method, "cells": len(numbers), **_mean(numbers)})
     return pd.DataFrame(rows)
 
 
-def _numbers(cell: dict[str, Any], method: str) -> dict[str, float]:
-    entry = cell["methods"][method]
-    fits = [cell["fits"][identity] for identity in entry["fits"]]
-    tuning = entry.get("tuning", {})
+def _numbers(cell: TrainedCell, method: str) -> dict[str, float]:
+    entry = cell.methods[method]
+    fits = [cell.fits[identity] for identity in entry.fits]
     return {
         "fits": len(fits),
         "steps": sum(fit["steps"] * fit["networks"] for fit in fits),
         "steps_run": sum(fit["steps_run"] * fit["networks"] for fit in fits),
         "images": sum(fit["images"] for fit in fits),
-        "labels": entry["labels"],
+        "labels": entry.labels,
         "diverged": sum(fit["status"] != "finished" for fit in fits),
-        **{f"tuning_{key}": tuning.get(key, 0) for key in ("trials", "steps", "images")},
+        **{f"tuning_{key}": entry.tuning.get(key, 0) for key in ("trials", "steps", "images")},
     }
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from weckd.analysis.manifest_cells import manifest_cells
 from weckd.config import Suite
+from weckd.manifests import trained_cells
 from weckd.tables.captions import closing, derived_mark, joined, phantom_sentence, tuning_sentence
 from weckd.tables.cells import NOTHING, Cell, Name
 from weckd.tables.files import Table, TableFile
@@ -20,7 +19,7 @@ def tuned_table(suite: Suite, manifests: Path) -> TableFile:
 
     Args:
         suite: the run.
-        manifests: folder with `<dataset>/<batch>.json`, see `weckd.training.job`.
+        manifests: folder with `<dataset>/<batch>.json`, see `weckd.manifests`.
     """
     frame = pd.DataFrame(_rows(suite, manifests), columns=list(COLUMNS))
     settings = list(dict.fromkeys(frame["setting"]))
@@ -48,12 +47,12 @@ def tuned_table(suite: Suite, manifests: Path) -> TableFile:
 
 def _rows(suite: Suite, manifests: Path) -> Iterator[dict[str, object]]:
     """Yield a row a data set, method and setting, of the first cell: all seeds of a data set are trained alike."""
+    first = {cell.dataset: cell for cell in reversed(trained_cells(suite, manifests))}
     for dataset in suite.datasets:
-        cells = manifest_cells(suite, manifests / dataset)
-        methods: dict[str, Any] = next((cell["methods"] for cell in cells), {})
+        methods = first[dataset].methods if dataset in first else {}
         for method in suite.methods:
-            tuning = methods.get(method, {}).get("tuning", {"values": {}})
-            for setting, value in tuning["values"].items():
+            tuning = methods[method].tuning if method in methods else {}
+            for setting, value in tuning.get("values", {}).items():
                 yield {
                     "dataset": dataset,
                     "method": method,

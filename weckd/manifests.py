@@ -1,0 +1,111 @@
+"""What training says of the cells that it trained, in manifests/<dataset>/<batch>.json: written and read here alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weckd.config import Suite
+from weckd.errors import UserError
+from weckd.files import write_json
+from weckd.sums import OWN_SUM, holds_sum, with_sum
+
+
+@dataclass(frozen=True)
+class TrainedMethod:
+    """How a method is made of a cell's fits."""
+
+    labels: int  # number of different labelled images that its fits learn from
+    fits: Sequence[str]  # identities
+    # members of each stage: {"fit": identity} or {"class_shares": [share of each class]}
+    stages: Sequence[Sequence[Mapping[str, Any]]]
+    tuning: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # of `weckd.tuning.chosen`; empty where it is not tuned
+
+
+@dataclass(frozen=True)
+class TrainedCell:
+    """One data set and one seed; nothing that differs between two runs."""
+
+    dataset: str
+    seed: int
+    threads: int
+    shared: Mapping[str, Any]  # by all fits, see `weckd.training.identity.cell_ingredients`
+    images_of_part: Mapping[str, int]
+    fits: Mapping[str, Mapping[str, Any]]  # identity -> what it was and what it ran
+    methods: Mapping[str, TrainedMethod]
+
+    @property
+    def device(self) -> str:
+        """The kind of device that it was trained on."""
+        return str(self.shared["device"])
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The version of each library."""
+        versions: Mapping[str, str] = self.shared["versions"]
+        return versions
+
+
+def write_manifest(file: Path, cells: Sequence[TrainedCell]) -> None:
+    """Write one or more cells of a data set, trained by one job."""
+    seeds = {
+        str(cell.seed): {
+            "cell": cell.shared,
+            "images_of_part": cell.images_of_part,
+            "fits": cell.fits,
+            "methods": {
+                name: {key: value for key, value in vars(method).items() if key != "tuning" or value}
+                for name, method in cell.methods.items()
+            },
+        }
+        for cell in cells
+    }
+    content = {"dataset": cells[0].dataset, "threads": cells[0].threads, "seeds": seeds}
+    write_json(file, with_sum(content))
+
+
+def read_manifest(file: Path) -> dict[int, TrainedCell]:
+    """Return the cells of a manifest by seed.
+
+    Raises:
+        UserError: there is no such file, it is no manifest, or was edited (those of old references have no sum).
+    """
+    if not file.exists():
+        raise UserError(f"{file}: no such manifest; make it with `weckd train`")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        dataset, threads = str(content["dataset"]), int(content["threads"])
+        if OWN_SUM in content and not holds_sum(content):
+            raise ValueError("edited, its sum is another one")
+        return {
+            int(seed): TrainedCell(
+                dataset,
+                int(seed),
+                threads,
+                cell["cell"],
+                cell["images_of_part"],
+                cell["fits"],
+                {name: TrainedMethod(**method) for name, method in cell["methods"].items()},
+            )
+            for seed, cell in content["seeds"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise UserError(f"{file}: not a manifest of `weckd train` ({problem}); make it again") from problem
+
+
+def trained_cells(suite: Suite, manifests: Path) -> tuple[TrainedCell, ...]:
+    """Return the suite's cells that `<dataset>/<batch>.json` in a folder of manifests tell of.
+
+    Raises:
+        UserError: a manifest cannot be read, see `read_manifest`.
+    """
+    return tuple(
+        cell
+        for dataset in suite.datasets
+        for file in sorted((manifests / dataset).glob("*.json"))
+        for seed, cell in read_manifest(file).items()
+        if seed in suite.seeds
+    )
