@@ -18,6 +18,7 @@ from weckd.data.catalogue import CATALOGUE_FILE
 from weckd.files import file_digest
 from weckd.manifests import TrainedCell, write_manifest
 from weckd.methods.catalogue import METHODS
+from weckd.sums import write_sums
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 COMMANDS = [
@@ -399,6 +400,7 @@ def test_a_file_of_a_run_that_is_missing_or_of_another_kind_is_one_message(
     elif content is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+        write_sums(path.with_name("sums.json"), [path])
     assert main(words.split()) == 1
     assert capsys.readouterr().err.startswith(f"weckd: {file}: {message}")
 
