@@ -33,9 +33,16 @@ from weckd.planning.first_second import (
 from weckd.source import code_of
 from weckd.readings_suite import readings_suite
 from weckd.run_files import RunFiles, batches
-from weckd.runs import leakage_summary, note_call, run_summary
+from weckd.runs import (
+    changed_files,
+    few,
+    note_end,
+    note_start,
+    results_text,
+    study_made,
+)
 from weckd.suite_file import parse_changes, resolve_suite
-from weckd.sums import count_again, edited, sums_of
+from weckd.sums import edited, keep_changed, sums_of
 from weckd.sums import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
@@ -269,17 +276,19 @@ def batch_manifest(wildcards):
 def forget_lost_fits():
     """Remove choices of tuning and manifests that were edited, and manifests that name fits that the store has no more.
 
-    The latter of cells that need them alone. Their jobs run again, and train what is not in the store.
+    The latter of cells that need them alone. Their jobs run again, and train what is not in the store. The edited ones
+    are returned.
     """
+    found = []
     for suite in SUITES.values():
         run = run_of(suite)
         attention = attention_files(suite)
         for chosen in filter(edited, run.folder.joinpath("tuned").glob("*/*.json")):
-            print(f"changed since it was read or made: {chosen}", file=sys.stderr)
+            found.append(chosen)
             chosen.unlink()
         for manifest in run.manifests.glob("*/*.json"):
             if edited(manifest):
-                print(f"changed since it was read or made: {manifest}", file=sys.stderr)
+                found.append(manifest)
                 manifest.unlink()
                 continue
             dataset = manifest.parent.name
@@ -292,10 +301,7 @@ def forget_lost_fits():
 
                 if lacks_fits(manifest, run.store):
                     manifest.unlink()
-
-
-if RECORDS == "run" and workflow.is_main_process:
-    forget_lost_fits()
+    return found
 
 
 def change_words():
@@ -363,7 +369,8 @@ def made_again(*sums):
     Sums that are missing would not do: Snakemake asks for what lies between others only where one of these is made.
     """
     return lambda wildcards: sum(
-        AGAIN.get(str(each).format(**dict(wildcards.items())), 0) for each in sums
+        len(CHANGED.get(str(each).format(**dict(wildcards.items())), []))
+        for each in sums
     )
 
 
@@ -381,19 +388,19 @@ def kept_copy(prepared):
 
 
 def forget_what_changed():
-    """Return, by sums, how often these were found not to hold, so far and now; those that do not are removed.
+    """Return, by sums, which files were found changed each time, so far and now; sums that do not hold are removed.
 
     What they are of is compared at every start, but not beside a run that is at work.
     """
-    counts, lock = Path("results/.again.json"), Path("results/.lock")
+    kept, lock = Path("results/.again.json"), Path("results/.lock")
     if not workflow.is_main_process:
-        return count_again(counts, [])
+        return keep_changed(kept, {})
     if lock.exists() and os.access(lock, os.W_OK):
         held = try_lock(lock)
         if held is None:
-            return count_again(counts, [])
+            return keep_changed(kept, {})
         held.close()
-    again = []
+    edited_suites = []
     changed = {
         sums: forget_changed_sums(sums)
         for suite in SUITES.values()
@@ -403,12 +410,13 @@ def forget_what_changed():
         file = run_of(suite).suite
         if file.is_file() and not is_as_asked(file, suite):
             print(f"{file}: not what the suite files say; made anew", file=sys.stderr)
-            again.append(str(file))
+            edited_suites.append(file)
     if RECORDS == "run":
         own = Path(SUITE.data_root) if SUITE.data_root else None
         roots = [root / "weights" for root in (own, RUN.downloads) if root]
         for file in weights_files(SUITE):
             forget_moved(Path(file), "file", roots)
+        changed |= {manifest: [str(manifest)] for manifest in forget_lost_fits()}
         for key in SUITE.datasets:
             prepared = RUN.prepared(SUITE, key)
             changed[prepared / "seen.json"] = forget_changed(
@@ -420,17 +428,20 @@ def forget_what_changed():
                 kept_copy(prepared),
             )
     files = [file for found in changed.values() for file in found]
-    for file in files[:CHANGED_SHOWN]:
+    FOUND.extend(few(files))
+    for file in FOUND:
         print(f"changed since it was read or made: {file}", file=sys.stderr)
-    if len(files) > CHANGED_SHOWN:
-        print(f"and {len(files) - CHANGED_SHOWN} more files", file=sys.stderr)
-    again += [str(sums) for sums, found in changed.items() if found]
-    return count_again(counts, again)
+    FOUND.extend(map(str, edited_suites))
+    changed |= {file: [str(file)] for file in edited_suites}
+    return keep_changed(
+        kept, {str(sums): few(found) for sums, found in changed.items() if found}
+    )
 
 
-CHANGED_SHOWN = 5
+# Files that this start found changed, and all that were found, by what tells of them.
+FOUND = []
 try:
-    AGAIN = forget_what_changed()
+    CHANGED = forget_what_changed()
 except UserError as problem:
     refuse(problem)
 
@@ -461,29 +472,60 @@ def going_on(suite):
     return [*words, "--config", *change_words()] if change_words() else words
 
 
-RUN_LOCK = []
+RUN_LOCK, STOPS, TOLD = [], [], []
+
+
+def asked_files():
+    """Return the outputs of all jobs that this call's targets need, made now or before."""
+    jobs = workflow.dag.bfs(workflow.dag.dependencies, *workflow.dag.targetjobs)
+    return {str(file) for job in jobs for file in job.output}
+
+
+def asked_runs():
+    """Return the suite of each run that this call asks for something of, by its folder."""
+    asked = asked_files()
+    folders = {run_of(suite).folder: suite for suite in SUITES.values()}
+    return {
+        folder: suite
+        for folder, suite in folders.items()
+        if any(file.startswith(f"{folder}/") for file in asked)
+    }
+
+
+def tell_changed(runs):
+    """Say, now and at the end, which files have changed since they were made, and which steps are made again."""
+    prepared = [RUN.prepared(SUITE, key) for key in SUITE.datasets]
+    since = [changed_files(folder, prepared, CHANGED) for folder in runs]
+    files = list(dict.fromkeys(sum(since, FOUND)))
+    again = [
+        job.rule.name
+        for job in workflow.dag.needrun_jobs()
+        if any(os.path.exists(file) or file in CHANGED for file in job.output)
+    ]
+    if files and again:
+        rules = [rule.name for rule in workflow.rules if rule.name in again]
+        TOLD.append(
+            f"changed      {', '.join(files)} (since read or made); made again: {', '.join(rules)}"
+        )
+        print(*TOLD, file=sys.stderr, flush=True)
 
 
 def begin():
     """Refuse a second live run in this folder, note how this one goes on, and prepare for its end."""
-    outputs = {file for job in workflow.dag.jobs for file in job.output}
-    made = {
-        run_of(suite).folder: suite
-        for suite in SUITES.values()
-        if str(run_of(suite).suite) in outputs
-    }
+    made = asked_runs()
     try:
         refuse_memory()
         refuse_future()
         names = [folder.name for folder in made]
         RUN_LOCK.append(take_run_lock(Path("results/.lock"), names))
+        tell_changed(made)
         for folder, suite in made.items():
-            note_call(folder, change_words(), going_on(suite))
+            note_start(folder, change_words(), going_on(suite), CHANGED)
     except UserError as problem:
         refuse(problem)
     outlive_reader(workflow.logger_manager.logger.handlers)
     scheduler = workflow.scheduler
-    listen_for_stops(scheduler.exit_gracefully, started_processes)
+    STOPS.append(listen_for_stops(scheduler.exit_gracefully, started_processes))
 
 
 def started_processes():
@@ -495,15 +537,21 @@ def started_processes():
 
 def tell_failures():
     """Print what the failed jobs say when all else is said."""
-    logs = {}
+    logs, outputs = {}, {}
     for failed in workflow.scheduler.failed:
         for job in failed if failed.is_group() else [failed]:
             wildcards = ", ".join(str(value) for value in job.wildcards)
             name = f"{job.rule.name} {wildcards}".rstrip()
             logs[name] = Path(job.log[0]) if job.log else None
+            outputs[name] = {str(file).split("/")[1] for file in job.output}
+    runs = asked_runs()
+    for folder in runs if not any(STOPS) else ():
+        others = {other.name for other in runs} - {folder.name}
+        failed = {job: logs[job] for job in sorted(logs) if not outputs[job] & others}
+        note_end(folder, asked_files(), failed, CHANGED)
     if logs:
         text = failure_text(dict(sorted(logs.items())))
-        atexit.register(print, text, file=sys.stderr, flush=True)
+        atexit.register(print, *TOLD, text, sep="\n", file=sys.stderr, flush=True)
 
 
 def refuse_memory():
@@ -538,14 +586,30 @@ def refuse_future():
 
 
 def tell_results():
-    """Print the main table, or that of the leak study, and where the rest lies, where this run has made it."""
+    """Print the table that this call asks for, or what it did, and where the rest lies."""
     if RECORDS == "run":
         for key in SUITE.datasets:
             prepared = RUN.prepared(SUITE, key)
             keep_seen(prepared, kept_copy(prepared))
-    study = run_of(OFFICIAL) if OFFICIAL else None
-    made = {str(file) for job in workflow.dag.jobs for file in job.output}
-    if study and f"{study.tables}/leakage.md" in made:
-        print(leakage_summary(study.folder), flush=True)
-    elif RUN.report.exists():
-        print(run_summary(RUN.folder), flush=True)
+    asked, runs = asked_files(), asked_runs()
+    for folder in runs:
+        note_end(folder, asked, {}, CHANGED)
+    jobs = dict.fromkeys((rule.name for rule in workflow.rules), 0)
+    for job in workflow.dag.needrun_jobs(exclude_finished=False):
+        jobs[job.rule.name] += 1
+    done = {name: jobs[name] for name in jobs if jobs[name] and name != "all"}
+    studies = [folder for folder in runs if study_made(folder, asked)]
+    shown = studies[0] if studies else RUN.folder
+    text = results_text(shown, asked, done, going_on(SUITE))
+    print(text, *TOLD, sep="\n", flush=True)
+
+
+def tell_nothing_done(folder):
+    """Print the same where no job had to be run, of which the engine tells none of its hooks."""
+    if workflow.scheduler and not (workflow.dryrun or RUN_LOCK or len(workflow.dag)):
+        os.chdir(folder)  # which the engine has left
+        tell_results()
+
+
+if workflow.is_main_process:
+    atexit.register(tell_nothing_done, Path.cwd())

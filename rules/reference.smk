@@ -26,7 +26,7 @@ rule unfreeze:
             *([f"{OFFICIAL_REFERENCE}/reference.json"] if OFFICIAL else []),
         ),
         run=subpath(output.suite, parent=True),
-        again=sum(AGAIN.values()),
+        again=sum(map(len, CHANGED.values())),
         source=code_of("weckd.cli.agreement:_unfreeze"),
     shell:
         "weckd unfreeze {params.reference:q} --out {params.run:q} 2> {log:q}"

@@ -239,7 +239,10 @@ def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
             ["suite", str(CONFIG / "demo.yaml"), "--config", "seeds"],
             "weckd: --config seeds: must be KEY=VALUE",
         ),
-        (["show", "nowhere"], "weckd: nowhere: no tables/claims.md; finish the run first"),
+        (
+            ["show", "nowhere"],
+            "weckd: nowhere: no run; begin one with snakemake --cores all --configfile SUITE",
+        ),
         (
             ["prepare", "--dataset", "ear_chile", "--image-size", "64", "--out", "x"],
             "weckd: ear_chile: needs its images; name their folder, or the source.json of `weckd fetch`",
@@ -341,8 +344,8 @@ SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gathe
             f"suite {DEMO} --out folder",
             "folder: cannot be written (Is a directory); a folder is in the way; remove it, or choose another file\n",
         ),
-        (f"show {LONG}", f"{LONG}/tables/claims.md: File name too long; choose a shorter name\n"),
-        ("runs folder", "folder: no run in it; begin one with `snakemake --cores all`\n"),
+        (f"show {LONG}", f"{LONG}/suite.json: File name too long; choose a shorter name\n"),
+        ("runs folder", "folder: no run; begin one with snakemake --cores all --configfile SUITE\n"),
     ],
 )
 def test_an_argument_that_is_missing_or_of_another_kind_is_one_message(

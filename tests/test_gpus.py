@@ -109,7 +109,7 @@ def test_each_job_has_a_card_of_its_own_and_the_next_waits_for_one_that_ends_or_
     cards = {process.stdout.readline().strip(): process for process in (first, second)}
     assert cards.keys() == set(CARDS.values())
     third = start(1)
-    assert third.stderr.readline() == "waiting for one of 2 GPUs, 1 jobs each\n"
+    assert third.stderr.readline() == "waiting for one of 2 GPUs, 1 job each\n"
     time.sleep(0.3)
     assert third.poll() is None
     cards["GPU-bbb"].kill()

@@ -1,21 +1,156 @@
-"""The list of runs."""
+"""What is told of runs: their list, their states, and a run that is not there or not finished."""
+
+import shlex
 
 import pytest
 from small_suite import toy_suite
 
 from weckd.config import suite_json
+from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.runs import note_call, run_list
+from weckd.locks import take_run_lock
+from weckd.runs import changed_files, note_end, note_start, results_text, run_list, run_summary
+
+COMMAND = ["snakemake", "--cores", "all"]
+ENDS = "goes on with\n  snakemake --cores all"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return the folder of a run that was started."""
+    folder = tmp_path / "toy"
+    write_text(folder / "suite.json", suite_json(toy_suite()))
+    note_start(folder, ["seeds=[1]"], COMMAND, {})
+    return folder
+
+
+def finish(run):
+    """Make what tells that a run is finished."""
+    suite = toy_suite()
+    for file in ("ro-crate-metadata.json", "report.html", "tables/claims.md", "tables/main.md"):
+        write_text(run / file, f"{file}\n")
+    for key in suite.datasets:
+        for seed in suite.seeds:
+            write_text(run / f"predictions/{key}/seed{seed}.parquet", "")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]", b'{"changes": 1, "command": []}', b"{}"])
-def test_a_run_whose_call_is_damaged_is_listed_without_the_command_that_goes_on_with_it(content, tmp_path):
-    write_text(tmp_path / "toy/suite.json", suite_json(toy_suite()))
-    note_call(tmp_path / "toy", ["seeds=[1]"], ["snakemake", "--cores", "all"])
-    listed = run_list(tmp_path)
+def test_a_run_whose_call_is_damaged_is_listed_without_the_command_that_goes_on_with_it(content, run):
+    listed = run_list(run.parent)
     assert "seeds=[1]" in listed
-    assert listed.endswith(f"{tmp_path}/toy goes on with\n  snakemake --cores all")
-    (tmp_path / "toy/.call.json").write_bytes(content)
-    listed = run_list(tmp_path)
-    assert f"{tmp_path}/toy" in listed
+    assert listed.endswith(f"{run} {ENDS}")
+    (run / ".call.json").write_bytes(content)
+    listed = run_list(run.parent)
+    assert str(run) in listed
     assert "goes on with" not in listed
+
+
+def test_the_state_of_a_run_is_that_of_its_latest_start(run):
+    def state():
+        return run_list(run.parent).splitlines()[2].split()[3]
+
+    assert state() == "interrupted"
+    with take_run_lock(run.parent / ".lock", ["toy"]):
+        assert state() == "running"
+    note_end(run, [], {}, {})  # of a part
+    assert state() == "unfinished"
+    finish(run)
+    assert state() == "finished"
+    assert "goes on with" not in run_list(run.parent)
+    note_start(run, ["seeds=[1]"], COMMAND, {})
+    logs = {"tables": run / "logs/tables.log", "figures": run / "logs/figures.log"}
+    note_end(run, [], logs, {})
+    assert state() == "failed"
+    assert run_list(run.parent).endswith(
+        f"{run}, where figures failed ({run}/logs/figures.log), and 1 more job, {ENDS}"
+    )
+    note_end(run, [], {}, {})
+    assert state() == "finished"
+
+
+def test_what_changed_is_told_until_all_of_the_run_was_made_again(run):
+    images, splits, other = (
+        "data/ears-32px/seen.json",
+        str(run / "splits/ears/sums.json"),
+        "results/b/sums.json",
+    )
+    prepared = {run.parent / "data/ears-32px"}
+    changed = {str(run.parent / images): [["a.png", "b.png"]], splits: [["seed1.csv"]], other: [["c"]]}
+    assert changed_files(run, prepared, changed) == ["a.png", "b.png", "seed1.csv"]
+    note_start(run, [], COMMAND, changed)
+    note_end(run, [f"{run}/splits/ears/seed1.csv"], {}, changed)
+    assert changed_files(run, prepared, changed) == ["a.png", "b.png", "seed1.csv"]
+    note_end(run, [f"{run}/ro-crate-metadata.json"], {"tables": None}, changed)
+    assert changed_files(run, prepared, changed) == ["a.png", "b.png", "seed1.csv"]
+    note_end(run, [f"{run}/ro-crate-metadata.json"], {}, changed)
+    assert changed_files(run, prepared, changed) == []
+    assert changed_files(run, prepared, {**changed, splits: [["seed1.csv"], ["seed2.csv"]]}) == ["seed2.csv"]
+    new = run.with_name("new")
+    note_start(new, [], COMMAND, changed)
+    assert changed_files(new, prepared, changed) == []
+
+
+def test_a_run_that_is_missing_or_unfinished_is_told_with_what_to_do(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = [*COMMAND, "--configfile", "mine.yaml", "--config", "seeds=[1]"]
+    note_start(run, ["seeds=[1]"], command, {})
+
+    def told(folder):
+        with pytest.raises(UserError) as refused:
+            run_summary(folder)
+        return str(refused.value)
+
+    finish_it = f"finish it with {shlex.join(command)}"
+    assert told(run) == f"{run}: no tables/claims.md, the run is interrupted; {finish_it}"
+    note_end(run, [], {"split toy, ears": run / "logs/split.log"}, {})
+    assert (
+        told(run) == f"{run}: no tables/claims.md, split toy, ears failed ({run}/logs/split.log); {finish_it}"
+    )
+    (run / ".call.json").unlink()
+    assert told(run).endswith("the run is unfinished; finish it with the command that began it")
+    assert told(tmp_path / "nowhere") == (
+        f"{tmp_path}/nowhere: no run; there are {run} (`weckd runs` tells of each)"
+    )
+    begin = "no run; begin one with snakemake --cores all --configfile SUITE"
+    assert told(tmp_path / "a/b") == f"{tmp_path}/a/b: {begin}"
+    write_text(tmp_path / "config/mine.yaml", "suite: mine\n")
+    write_text(tmp_path / "config/tables.yaml", "main: {}\n")
+    assert told(tmp_path / "a/b") == f"{tmp_path}/a/b: {begin}; suites are config/mine.yaml"
+    with pytest.raises(UserError, match="none: no run; begin one with snakemake"):
+        run_list(tmp_path / "none")
+
+
+def test_tables_are_shown_where_they_were_asked_for_and_else_what_was_done(run):
+    finish(run)
+    text = results_text(run, [f"{run}/splits/ears/seed1.csv"], {"prepare": 2, "split": 1}, COMMAND)
+    assert text == (
+        f"\nmade         prepare (2 jobs), split (1 job)\nnot made     the tables and report of {run}, for which this "
+        "command does not ask; they are by\n             snakemake --cores all"
+    )
+    nothing = "\nmade         nothing: all that this command asks for is there\nnot made     the tables and report of "
+    assert results_text(run, [], {}, COMMAND).startswith(nothing)
+    tables = ["tables/claims.md", "tables/main.md"]
+    assert results_text(run, [f"{run}/{table}" for table in tables], {"tables": 1}, COMMAND) == (
+        f"\ntables/claims.md\n\ntables/main.md\n\nmade         tables (1 job)\n"
+        f"tables       {run}/tables (.csv .md .tex)"
+    )
+    whole = results_text(run, [f"{run}/report.html"], {}, COMMAND)
+    assert whole == run_summary(run)
+    assert whole.startswith("\ntables/claims.md\n\ntables/main.md\n\n")
+    assert f"\nreport       {run}/report.html (all of it on one page)\n" in whole
+    assert whole.endswith(f"\nfits         {run.parent}/fits")
+
+
+def test_what_is_made_of_a_reference_has_no_fits(run):
+    finish(run)
+    run.rename(run.with_name("toy-reference"))
+    assert run_summary(run.with_name("toy-reference")).endswith("-reference/splits")
+
+
+@pytest.mark.parametrize("name", ["leakage", "readings"])
+def test_of_a_study_its_own_table_is_shown(name, run):
+    write_text(run / f"tables/{name}.md", "| study |\n")
+    text = run_summary(run)
+    assert text.startswith(f"\n| study |\n\ntables       {run}/tables ({name}")
+    assert text.endswith(f"\nsplits       {run}/splits")
+    assert results_text(run, [f"{run}/tables/{name}.md"], {}, COMMAND) == text

@@ -408,6 +408,19 @@ KNOWN = (
             "exclude_classes: of phantom_ear_ohio there is left no class; keep two classes or more, or leave out the "
             "data set",
         ),
+        *(
+            (
+                [f"{key}={names}"],
+                f"--config {key}={names}: a list stands in brackets; write {key}='[{names}]'",
+            )
+            for key, names in (
+                ("methods", "weckd,single"),
+                ("datasets", "phantom_ear_ohio, phantom_brain_mri"),
+                ("seeds", "1,2"),
+                ("readings_datasets", "a,b"),
+                ("backbone_sizes", "a,b"),
+            )
+        ),
         (
             ["methods=[weckt]"],
             "methods: no method 'weckt'; did you mean 'weckd'? Known methods: weckd, single, single-long, pooled, "

@@ -33,7 +33,7 @@ def find_own_commands() -> None:
     os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
 
 
-def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], Iterable[int]]) -> None:
+def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], Iterable[int]]) -> list[int]:
     """Take over Ctrl-C, and SIGTERM, from the engine; only the main thread can.
 
     Both let running jobs come to their ends. A second Ctrl-C stops them by SIGTERM, as they ignore SIGINT (see
@@ -43,10 +43,14 @@ def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], It
     Args:
         end_gracefully: what the engine does at SIGTERM.
         jobs: returns the numbers of all processes that the engine has started.
-    """
-    asked = itertools.count(1)
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    Returns:
+        The signals received: none yet.
+    """
+    asked, received = itertools.count(1), list[int]()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         threading.Thread(target=end_gracefully, daemon=True).start()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -64,6 +68,7 @@ def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], It
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, end)
+    return received
 
 
 class _Outliving:

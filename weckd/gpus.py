@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import IO
 
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.locks import try_lock
 
 _POLL = 1.0  # seconds
@@ -58,7 +58,9 @@ def _free_place(gpus: Sequence[str], jobs_per_gpu: int, folder: Path) -> tuple[s
                 return gpu, held
         if not waiting:
             print(
-                f"waiting for one of {len(gpus)} GPUs, {jobs_per_gpu} jobs each", file=sys.stderr, flush=True
+                f"waiting for one of {counted(len(gpus), 'GPU')}, {counted(jobs_per_gpu, 'job')} each",
+                file=sys.stderr,
+                flush=True,
             )
             waiting = True
         time.sleep(_POLL)

@@ -2,74 +2,204 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tabulate import tabulate
 
-from weckd.config import load_suite
+from weckd.config import Suite, load_suite
 from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.files import write_json
 from weckd.locks import runs_under_way
 
 LOCK = Path(".lock")
 _CALL = ".call.json"
-_LAST_FILES = ("ro-crate-metadata.json", "tables/leakage.md", "tables/readings.md")
-"""What is made last of a run, of a leak study and of a study of readings."""
+_SHOWN = 5
+"""Files that are named where more may have changed."""
+_STUDIES = {
+    "tables/leakage.md": {
+        "tables": "tables (leakage and splits, .csv .md .tex)",
+        "figure": "figures (leakage.svg .png)",
+    },
+    "tables/readings.md": {
+        "tables": "tables (readings, .csv .md .tex)",
+        "figure": "figures (specification.svg .png)",
+    },
+}
+"""The table of each study, and where the rest of it lies."""
+_MAIN = ("tables/claims.md", "tables/main.md")
+_LAST = ("ro-crate-metadata.json", *_STUDIES)
+"""What is made last of a run, and of each study."""
+
+
+@dataclass(frozen=True)
+class _Start:
+    """How a run was started last, and what came of it."""
+
+    changes: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    state: str = ""  # "running" (or killed meanwhile), "ended" or "failed"; "" where nothing tells
+    failed: dict[str, str] = field(default_factory=dict)  # log of each failed job
+    known: dict[str, int] | None = None  # changes (`keep_changed`) that the finished run has taken in
 
 
 def run_summary(folder: Path) -> str:
-    """Return the claims and the main table of a run, and where the rest lies.
+    """Return the claims and the main table of a run, or the table of a study, and where the rest lies.
 
     Raises:
         UserError: the folder holds no finished run.
     """
-    tables = [folder / "tables" / f"{name}.md" for name in ("claims", "main")]
-    for table in tables:
-        if not table.exists():
-            raise UserError(
-                f"{folder}: no {table.relative_to(folder)}; finish the run first: snakemake --cores all"
-            )
-    found = undeclared_sentence(with_finding(load_suite(folder / "suite.json"), folder / FINDING))
-    return _shown(tables) + (
-        (f"data sets    {found}\n" if found else "")
-        + f"report       {folder / 'report.html'} (all of it on one page)\n"
-        f"tables       {folder / 'tables'} (.csv .md .tex)\n"
-        f"figures      {folder / 'figures'} (.svg .png)\n"
-        f"predictions  {folder / 'predictions'}\n"
-        f"splits       {folder / 'splits'}\n"
-        f"fits         {folder.parent / 'fits'}"
+    if not (folder / "suite.json").exists():
+        raise _no_run(folder, folder.parent)
+    suite = load_suite(folder / "suite.json")
+    for table, places in _STUDIES.items():
+        if (folder / table).exists():
+            return _shown(folder, [table]) + _places(folder, {**places, "splits": "splits"})
+    if lacks := [table for table in _MAIN if not (folder / table).exists()]:
+        raise _unfinished(folder, suite, lacks[0])
+    found = undeclared_sentence(with_finding(suite, folder / FINDING))
+    places = {
+        "report": "report.html (all of it on one page)",
+        "tables": "tables (.csv .md .tex)",
+        "figures": "figures (.svg .png)",
+        "predictions": "predictions",
+        "splits": "splits",
+    }
+    # What is made of a reference has no fits; its folder is called otherwise.
+    fits = f"\nfits         {folder.parent / 'fits'}" if suite.run == folder.name else ""
+    return (
+        _shown(folder, _MAIN) + (f"data sets    {found}\n" if found else "") + _places(folder, places) + fits
     )
 
 
-def leakage_summary(folder: Path) -> str:
-    """Return the table of a leak study, and where it and its figure lie.
-
-    Args:
-        folder: of the run on official test parts, finished.
-    """
-    return _shown([folder / "tables" / "leakage.md"]) + (
-        f"tables       {folder / 'tables'} (leakage and splits, .csv .md .tex)\n"
-        f"figure       {folder / 'figures'} (leakage.svg .png)\n"
-        f"splits       {folder / 'splits'}"
-    )
-
-
-def _shown(tables: Sequence[Path]) -> str:
-    text = "\n\n".join(table.read_text(encoding="utf-8").rstrip() for table in tables)
+def _shown(folder: Path, tables: Iterable[str]) -> str:
+    text = "\n\n".join((folder / table).read_text(encoding="utf-8").rstrip() for table in tables)
     return f"\n{text}\n\n"
 
 
-def note_call(folder: Path, changes: Sequence[str], command: Sequence[str]) -> None:
-    """Keep beside a run's settings what was changed against the suite file, and the command that goes on with it.
+def _places(folder: Path, places: Mapping[str, str]) -> str:
+    return "\n".join(f"{name:<13}{folder / place}" for name, place in places.items())
+
+
+def _no_run(folder: Path, results: Path) -> UserError:
+    """Return the error of a folder without a run: it names the runs that are there, or the suites."""
+    runs = [str(file.parent) for file in sorted(results.glob("*/suite.json"))]
+    if runs:
+        return UserError(f"{folder}: no run; there are {', '.join(runs)} (`weckd runs` tells of each)")
+    files = sorted(Path("config").glob("*.yaml"))
+    suites = [str(file) for file in files if "\nsuite: " in f"\n{file.read_text('utf-8')}"]
+    named = f"; suites are {', '.join(suites)}" if suites else ""
+    return UserError(f"{folder}: no run; begin one with snakemake --cores all --configfile SUITE{named}")
+
+
+def _unfinished(folder: Path, suite: Suite, lacks: str) -> UserError:
+    start = _read_start(folder)
+    command = shlex.join(start.command) or "the command that began it"
+    what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
+    return UserError(f"{folder}: no {lacks}, {what}; finish it with {command}")
+
+
+def study_made(folder: Path, made: Collection[str]) -> bool:
+    """Return whether a study's table is among files."""
+    return any(str(folder / table) in made for table in _STUDIES)
+
+
+def results_text(
+    folder: Path, asked: Collection[str], jobs: Mapping[str, int], command: Sequence[str]
+) -> str:
+    """Return what a person reads at the end: the tables of a run where they were asked for, else what was done.
+
+    Args:
+        folder: of the run.
+        asked: the files that this call asks for; they are there now, and are what their sources say.
+        jobs: how many jobs of each rule were run for them.
+        command: its words, which make all of the run.
+    """
+    if str(folder / "report.html") in asked or study_made(folder, asked):
+        return run_summary(folder)
+    done = [f"{rule} ({counted(number, 'job')})" for rule, number in jobs.items()]
+    text = f"made         {', '.join(done) or 'nothing: all that this command asks for is there'}\n"
+    if not all(str(folder / table) in asked for table in _MAIN):
+        return (
+            f"\n{text}not made     the tables and report of {folder}, for which this command does not ask; they are "
+            f"by\n             {shlex.join(command)}"
+        )
+    return f"{_shown(folder, _MAIN)}{text}tables       {folder / 'tables'} (.csv .md .tex)"
+
+
+def note_start(
+    folder: Path, changes: Sequence[str], command: Sequence[str], changed: Mapping[str, Sequence[object]]
+) -> None:
+    """Keep beside a run's settings that it is started, what was changed against the suite file, and the command for it.
 
     Args:
         folder: of the run.
         changes: each `KEY=VALUE`.
         command: its words.
+        changed: what changed so far in the working folder (`keep_changed`); all of it, where the run is new.
     """
-    write_json(folder / _CALL, {"changes": list(changes), "command": list(command)})
+    known = _read_start(folder).known
+    known = _numbers(changed) if known is None else known
+    write_json(folder / _CALL, asdict(_Start(list(changes), list(command), "running", {}, known)))
+
+
+def note_end(
+    folder: Path,
+    asked: Collection[str],
+    failed: Mapping[str, Path | None],
+    changed: Mapping[str, Sequence[object]],
+) -> None:
+    """Keep how a start of a run ended.
+
+    Args:
+        folder: of the run.
+        asked: the files that were asked for.
+        failed: log of each failed job by what it is called.
+        changed: what changed so far (`keep_changed`); a run of which all was made has taken it in.
+    """
+    start = _read_start(folder)
+    logs = {job: str(log or "") for job, log in failed.items()}
+    whole = not failed and any(str(folder / name) in asked for name in _LAST)
+    known = _numbers(changed) if whole else start.known
+    write_json(
+        folder / _CALL,
+        asdict(replace(start, state="failed" if failed else "ended", failed=logs, known=known)),
+    )
+
+
+def _numbers(changed: Mapping[str, Sequence[object]]) -> dict[str, int]:
+    return {name: len(times) for name, times in changed.items()}
+
+
+def changed_files(
+    folder: Path, prepared: Collection[Path], changed: Mapping[str, Sequence[Sequence[str]]]
+) -> list[str]:
+    """Return the files that have changed since all of a run was made.
+
+    Args:
+        folder: of the run.
+        prepared: folders of its prepared data sets.
+        changed: what changed so far in the working folder (`keep_changed`).
+    """
+    known = _read_start(folder).known
+    own = (
+        []
+        if known is None
+        else [
+            times[known.get(name, 0) :]
+            for name, times in changed.items()
+            if Path(name).is_relative_to(folder) or Path(name).parent in prepared
+        ]
+    )
+    return list(dict.fromkeys(file for times in own for files in times for file in files))
+
+
+def few(files: Sequence[str]) -> list[str]:
+    """Return the first of some files, and how many more there are."""
+    more = len(files) - _SHOWN
+    return [*files[:_SHOWN], *([f"{counted(more, 'more file')}"] if more > 0 else [])]
 
 
 def run_list(results: Path) -> str:
@@ -80,34 +210,57 @@ def run_list(results: Path) -> str:
     """
     folders = sorted(file.parent for file in results.glob("*/suite.json"))
     if not folders:
-        raise UserError(f"{results}: no run in it; begin one with `snakemake --cores all`")
-    live = runs_under_way(results / LOCK)
+        raise _no_run(results, results)
     rows, commands = [], []
     for folder in folders:
-        suite = load_suite(folder / "suite.json")
-        cells = [
-            folder / "predictions" / key / f"seed{seed}.parquet"
-            for key in suite.datasets
-            for seed in suite.seeds
-        ]
-        done = sum(cell.exists() for cell in cells)
-        state = "stopped"
-        if folder.name in live:
-            state = "under way"
-        elif done == len(cells) and any((folder / name).exists() for name in _LAST_FILES):
-            state = "finished"
-        call = _call(folder)
-        rows.append([str(folder), suite.name, "\n".join(call["changes"]), state, f"{done} of {len(cells)}"])
-        if state == "stopped" and call["command"]:
-            commands.append(f"{folder} goes on with\n  {shlex.join(call['command'])}")
+        suite, start = load_suite(folder / "suite.json"), _read_start(folder)
+        state, cells = _state(folder, suite, start)
+        rows.append([str(folder), suite.name, "\n".join(start.changes), state, cells])
+        if state not in ("running", "finished") and start.command:
+            what = f", where {_failed(start)}," if start.failed else ""
+            commands.append(f"{folder}{what} goes on with\n  {shlex.join(start.command)}")
     table = tabulate(rows, headers=["run", "suite", "changed", "state", "cells"], disable_numparse=True)
     return "\n\n".join([table, *commands])
 
 
-def _call(folder: Path) -> dict[str, list[str]]:
-    """Return what `note_call` kept; nothing of a run that was made before it was, or where it is damaged."""
+def _state(folder: Path, suite: Suite, start: _Start) -> tuple[str, str]:
+    """Return what became of a run's latest start, and how many cells are there."""
+    cells = [
+        folder / "predictions" / key / f"seed{seed}.parquet" for key in suite.datasets for seed in suite.seeds
+    ]
+    done = sum(cell.exists() for cell in cells)
+    if folder.name in runs_under_way(folder.parent / LOCK):
+        state = "running"
+    elif start.state == "failed":
+        state = "failed"
+    elif start.state == "running":
+        state = "interrupted"
+    else:
+        whole = done == len(cells) and any((folder / name).exists() for name in _LAST)
+        state = "finished" if whole else "unfinished"
+    return state, f"{done} of {len(cells)}"
+
+
+def _failed(start: _Start) -> str:
+    """Return where the latest start failed, and what tells why; "" where it did not."""
+    if not start.failed:
+        return ""
+    [job, log], *more = start.failed.items()
+    beside = f", and {counted(len(more), 'more job')}" if more else ""
+    return f"{job} failed{f' ({log})' if log else ''}{beside}"
+
+
+def _read_start(folder: Path) -> _Start:
+    """Return what `note_start` kept; nothing of a run that was made before it was, or where it is damaged."""
     try:
-        call = json.loads((folder / _CALL).read_text(encoding="utf-8"))
-        return {key: list(map(str, call[key])) for key in ("changes", "command")}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"changes": [], "command": []}
+        kept = json.loads((folder / _CALL).read_text(encoding="utf-8"))
+        words = {key: list(map(str, kept[key])) for key in ("changes", "command")}
+        failed = {str(job): str(log) for job, log in kept.get("failed", {}).items()}
+        known = (
+            {str(name): int(number) for name, number in kept["known"].items()}
+            if kept.get("known") is not None
+            else None
+        )
+        return _Start(**words, state=str(kept.get("state", "")), failed=failed, known=known)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _Start()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from weckd.config import (
     AnalysisPlan,
@@ -18,7 +18,7 @@ from weckd.config import (
     refuse_more_than_all,
 )
 from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries
-from weckd.declared import checked, near, plain
+from weckd.declared import checked, near, plain, wanted
 from weckd.errors import UserError
 from weckd.files import digest
 from weckd.methods.catalogue import PANEL, find_method, panel_names, suite_methods
@@ -48,6 +48,7 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
         UserError: a file cannot be read, a key is unknown or has a wrong value, or a data set, class or method is not
             known.
     """
+    _refuse_bare_lists(changes)
     base: dict[str, Any] = {}
     for path in files:
         base = _merged(
@@ -93,6 +94,23 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
                 f"--config {key}: of {written!r} only {plain_text!r} would be read; write {key}='\"{written}\"'"
             )
     return parsed
+
+
+def _refuse_bare_lists(changes: Mapping[str, Any]) -> None:
+    """Refuse lists without brackets; a comma stands in the names of readings, too."""
+    hints = get_type_hints(SuiteFile, include_extras=True)
+    for key, value in changes.items():
+        if (
+            isinstance(value, str)
+            and "," in value
+            and value[:1] != "["
+            and wanted(hints.get(key)).startswith("a list")
+        ):
+            try:
+                find_method(value)
+            except UserError:
+                told = f"--config {key}={value}: a list stands in brackets; write {key}='[{value}]'"
+                raise UserError(told) from None
 
 
 def _parsed(text: str) -> Any:

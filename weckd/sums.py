@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,24 +139,26 @@ def forget_changed(sums: Path) -> list[str]:
     return changed
 
 
-def count_again(file: Path, names: Iterable[str]) -> dict[str, int]:
-    """Return how often each name was counted, so far and now.
+def keep_changed(file: Path, found: Mapping[str, Sequence[str]]) -> dict[str, list[list[str]]]:
+    """Return, by what was found not to hold, the files that had changed: a list each time, so far and now.
 
     Args:
-        file: JSON file that keeps the counts; written where names are counted and it can be.
-        names: those to count once more.
+        file: JSON file that keeps them; written where there are new ones and it can be.
+        found: the new ones.
     """
     try:
-        counts = {
-            str(name): int(count) for name, count in json.loads(file.read_text(encoding="utf-8")).items()
+        kept = {
+            str(name): [
+                list(map(str, files)) for files in (times if isinstance(times, list) else [()] * times)
+            ]
+            for name, times in json.loads(file.read_text(encoding="utf-8")).items()
         }
     except (OSError, ValueError, TypeError, AttributeError):
-        counts = {}
-    again = list(names)
-    counts |= {name: counts.get(name, 0) + 1 for name in again}
-    if again and os.access(file.parent, os.W_OK):
-        write_json(file, counts)
-    return counts
+        kept = {}
+    kept |= {name: [*kept.get(name, []), [*files]] for name, files in found.items()}
+    if found and os.access(file.parent, os.W_OK):
+        write_json(file, kept)
+    return kept
 
 
 def _recorded(sums: Path) -> dict[str, str]:

@@ -339,7 +339,9 @@ def test_other_suites_and_unfinished_runs_are_refused(rerun, reference, lock, tm
     ):
         freeze_run(rerun, tmp_path / "out", lock)
     shutil.rmtree(rerun / "manifests")
-    with pytest.raises(UserError, match="no manifests; finish the run first"):
+    with pytest.raises(
+        UserError, match="no manifests; finish the run first, by the command that `weckd runs` lists"
+    ):
         compare(rerun, reference, lock)
 
 
@@ -427,14 +429,14 @@ def test_a_run_under_way_or_with_a_cell_untold_of_is_not_frozen(rerun, tmp_path)
     with take_run_lock(tmp_path / ".lock", ["rerun"]), pytest.raises(UserError) as told:
         freeze_run(rerun, tmp_path / "reference", None)
     assert str(told.value) == (
-        f"{rerun}: under way, its tables may be older than its predictions; a reference is made of a finished run: "
-        "snakemake --cores all"
+        f"{rerun}: under way, its tables may be older than its predictions; a reference is made of a finished run; "
+        "`weckd runs` lists the command that finishes each"
     )
     (rerun / "manifests/toy_two/seeds1-5.json").unlink()
     with pytest.raises(UserError) as told:
         freeze_run(rerun, tmp_path / "reference", None)
     assert str(told.value) == (
-        f"{rerun}/manifests/toy_two: tell of 0 of 5 seeds; a reference is made of a finished run: "
-        "snakemake --cores all"
+        f"{rerun}/manifests/toy_two: tell of 0 of 5 seeds; a reference is made of a finished run; "
+        "`weckd runs` lists the command that finishes each"
     )
     assert not (tmp_path / "reference").exists()

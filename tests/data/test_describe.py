@@ -73,7 +73,7 @@ def test_what_is_no_set_of_class_folders_is_refused(tmp_path):
     )
     fill(tmp_path / "one", a=1)
     assert refusal(tmp_path / "one") == (
-        f"{tmp_path}/one: holds 1 class folders and 0 files; at least two class folders are needed"
+        f"{tmp_path}/one: holds 1 class folder and 0 files; at least two class folders are needed"
     )
     fill(tmp_path / "two" / "train", a=1, b=1)
     fill(tmp_path / "two" / "test", a=1, c=1)

@@ -126,7 +126,7 @@ def test_white_blood_cells_are_split_once_the_single_basophil_is_left_out(tmp_pa
     groups = assign_groups(index, near_duplicates(thumbnails, 0.97).pairs.rows)
     classes = tuple(entry.key for entry in find_dataset("wbc_zheng").classes)
     with pytest.raises(
-        UserError, match=r"class basophil has 1 groups.*exclude_classes: \{wbc_zheng: \[basop"
+        UserError, match=r"class basophil has 1 group,.*exclude_classes: \{wbc_zheng: \[basop"
     ):
         draw_split(index, groups, "wbc_zheng", classes, SplitSettings(seed=2025), 1)
     split = draw_split(index, groups, "wbc_zheng", classes[1:], SplitSettings(seed=2025), 1)

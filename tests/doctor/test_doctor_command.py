@@ -68,7 +68,7 @@ def test_images_that_prepare_would_miss_are_told(tmp_path, capsys, monkeypatch):
     status, lines, _ = told(capsys, "brain_yesno", tmp_path / "mine")
     assert status == 1
     assert (
-        f"BAD images brain_yesno {place}: class no has 1 images, the catalogue says 98; complete the download (what "
+        f"BAD images brain_yesno {place}: class no has 1 image, the catalogue says 98; complete the download (what "
         "cannot be read may stay, skip_bad=true leaves it out), or set its `count` in the catalogue to 1"
         in lines
     )

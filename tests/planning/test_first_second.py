@@ -64,7 +64,7 @@ WRONG = {
     ),
     "a class of one image": (
         ["datasets=[wbc_zheng]", NO_PLAN],
-        f"wbc_zheng: class basophil has 1 images, {TOO_FEW}: {{wbc_zheng: [basophil]}}",
+        f"wbc_zheng: class basophil has 1 image, {TOO_FEW}: {{wbc_zheng: [basophil]}}",
     ),
     "a share that no groups give": (
         ["datasets=[brain_yesno]", "split={stage: 0.005}", NO_PLAN],
@@ -74,7 +74,7 @@ WRONG = {
     "several at once": (
         ["backbone={name: test_resnett, init: random}", "datasets=[wbc_zheng]", NO_PLAN],
         f"backbone.name: {NO_NETWORK}\n"
-        f"wbc_zheng: class basophil has 1 images, {TOO_FEW}: {{wbc_zheng: [basophil]}}",
+        f"wbc_zheng: class basophil has 1 image, {TOO_FEW}: {{wbc_zheng: [basophil]}}",
     ),
 }
 

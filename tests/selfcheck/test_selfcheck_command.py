@@ -100,7 +100,9 @@ def test_without_a_run_the_report_goes_where_it_is_told(tmp_path):
 
 def test_a_folder_that_is_no_run(tmp_path, capsys):
     assert main(["selfcheck", "--run", str(tmp_path)]) == 1
-    expected = f"weckd: {tmp_path}: no predictions; finish the run first: snakemake --cores all\n"
+    expected = (
+        f"weckd: {tmp_path}: no predictions; finish the run first, by the command that `weckd runs` lists\n"
+    )
     assert capsys.readouterr().err == expected
 
 

@@ -57,17 +57,21 @@ def emptied(file):
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("name", "change", "again"),
     [
-        (f"{RUN}/predictions/phantom_ear_ohio/seed1.parquet", all_right),
-        ("results/data/phantom_ear_ohio-32px/images.npy", zeroed),
-        (f"{RUN}/splits/phantom_ear_ohio/seed2.csv", other_part),
-        (f"{RUN}/groups/phantom_ear_ohio/groups.csv", zeroed),
-        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", more_steps),
-        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", emptied),
+        (f"{RUN}/predictions/phantom_ear_ohio/seed1.parquet", all_right, "gather"),
+        (
+            "results/data/phantom_ear_ohio-32px/images.npy",
+            zeroed,
+            "prepare, group, audit, split, train, gather",
+        ),
+        (f"{RUN}/splits/phantom_ear_ohio/seed2.csv", other_part, "split, train, gather"),
+        (f"{RUN}/groups/phantom_ear_ohio/groups.csv", zeroed, "group, audit, split, train, gather"),
+        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", more_steps, "train, gather"),
+        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", emptied, "train, gather"),
     ],
 )
-def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, name, change):
+def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, name, change, again):
     folder, _ = finished
     fits = sorted(copy.glob("results/fits/*/*/record.json"))
     edit(copy / name, change)
@@ -75,6 +79,12 @@ def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished
     done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
     assert done.returncode == 0, done.stdout
     assert f"changed since it was read or made: {name}\n" in done.stdout
+    told = f"changed      {name} (since read or made); made again: {again}\n"
+    assert done.stdout.count(told) == 2  # at the start and at the end
+    assert (
+        f"\nnot made     the tables and report of {RUN}, for which this command does not ask; " in done.stdout
+    )
+    assert "macro" not in done.stdout  # of an old table
     assert (copy / name).read_bytes() == (folder / name).read_bytes()
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits  # nothing was trained on what was edited
@@ -98,6 +108,7 @@ def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished
     done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
     assert done.returncode == 0, done.stdout
     assert f"{RUN}/suite.json: not what the suite files say; made anew\n" in done.stdout
+    assert f"\nchanged      {RUN}/suite.json (since read or made); made again: suite, " in done.stdout
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits
     assert "not what the suite files say" not in snakemake(copy, "-n").stdout
@@ -139,22 +150,31 @@ def test_images_relabelled_or_replaced_and_class_folders_swapped_give_other_fing
         }
         catalogue.write_text(json.dumps({"my": {**entry, "classes": classes}}))
 
-    def fingerprint(jobs):
-        changes = [f"catalogue={catalogue}", f"data_root={own.parent}", "datasets=[my]"]
+    def until(rule, jobs, *others):
+        changes = [f"catalogue={catalogue}", f"data_root={own.parent}", "datasets=[my]", *others]
         config = REPOSITORY / "config/real-small.yaml"
         done = snakemake(
-            tmp_path, *("--cores", "2", "--until", "prepare", "--config"), *changes, configfile=config
+            tmp_path, *("--cores", "2", "--until", rule, "--config"), *changes, configfile=config
         )
         assert done.returncode == 0, done.stdout
         assert done.stdout.count("Finished jobid") == jobs
+        return done.stdout
+
+    def fingerprint(jobs):
+        until("prepare", jobs)
         return json.loads((tmp_path / "results/data/my-64px/dataset.json").read_text())["fingerprint"]
 
     describe(effusion="effusion", normal="normal")
     found = [fingerprint(2)]
     assert fingerprint(0) == found[0]
+    beside = ("group", 1, "seeds=[1]")  # a run of the same images
+    assert "changed" not in until(*beside)
     for image in range(12):
         Image.fromarray(np.full((72, 72, 3), image, dtype=np.uint8)).save(own / "normal" / f"{image:03d}.png")
     found.append(fingerprint(2))
+    files = ", ".join(f"{own}/normal/{number:03d}.png" for number in range(5))
+    told = f"changed      {files}, 7 more files (since read or made); made again: group\n"
+    assert until("group", 1, "seeds=[1]").count(told) == 2
     (own / "normal/010.png").rename(own / "effusion/m10.png")
     found.append(fingerprint(2))
     describe(effusion="normal", normal="effusion")

@@ -163,6 +163,12 @@ def test_a_second_call_has_nothing_to_do_whatever_is_said_of_the_machine(machine
     process = snakemake(folder, "--cores", "2", *machine)
     assert process.returncode == 0
     assert "Nothing to be done" in process.stdout
+    main = (folder / "results/tiny/tables/main.md").read_text(encoding="utf-8")
+    assert (
+        f"{main.rstrip()}\n\nreport       results/tiny/report.html (all of it on one page)\n"
+        in process.stdout
+    )
+    assert "changed" not in process.stdout
 
 
 def test_a_deleted_cell_comes_back_from_stored_fits(finished, copy):

@@ -14,6 +14,10 @@ from PIL import Image
 from weckd.engine import ENDING, STOPPING
 
 pytestmark = pytest.mark.workflow
+NO_IMAGE = (
+    "not an image; remove it from the class folder, or leave out what cannot be read with skip_bad=true; where it is "
+    "removed, `count` of its class in the catalogue must be one less"
+)
 ONE_FIT = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[single,majority]", "training={steps: 1200}")
 
 
@@ -43,14 +47,10 @@ def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
     assert done.stdout.partition("At least one job did not complete successfully.\n")[2].strip() == "\n".join(
         [
             "failed: prepare broken (results/data/broken-32px/prepare.log)",
-            f"weckd: {tmp_path}/images/broken/b/1.png: not an image; remove it from the class folder, "
-            "or leave out what cannot be read with skip_bad=true; where it is removed, `count` of its class in the "
-            "catalogue must be one less",
+            f"weckd: {tmp_path}/images/broken/b/1.png: {NO_IMAGE}",
             "",
             "failed: prepare broken_too (results/data/broken_too-32px/prepare.log)",
-            f"weckd: {tmp_path}/images/broken_too/b/1.png: not an image; remove it from the class folder, "
-            "or leave out what cannot be read with skip_bad=true; where it is removed, `count` of its class in the "
-            "catalogue must be one less",
+            f"weckd: {tmp_path}/images/broken_too/b/1.png: {NO_IMAGE}",
             "",
             f"failed: split {run.name}, few ({logs})",
             (work / logs).read_text().strip(),
@@ -64,8 +64,9 @@ def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
         f"""'catalogue="{catalogue}"'"""
     )
     assert listed.splitlines()[2].split()[:3] == [f"results/{run.name}", "tiny", 'datasets=["few",']
-    assert "  stopped  0 of 6" in listed
-    assert listed.endswith(f"\nresults/{run.name} goes on with\n  {command}\n")
+    assert "  failed   0 of 6" in listed
+    failed = "prepare broken failed (results/data/broken-32px/prepare.log), and 2 more jobs"
+    assert listed.endswith(f"\nresults/{run.name}, where {failed}, goes on with\n  {command}\n")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_second_ctrl_c_stops_training_which_keeps_its_step_and_leaves_nothing_
     wait_for_steps(process, tmp_path)
     [run] = (tmp_path / "results").glob("tiny+*")
     listed = runs(tmp_path)
-    assert "  under way  0 of 1" in listed
+    assert "  running  0 of 1" in listed
     assert "goes on with" not in listed
     assert "asked to stop" not in ctrl_c(process, ENDING, everyone)
     assert len(trainers(tmp_path)) == 1

@@ -24,6 +24,7 @@ from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
 from weckd.data.overlap import FINDING, with_finding
+from weckd.errors import counted
 from weckd.files import file_digest
 from weckd.sums import refuse_changed, sums_of
 from weckd.tables.captions import closing, joined, phantom_sentence
@@ -252,9 +253,9 @@ def verdict(agreement: Agreement) -> str:
         "equal bytes"
         if agreement.exact
         else f"intervals, since the run was made otherwise: {agreement.differs}; predictions are equal to the last "
-        f"digit in {agreement.equal_files} of {agreement.files} cells all the same"
+        f"digit in {agreement.equal_files} of {counted(agreement.files, 'cell')} all the same"
     )
-    return f"{word}: {inside} of {len(agreement.cells)} cells agree, compared by {how}."
+    return f"{word}: {inside} of {counted(len(agreement.cells), 'cell')} agree, compared by {how}."
 
 
 def summary(agreement: Agreement, out: Path) -> str:

@@ -29,7 +29,7 @@ from weckd.manifests import trained_cells
 from weckd.sums import refuse_changed, sums_of, write_sums
 
 LEVEL = 0.99
-FINISH = "a reference is made of a finished run: snakemake --cores all"
+FINISH = "a reference is made of a finished run; `weckd runs` lists the command that finishes each"
 RULE = (
     "Made with the same lock, device kind, threads and versions: every prediction, table and figure is equal. Made "
     "with something else: every cell (each method's last stage and each gain of the plan, on every data set and mean) "

@@ -94,7 +94,7 @@ def made_with(run: Path, lock: Path | None) -> MadeWith:
             made = MadeWith(digest if named else "", cell.device, cell.threads, dict(cell.versions))
             found.setdefault(repr(made), made)
     if not found:
-        raise UserError(f"{run}: no manifests; finish the run first: snakemake --cores all")
+        raise UserError(f"{run}: no manifests; finish the run first, by the command that `weckd runs` lists")
     if len(found) > 1:
         raise UserError(
             f"{run}: trained with several devices or versions: {'; '.join(found)}; train it with one"

@@ -12,6 +12,7 @@ from weckd.analysis.inference.reader_study import Study, adjust, half_width, min
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
+from weckd.errors import counted
 from weckd.places import few_seeds, is_phantom, means
 from weckd.tables.captions import TEST
 
@@ -150,7 +151,7 @@ def _null(comparison: Comparison, metric: str) -> float:
 
 def _test(suite: Suite, comparison: Comparison, dataset: str, metric: str) -> str:
     known, null = means(suite), _null(comparison, metric)
-    over = f", mean of {len(known[dataset])} independent data sets" if dataset in known else ""
+    over = f", mean of {counted(len(known[dataset]), 'independent data set')}" if dataset in known else ""
     against = f", against {null * 100:g} points" if null else ""
     return TEST + over + against
 

@@ -45,7 +45,9 @@ def _selfcheck(options: argparse.Namespace) -> None:
     out = options.out
     if options.folder:
         if not (options.folder / "predictions").is_dir():
-            raise UserError(f"{options.folder}: no predictions; finish the run first: snakemake --cores all")
+            raise UserError(
+                f"{options.folder}: no predictions; finish the run first, by the command that `weckd runs` lists"
+            )
         suite = with_finding(load_suite(options.folder / "suite.json"), options.folder / FINDING)
         predictions = load_predictions(suite, options.folder / "predictions")
         out = out or options.folder / "selfcheck"

@@ -136,7 +136,7 @@ def stretch_to_eight_bits(file: Path, values: NDArray[np.generic]) -> NDArray[np
         span = high - low
     if not np.isfinite(span):
         lost = np.count_nonzero(~np.isfinite(exact))
-        what = f"{lost:,} of its {exact.size:,} pixels are NaN or infinite"
+        what = f"{lost:,} of its {exact.size:,} pixels {'is' if lost == 1 else 'are'} NaN or infinite"
         told = what if lost else f"its pixels' values, from {low:.3g} to {high:.3g}, are too far apart"
         raise BadImageError(file, told, "replace it by a sound copy")
     return np.asarray(np.rint((exact - low) / (span or 1.0) * 255), dtype=np.uint8)

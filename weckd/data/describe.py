@@ -12,7 +12,7 @@ import yaml
 from weckd.data.catalogue import RESERVED, TO_FILL_IN, load_catalogue
 from weckd.data.layouts import DEPTH, listed
 from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[ _-]?(set|data|images)?(?![a-z])", re.IGNORECASE)
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
@@ -59,7 +59,8 @@ def describe_folder(folder: Path) -> str:
             told = f"holds the classes {', '.join(held)}, elsewhere {', '.join(names)}"
             raise UserError(f"{place}: {told}; mend one")
     if len(names) < 2:
-        told = f"{len(names)} class folders and {len(list(listed(root))) - len(names)} files"
+        files = len(list(listed(root))) - len(names)
+        told = f"{counted(len(names), 'class folder')} and {counted(files, 'file')}"
         raise UserError(f"{root}: holds {told}; at least two class folders are needed")
     name = writable_name(folder.resolve())
     ((key, doubts),) = _keys([name], {*load_catalogue(), *RESERVED})

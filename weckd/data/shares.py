@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from weckd.config import SplitSettings
+from weckd.errors import counted
 
 TEST_GROUPS, OTHER_GROUPS = 3, 1
 """Groups of each class that a test part, and any other part, must hold at least."""
@@ -44,7 +45,11 @@ def split_problems(
     """
     needed = least_groups(split.stages)
     known = {key: images[key] for key in classes if key in images}
-    few = [too_few(dataset, key, f"{count} images", needed) for key, count in known.items() if count < needed]
+    few = [
+        too_few(dataset, key, counted(count, "image"), needed)
+        for key, count in known.items()
+        if count < needed
+    ]
     if few or len(known) < len(classes):
         return few
     # At least one group, of at least one image, of each class in each part, and three of them in the test part.

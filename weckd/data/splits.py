@@ -36,7 +36,7 @@ from weckd.data.shares import (
     share_problem,
     too_few,
 )
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.files import write_text
 from weckd.seeds import generator
 from weckd.sums import FOLDER_SUMS, refuse_changed, write_sums
@@ -165,11 +165,13 @@ def draw_split(
         own = [group for group in everything if group.class_key == class_key]
         if official:
             test = [group for group in own if group.official_test]
-            _refuse_few_groups(dataset, class_key, "test groups", len(test), TEST_GROUPS)
+            _refuse_few_groups(dataset, class_key, counted(len(test), "test group"), len(test), TEST_GROUPS)
             training = len(own) - len(test)
-            _refuse_few_groups(dataset, class_key, "groups for training", training, reserve + OTHER_GROUPS)
+            found = counted(training, "group") + " for training"
+            _refuse_few_groups(dataset, class_key, found, training, reserve + OTHER_GROUPS)
         else:
-            _refuse_few_groups(dataset, class_key, "groups", len(own), least_groups(settings.stages))
+            least = least_groups(settings.stages)
+            _refuse_few_groups(dataset, class_key, counted(len(own), "group"), len(own), least)
             own = _shuffled(own, "split", dataset, settings.seed, class_key)
             test = _take(own, settings.test * _images(own), TEST_GROUPS, reserve + OTHER_GROUPS)
         rest = _shuffled(_without(own, test), "subsets", dataset, seed, class_key)
@@ -307,6 +309,6 @@ def _images(groups: Sequence[_Group]) -> int:
     return sum(group.images for group in groups)
 
 
-def _refuse_few_groups(dataset: str, class_key: str, what: str, found: int, needed: int) -> None:
-    if found < needed:
-        raise UserError(too_few(dataset, class_key, f"{found} {what}", needed))
+def _refuse_few_groups(dataset: str, class_key: str, found: str, number: int, needed: int) -> None:
+    if number < needed:
+        raise UserError(too_few(dataset, class_key, found, needed))

@@ -20,6 +20,7 @@ from weckd.data.catalogue import Dataset
 from weckd.data.fetch.wanted import Wanted, refuse_no_root, refuse_not_there
 from weckd.data.layouts import is_clutter
 from weckd.data.prepared import PREPARED_FILES
+from weckd.errors import counted
 from weckd.files import file_digest, write_json, write_text
 
 SEEN = "seen.json"
@@ -96,7 +97,7 @@ def hashed(place: Place, found: Mapping[str, Stamp], before: Seen | None, known:
     reading = [name for name, stamp in found.items() if name not in old or old[name][0] != stamp]
     if before and (size := sum(found[name][0] for name in reading)) > _TOLD_BYTES:
         print(
-            f"{place.roots[0]}: {len(reading)} files have other times; comparing {size / 1e6:,.0f} MB",
+            f"{place.roots[0]}: {counted(len(reading), 'file')} with other times; comparing {size / 1e6:,.0f} MB",
             file=sys.stderr,
             flush=True,
         )

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from weckd.config import Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.gpus import asked_of_driver
 from weckd.planning.first_second import refuse_small_machine
 from weckd.training.memory import host_memory
@@ -188,8 +188,10 @@ def _cores_and_memory() -> Finding:
     if free is not None and limit is not None:
         free = min(free, limit // 2**20)  # of a container or a batch system's job
     if free is None:
-        return Finding("note", "cores and memory", f"{cores} cores; the system does not tell its free memory")
-    found = f"{cores} cores, {free:,} MB free"
+        return Finding(
+            "note", "cores and memory", f"{counted(cores, 'core')}; the system does not tell its free memory"
+        )
+    found = f"{counted(cores, 'core')}, {free:,} MB free"
     if free < JOB_MB:
         return Finding("bad", "cores and memory", found, f"free some: a training job may take {JOB_MB:,} MB")
     if free < cores * JOB_MB:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from weckd.config import BackboneSettings, DistillationSettings, Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.methods.fits import Fit, Initial, Loss, Method, Role
 from weckd.methods.losses import Distillation, Temperature
 from weckd.seeds import generator
@@ -247,7 +247,7 @@ def _backbones(
     if len(found) < length:
         wanted = "larger" if reading.sizes == "growing" else "smaller"
         raise UserError(
-            f"method {name!r}: needs {length - 1} networks {wanted} than the suite's; backbone_sizes names "
+            f"method {name!r}: needs {counted(length - 1, 'network')} {wanted} than the suite's; backbone_sizes names "
             f"{max(len(found) - 1, 0)}"
         )
     return (None, *found[1:length])

@@ -54,7 +54,7 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
     search = "the search for settings" + ("" if suite.tuned else ", where asked for")
     work = {
         "a cell (one data set, one seed)": cell_work(suite),
-        f"all {cells} cells": total_work(suite),
+        f"all {cells} cells" if cells > 1 else "the only cell": total_work(suite),
         search: total_tuning(suite),
     }
     table = tabulate(

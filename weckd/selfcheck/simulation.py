@@ -23,6 +23,7 @@ from scipy.special import ndtri
 from weckd.analysis.inference.reader_study import Study, half_width, mean_study, p_value, two_way
 from weckd.analysis.metrics.scored import Scored
 from weckd.analysis.metrics.scores import mean_score
+from weckd.errors import counted
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import Outcome, judged
 
@@ -188,4 +189,4 @@ def _normal(draw: np.random.Generator, variance: float, shape: tuple[int, int, i
 
 def _where(setting: Setting, k: int, n_datasets: int) -> str:
     mean = f", mean of {n_datasets} data sets" if n_datasets > 1 else ""
-    return f"{setting.name}, {k} seeds{mean}"
+    return f"{setting.name}, {counted(k, 'seed')}{mean}"

@@ -70,7 +70,9 @@ def tuning_images(suite: Suite) -> str:
 def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:
     """Return what the macro mean stands on; `size` is its images and groups."""
     count = len(independent(suite))
-    size_text = f"n = {size[0]} test images in {size[1]} groups" if size else "n not known"
+    size_text = (
+        f"n = {counted(size[0], 'test image')} in {counted(size[1], 'group')}" if size else "n not known"
+    )
     return f"macro: unweighted mean of the J = {counted(count, 'independent data set')} ({size_text})."
 
 

@@ -11,6 +11,7 @@ import torch
 
 from weckd.config import Suite
 from weckd.data.splits import written_split
+from weckd.errors import counted
 from weckd.files import digest
 from weckd.locks import held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
@@ -162,7 +163,7 @@ def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, Stor
 
 def _ran(record: Mapping[str, Any]) -> str:
     """Return in words how far a fit came, and how long it took."""
-    steps = f"{record['steps_run']} steps, {sum(record['seconds'].values()):.1f} s"
+    steps = f"{counted(record['steps_run'], 'step')}, {sum(record['seconds'].values()):.1f} s"
     if "failed_step" not in record:
         return steps
     return (

@@ -40,7 +40,8 @@ def refusal(workplace, reason, remedy, version="", **kwargs):
     own = (
         ""
         if kwargs.get("data_root", True)
-        else ", or name the folder that holds mine/ with --config data_root=PATH"
+        else ", or name the folder that holds mine/ with --config data_root=FOLDER of snakemake (--data-root FOLDER of "
+        "`weckd fetch`)"
     )
     what, archive = "kaggle:someone/ears", "archive"
     if version:

@@ -213,8 +213,8 @@ def test_a_set_that_nobody_offers_must_be_the_users(workplace, dataset):
     chosen = dataset(download=None)
     put = "put My images there (https://doi.org/10.5281/zenodo.77)"
     assert workplace.refused(chosen, data_root=None) == (
-        "mine: needs its images in a local folder; name the folder that holds mine/ with --config data_root=PATH "
-        "(or --data-root)"
+        "mine: needs its images in a local folder; name the folder that holds mine/ with "
+        "--config data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)"
     )
     assert workplace.refused(chosen) == (
         f"data_root: {workplace.root}/mine: no such folder; {put} or correct data_root"

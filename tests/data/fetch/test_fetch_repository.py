@@ -222,7 +222,7 @@ def test_without_a_network_every_way_to_go_on_is_told(published, workplace, data
     assert workplace.refused(dataset(download=Download(doi=doi)), data_root=None) == (
         f"{TITLE} doi:{doi} (no connection to {host}); connect this machine to the network and run again, or "
         f"{by_hand(workplace, root=workplace.downloads)}, or name the folder that holds mine/ with --config "
-        "data_root=PATH"
+        "data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)"
     )
     assert sum(f"//{host}/" in url for url in published.asked) == 3
 

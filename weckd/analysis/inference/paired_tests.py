@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from weckd.analysis.inference.reader_study import ROUNDING, Estimate, t_estimate
+from weckd.errors import counted
 from weckd.seeds import generator
 
 DRAWS = 2000  # of the bootstrap and of the permutation
@@ -163,6 +164,6 @@ def significant_seeds(pairs: Mapping[str, Paired], alpha: float) -> str:
     for key, paired in pairs.items():
         found = [counts for counts in discordant(paired) if mid_p(*counts) < alpha]
         against = sum(only_b > only_a for only_a, only_b in found)
-        text = f"{len(found)} of {paired.n_seeds} seeds on {key}"
+        text = f"{len(found)} of {counted(paired.n_seeds, 'seed')} on {key}"
         parts.append(text + (f" ({against} of them against)" if against else ""))
     return f"significant in {'; '.join(parts)}"

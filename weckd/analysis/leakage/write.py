@@ -193,7 +193,7 @@ def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions)
 def _sizes(predictions: SuitePredictions, key: str) -> str:
     data = predictions.datasets[key]
     copied = int(copied_images(data).sum())
-    size = f"{data.n_images} official test images in {data.n_groups} groups"
+    size = f"{counted(data.n_images, 'official test image')} in {counted(data.n_groups, 'group')}"
     return f"{key}: {size}, {copied} of them with a copy in training."
 
 

@@ -13,6 +13,7 @@ from weckd.analysis.levels import Floor, floors
 from weckd.analysis.metrics.scores import per_class
 from weckd.analysis.tables.studies import NOTHING_KNOWN, confidence, study_interval
 from weckd.config import Suite
+from weckd.errors import counted
 from weckd.tables.captions import (
     SCOPE,
     closing,
@@ -104,8 +105,10 @@ def _table(evaluation: Evaluation, dataset: str, rows: Sequence[_ClassRow], floo
         f"{dataset}, each method's last stage, percent, mean ± h, h the half-width of the {confidence(suite)} two-way "
         "interval. sensitivity: share of the class's images that are found; precision: share of the images called so "
         "that are of the class, 0 where none is; F1: their harmonic mean.",
-        f"n = {size[0]} test images in {size[1]} groups." if size else "n not known.",
-        f"Smallest class: {floor.smallest_class}, {floor.smallest_n} test images." if floor else "",
+        f"n = {counted(size[0], 'test image')} in {counted(size[1], 'group')}." if size else "n not known.",
+        f"Smallest class: {floor.smallest_class}, {counted(floor.smallest_n, 'test image')}."
+        if floor
+        else "",
         f"Derived from {', '.join(origin)}." if origin else "",
         design_sentence(suite),
         tuning_sentence(suite),

@@ -10,6 +10,8 @@ from weckd.data.catalogue import Dataset, RecordFile
 from weckd.data.file_kinds import FOLDER, irregular
 from weckd.errors import UserError
 
+_BY_OPTION = "--config data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -83,7 +85,7 @@ def not_there(wanted: Wanted) -> UserError:
     if wanted.data_root is None:
         return UserError(
             f"{dataset.key}: needs its images in a local folder; name the folder that holds {dataset.key}/ "
-            "with --config data_root=PATH (or --data-root)"
+            f"with {_BY_OPTION}"
         )
     folder = wanted.data_root / dataset.key
     put = f"put {dataset.title} there ({dataset.source})"
@@ -117,7 +119,7 @@ def not_downloaded(wanted: Wanted, reason: str, remedy: str) -> UserError:
         what, put = f"its archive{f' (version {version})' if version else ''}", f"save it as {place}.zip"
     else:
         what, put = "its archives", f"put them into {place}/"
-    own = f", or name the folder that holds {dataset.key}/ with --config data_root=PATH"
+    own = f", or name the folder that holds {dataset.key}/ with {_BY_OPTION}"
     return UserError(
         f"{dataset.key}: {dataset.title} cannot be downloaded from {origin(dataset)} ({reason}); {remedy}, or download "
         f"{what} from {dataset.source} by hand and {put}{own if wanted.data_root is None else ''}"

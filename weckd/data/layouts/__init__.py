@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from weckd.data.catalogue import Dataset
 from weckd.data.file_kinds import FOLDER, irregular
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 
 if TYPE_CHECKING:
     from weckd.data.decode import Decoded
@@ -94,7 +94,7 @@ def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> No
             raise UserError(f"{folder}: class {entry.key} has no image; complete the download")
         if entry.count is None or entry.count == number:
             continue
-        told = f"{folder}: class {entry.key} has {number} images, the catalogue says {entry.count}"
+        told = f"{folder}: class {entry.key} has {counted(number, 'image')}, the catalogue says {entry.count}"
         if "count" not in entry.unverified:
             fewer = "complete the download (what cannot be read may stay, skip_bad=true leaves it out)"
             remedy = fewer if number < entry.count else "remove files that do not belong there"
