@@ -13,9 +13,9 @@ from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictio
 from weckd.agreement.agree import compare, tolerance_of, verdict
 from weckd.agreement.freeze import freeze_run, unfreeze
 from weckd.agreement.reference import read_reference
-from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.inference.reader_study import half_width
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.results import evaluate_suite
+from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
 from weckd.config import load_suite, suite_json
 from weckd.errors import UserError
@@ -208,8 +208,8 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
     cell = next(
         x for x in agreement.cells if (x.what, x.name, x.dataset) == ("accuracy", "single", "toy_two")
     )
-    assert cell.tolerance == pytest.approx(100 * np.sqrt(2) * half_width(level.result.study, 0.99))
-    assert tolerance_of(level.result.study, 0.99) == pytest.approx(cell.tolerance / 100)
+    assert cell.tolerance == pytest.approx(100 * np.sqrt(2) * half_width(level.estimate.study, 0.99))
+    assert tolerance_of(level.estimate.study, 0.99) == pytest.approx(cell.tolerance / 100)
     file = tmp_path / "other.lock"
     file.write_text("numpy==2.0\ntorch==2.0\n")
     mine, theirs = file_digest(file), file_digest(lock)
@@ -305,7 +305,7 @@ def test_a_part_made_otherwise_is_compared_by_the_spread_of_the_references_seeds
         for x in evaluate_suite(suite(), write_run(tmp_path / "whole")).levels
         if (x.method, x.dataset, x.metric) == ("single", "toy_two", "accuracy")
     )
-    spread = np.std(level.result.study.per_seed, ddof=1)
+    spread = np.std(level.estimate.study.per_seed, ddof=1)
     # t(.995, 4) = 4.6041
     assert agreement.cells[0].tolerance == pytest.approx(100 * 4.6041 * np.sqrt(2) * spread, rel=1e-4)
 

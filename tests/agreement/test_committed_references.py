@@ -12,7 +12,7 @@ from weckd.agreement.reference import read_reference
 from weckd.analysis.figures.write import write_figures
 from weckd.analysis.leakage.write import write_leakage
 from weckd.analysis.published import read_published
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.write_tables import write_tables
 from weckd.config import load_suite
 from weckd.files import file_digest
 from weckd.official_suite import official_suite

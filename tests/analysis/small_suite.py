@@ -327,7 +327,7 @@ def write_toy_run(folder: Path) -> None:
 def _rewrite_golden() -> None:
     import tempfile
 
-    from weckd.analysis.tables.write import write_tables
+    from weckd.analysis.write_tables import write_tables
 
     with tempfile.TemporaryDirectory() as name:
         write_toy_run(Path(name))

@@ -9,10 +9,10 @@ from small_suite import toy_suite
 
 from weckd.analysis.attention import Term, attention_frame, evaluate_attention, load_attention
 from weckd.analysis.inference.reader_study import half_width, p_value
-from weckd.analysis.tables.attention import attention_table
+from weckd.analysis.sheets.attention import attention_of
 from weckd.errors import UserError
 from weckd.sums import sums_of, write_sums
-from weckd.tables.files import latex, markdown
+from weckd.tables.render import latex, markdown
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_the_frame_has_a_row_a_data_set_seed_and_model(maps):
 def test_the_table(maps):
     # By hand: SE^2 of toy_three's M1 is 5 * 0.0625 / 36, t(4) = 2.776; of toy_two's 0.016667 / 4, t(3) = 3.182; of the
     # macro mean a quarter of their sum, t(6.70) = 2.386.
-    (table,) = attention_table(toy_suite(), maps).tables
+    (table,) = attention_of(toy_suite(), maps).tables
     lines = markdown(table).splitlines()
     assert lines[0] == "### Do the attention maps sharpen along the chain, suite toy"
     assert [re.sub(" +", " ", line) for line in (lines[4], *lines[6:])] == [
@@ -129,7 +129,7 @@ def test_the_table(maps):
 def test_few_seeds_are_only_described(tmp_path):
     suite = toy_suite(datasets=("toy_three",), seeds=(1, 2))
     write_arrays(tmp_path, {**toy_arrays("toy_three"), **of_seeds(2)})
-    (table,) = attention_table(suite, load_attention(suite, tmp_path)).tables
+    (table,) = attention_of(suite, load_attention(suite, tmp_path)).tables
     row = [re.sub(" +", " ", cell) for cell in markdown(table).splitlines()[6].split("|")[3:8]]
     assert row == [" 0.350 ", " 0.450 ", " 0.585 ", " +0.235 ", " - "]
     assert "Fewer than 5 seeds: description only" in table.caption
@@ -137,7 +137,7 @@ def test_few_seeds_are_only_described(tmp_path):
 
 def test_a_run_without_a_chain_says_so(tmp_path):
     suite = toy_suite(methods=("single", "pooled"))
-    file = attention_table(suite, load_attention(suite, tmp_path))
+    file = attention_of(suite, load_attention(suite, tmp_path))
     assert "no method of this run is a chain; add one, such as weckd" in markdown(file.tables[0])
     assert len(file.frame) == 0
 

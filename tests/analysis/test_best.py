@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small_suite import toy_suite, write_scores, write_text
 
-from weckd.analysis.evaluation import evaluate_suite
-from weckd.analysis.tables.best import best_methods
+from weckd.analysis.results import evaluate_suite
+from weckd.analysis.sheet import best_methods
 from weckd.config import suite_json
 
 N = 400

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from small_suite import every_block, toy_suite, write_every_block, write_toy_splits
 
-from weckd.analysis.blocks import BLOCKS, method_blocks
 from weckd.analysis.imported import IMPORTED
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.method_groups import GROUPS, method_groups
+from weckd.analysis.write_tables import write_tables
 from weckd.methods.fits import Role
 
 TEST_SET = ["test images (groups)", "majority class", "chance", "smallest class"]
@@ -49,14 +49,14 @@ def tables(folder):
 
 
 def test_every_role_stands_in_one_block():
-    roles = [role for block in BLOCKS for role in block.roles]
+    roles = [role for block in GROUPS for role in block.roles]
     assert sorted(roles) == sorted([*typing.get_args(Role), IMPORTED])
 
 
 def test_methods_keep_the_suites_order_within_their_block():
-    found = {block.title: list(methods) for block, methods in method_blocks(every_block()).items()}
+    found = {block.title: list(methods) for block, methods in method_groups(every_block()).items()}
     assert list(found.items()) == list(ROWS.items())
-    found = {block.title: list(methods) for block, methods in method_blocks(toy_suite()).items()}
+    found = {block.title: list(methods) for block, methods in method_groups(toy_suite()).items()}
     assert found == {
         "labels of the chain": ["weckd", "single", "pooled", "one-step"],
         "bars and checks": ["full-converged", "permuted", "majority"],

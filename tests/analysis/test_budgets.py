@@ -9,10 +9,16 @@ from small_suite import every_block, toy_suite
 from weckd.analysis.blocks import method_blocks
 from weckd.analysis.tables.budgets import budgets_frame, budgets_table
 from weckd.analysis.tables.tuned import tuned_table
+from weckd.analysis.results import Results
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.run_files import batch_name
 from weckd.tables.files import write_table_file
-from weckd.tables.layout import AS_IT_IS, printed
+from weckd.tables.cells import Wording, cell_text
+
+
+def read_from(suite, folder):
+    """Return the results of a run of which only files are read."""
+    return Results(suite, None, folder, (), (), {})
 
 
 def fit(parts, steps, steps_run=None, status="finished", networks=1):
@@ -51,10 +57,10 @@ def write_cells(folder, dataset, seeds, fits, methods):
 def folder(tmp_path):
     methods = ("weckd", "single", "pooled", "one-step", "majority", "full-converged")
     suite = toy_suite(methods=methods, datasets=("toy_three", "toy_two"))
-    write_chain(tmp_path, "toy_three", [1, 2, 3])
-    write_chain(tmp_path, "toy_two", [1, 2, 3], 14, m2=fit(["D2"], 24, steps_run=15, status="diverged"))
-    write_chain(tmp_path, "toy_three", [4, 5])
-    return suite, tmp_path
+    write_chain(tmp_path / "manifests", "toy_three", [1, 2, 3])
+    write_chain(tmp_path / "manifests", "toy_two", [1, 2, 3], 14, m2=fit(["D2"], 24, steps_run=15, status="diverged"))
+    write_chain(tmp_path / "manifests", "toy_three", [4, 5])
+    return suite, tmp_path / "manifests"
 
 
 HEADERS = [
@@ -113,7 +119,7 @@ def test_sums_are_those_of_the_fits(folder):
 
 def test_table_gives_ranges_and_names_what_is_missing(folder, tmp_path):
     suite, manifests = folder
-    write_table_file(tmp_path / "tables", budgets_table(suite, manifests))
+    write_table_file(tmp_path / "tables", budgets_table(read_from(suite, manifests.parent)))
     text = (tmp_path / "tables" / "budgets.md").read_text()
     assert rows_of(text) == {
         "Budgets, labels of the chain": [
@@ -148,8 +154,8 @@ def tuned_folder(tmp_path):
             "fixmatch": TrainedMethod(33, ["p"], [], cost),
             "majority": TrainedMethod(0, [], []),
         }
-        write_cells(tmp_path, dataset, [1, 2], fits, methods)
-    return every_block(methods=("single", "fixmatch", "majority", "full-converged")), tmp_path
+        write_cells(tmp_path / "manifests", dataset, [1, 2], fits, methods)
+    return every_block(methods=("single", "fixmatch", "majority", "full-converged")), tmp_path / "manifests"
 
 
 def test_tuning_is_counted_beside_the_run(tuned_folder):
@@ -166,7 +172,7 @@ def test_tuning_is_counted_beside_the_run(tuned_folder):
 
 def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
     suite, manifests = tuned_folder
-    write_table_file(tmp_path / "tables", budgets_table(suite, manifests))
+    write_table_file(tmp_path / "tables", budgets_table(read_from(suite, manifests.parent)))
     text = (tmp_path / "tables" / "budgets.md").read_text()
     assert rows_of(text) == {
         "Budgets, labels of the chain": [HEADERS, ["single", "1", "24", "24", "384", "12", "16", "0"]],
@@ -203,10 +209,10 @@ def test_tuned_settings_are_those_of_the_manifests(tmp_path):
             "weckd": {"trials": 16, "values": {"learning_rate": rate, "alpha": 0.725}},
             "single": {"trials": 16, "values": {"learning_rate": 0.002}},
         }
-        write_chain(tmp_path, dataset, [1, 2], tuning=tuning)
-    file = tuned_table(suite, tmp_path)
+        write_chain(tmp_path / "manifests", dataset, [1, 2], tuning=tuning)
+    file = tuned_table(read_from(suite, tmp_path))
     [table] = file.tables
-    assert [list(row) for row in printed(table.cells, "tuned", AS_IT_IS).to_numpy()] == [
+    assert [[cell_text(cell, Wording()) for cell in row] for row in table.cells.to_numpy()] == [
         ["toy_three", "weckd", "0.72", "0.00036"],
         ["toy_three", "single", "-", "0.002"],
         ["toy_two", "weckd", "0.72", "0.004"],
@@ -222,6 +228,6 @@ def test_tuned_settings_are_those_of_the_manifests(tmp_path):
 
 def test_without_tuning_no_setting_was_chosen(folder):
     suite, manifests = folder
-    file = tuned_table(suite, manifests)
+    file = tuned_table(read_from(suite, manifests.parent))
     assert file.frame.empty
     assert "No method is tuned: committed settings." in file.tables[0].caption

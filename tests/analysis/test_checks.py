@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from small_suite import toy_suite, write_scores
 
-from weckd.analysis.checks import checks_frame, evaluate_checks
 from weckd.analysis.predictions import load_predictions
+from weckd.analysis.sheets.robustness import checks_frame, evaluate_checks
 
 
 def checks_of(tmp_path, right, methods):

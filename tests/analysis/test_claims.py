@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from small_suite import CLAIMS, FAMILIES, toy_suite, with_plan, write_scores, write_text
 
-from weckd.analysis.claim_words import sentence
-from weckd.analysis.claims import evaluate_claims
-from weckd.analysis.evaluation import evaluate_suite
-from weckd.analysis.tables.claims import claims_table
+from weckd.analysis.claims import evaluate_claims, sentence
+from weckd.analysis.results import evaluate_suite
+from weckd.analysis.sheets.claims import claims_table
 from weckd.config import Claim, Evidence, suite_json
 
 N = 400

@@ -15,11 +15,11 @@ from weckd.analysis.figures.methods import (
     seed_means,
 )
 from weckd.analysis.figures.write import write_figures
-from weckd.analysis.gains import decides, planned_gains
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
+from weckd.analysis.results import planned_gains
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 
 NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]
@@ -72,8 +72,10 @@ def test_forest_draws_what_the_table_says(toy_predictions):
     axis = panels["weckd over single"]
     gain = next(gain for gain in gains if gain.dataset == "toy_three")
     seeds, bar, mean = axis.lines[1:4]  # after the line at zero
-    assert seeds.get_xdata().tolist() == pytest.approx([100 * value for value in gain.study.per_seed])
-    half = 100 * half_width(gain.study, 0.95)
+    assert seeds.get_xdata().tolist() == pytest.approx(
+        [100 * value for value in gain.estimate.study.per_seed]
+    )
+    half = 100 * half_width(gain.estimate.study, 0.95)
     assert bar.get_xdata().tolist() == pytest.approx([22.5 - half, 22.5 + half])
     assert mean.get_xdata().tolist() == pytest.approx([22.5])
     labels = [label.get_text() for label in axis.get_yticklabels()]
@@ -94,7 +96,7 @@ def test_chain_draws_each_stage_over_its_first(toy_predictions):
         for gain in planned_gains(suite, loaded)
         if gain.comparison.reference == "own stage 1" and gain.dataset == "toy_three"
     )
-    assert mean[2] == pytest.approx(100 * last.study.estimate)
+    assert mean[2] == pytest.approx(100 * last.estimate.study.estimate)
     assert len(axis.lines) == 5 + 1 + 1  # seeds, zero, mean
 
 
@@ -138,9 +140,13 @@ def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels[0] == "over single (macro of 2)"
     assert labels[3] == "against full-converged (macro otoscopy of 1)"
-    shown = [gain for gain in gains if decides(gain)]
+    shown = [gain for gain in gains if gain.decides]
     widths = [bar.get_width() for bar in axis.patches]
-    known = [gain.study for gain in shown if gain.study is not None and gain.study.se > 0]
+    known = [
+        gain.estimate.study
+        for gain in shown
+        if gain.estimate.study is not None and gain.estimate.study.se > 0
+    ]
     assert widths[::2] == pytest.approx([100 * study.seed_share for study in known])
     assert widths[1::2] == pytest.approx([100 - 100 * study.seed_share for study in known])
     texts = [text.get_text() for text in axis.texts]

@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,8 +7,9 @@ import pytest
 from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 
 from weckd.analysis.comparisons import present_families
-from weckd.analysis.gains import decides, evaluate_gains, gains_frame, planned_gains
 from weckd.analysis.predictions import load_predictions
+from weckd.analysis.results import evaluate_gains, planned_gains, results_of
+from weckd.analysis.sheets.gains import gains_frame
 from weckd.config import Family
 
 COLUMNS = (
@@ -18,7 +20,8 @@ COLUMNS = (
 
 def frame_of(suite, folder):
     loaded = load_predictions(suite, folder)
-    return gains_frame(suite, loaded, evaluate_gains(suite, loaded))
+    run = results_of(suite, loaded, Path())
+    return gains_frame(run, run.gains)
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +116,9 @@ def test_planned_gains_are_the_rows_of_families(toy_predictions):
     loaded = load_predictions(suite, toy_predictions)
     planned = planned_gains(suite, loaded)
     whole = [g for g in evaluate_gains(suite, loaded) if g.family not in ("secondary", "exploratory")]
-    assert gains_frame(suite, loaded, planned).equals(gains_frame(suite, loaded, whole))
-    assert sum(decides(gain) for gain in planned) == 13
+    run = results_of(suite, loaded, toy_predictions.parent)
+    assert gains_frame(run, planned).equals(gains_frame(run, whole))
+    assert sum(gain.decides for gain in planned) == 13
 
 
 def test_macro_is_the_mean_of_the_independent_data_sets(toy):

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
 
-from weckd.analysis.evaluation import evaluate_suite
 from weckd.analysis.imported import import_predictions
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.results import evaluate_suite
+from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
 from weckd.config import suite_json
 from weckd.errors import UserError
@@ -90,7 +90,9 @@ def test_it_joins_every_table_without_training(run, tmp_path):
     assert evaluation.suite.methods == (*SKILL, "mine")
     assert evaluation.suite.plan_hash == suite().plan_hash
     levels = {
-        (x.method, x.dataset): x.result.study for x in evaluation.levels if x.final and x.metric == "accuracy"
+        (x.method, x.dataset): x.estimate.study
+        for x in evaluation.levels
+        if x.final and x.metric == "accuracy"
     }
     for dataset in (*DATASETS, "macro"):
         assert levels[("mine", dataset)] == levels[("single", dataset)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_suite import GOLDEN, toy_suite
 
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
 from weckd.errors import UserError
 from weckd.tables.layout import read_layout

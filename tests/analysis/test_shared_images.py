@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from small_suite import GOLDEN, toy_suite, write_toy_run
 
-from weckd.analysis.evaluation import load_run
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.results import load_run
+from weckd.analysis.write_tables import write_tables
 from weckd.config import suite_json
 from weckd.data.overlap import UNDECLARED, undeclared_sentence, with_finding
 from weckd.errors import UserError

@@ -101,7 +101,7 @@ def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
     fresh = frame[(frame["method"] == "start=fresh") & (frame["dataset"] == "toy_two")].iloc[0]
     assert (fresh["start"], fresh["length"], fresh["over_single_pp"]) == ("fresh", 3, pytest.approx(-20.0))
     assert fresh["over_single_low"] < -20 < fresh["over_single_high"] < 0
-    assert {file.suffix for file in (tmp_path / "tables").iterdir()} == {".csv", ".md", ".tex"}
+    assert {file.suffix for file in (tmp_path / "tables").iterdir()} == {".csv", ".json", ".md", ".tex"}
 
 
 def test_a_reading_that_is_missing_is_printed_as_missing(run, tmp_path):

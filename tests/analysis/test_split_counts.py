@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 from small_suite import toy_suite, write_toy_splits
 
-from weckd.analysis.tables.split_counts import COPIES, count_splits, splits_frame
-from weckd.analysis.tables.splits import splits_table
+from weckd.analysis.sheets.inputs import splits_of
+from weckd.analysis.split_counts import COPIES, count_splits, splits_frame
 from weckd.config import SplitSettings
 from weckd.errors import UserError
 
@@ -42,7 +42,7 @@ def test_copies_of_official_test_images_are_counted(tmp_path):
         frame.to_csv(file, index=False)
     counts = [count for count in count_splits(official, tmp_path) if count.part == COPIES]
     assert [(count.n_images, count.n_groups, count.share) for count in counts] == [(6, 3, 6 / 24)] * 5
-    [table] = splits_table(official, tmp_path).tables
+    [table] = splits_of(official, count_splits(official, tmp_path)).tables
     assert table.cells[COPIES].tolist() == ["6 (25.0 %)"]
     assert COPIES not in {count.part for count in count_splits(toy_suite(), tmp_path)}
 

@@ -13,11 +13,11 @@ from small_suite import (
 )
 
 from weckd.analysis.contrasts import Term, slope
-from weckd.analysis.levels import evaluate_levels, levels_frame
-from weckd.analysis.predictions import load_predictions
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.results import evaluate_suite
+from weckd.analysis.sheets.methods import levels_frame
+from weckd.analysis.write_tables import write_tables
 from weckd.tables.cells import Bold, Gain, Joined, Level, Name, Number, P, Wording, cell_text
-from weckd.tables.files import Table, csv_text, latex, markdown
+from weckd.tables.render import Table, csv_text, latex, markdown
 
 FILES = sorted(path.name for path in GOLDEN.iterdir())
 
@@ -83,8 +83,8 @@ def test_a_run_without_the_plans_methods_says_so(toy_folder, tmp_path):
 
 def test_accuracy_rows(toy_folder):
     suite = toy_suite()
-    loaded = load_predictions(suite, toy_folder / "predictions")
-    frame = levels_frame(suite, loaded, evaluate_levels(suite, loaded))
+    run = evaluate_suite(suite, toy_folder)
+    frame = levels_frame(run, run.levels)
     assert len(frame) == 2 * 10 * 6  # metrics, stages of all methods, data sets and their means
     stages = frame[
         (frame["method"] == "weckd") & (frame["dataset"] == "macro") & (frame["metric"] == "accuracy")
@@ -153,9 +153,10 @@ def test_wording_sets_digits_and_labels():
 def test_text_formats():
     table = Table(
         "Title",
-        "**Bold.** 95 % of a_b",
+        "95 % of a_b",
         "name",
         pd.DataFrame({"a_b": ["88.10", "<.001"], "p": ["-1.0", "x-1"]}),
+        "Bold.",
     )
     assert markdown(table) == (
         "### Title\n\n**Bold.** 95 % of a_b\n\n"
@@ -196,7 +197,7 @@ def test_latex_compiles_and_no_table_is_wider_than_the_page(tables, tmp_path):
 
 def test_importing_the_analysis_is_light():
     code = (
-        "import sys, weckd.analysis, weckd.analysis.gains; "
+        "import sys, weckd.analysis, weckd.analysis.results; "
         "print([name for name in ('torch', 'matplotlib', 'statsmodels') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

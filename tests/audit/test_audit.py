@@ -115,7 +115,7 @@ def test_all_files_and_the_exact_tables(make, tmp_path):
     write_audit([p for p, _ in sets], [g for _, g in sets], 0.97, recorded, out)
     assert sorted(file.name for file in out.iterdir()) == sorted(
         [
-            *(f"{name}.{kind}" for name in ("audit", "across") for kind in ("csv", "md", "tex")),
+            *(f"{name}.{kind}" for name in ("audit", "across") for kind in ("csv", "md", "tex", "json")),
             *("pairs.csv", "across-pairs.csv", "clusters.csv", "thresholds.svg", "thresholds.png"),
             *(f"{key}.png" for key in ("ears", "copies", "strangers", "blood")),
         ]

@@ -9,7 +9,7 @@ from weckd.report.contents import SECTIONS
 from weckd.report.fill import fill
 from weckd.report.page import page
 from weckd.tables.captions import NO_FAMILY
-from weckd.tables.files import nothing_to_show, write_table_file
+from weckd.tables.render import nothing_to_show, write_table_file
 
 SVG_URI = (  # base64 of tiny_run.SVG
     "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIGlkPSJmaWd1cmVfMSI+PGcgaWQ9ImF4ZXNf"

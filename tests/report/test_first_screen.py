@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from small_suite import toy_suite, write_toy_run
 
-from weckd.analysis.tables.write import write_tables
+from weckd.analysis.write_tables import write_tables
 from weckd.errors import UserError
 from weckd.report.first_screen import Answer, Banner, answers, banner
 from weckd.tables.cells import Wording

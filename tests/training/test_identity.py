@@ -250,7 +250,7 @@ def test_an_edit_of_the_gates_changes_the_fits_with_gates_alone(copied, tmp_path
 @pytest.mark.parametrize(
     "module",
     [
-        "weckd.analysis.tables.main",
+        "weckd.analysis.sheets.main",
         "weckd.data.splits",
         "weckd.methods.catalogue",
         "weckd.methods.losses",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from prepared_phantom import KEY, SEED, TUNING_SEEDS, make_workplace
 
-from weckd.analysis.tables.budgets import budgets_frame
+from weckd.analysis.sheets.inputs import budgets_frame
 from weckd.errors import UserError
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.chain import suite_budget

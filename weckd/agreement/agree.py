@@ -27,9 +27,9 @@ from weckd.data.overlap import FINDING, with_finding
 from weckd.errors import counted
 from weckd.files import file_digest
 from weckd.sums import refuse_changed, sums_of
-from weckd.tables.captions import closing, joined, phantom_sentence
+from weckd.tables.captions import closing, joined
 from weckd.tables.cells import NOTHING, Number
-from weckd.tables.files import Table, TableFile
+from weckd.tables.render import TableFile, sheet
 
 ROW = ["split", "method", "stage", "image_id"]
 EXACT = 1e-9  # what nothing varies in must be equal, but for the rounding of sums
@@ -233,14 +233,13 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
         for cell in sorted(agreement.cells, key=lambda cell: cell.agrees)
     ]
     headers = ["what", "data set", "of", "reference", "rerun", "allowed", "agrees", "note"]
-    caption = joined(
-        phantom_sentence(suite),
+    says = joined(
         f"{verdict(agreement)} {reference.rule} Level {reference.level:g}, declared in the reference. Percent and "
         "percentage points. Nothing is tested.",
         closing(suite),
     )
-    title = f"Agreement with the reference, suite {suite.run}"
-    table = Table(title, caption, "agreement", pd.DataFrame(rows, columns=headers))
+    shown = pd.DataFrame(rows, columns=headers)
+    table = sheet(suite, "agreement", "Agreement with the reference", shown, says)
     lines = [{"suite": suite.run, **asdict(cell), "plan_hash": suite.plan_hash} for cell in agreement.cells]
     return TableFile("agreement", pd.DataFrame(lines), [table])
 

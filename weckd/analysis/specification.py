@@ -10,29 +10,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from weckd.analysis.contrasts import Result, evaluate_all, gain, sizes
+from weckd.analysis.contrasts import evaluate_all, gain, sizes
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, captioned, save, styled
-from weckd.analysis.inference.reader_study import planned_half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.published import LARGEST, Published
+from weckd.analysis.results import Estimate, estimate
+from weckd.analysis.sheet import gain_cell
 from weckd.config import Suite
 from weckd.data.overlap import with_finding
 from weckd.errors import counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
 from weckd.places import MACRO, few_seeds, independent, is_phantom
-from weckd.tables.captions import (
-    closing,
-    derived_sentence,
-    design_sentence,
-    joined,
-    phantom_sentence,
-    run_note,
-    size_sentence,
-    tuning_sentence,
-)
-from weckd.tables.cells import Bold, Cell, Gain
-from weckd.tables.files import Table, TableFile, write_table_file
+from weckd.tables.captions import caption, run_note
+from weckd.tables.cells import Bold, Cell
+from weckd.tables.render import Table, TableFile, sheet, write_table_file
 
 CHAIN, SINGLE, POOLED = "weckd", "single", "pooled"
 
@@ -44,8 +36,8 @@ class Specification:
     method: str
     reading: Reading
     dataset: str
-    over_single: Result
-    over_pooled: Result
+    over_single: Estimate
+    over_pooled: Estimate
     pooled: str  # the control with as many labels
 
 
@@ -86,11 +78,12 @@ def specifications(suite: Suite, predictions: SuitePredictions) -> tuple[Specifi
         pooled = POOLED if reading.length == REFERENCE.length else f"{POOLED}-{reading.length}"
         stage = predictions.stages[method]
         gains = (gain(method, stage, other, predictions.stages[other]) for other in (SINGLE, pooled))
-        over_single, over_pooled = (evaluate_all(suite, predictions.datasets, one, metric) for one in gains)
-        found += [
-            Specification(method, reading, dataset, over_single[dataset], over_pooled[dataset], pooled)
-            for dataset in (*suite.datasets, MACRO)
-        ]
+        single, control = (evaluate_all(suite, predictions.datasets, one, metric) for one in gains)
+        for place in (*suite.datasets, MACRO):
+            one, other = (
+                estimate(suite, results[place], METRICS[metric].scale) for results in (single, control)
+            )
+            found.append(Specification(method, reading, place, one, other, pooled))
     return tuple(found)
 
 
@@ -107,16 +100,19 @@ def specification_frame(suite: Suite, found: Sequence[Specification]) -> pd.Data
             "metric": suite.analysis.metrics[0],
             "k": len(suite.seeds),
         }
-        for name, result in (("single", item.over_single), ("pooled", item.over_pooled)):
-            mean, low, high = _numbers(suite, result)
-            row |= {f"over_{name}_pp": mean, f"over_{name}_low": low, f"over_{name}_high": high}
+        for name, over in (("single", item.over_single), ("pooled", item.over_pooled)):
+            row |= {
+                f"over_{name}_pp": over.value,
+                f"over_{name}_low": over.low,
+                f"over_{name}_high": over.high,
+            }
         rows.append(row | {"pooled": item.pooled, "plan_hash": suite.plan_hash})
     return pd.DataFrame(rows)
 
 
 def sorted_readings(suite: Suite, found: Sequence[Specification]) -> list[Specification]:
     """Return the readings on the mean over data sets by their gain over `single`, smallest first, missing ones last."""
-    shown = [(_numbers(suite, item.over_single)[0], item) for item in found if item.dataset == MACRO]
+    shown = [(item.over_single.value, item) for item in found if item.dataset == MACRO]
     known = sorted(
         (pair for pair in shown if not math.isnan(pair[0])), key=lambda pair: (pair[0], pair[1].method)
     )
@@ -166,8 +162,8 @@ def _curve(suite: Suite, axis: Any, shown: Sequence[Specification], claimed: Pub
     series = (("over single", "o", INK, "white", -0.15), ("over pooled", "s", ACCENT, ACCENT, 0.15))
     for name, marker, colour, fill, offset in series:
         for x, item in enumerate(shown):
-            result = item.over_single if name == "over single" else item.over_pooled
-            mean, low, high = _numbers(suite, result)
+            shown_gain = item.over_single if name == "over single" else item.over_pooled
+            mean, low, high = shown_gain.value, shown_gain.low, shown_gain.high
             if math.isnan(mean):
                 axis.text(x, 0, "missing", rotation=90, fontsize=6, ha="center", va="center")
                 continue
@@ -203,51 +199,38 @@ def _table(
     rows: list[list[Cell]] = [
         [
             Bold(item.method) if item.reading == REFERENCE else item.method,
-            Gain(*_numbers(suite, item.over_single)),
-            Gain(*_numbers(suite, item.over_pooled)),
+            gain_cell(item.over_single),
+            gain_cell(item.over_pooled),
             item.pooled,
         ]
         for item in sorted_readings(suite, found)
     ]
     headers = ["reading (changes from the reference)", "over single", "over pooled", "pooled control"]
-    missing = [name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing]
-    caption = joined(
-        phantom_sentence(suite),
+    says = caption(
+        suite,
         f"Gains in {METRICS[suite.analysis.metrics[0]].name}, percentage points, smallest first; in bold the reference "
         "reading, which is ours and not the paper's. Exploratory: nothing here is tested, intervals are not adjusted "
         f"for the {len(rows)} readings, and the largest of so many is too large by selection. A chain of another "
         "length is compared with the pooled control of as many labels and steps.",
         _claim_sentence(suite, found, claimed) if claimed else "",
-        size_sentence(suite, sizes(suite, predictions.datasets)[MACRO]),
-        design_sentence(suite),
-        tuning_sentence(suite),
-        derived_sentence(suite),
-        closing(suite, missing),
+        size=sizes(suite, predictions.datasets)[MACRO],
+        omit="scope",
+        missing=[name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing],
     )
-    return Table(
-        f"Readings of the chain, suite {suite.run}", caption, "readings", pd.DataFrame(rows, columns=headers)
-    )
+    shown = pd.DataFrame(rows, columns=headers)
+    return sheet(suite, "readings", "Readings of the chain", shown, says)
 
 
 def _claim_sentence(suite: Suite, found: Sequence[Specification], claimed: Published) -> str:
     """Say which readings, if any, reach the gain that the paper claims, on the mean or on a data set."""
-    numbers = [(item, *_numbers(suite, item.over_single)) for item in found]
+    gains = [(item, item.over_single.value) for item in found]
     reached = [
-        f"{item.method} on {item.dataset} ({mean:+.1f})"
-        for item, mean, _, _ in numbers
-        if mean >= claimed.value
+        f"{item.method} on {item.dataset} ({mean:+.1f})" for item, mean in gains if mean >= claimed.value
     ]
-    means = [mean for _, mean, _, _ in numbers if not math.isnan(mean)]
+    means = [mean for _, mean in gains if not math.isnan(mean)]
     if not means:
         return ""
     claim = f"The paper claims up to +{claimed.value:g} points over single ({claimed.where})"
     if reached:
         return f"{claim}; reached here by {len(reached)} of {len(means)}: {', '.join(reached)}."
     return f"{claim}; no reading reaches that here on any data set, the largest gain is {np.max(means):+.1f}."
-
-
-def _numbers(suite: Suite, result: Result) -> tuple[float, float, float]:
-    """Return gain and interval in percentage points; NaN where missing, or with too few seeds for an interval."""
-    mean = 100 * result.study.estimate if result.study else math.nan
-    half = 100 * planned_half_width(result.study, suite.analysis)
-    return mean, mean - half, mean + half

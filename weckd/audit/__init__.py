@@ -14,7 +14,7 @@ from weckd.audit.sets import load_set
 from weckd.audit.tables import across_tables, audit_tables
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.tables.files import TableFile, csv_text, write_table_file
+from weckd.tables.render import TableFile, csv_text, write_table_file
 
 
 def write_audit(

@@ -9,7 +9,8 @@ from weckd.audit.findings import SHARE, Findings
 from weckd.audit.sets import AuditedSet
 from weckd.data.overlap import UNDECLARED
 from weckd.tables.captions import PHANTOM, joined
-from weckd.tables.files import Table
+from weckd.tables.cells import Bold
+from weckd.tables.render import Table
 
 _CORRELATION = (
     "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and "
@@ -31,13 +32,13 @@ _LISTED = 5  # images that a note names
 
 def audit_tables(sets: Sequence[AuditedSet], found: Sequence[Findings], threshold: float) -> list[Table]:
     """Return the tables of copies and of leaks, a row a data set."""
-    phantom = f"**{PHANTOM}**" if any(item.phantom for item in found) else ""
+    warned = PHANTOM if any(item.phantom for item in found) else ""
     correlation = _CORRELATION.format(threshold=threshold)
-    copies = joined(phantom, _COPIES.format(correlation=correlation), _left_out_note(sets))
-    leaks = joined(phantom, _LEAKS.format(correlation=correlation))
+    copies = joined(_COPIES.format(correlation=correlation), _left_out_note(sets))
+    leaks = _LEAKS.format(correlation=correlation)
     return [
-        Table("Audit: copies", copies, "audit-copies", pd.DataFrame(map(_copies, found))),
-        Table("Audit: leaks into a test part", leaks, "audit-leaks", pd.DataFrame(map(_leaks, found))),
+        Table("Audit: copies", copies, "audit-copies", pd.DataFrame(map(_copies, found)), warned),
+        Table("Audit: leaks into a test part", leaks, "audit-leaks", pd.DataFrame(map(_leaks, found)), warned),
     ]
 
 
@@ -48,13 +49,12 @@ def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> 
             "data set": item.dataset,
             "copies in": item.other,
             "images with a copy": f"{item.copied} of {item.images} ({item.copied / item.images:.0%})",
-            "finding": f"**{item.verdict}**" if item.verdict == UNDECLARED else item.verdict,
+            "finding": Bold(item.verdict) if item.verdict == UNDECLARED else item.verdict,
         }
         for item in found
     ]
     none = "No two data sets of this run have the same modality, and none share an identical image."
     caption = joined(
-        f"**{PHANTOM}**" if phantom else "",
         "Copies across data sets of one modality, and identical images across modalities; "
         f"{_CORRELATION.format(threshold=threshold)}. Declared: the catalogue derives one of the two from the other. "
         "Only a set that shares no image with the others is independent of them in a test across data sets: of two "
@@ -62,7 +62,7 @@ def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> 
         "" if rows else none,
     )
     cells = pd.DataFrame(rows, columns=["data set", "copies in", "images with a copy", "finding"])
-    return [Table("Audit: copies across data sets", caption, "audit-across", cells)]
+    return [Table("Audit: copies across data sets", caption, "audit-across", cells, PHANTOM if phantom else "")]
 
 
 def _copies(item: Findings) -> dict[str, str]:

@@ -57,7 +57,7 @@ def _agree(options: argparse.Namespace) -> None:
     from weckd.agreement.reference import read_reference
     from weckd.config import load_suite
     from weckd.errors import UserError
-    from weckd.tables.files import write_table_file
+    from weckd.tables.render import write_table_file
 
     agreement = compare(options.folder, options.reference, options.lock)
     suite, out = load_suite(options.folder / "suite.json"), options.folder / "agreement"

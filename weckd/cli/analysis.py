@@ -80,7 +80,7 @@ def _import_predictions(options: argparse.Namespace) -> None:
 
 def _tables(options: argparse.Namespace) -> None:
     from weckd.analysis.published import read_published
-    from weckd.analysis.tables.write import write_tables
+    from weckd.analysis.write_tables import write_tables
     from weckd.tables.layout import AS_IT_IS, read_layout
 
     suite, run = suite_of_run(options)

@@ -28,12 +28,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from weckd.analysis.checks import PERMUTED, evaluate_checks
 from weckd.analysis.contrasts import scored
 from weckd.analysis.inference.reader_study import Study, mean_study, p_value, two_way
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scored import Scored, weighted_sum
 from weckd.analysis.predictions import SuitePredictions
+from weckd.analysis.sheets.robustness import PERMUTED
+from weckd.analysis.sheets.robustness import label_check as permuted_check
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, independent
@@ -128,7 +129,7 @@ def _p_values(
 
 def label_check(suite: Suite, predictions: SuitePredictions) -> Outcome:
     """Return the label check of the run's table of checks; the range is the half-width of its interval."""
-    check = evaluate_checks(suite, predictions)[0]  # the label check is always the first
+    check = permuted_check(suite, predictions)
     if check.passed not in ("yes", "no"):
         why = check.passed if PERMUTED in suite.methods else f"the suite has no method {PERMUTED}"
         return not_run(LABELS, LABELS_SHOW, suite.run, why)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from weckd.config import Suite
 from weckd.files import write_text
-from weckd.tables.captions import has_phantom, joined, phantom_sentence
-from weckd.tables.files import Table, csv_text, markdown
+from weckd.tables.captions import has_phantom, joined, warning
+from weckd.tables.render import Table, csv_text, markdown
 
 PASSED = "passed"
 FAILED = "FAILED"
@@ -84,7 +84,6 @@ def _frame(outcomes: Sequence[Outcome], suite: Suite | None) -> pd.DataFrame:
 
 def _table(outcomes: Sequence[Outcome], suite: Suite | None) -> Table:
     caption = joined(
-        "" if suite is None else phantom_sentence(suite),
         "Values and allowed ranges are fractions. A check that was not run is no failure, and says why.",
         "" if suite is None else f"Predictions of {suite.run}; plan {suite.plan_hash}.",
     )
@@ -93,7 +92,8 @@ def _table(outcomes: Sequence[Outcome], suite: Suite | None) -> Table:
         for outcome in outcomes
     ]
     columns = ["check", "what it shows", "value", "allowed", "outcome", "note", "source"]
-    return Table("Self-checks", caption, "selfcheck", pd.DataFrame(rows, columns=columns))
+    warned = "" if suite is None else warning(suite)
+    return Table("Self-checks", caption, "selfcheck", pd.DataFrame(rows, columns=columns), warned)
 
 
 def _cells(outcome: Outcome) -> tuple[str, str]:

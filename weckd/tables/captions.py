@@ -1,6 +1,7 @@
 """Sentences that every table and figure of a run must carry."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from weckd.config import Suite
 from weckd.data.overlap import undeclared_sentence
@@ -31,9 +32,47 @@ def joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def phantom_sentence(suite: Suite) -> str:
-    """Return the sentence, in bold, that no reader may miss; nothing where no data set is a phantom."""
-    return f"**{PHANTOM}**" if has_phantom(suite) else ""
+def warning(suite: Suite) -> str:
+    """Return the sentence that no reader may miss, printed in bold; nothing where no data set is a phantom."""
+    return PHANTOM if has_phantom(suite) else ""
+
+
+def caption(
+    suite: Suite,
+    *lead: str,
+    size: tuple[int, int] | Literal["not said"] | None = "not said",
+    middle: Iterable[str] = (),
+    notes: Iterable[str] = (),
+    omit: str = "",
+    missing: Iterable[str] = (),
+) -> str:
+    """Return a table's caption: what it shows, its design, its notes, its scope, what is missing, and the plan.
+
+    What every table must say is said unless it is left out by name.
+
+    Args:
+        suite: the run.
+        lead: what the table shows.
+        size: test images and groups of the mean over all data sets, None where not known.
+        middle: said before the design.
+        notes: said behind it.
+        omit: which of design, tuning, derived and scope are not said, with blanks between them.
+        missing: names of what is missing.
+    """
+    said = {
+        "design": design_sentence(suite),
+        "tuning": tuning_sentence(suite),
+        "derived": derived_sentence(suite),
+        "scope": SCOPE,
+    }
+    for name in omit.split():
+        del said[name]
+    sizes = "" if size == "not said" else size_sentence(suite, size)
+    head, tail = (
+        joined(*(said.get(name, "") for name in names))
+        for names in (("design", "tuning"), ("derived", "scope"))
+    )
+    return joined(*lead, sizes, *middle, head, *notes, tail, closing(suite, missing))
 
 
 def design_sentence(suite: Suite) -> str:

@@ -1,4 +1,4 @@
-"""What stands in a table's cells, and how it reads as text."""
+"""What is in a table's cells, and how it reads as text."""
 
 import math
 from collections.abc import Mapping
@@ -15,12 +15,10 @@ class Wording:
     """How numbers and names are printed."""
 
     digits: int = 1  # decimals of percentages and points
-    labels: Mapping[str, str] = field(
-        default_factory=dict
-    )  # method, data set or column -> what stands for it
+    labels: Mapping[str, str] = field(default_factory=dict)  # method, data set or column -> its label
 
     def label(self, name: str) -> str:
-        """Return what stands for a name."""
+        """Return what is printed for a name."""
         return self.labels.get(name, name)
 
 
@@ -61,7 +59,7 @@ class Gain:
     low: float = float("nan")
     high: float = float("nan")
     in_percent: bool = True
-    mark: str = ""  # stands behind the estimate
+    mark: str = ""  # printed behind the estimate
 
     def text(self, wording: Wording) -> str:
         """Return the signed difference with its interval."""
@@ -106,28 +104,32 @@ class Bold:
 
     cell: "Cell"
 
-    def text(self, wording: Wording) -> str:
-        """Return the cell between Markdown's marks."""
-        return f"**{cell_text(self.cell, wording)}**"
-
 
 @dataclass(frozen=True)
 class Joined:
-    """Cells side by side."""
+    """Cells side by side, with a space between them."""
 
     cells: "tuple[Cell, ...]"
 
-    def text(self, wording: Wording) -> str:
-        """Return the cells with a space between them."""
-        return " ".join(cell_text(cell, wording) for cell in self.cells)
-
 
 Cell: TypeAlias = str | Name | Level | Gain | P | Number | Bold | Joined
+Span: TypeAlias = tuple[str, bool]
+"""A piece of text, and whether it is bold."""
+
+
+def spans(cell: Cell, wording: Wording) -> list[Span]:
+    """Return a cell as pieces of text; a plain string stays as it is."""
+    if isinstance(cell, Joined):
+        parts = [spans(part, wording) for part in cell.cells]
+        return [span for place, part in enumerate(parts) for span in ([(" ", False)] if place else []) + part]
+    if isinstance(cell, Bold):
+        return [("".join(text for text, _ in spans(cell.cell, wording)), True)]
+    return [(cell if isinstance(cell, str) else cell.text(wording), False)]
 
 
 def cell_text(cell: Cell, wording: Wording) -> str:
-    """Return a cell as text; a plain string stays as it is."""
-    return cell if isinstance(cell, str) else cell.text(wording)
+    """Return a cell as text, with what is bold between Markdown's marks."""
+    return "".join(f"**{text}**" if bold else text for text, bold in spans(cell, wording))
 
 
 def cell_key(cell: Cell) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, checked, plain
 from weckd.errors import UserError
-from weckd.tables.cells import Wording, cell_key, cell_text
+from weckd.tables.cells import Span, Wording, cell_key, spans
 from weckd.yaml_files import read_yaml
 
 _Names: TypeAlias = Annotated[tuple[str, ...], NOT_EMPTY, UNIQUE]
@@ -53,8 +53,8 @@ def read_layout(file: Path) -> Layout:
     return Layout(Wording(told.digits, told.labels), told.tables, str(file))
 
 
-def printed(cells: pd.DataFrame, label: str, layout: Layout) -> pd.DataFrame:
-    """Return a table's cells as text, with the columns and rows that the layout selects.
+def printed(cells: pd.DataFrame, label: str, layout: Layout) -> tuple[list[str], list[list[list[Span]]]]:
+    """Return the headers and rows that the layout selects of a table, each cell as pieces of text.
 
     Raises:
         UserError: the layout names a column or row that the table lacks.
@@ -64,8 +64,10 @@ def printed(cells: pd.DataFrame, label: str, layout: Layout) -> pd.DataFrame:
     columns = _places(layout, f"tables.{label}.columns", selection.columns, list(cells.columns))
     rows = _places(layout, f"tables.{label}.rows", selection.rows, keys)
     chosen = cells.iloc[rows, columns]
-    texts = [[cell_text(cell, layout.wording) for cell in row] for row in chosen.itertuples(index=False)]
-    return pd.DataFrame(texts, columns=[layout.wording.label(name) for name in chosen.columns], dtype=object)
+    found = [
+        [spans(cell, layout.wording) for cell in row] for row in chosen.itertuples(index=False, name=None)
+    ]
+    return [layout.wording.label(name) for name in chosen.columns], found
 
 
 def _places(layout: Layout, where: str, wanted: tuple[str, ...], known: list[str]) -> list[int]:

@@ -2,7 +2,7 @@ import pytest
 from small_suite import with_plan
 from wide_suite import only, wide_suite, write_wide_predictions
 
-from weckd.analysis.evaluation import evaluate_suite
+from weckd.analysis.results import evaluate_suite
 
 
 @pytest.fixture(scope="session")

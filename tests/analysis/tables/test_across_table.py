@@ -3,15 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import stats
+from small_suite import toy_suite
 from wide_suite import GOLDEN, cells_of, right, text_of, wide_suite
 
-from weckd.analysis.evaluation import evaluate_suite
-from weckd.analysis.gains import Gain
+from weckd.analysis.contrasts import Result
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.tables.across import across_table
-from weckd.analysis.tables.leave_one_out import leave_one_out_table
-from weckd.analysis.tables.modality import modality_table
-from weckd.analysis.tables.wins import wins_ties_losses
+from weckd.analysis.results import Gain, evaluate_suite
+from weckd.analysis.results import estimate as shown_as
+from weckd.analysis.sheet import wins_ties_losses
+from weckd.analysis.sheets.gains import across_table, leave_one_out_table, modality_table
 from weckd.places import independent
 from weckd.tables.captions import NO_FAMILY
 
@@ -22,7 +22,7 @@ def gain_of(wide, dataset, reference="single"):
     """The row of the family that is decided on the mean over all data sets."""
     return next(
         gain
-        for gain in wide.planned()
+        for gain in wide.planned
         if gain.dataset == dataset
         and gain.comparison.reference == reference
         and gain.comparison.decided_on == ("macro",)
@@ -56,7 +56,7 @@ def test_these_data_sets_are_the_deciding_row(wide):
     found = across_table(wide).frame.set_index("reference").loc["single"]
     gain = gain_of(wide, "macro")
     assert (found["family"], found["p_adjusted"]) == ("chain over single", gain.p_adjusted)
-    assert found["estimate"] == pytest.approx(100 * gain.study.estimate)
+    assert found["estimate"] == pytest.approx(100 * gain.estimate.study.estimate)
 
 
 def test_a_missing_data_set_has_no_numbers_for_a_new_one(wide):
@@ -67,7 +67,8 @@ def test_a_missing_data_set_has_no_numbers_for_a_new_one(wide):
 
 def gain_row(estimate, p_adjusted, comparison):
     study = None if estimate is None else Study(estimate, (), 0.1, 0.1, 4.0, 9, 9, False)
-    return Gain(comparison, "d", "accuracy", study, (), "", "", "", p_adjusted, p_adjusted, "")
+    shown = shown_as(toy_suite(), Result(study))
+    return Gain(comparison, "d", "accuracy", shown, "", "", "", p_adjusted, p_adjusted, "")
 
 
 def test_wins_ties_and_losses(wide):
@@ -106,7 +107,7 @@ def test_left_out_means_are_those_of_the_others(wide):
         "toy_two": "toy_three",
     }  # with two data sets, the mean is the other one's
     for left_out, other in others.items():
-        study = gain_of(wide, other).study
+        study = gain_of(wide, other).estimate.study
         assert frame.loc[left_out, "estimate"] == pytest.approx(100 * study.estimate)
         assert frame.loc[left_out, "p"] == pytest.approx(p_value(study))
         assert frame.loc[left_out, "n_images"] == 24

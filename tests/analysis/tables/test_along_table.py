@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
-from weckd.analysis.tables.along import along_table
+from weckd.analysis.sheets.chain import along_table
 
 
 @pytest.fixture(scope="module")

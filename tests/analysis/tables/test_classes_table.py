@@ -7,8 +7,8 @@ from small_suite import SEEDS
 from wide_suite import GOLDEN, cells_of, only, text_of, wide_frame, wide_suite
 
 from weckd.analysis.comparisons import shown_methods
-from weckd.analysis.evaluation import evaluate_suite
-from weckd.analysis.tables.classes import classes_table
+from weckd.analysis.results import evaluate_suite
+from weckd.analysis.sheets.methods import classes_table
 
 
 def test_golden_text(wide):

@@ -5,7 +5,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from small_suite import SEEDS
 from wide_suite import GOLDEN, cells_of, changed_run, text_of, wide_frame
 
-from weckd.analysis.tables.metrics import metrics_table
+from weckd.analysis.sheets.methods import metrics_table
 
 
 def test_golden_text(wide):
@@ -60,7 +60,7 @@ def test_gains_are_the_secondary_rows(wide):
     gain = next(gain for gain in rows if gain.comparison.method == "weckd")
     assert gain.correction.startswith("Benjamini-Hochberg")
     assert line["better"] == "lower"
-    assert line["over single"].partition(" ")[0] == f"{100 * gain.study.estimate:+.1f}"
+    assert line["over single"].partition(" ")[0] == f"{100 * gain.estimate.study.estimate:+.1f}"
     assert line["p, over single"] == f"{gain.p_adjusted:.3f}".removeprefix("0")
 
 

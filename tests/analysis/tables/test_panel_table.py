@@ -6,14 +6,20 @@ from scipy import stats
 from small_suite import toy_suite
 from wide_suite import GOLDEN, cells_of, groups_of, only, parts_by_hand, right, text_of
 
+from weckd.analysis.contrasts import Result
 from weckd.analysis.inference.reader_study import Study
-from weckd.analysis.tables.panel import margin_verdict, panel_table
+from weckd.analysis.results import estimate as shown_as
+from weckd.analysis.sheets.panel import margin_verdict, panel_table
 
 
 def study(estimate, half_width, all_zero=False):
     """A study of five seeds whose 95 % interval has this half-width: points, df 4."""
     se = half_width / 100 / stats.t.ppf(0.975, 4)
     return Study(estimate / 100, (0.0,) * 5, se**2, 0.0, 4.0, 100, 50, all_zero)
+
+
+def verdict_of(suite, found, margin):
+    return margin_verdict(suite, shown_as(suite, Result(found)), margin)
 
 
 def test_golden_text(wide):
@@ -34,15 +40,15 @@ def test_golden_text(wide):
     ],
 )
 def test_verdicts_by_the_interval(estimate, half_width, margin, verdict):
-    assert margin_verdict(toy_suite(), study(estimate, half_width), margin) == verdict
+    assert verdict_of(toy_suite(), study(estimate, half_width), margin) == verdict
 
 
 def test_verdicts_that_are_none():
-    assert margin_verdict(toy_suite(), None, 2) == "missing"
-    assert margin_verdict(toy_suite(), study(0.0, 0.0, all_zero=True), 2) == "identical"
-    assert margin_verdict(toy_suite(seeds=(1, 2)), study(0.0, 1.0), 2) == "descriptive only (k < 5)"
+    assert verdict_of(toy_suite(), None, 2) == "missing"
+    assert verdict_of(toy_suite(), study(0.0, 0.0, all_zero=True), 2) == "identical"
+    assert verdict_of(toy_suite(seeds=(1, 2)), study(0.0, 1.0), 2) == "descriptive only (k < 5)"
     one_group = Study(0.0, (0.1, -0.1) * 3, 0.01, math.nan, math.nan, 9, 1, False)
-    assert margin_verdict(toy_suite(), one_group, 2) == "inconclusive (one group)"
+    assert verdict_of(toy_suite(), one_group, 2) == "inconclusive (one group)"
 
 
 def test_numbers_by_hand(wide):

@@ -3,7 +3,7 @@ from wide_suite import GOLDEN, cells_of, groups_of, right, text_of
 
 from weckd.analysis.inference.nine_tests import MRMC, QUESTIONS, nine_tests
 from weckd.analysis.inference.paired_tests import Paired
-from weckd.analysis.tables.sensitivity import sensitivity_table
+from weckd.analysis.sheets.robustness import sensitivity_table
 from weckd.tables.captions import NO_FAMILY
 
 
@@ -34,11 +34,9 @@ def test_a_table_for_each_comparison_that_is_decided_on_all_data_sets(file):
 def test_the_first_row_is_the_plans_own_test(wide, file):
     row = file.frame[(file.frame["reference"] == "sequential") & (file.frame["test"] == MRMC)].iloc[0]
     gain = next(
-        gain
-        for gain in wide.planned()
-        if gain.comparison.reference == "sequential" and gain.dataset == "macro"
+        gain for gain in wide.planned if gain.comparison.reference == "sequential" and gain.dataset == "macro"
     )
-    assert row["estimate"] == pytest.approx(100 * gain.study.estimate)
+    assert row["estimate"] == pytest.approx(100 * gain.estimate.study.estimate)
     assert row["p"] == pytest.approx(gain.p)
 
 

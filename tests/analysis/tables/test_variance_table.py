@@ -6,7 +6,7 @@ from scipy import stats
 from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
 from weckd.analysis.inference.reader_study import Study
-from weckd.analysis.tables.variance import advice, twice_the_seeds, variance_table
+from weckd.analysis.sheets.robustness import advice, twice_the_seeds, variance_table
 from weckd.tables.captions import NO_FAMILY
 
 A_AND_C = Study(0.1, (0.1,) * 5, 4e-4, 1e-4, 5.0, 100, 50, False)
@@ -37,7 +37,8 @@ def test_twice_the_seeds_by_hand():
     ],
 )
 def test_advice(seed_part, case_part, text):
-    assert advice(dataclasses.replace(A_AND_C, seed_part=seed_part, case_part=case_part)) == text
+    study = dataclasses.replace(A_AND_C, seed_part=seed_part, case_part=case_part)
+    assert advice(study.seed_share) == text
 
 
 def test_parts_by_hand(wide):

@@ -14,18 +14,14 @@ import numpy as np
 import pandas as pd
 from small_suite import CLASSES, ROLES, SEEDS, SKILL, toy_frame, toy_suite, with_plan, write_cell
 
-from weckd.analysis.evaluation import Evaluation, evaluate_suite
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.tables.across import across_table
-from weckd.analysis.tables.along import along_table
-from weckd.analysis.tables.classes import classes_table
-from weckd.analysis.tables.leave_one_out import leave_one_out_table
-from weckd.analysis.tables.metrics import metrics_table
-from weckd.analysis.tables.modality import modality_table
-from weckd.analysis.tables.panel import panel_table
-from weckd.analysis.tables.sensitivity import sensitivity_table
-from weckd.analysis.tables.variance import variance_table
-from weckd.tables.files import TableFile, markdown
+from weckd.analysis.results import Results, evaluate_suite
+from weckd.analysis.sheets.chain import along_table
+from weckd.analysis.sheets.gains import across_table, leave_one_out_table, modality_table
+from weckd.analysis.sheets.methods import classes_table, metrics_table
+from weckd.analysis.sheets.panel import panel_table
+from weckd.analysis.sheets.robustness import sensitivity_table, variance_table
+from weckd.tables.render import TableFile, markdown
 
 GOLDEN = Path(__file__).parent / "golden"
 MAKERS = (
@@ -121,13 +117,13 @@ def text_of(file: TableFile) -> str:
     return "\n".join(markdown(table) for table in file.tables)
 
 
-def changed_run(folder: Path, change, **changes) -> Evaluation:
+def changed_run(folder: Path, change, **changes) -> Results:
     """Return the evaluation of the wide run with its frames changed, as a suite with fields changed."""
     write_wide_predictions(folder / "predictions", change)
     return evaluate_suite(dataclasses.replace(wide_suite(), **changes), folder)
 
 
-def only(folder: Path, *methods: str) -> Evaluation:
+def only(folder: Path, *methods: str) -> Results:
     """Return the evaluation of the wide run with these methods alone, on accuracy alone."""
     write_wide_predictions(folder / "predictions", lambda frame: frame[frame["method"].isin(methods)])
     suite = with_plan(dataclasses.replace(wide_suite(), methods=methods), metrics=("accuracy",))

@@ -20,11 +20,11 @@ from weckd.analysis.figures.style import (
     nothing_figure,
     wrapped,
 )
-from weckd.analysis.gains import Gain, interval
 from weckd.analysis.inference.data_sets import new_data_set
 from weckd.analysis.inference.reader_study import planned_half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
+from weckd.analysis.results import Gain
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, few_seeds, independent
@@ -53,7 +53,7 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
         and gain.comparison.decided_on == (MACRO,)
         and gain.metric == primary
     ]
-    if not any(gain.study for gain in shown):
+    if not any(gain.estimate.study for gain in shown):
         return nothing_figure(suite, what, _why_nothing(shown))
     panels = tuple(dict.fromkeys(gain.comparison for gain in shown))
     columns = min(COLUMNS, len(panels))
@@ -78,7 +78,7 @@ def forest_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
 
 
 def _why_nothing(shown: Sequence[Gain]) -> str:
-    return missing_sentence(name for gain in shown for name in gain.missing) if shown else NO_FAMILY
+    return missing_sentence(name for gain in shown for name in gain.estimate.missing) if shown else NO_FAMILY
 
 
 def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain]) -> None:
@@ -90,18 +90,17 @@ def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gai
     axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
     for one in gains:
         y = names.index(one.dataset)
-        if one.study is None:
+        if one.estimate.study is None:
             axis.text(0.5, y, "missing", transform=axis.get_yaxis_transform(), ha="center", va="center")
             continue
-        low, high = (100 * end for end in interval(suite, one))
-        mean = 100 * one.study.estimate
+        mean, low, high = one.estimate.value, one.estimate.low, one.estimate.high
         if one.dataset == MACRO:
             left, right = (mean, mean) if math.isnan(low) else (low, high)
             diamond = [left, mean, right, mean], [y, y - 0.3, y, y + 0.3]
             axis.fill(*diamond, color=ACCENT, linewidth=0, zorder=4)
             axis.plot([mean], [y], "D", color=ACCENT, markersize=3, zorder=4)
             continue
-        seeds = [100 * value for value in one.study.per_seed]
+        seeds = [100 * value for value in one.estimate.study.per_seed]
         axis.plot(seeds, [y + 0.22] * len(seeds), ".", color=GREY, markersize=4, zorder=2)
         if not math.isnan(low):
             axis.plot([low, high], [y, y], color=INK, linewidth=1.3, zorder=3)
@@ -118,7 +117,7 @@ def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gai
 
 def _new_data_set(suite: Suite, axis: Any, y: int, gains: Sequence[Gain]) -> None:
     """Draw where the gain on one more data set would lie; nothing where that cannot be said."""
-    studies = [gain.study for gain in gains if gain.dataset in independent(suite)]
+    studies = [gain.estimate.study for gain in gains if gain.dataset in independent(suite)]
     whole = [study for study in studies if study is not None]
     if few_seeds(suite) or len(whole) < max(len(studies), 2):
         return
@@ -191,7 +190,7 @@ def variance_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
     Would more seeds or more images make the interval smaller?
     """
     shown = [gain for gain in gains if gain.dataset in gain.comparison.decided_on]
-    if few_seeds(suite) or not any(gain.study for gain in shown):
+    if few_seeds(suite) or not any(gain.estimate.study for gain in shown):
         why = _why_nothing(shown)
         if shown and few_seeds(suite):
             seeds = counted(len(suite.seeds), "seed")
@@ -218,7 +217,7 @@ def variance_figure(suite: Suite, gains: Sequence[Gain]) -> Figure:
 
 
 def _bar(axis: Any, y: int, gain: Gain) -> None:
-    study = gain.study
+    study = gain.estimate.study
     if study is None or not study.se > 0:
         axis.text(50, y, "missing" if study is None else "no variation", ha="center", va="center")
         return

@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from weckd.analysis.blocks import PANEL
 from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, chain_method, shown_methods
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.figures.style import (
@@ -27,11 +26,12 @@ from weckd.analysis.figures.style import (
 )
 from weckd.analysis.inference.data_sets import rank_methods
 from weckd.analysis.inference.reader_study import planned_half_width
+from weckd.analysis.method_groups import PANEL
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import BINS, reliability_curve, scaled, temperatures
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
-from weckd.analysis.tables.budgets import budgets_frame
-from weckd.analysis.tables.split_counts import chain_parts, count_splits
+from weckd.analysis.sheets.inputs import budgets_frame
+from weckd.analysis.split_counts import chain_parts, count_splits
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, few_seeds, independent, means

@@ -14,22 +14,15 @@ from weckd.analysis.inference.reader_study import Study, planned_half_width
 from weckd.analysis.leakage.study import METRIC, Leak, copied_images, leaks
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.analysis.tables.splits import splits_table
+from weckd.analysis.sheets.inputs import splits_of
+from weckd.analysis.split_counts import count_splits
 from weckd.config import Suite
 from weckd.data.overlap import FINDING, with_finding
 from weckd.errors import UserError, counted
 from weckd.places import few_seeds, is_phantom
-from weckd.tables.captions import (
-    TEST,
-    closing,
-    dataset_text,
-    derived_mark,
-    joined,
-    phantom_sentence,
-    run_note,
-)
+from weckd.tables.captions import TEST, caption, dataset_text, derived_mark, run_note
 from weckd.tables.cells import Cell, Gain, Level, Name
-from weckd.tables.files import Table, TableFile, write_table_file
+from weckd.tables.render import TableFile, sheet, write_table_file
 
 GROUPED, OFFICIAL, INFLATION, CLEAN, COPIED, MEMORY = (
     "grouped test part",
@@ -65,7 +58,7 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
     beside = load_predictions(replace(grouped, datasets=official.datasets), grouped_run / "predictions")
     levels, gains = leaks(official, of_official, beside)
     write_table_file(out / "tables", leakage_table(official, levels, gains, of_official))
-    write_table_file(out / "tables", splits_table(official, official_run / "splits"))
+    write_table_file(out / "tables", splits_of(official, count_splits(official, official_run / "splits")))
     with styled():
         figure = leakage_figure(official, levels)
     save(figure, out / "figures", "leakage")
@@ -91,15 +84,14 @@ def leakage_table(
     suite: Suite, levels: Sequence[Leak], gains: Sequence[Leak], predictions: SuitePredictions
 ) -> TableFile:
     """Return a row a data set and method, and in a second table a row a gain of the chain."""
-    caption = _caption(suite, [*levels, *gains], predictions)
+    says = _caption(suite, [*levels, *gains], predictions)
     frame = pd.DataFrame([row for leak in [*levels, *gains] for row in _rows(suite, leak)])
     of_levels = _cells(suite, levels, "method")
-    title = f"Accuracy with and without leaks, suite {suite.run}"
-    tables = [Table(title, caption, "leakage", of_levels)]
+    tables = [sheet(suite, "leakage", "Accuracy with and without leaks", of_levels, says)]
     if gains:
         of_gains = _cells(suite, gains, "gain of the chain over")
-        title = f"Gains of the chain with and without leaks, suite {suite.run}"
-        tables.append(Table(title, caption, "leakage-gains", of_gains))
+        title = "Gains of the chain with and without leaks"
+        tables.append(sheet(suite, "leakage-gains", title, of_gains, says))
     return TableFile("leakage", frame, tables)
 
 
@@ -174,8 +166,8 @@ def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions)
         for result in (leak.grouped, leak.official, leak.clean, leak.copied)
         for name in result.missing
     ]
-    return joined(
-        phantom_sentence(suite),
+    return caption(
+        suite,
         f"{METRICS[METRIC].name.capitalize()} of each method's last stage in percent, differences in points. grouped: "
         "the test part that the suite draws by group, as in all its other tables; official: the source's own, "
         "copies of training images included. The same methods, settings and seeds; validation and subsets are drawn "
@@ -186,7 +178,8 @@ def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions)
         "images with copies may also be easier; compare methods that learn from few labels and from many.",
         f"k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; {TEST}; "
         f"{few if few_seeds(suite) else intervals}. Exploratory: in no family of the plan, nothing is tested.",
-        closing(suite, missing),
+        omit="design tuning derived scope",
+        missing=missing,
     )
 
 

@@ -1,0 +1,100 @@
+"""What the chain's attention maps say: do they sharpen, and does a model look where its predecessor's did?"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from weckd.analysis.attention import (
+    AttentionMaps,
+    Term,
+    attention_frame,
+    evaluate_attention,
+    has_chain,
+    load_attention,
+)
+from weckd.analysis.inference.reader_study import p_value
+from weckd.analysis.results import NOT_KNOWN, Estimate, Results, estimate
+from weckd.analysis.sheet import confidence, gain_cell, level_cell, place_cell
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import NO_CHAIN, caption, design_sentence
+from weckd.tables.cells import MISSING, NOTHING, Cell, P
+from weckd.tables.render import Table, TableFile, nothing_to_show, sheet
+
+TITLE = "Do the attention maps sharpen along the chain"
+
+
+def attention_table(run: Results) -> TableFile:
+    """Return the table of what the maps say, see `weckd.analysis.attention`."""
+    return attention_of(run.suite, load_attention(run.suite, run.folder / "attention"))
+
+
+def attention_of(suite: Suite, maps: Mapping[str, AttentionMaps]) -> TableFile:
+    """Return the table of some maps."""
+    if not has_chain(suite):
+        nothing = nothing_to_show(suite, "attention", TITLE, "data set", NO_CHAIN)
+        return TableFile("attention", attention_frame(suite, maps), nothing.tables)
+    return TableFile("attention", attention_frame(suite, maps), [_attention(suite, maps)])
+
+
+def _attention(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Table:
+    last, names = suite.chain_length, (*suite.datasets, MACRO)
+
+    def shown(*terms: Term) -> dict[str, Estimate]:
+        results = evaluate_attention(suite, maps, terms)
+        return {name: estimate(suite, results[name], 1.0) for name in names}
+
+    sharp = {f"sharpness M{model}": shown(Term(1.0, "sharpness", model)) for model in range(1, last + 1)}
+    kept = {
+        f"agreement M{model} with M{model - 1}": shown(Term(1.0, "agreement", model))
+        for model in range(2, last + 1)
+    }
+    change = shown(Term(1.0, "sharpness", last), Term(-1.0, "sharpness", 1))
+    columns: dict[str, list[Cell]] = {
+        "data set": [place_cell(suite, name) for name in names],
+        "map": [_size_cell(suite, maps, name) for name in names],
+    }
+    columns |= {header: [level_cell(found[name]) for name in names] for header, found in sharp.items()}
+    if last > 1:
+        columns[f"M{last} - M1 [{confidence(suite)} CI]"] = [gain_cell(change[name]) for name in names]
+        columns["p"] = [_p(suite, change[name]) for name in names]
+    columns |= {header: [level_cell(found[name]) for name in names] for header, found in kept.items()}
+    says = caption(
+        suite,
+        "Attention maps of the chain's models on the same test images: mean over channels of the squared activation,",
+        "deepest feature stage that attention transfer compares (Zagoruyko and Komodakis 2017).",
+        "sharpness: one minus the normalised entropy of a map, from 0 (flat) to 1 (one point).",
+        "agreement: cosine of a model's map with that of the model before, from 0 to 1;",
+        "two maps that are nearly flat agree, whatever the models have learnt.",
+        f"±: half-width of the {confidence(suite)} interval; p: of no change from M1 to M{last}.",
+        "In no family of the plan: a description; p is not adjusted, and no claim rests on it.",
+        design_sentence(suite),
+        "Means over all test images;",
+        size=_images(suite, maps),
+        omit="design tuning scope",
+        missing=[
+            cause
+            for name in names
+            for found in (*sharp.values(), *kept.values())
+            for cause in found[name].missing
+        ],
+    )
+    return sheet(suite, "attention", TITLE, pd.DataFrame(columns), says)
+
+
+def _size_cell(suite: Suite, maps: Mapping[str, AttentionMaps], name: str) -> Cell:
+    if name not in suite.datasets:
+        return NOTHING
+    return "x".join(map(str, maps[name].map_size)) if name in maps else MISSING
+
+
+def _images(suite: Suite, maps: Mapping[str, AttentionMaps]) -> tuple[int, int] | None:
+    """Return the test images and groups of the independent data sets; None where one is not known."""
+    known = [maps[key].groups for key in independent(suite) if key in maps]
+    if not known or len(known) < len(independent(suite)):
+        return None
+    return sum(len(groups) for groups in known), sum(int(groups.max()) + 1 for groups in known)
+
+
+def _p(suite: Suite, shown: Estimate) -> Cell:
+    return P(NOT_KNOWN if shown.study is None or few_seeds(suite) else p_value(shown.study))

@@ -1,0 +1,43 @@
+"""Writes all tables of a run from its saved predictions, splits and manifests."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from weckd.analysis.published import Published
+from weckd.analysis.registry import TABLES
+from weckd.analysis.results import Results, evaluate_suite
+from weckd.analysis.sheets.claims import answers_text
+from weckd.config import Suite
+from weckd.files import write_text
+from weckd.tables.layout import AS_IT_IS, Layout
+from weckd.tables.render import TableFile, write_table_file
+
+
+def write_tables(
+    suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS, published: Sequence[Published] = ()
+) -> None:
+    """Write every table of the run as .csv, .md, .tex and .json, and answers.csv, into the folder `out`.
+
+    Args:
+        suite: the run's settings; its plan says what is tested.
+        run: folder with predictions/, splits/, manifests/, attention/ and audit/.
+        out: folder for the tables.
+        layout: labels, order, columns and digits.
+        published: the paper's own numbers.
+
+    Raises:
+        UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
+    """
+    results = evaluate_suite(suite, run, published)
+    files = {name: table_file(name, results) for name in TABLES}
+    write_text(out / "answers.csv", answers_text(files["claims"].tables[0], layout.wording))
+    for file in files.values():
+        write_table_file(out, file, layout)
+
+
+def table_file(name: str, results: Results) -> TableFile:
+    """Return a table of `TABLES` by its name."""
+    module, _, function = TABLES[name].partition(":")
+    make: Callable[[Results], TableFile] = getattr(import_module(module), function)
+    return make(results)
