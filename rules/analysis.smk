@@ -19,7 +19,7 @@ rule tables:
         splits=split_files(SUITE),
         manifests=manifest_files(SUITE),
     output:
-        expand(RUN.tables / "{table}.{kind}", table=TABLES, kind=["md", "tex"]),
+        expand(RUN.tables / "{table}.{kind}", table=TABLES, kind=KINDS[1:]),
         RUN.tables / "answers.csv",
         [
             report(

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from weckd.agreement.reference import frozen_suite
+from weckd.analysis.registry import FIGURES, KINDS, TABLES
 from weckd.config import refuse_more_than_all, says_suite, suite_json
 from weckd.data.catalogue import find_dataset
 from weckd.data.watch import forget_changed, forget_moved, keep_seen
@@ -54,37 +55,6 @@ def refuse(problem):
     """End with a message alone; the engine's own errors print where in the rules they arose."""
     sys.exit(f"weckd: {problem}")
 
-
-TABLES = [
-    "claims",
-    "published",
-    "main",
-    "gains",
-    "along",
-    "panel",
-    "accuracy",
-    "metrics",
-    "classes",
-    "across",
-    "modality",
-    "leave-one-out",
-    "sensitivity",
-    "variance",
-    "attention",
-    "checks",
-    "splits",
-    "budgets",
-    "tuned",
-]
-FIGURES = [
-    "forest",
-    "chain",
-    "labels",
-    "variance",
-    "reliability",
-    "ranks",
-    "attention",
-]
 
 # Where splits, predictions and manifests come from: this run, or a frozen reference, from which nothing is trained.
 RECORDS = config.pop("records", "run")
@@ -142,9 +112,7 @@ def run_of(suite):
 RUN = run_of(SUITE)
 ANY = RunFiles(Path("results/{run}"))
 PREPARED = RUN.prepared(SUITE, "{dataset}")
-AUDIT = expand(
-    RUN.audit / "{table}.{kind}", table=["audit", "across"], kind=["csv", "md", "tex"]
-)
+AUDIT = expand(RUN.audit / "{table}.{kind}", table=["audit", "across"], kind=KINDS)
 
 
 wildcard_constraints:
@@ -208,7 +176,7 @@ def outputs(suite, tables, figures):
     """Return the files of tables and figures of a run."""
     run = run_of(suite)
     return [
-        *expand(run.tables / "{name}.{kind}", name=tables, kind=["csv", "md", "tex"]),
+        *expand(run.tables / "{name}.{kind}", name=tables, kind=KINDS),
         *expand(run.figures / "{name}.{kind}", name=figures, kind=["svg", "png"]),
     ]
 

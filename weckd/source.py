@@ -29,8 +29,8 @@ def code_reached(*entries: str, beyond: Collection[str] = ("weckd.cli",)) -> dic
     """Return the SHA-256 of each piece of the package's code that runs from these entries on.
 
     Followed are imports, at the top of a module as within a function, with the packages that a module lies in; and,
-    where one of the modules loads others by their names, each "module:function" that is written in any. A file that
-    is no code belongs to the modules beside it that name it, or its folder.
+    where one of the modules loads others of its folder by their names, each "module:function" of that folder that is
+    written in any. A file that is no code belongs to the modules beside it that name it, or its folder.
 
     Args:
         entries: modules, as `weckd.data.prepare`; or functions, as `weckd.cli.data:_prepare`, of whose module nothing
@@ -41,7 +41,7 @@ def code_reached(*entries: str, beyond: Collection[str] = ("weckd.cli",)) -> dic
         ValueError: there is no such module or function.
     """
     found: dict[str, str] = {}
-    waiting, named, loading = list(entries), set[str](), False
+    waiting, named, loading = list(entries), set[str](), set[str]()
     while waiting:
         name = waiting.pop()
         if name in found or any(fnmatchcase(name, pattern) for pattern in beyond):
@@ -50,10 +50,14 @@ def code_reached(*entries: str, beyond: Collection[str] = ("weckd.cli",)) -> dic
         found[name] = piece.sha256
         waiting += piece.imports
         named |= piece.named
-        loading = loading or piece.loads
-        if loading:
-            waiting += named
+        if piece.loads:
+            loading.add(_folder(name))
+        waiting += [other for other in named if _folder(other) in loading]
     return found
+
+
+def _folder(module: str) -> str:
+    return ".".join(module.split(".")[:2])
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def commands_changed_by(edits, tmp_path):
 
 def test_an_edit_changes_the_code_of_the_commands_that_run_it(tmp_path):
     expected = {
-        "analysis/tables/main.py": {"tables"},
+        "analysis/sheets/main.py": {"tables"},
         "analysis/figures/gains.py": {"figures"},
         "data/phantoms/brain.py": {"prepare"},
         "training/fit.py": {"train", "tune", "attention"},

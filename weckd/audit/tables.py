@@ -38,7 +38,9 @@ def audit_tables(sets: Sequence[AuditedSet], found: Sequence[Findings], threshol
     leaks = _LEAKS.format(correlation=correlation)
     return [
         Table("Audit: copies", copies, "audit-copies", pd.DataFrame(map(_copies, found)), warned),
-        Table("Audit: leaks into a test part", leaks, "audit-leaks", pd.DataFrame(map(_leaks, found)), warned),
+        Table(
+            "Audit: leaks into a test part", leaks, "audit-leaks", pd.DataFrame(map(_leaks, found)), warned
+        ),
     ]
 
 
@@ -62,7 +64,9 @@ def across_tables(found: Sequence[Overlap], threshold: float, phantom: bool) -> 
         "" if rows else none,
     )
     cells = pd.DataFrame(rows, columns=["data set", "copies in", "images with a copy", "finding"])
-    return [Table("Audit: copies across data sets", caption, "audit-across", cells, PHANTOM if phantom else "")]
+    return [
+        Table("Audit: copies across data sets", caption, "audit-across", cells, PHANTOM if phantom else "")
+    ]
 
 
 def _copies(item: Findings) -> dict[str, str]:
