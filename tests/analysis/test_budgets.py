@@ -6,14 +6,13 @@ import re
 import pytest
 from small_suite import every_block, toy_suite
 
-from weckd.analysis.blocks import method_blocks
-from weckd.analysis.tables.budgets import budgets_frame, budgets_table
-from weckd.analysis.tables.tuned import tuned_table
+from weckd.analysis.method_groups import method_groups
 from weckd.analysis.results import Results
+from weckd.analysis.sheets.inputs import budgets_frame, budgets_table, tuned_table
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.run_files import batch_name
-from weckd.tables.files import write_table_file
 from weckd.tables.cells import Wording, cell_text
+from weckd.tables.render import write_table_file
 
 
 def read_from(suite, folder):
@@ -58,7 +57,9 @@ def folder(tmp_path):
     methods = ("weckd", "single", "pooled", "one-step", "majority", "full-converged")
     suite = toy_suite(methods=methods, datasets=("toy_three", "toy_two"))
     write_chain(tmp_path / "manifests", "toy_three", [1, 2, 3])
-    write_chain(tmp_path / "manifests", "toy_two", [1, 2, 3], 14, m2=fit(["D2"], 24, steps_run=15, status="diverged"))
+    write_chain(
+        tmp_path / "manifests", "toy_two", [1, 2, 3], 14, m2=fit(["D2"], 24, steps_run=15, status="diverged")
+    )
     write_chain(tmp_path / "manifests", "toy_three", [4, 5])
     return suite, tmp_path / "manifests"
 
@@ -185,7 +186,7 @@ def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
     }
     ends = [re.search(r"counted in each\. (.*)", section)[1] for section in text.split("### ")[1:]]
     cost = "images a method and data set, and are scored on validation images of seeds 1001, 1002."
-    notes = [block.note for block in method_blocks(suite)]
+    notes = [block.note for block in method_groups(suite)]
     assert ends == [
         f"{notes[0]} tuning trials, in no other column, cost 384 steps and 6144 {cost} Plan 0123456789ab.",
         f"{notes[1]} tuning trials, in no other column, cost 1152 to 1200 steps and 18432 to 19200 {cost} "

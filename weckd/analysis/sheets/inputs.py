@@ -242,7 +242,13 @@ def _tuned_rows(run: Results) -> list[dict[str, object]]:
         for method in run.suite.methods:
             tuning = methods[method].tuning if method in methods else {}
             rows += [
-                dict(zip(TUNED, (dataset, method, name, value, tuning["trials"], run.suite.plan_hash), strict=True))
+                dict(
+                    zip(
+                        TUNED,
+                        (dataset, method, name, value, tuning["trials"], run.suite.plan_hash),
+                        strict=True,
+                    )
+                )
                 for name, value in tuning.get("values", {}).items()
             ]
     return rows
