@@ -28,7 +28,7 @@ from weckd.sums import sums_of, write_sums
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
 from weckd.training.manifests import named_fit
-from weckd.training.networks import Backbone, Networks, build_backbone
+from weckd.training.networks import Backbone, Networks, build_backbone, suite_networks
 from weckd.training.objectives.distillation import attention_energy
 from weckd.training.store import StoredFit
 
@@ -84,16 +84,13 @@ def write_attention_maps(
     chain = _chain(suite)
     split_of = {seed: written_split(run.split(dataset, seed)) for seed in suite.seeds}
     stored = _stored_models(suite, run, dataset, chain.name)
-    device = prepare_device()
-    images = load_prepared(dataset, run.prepared(suite, dataset), device)
-    classes = len(suite.facts[dataset].classes)
-    networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
+    networks = suite_networks(suite, dataset, prepare_device())
+    images = load_prepared(dataset, run.prepared(suite, dataset), networks.device)
     size = _map_size(_models(chain)[0], networks)
     seeds: list[_Seed] = []
     for seed in suite.seeds:
-        split = split_of[seed]
-        data = cell_data(images, seed, split, classes)
-        seeds.append(_look(chain, stored[seed], networks, data, split, size))
+        data = cell_data(images, seed, split_of[seed], networks.classes)
+        seeds.append(_look(chain, stored[seed], networks, data, split_of[seed], size))
         _refuse_other_images(run.splits(dataset), suite.seeds[0], seeds[0].test, seed, seeds[-1].test)
     first = seeds[0]
     arrays: dict[str, NDArray[Any]] = {

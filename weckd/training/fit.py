@@ -1,7 +1,7 @@
 """One fit: its start, teachers and peer are found, its batches drawn, its steps made, and its images predicted once."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -182,7 +182,7 @@ def _inherited_failure(fit: Fit, cell: Cell) -> FitResult:
     return FitResult({}, logits, np.empty((0, 2), dtype=np.float32), record)
 
 
-def rows_of(parts: Sequence[str], data: CellData) -> NDArray[np.int64]:
+def rows_of(parts: Iterable[str], data: CellData) -> NDArray[np.int64]:
     """Return the rows (n,) of all images of some parts, sorted."""
     none = np.empty(0, dtype=np.int64)
     return np.sort(np.concatenate([none, *(data.parts[part] for part in parts)]))

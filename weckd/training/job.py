@@ -1,6 +1,6 @@
 """A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,26 +9,74 @@ import numpy as np
 import pandas as pd
 import torch
 
-from weckd.config import Suite
+from weckd.config import BackboneSettings, Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted
 from weckd.files import digest
 from weckd.locks import held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
-from weckd.methods.fits import ClassFrequencies, Fit, Member, Method
+from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
-from weckd.training.batches import CellData, cell_data, load_prepared
+from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
-from weckd.training.fit import Cell, FitResult, train_fit
+from weckd.training.fit import Cell, FitResult, rows_of, train_fit
 from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.memory import device_memory, refuse_job
-from weckd.training.networks import Networks, State, weights_digest
+from weckd.training.networks import Networks, State, suite_networks, weights_digest
 from weckd.training.optimisation import Checkpoints
 from weckd.training.progress import Progress, StopRequest
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
+
+
+@dataclass(frozen=True)
+class Job:
+    """What fits on one data set are trained with: its images in memory, its splits, and networks."""
+
+    suite: Suite
+    run: RunFiles
+    dataset: str
+    fits: Sequence[Fit]
+    splits: Mapping[int, tuple[Path, pd.DataFrame]]  # of each seed, with the file
+    networks: Networks
+    images: Prepared
+    weights: Mapping[
+        BackboneSettings, str | None
+    ]  # SHA-256 of each network's pretrained file, see `weights_digest`
+
+    def cell(self, seed: int, evaluated: Sequence[str], on_step: Callable[[], None]) -> Cell:
+        """Return what the fits of a seed share; for `evaluated` and `on_step` see there."""
+        suite, networks = self.suite, self.networks
+        data = cell_data(self.images, seed, self.splits[seed][1], networks.classes)
+        settings = suite.training, suite.augmentation
+        return Cell(data, networks, *settings, self.run.weights, evaluated, on_step)
+
+    def identities(self, data: CellData) -> tuple[dict[str, Any], dict[Fit, str]]:
+        """Return what the identities of a cell's fits share, and each fit's."""
+        suite = self.suite
+        kind = device_kind(self.networks.device)
+        shared = cell_ingredients(suite, data, self.images.fingerprint, self.splits[data.seed][0], kind)
+        return shared, {fit: fit_identity(fit, shared, suite.backbone, self.weights) for fit in self.fits}
+
+
+def open_job(
+    suite: Suite, run: RunFiles, dataset: str, fits: Sequence[Fit], seeds: Sequence[int], tuning: bool = False
+) -> Job:
+    """Return what fits are trained with; the splits are those that settings are chosen on where `tuning` says so.
+
+    Raises:
+        UserError: the images, a split or the weights are not what was written, or the fits cannot be trained here.
+    """
+    files = {seed: run.split(dataset, seed, tuning) for seed in seeds}
+    splits = {seed: (file, written_split(file)) for seed, file in files.items()}
+    networks = suite_networks(suite, dataset, prepare_device())
+    prepared = run.prepared(suite, dataset)
+    refuse_job(suite, dataset, fits, prepared, run.results, device_memory(networks.device))
+    images = load_prepared(dataset, prepared, networks.device)
+    weights = {each: weights_digest(each, run.weights) for each in map(networks.settings, fits)}
+    return Job(suite, run, dataset, fits, splits, networks, images, weights)
 
 
 def train_batch(
@@ -53,28 +101,20 @@ def train_batch(
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
-    split_of = {seed: written_split(run.split(dataset, seed)) for seed in seeds}
-    device = prepare_device()
-    kind = device_kind(device)
-    classes = len(suite.facts[dataset].classes)
-    networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     names = tunable_methods(suite) if suite.tuned else ()
     chosen = {name: read_chosen(run.tuned(dataset, name), dataset, name) for name in names}
-    methods = [_with_chosen(method, chosen) for method in suite_methods(suite)]
+    methods = [
+        with_values(method, chosen[method.name].changed) if method.name in chosen else method
+        for method in suite_methods(suite)
+    ]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
-    prepared = run.prepared(suite, dataset)
-    refuse_job(suite, dataset, fits, prepared, run.results, device_memory(device))
-    images = load_prepared(dataset, prepared, device)
-    digests = {settings: weights_digest(settings, run.weights) for settings in map(networks.settings, fits)}
+    job = open_job(suite, run, dataset, fits, seeds)
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
     cells: list[TrainedCell] = []
     for number, seed in enumerate(seeds, start=1):
-        split = split_of[seed]
-        data = cell_data(images, seed, split, classes)
-        cell = Cell(data, networks, suite.training, suite.augmentation, run.weights, EVALUATED, progress.step)
-        shared = cell_ingredients(suite, data, images.fingerprint, run.split(dataset, seed), kind)
-        identities = {fit: fit_identity(fit, shared, suite.backbone, digests) for fit in fits}
+        cell = job.cell(seed, EVALUATED, progress.step)
+        shared, identities = job.identities(cell.data)
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
         with held_lock(run.store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
             shelf = Shelf(run.store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
@@ -85,19 +125,15 @@ def train_batch(
             seed,
             THREADS,
             shared,
-            images_of_part={part: len(rows) for part, rows in data.parts.items()},
+            images_of_part={part: len(rows) for part, rows in cell.data.parts.items()},
             fits={identities[fit]: _summary(fit, stored[fit]) for fit in fits},
             methods={
-                method.name: _composition(method, identities, split, data, chosen.get(method.name))
+                method.name: _composition(method, identities, cell.data, chosen.get(method.name))
                 for method in methods
             },
         )
         cells.append(trained)
     write_manifest(run.manifest(dataset, batch_name(seeds)), cells)
-
-
-def _with_chosen(method: Method, chosen: Mapping[str, Chosen]) -> Method:
-    return with_values(method, chosen[method.name].changed) if method.name in chosen else method
 
 
 @dataclass(frozen=True)
@@ -179,21 +215,19 @@ def _summary(fit: Fit, stored: StoredFit) -> dict[str, Any]:
 
 
 def _composition(
-    method: Method, identities: dict[Fit, str], split: pd.DataFrame, data: CellData, chosen: Chosen | None
+    method: Method, identities: Mapping[Fit, str], data: CellData, chosen: Chosen | None
 ) -> TrainedMethod:
-    learnt = [data.parts[part] for part in {part for fit in method.fits() for part in fit.parts}]
+    def member(each: Member) -> dict[str, Any]:
+        if isinstance(each, Fit):
+            return {"fit": identities[each]}
+        counts = np.bincount(data.labels[rows_of(each.parts, data)], minlength=data.classes)
+        return {"class_shares": (counts / counts.sum()).tolist()}
+
     tuning = asdict(chosen) if chosen else {}
     return TrainedMethod(
-        labels=len(np.unique(np.concatenate(learnt))) if learnt else 0,
+        # Overlapping subsets share images.
+        labels=len(np.unique(rows_of({part for fit in method.fits() for part in fit.parts}, data))),
         fits=[identities[fit] for fit in method.fits()],
-        stages=[[_member(m, identities, split) for m in members] for members in method.stages],
+        stages=[[member(each) for each in members] for members in method.stages],
         tuning={key: tuning[key] for key in ("trials", "seeds", "values", "steps", "images") if chosen},
     )
-
-
-def _member(member: Member, identities: dict[Fit, str], split: pd.DataFrame) -> dict[str, Any]:
-    if isinstance(member, ClassFrequencies):
-        labels = split.loc[split["part"].isin(member.parts), "y"]
-        counts = np.bincount(labels, minlength=int(split["y"].max()) + 1)
-        return {"class_shares": (counts / counts.sum()).tolist()}
-    return {"fit": identities[member]}

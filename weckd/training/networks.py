@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from weckd.config import BackboneSettings
+from weckd.config import BackboneSettings, Suite
 from weckd.data.weights import read_weights, registered_weights
 from weckd.errors import UserError
 from weckd.files import file_digest
@@ -223,6 +223,12 @@ class Networks:
                 attach_gates(network, self._attention[settings], self.image_size)
             self._built[role, settings, gate] = Backbone(network).to(self.device)
         return self._built[role, settings, gate]
+
+
+def suite_networks(suite: Suite, dataset: str, device: torch.device) -> Networks:
+    """Return the networks of a suite's fits on one data set."""
+    classes = len(suite.facts[dataset].classes)
+    return Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
 
 
 def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int, weights: Path) -> State:

@@ -8,20 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weckd.config import Suite
-from weckd.data.splits import written_split
 from weckd.files import digest
 from weckd.methods.catalogue import find_method
 from weckd.methods.chain import suite_budget
 from weckd.methods.fits import Fit, Method
 from weckd.methods.tunables import tunables_of, with_values
 from weckd.run_files import RunFiles
-from weckd.training.batches import cell_data, load_prepared
-from weckd.training.device import device_kind, prepare_device
 from weckd.training.fit import Cell, FitResult, train_fit
 from weckd.training.gather import softmax
-from weckd.training.identity import cell_ingredients, code_beyond_core, fit_identity
-from weckd.training.memory import device_memory, refuse_job
-from weckd.training.networks import Networks, State, weights_digest
+from weckd.training.identity import code_beyond_core
+from weckd.training.job import open_job
+from weckd.training.networks import State
 from weckd.training.progress import Progress
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
@@ -53,36 +50,14 @@ def tune_method(
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
-    files = {seed: run.split(dataset, seed, tuning=True) for seed in suite.tuning.seeds}
-    split_of = {seed: written_split(file) for seed, file in files.items()}
-    device = prepare_device()
-    kind = device_kind(device)
-    classes = len(suite.facts[dataset].classes)
-    networks = Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
     method = find_method(name)(suite_budget(suite))
     tunables = tunables_of(method, suite.training.learning_rate)
-    fits = method.fits()
-    prepared = run.prepared(suite, dataset)
-    refuse_job(suite, dataset, fits, prepared, run.results, device_memory(device))
-    images = load_prepared(dataset, prepared, device)
-    digests = {settings: weights_digest(settings, run.weights) for settings in map(networks.settings, fits)}
-    cells = [
-        Cell(
-            cell_data(images, seed, split, classes),
-            networks,
-            suite.training,
-            suite.augmentation,
-            run.weights,
-            JUDGED_ON,
-        )
-        for seed, split in split_of.items()
-    ]
-    shared = [
-        cell_ingredients(suite, cell.data, images.fingerprint, files[cell.data.seed], kind) for cell in cells
-    ]
+    fits, tuning = method.fits(), suite.tuning
+    job = open_job(suite, run, dataset, fits, tuning.seeds, tuning=True)
+    cells = [job.cell(seed, JUDGED_ON, lambda: None) for seed in tuning.seeds]
     identity = digest(
         {
-            "fits": [fit_identity(fit, each, suite.backbone, digests) for each in shared for fit in fits],
+            "fits": [each for cell in cells for each in job.identities(cell.data)[1].values()],
             "result": [fits.index(member) for member in method.stages[-1] if isinstance(member, Fit)],
             "knobs": [asdict(each) for each in tunables],
             "tuned": [
@@ -91,7 +66,6 @@ def tune_method(
             "search": [version("optuna"), code_beyond_core(*_JUDGES)],
         }
     )
-    tuning = suite.tuning
     label = f"{dataset} {name}"
     steps = len(cells) * sum(fit.steps for fit in fits)
 
