@@ -419,13 +419,11 @@ def load_suite(path: Path) -> Suite:
         UserError: the file is not there or not such a file.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        suite = build(Suite, values)
+        suite: Suite = build(Suite, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise UserError(
             f"{path}: not a readable suite.json ({problem}); make it with `weckd suite`"
         ) from problem
-    assert isinstance(suite, Suite)  # noqa: S101 - tells the type checker what build was asked for
     return suite
 
 

@@ -62,7 +62,8 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     file = _checked(values, f"{source} with command-line values: not a valid suite")
     narrowed = _identity(after) != _identity(before)
     suite = _suite(file, after, f"{file.suite}+{digest(_identity(after))[:8]}" if narrowed else file.suite)
-    _refuse_contradictions(suite)
+    for problem in _contradictions(suite):
+        raise UserError(problem)
     declared = suite_methods(suite)
     _refuse_impossible_methods(suite, declared)
     return replace(suite, roles={method.name: method.role for method in declared})
@@ -120,11 +121,10 @@ def _parsed(text: str) -> Any:
 def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the values, with the analysis plan read from its file where they name one, from `folder`."""
     plan = values.get("analysis")
-    return (
-        {**values, "analysis": _read_mapping(folder / plan, "name an analysis plan")}
-        if isinstance(plan, str)
-        else dict(values)
+    read = (
+        {"analysis": _read_mapping(folder / plan, "name an analysis plan")} if isinstance(plan, str) else {}
     )
+    return {**values, **read}
 
 
 def _read_mapping(file: Path, remedy: str) -> dict[str, Any]:
@@ -174,52 +174,50 @@ def _suite(file: SuiteFile, values: Mapping[str, Any], run: str) -> Suite:
         load_catalogue(own)
     with _told_of("datasets"):
         found = {key: find_dataset(key, own) for key in file.datasets}
+    excluded = {key: names for key, names in file.exclude_classes.items() if names}
     with _told_of("exclude_classes"):
-        for key in file.exclude_classes:
-            _refuse_excluded(find_dataset(key, own), file.exclude_classes[key])
+        kept = {
+            key: _kept_classes(find_dataset(key, own), names) for key, names in file.exclude_classes.items()
+        }
     methods = _methods(file)
     plan = {**{key: values[key] for key in ("datasets", "seeds", "analysis")}, "methods": methods}
     own_keys = {field.name: getattr(file, field.name) for field in fields(SuiteKeys)}
     return Suite(
-        **own_keys
-        | {
-            "methods": tuple(methods),
-            "exclude_classes": {key: names for key, names in file.exclude_classes.items() if names},
-        },
+        **own_keys | {"methods": tuple(methods), "exclude_classes": excluded},
         name=file.suite,
         run=run,
         groups_threshold=file.groups.threshold,
-        facts={key: _facts(found[key], file.exclude_classes.get(key, ())) for key in file.datasets},
+        facts={
+            key: DatasetFacts(
+                key=key,
+                title=dataset.title,
+                modality=dataset.modality,
+                phantom=dataset.phantom,
+                derived_from=dataset.derived_from,
+                classes=kept.get(key) or tuple(entry.key for entry in dataset.classes),
+            )
+            for key, dataset in found.items()
+        },
         roles={},
         plan_hash=digest(plan)[:12],
     )
 
 
-def _facts(dataset: Dataset, excluded: Sequence[str]) -> DatasetFacts:
-    return DatasetFacts(
-        key=dataset.key,
-        title=dataset.title,
-        modality=dataset.modality,
-        phantom=dataset.phantom,
-        derived_from=dataset.derived_from,
-        classes=tuple(entry.key for entry in dataset.classes if entry.key not in excluded),
-    )
-
-
-def _refuse_excluded(dataset: Dataset, excluded: Sequence[str]) -> None:
-    """Refuse to leave out classes that are not there, or all but one."""
+def _kept_classes(dataset: Dataset, excluded: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes that are not left out; refuse to leave out those that are not there, or all but one."""
     classes = [entry.key for entry in dataset.classes]
     for name in excluded:
         if name not in classes:
             raise UserError(
                 f"{dataset.key} has no class {name!r}{near(name, classes)} Known: {', '.join(classes)}"
             )
-    left = [name for name in classes if name not in excluded]
+    left = tuple(name for name in classes if name not in excluded)
     if len(left) < 2:
         raise UserError(
             f"of {dataset.key} there is left {left[0] if left else 'no class'}; keep two classes or more, or leave out "
             "the data set"
         )
+    return left
 
 
 @contextmanager
@@ -244,69 +242,60 @@ def _methods(file: SuiteFile) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _refuse_contradictions(suite: Suite) -> None:
-    """Refuse keys that contradict one another."""
+def _contradictions(suite: Suite) -> Iterator[str]:
+    """Yield which keys contradict one another."""
     if suite.chain_length > suite.split.stages:
-        raise UserError(
-            f"chain_length: {suite.chain_length} models need as many subsets; split.stages is {suite.split.stages}"
-        )
-    strangers = [key for key in suite.readings_datasets if key not in suite.datasets]
-    if strangers:
-        raise UserError(
-            f"readings_datasets: {strangers[0]} is not one of the suite's datasets; name it there too"
-        )
+        yield f"chain_length: {suite.chain_length} models need as many subsets; split.stages is {suite.split.stages}"
+    for key in suite.readings_datasets:
+        if key not in suite.datasets:
+            yield f"readings_datasets: {key} is not one of the suite's datasets; name it there too"
     refuse_more_than_all(suite.split)
     losses = suite.distillation
     if losses.temperature_min > losses.temperature_max:
-        raise UserError(
+        yield (
             f"distillation.temperature_min: {losses.temperature_min:g} is above temperature_max, "
             f"{losses.temperature_max:g}; exchange them"
         )
-    shared = sorted(set(suite.seeds) & set(suite.tuning.seeds))
-    if shared:
-        raise UserError(
-            f"tuning.seeds: {shared[0]} is one of the suite's seeds; choose others, so that no table is made with "
-            "seeds that settings were chosen on"
+    for seed in sorted(set(suite.seeds) & set(suite.tuning.seeds)):
+        yield (
+            f"tuning.seeds: {seed} is one of the suite's seeds; choose others, so that no table is made with seeds "
+            "that settings were chosen on"
         )
-    names = [backbone.name for backbone in suite.panel.backbones]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UserError(f"panel.backbones: {twice} stands twice; a backbone can be there with one init")
+    for name in _twice([backbone.name for backbone in suite.panel.backbones]):
+        yield f"panel.backbones: {name} stands twice; a backbone can be there with one init"
     if suite.backbone_sizes and suite.backbone not in suite.backbone_sizes:
-        raise UserError(
-            f"backbone_sizes: must hold the suite's backbone, name: {suite.backbone.name}, init: {suite.backbone.init}"
-        )
-    _refuse_contradictory_plan(suite.analysis)
+        own = suite.backbone
+        yield f"backbone_sizes: must hold the suite's backbone, name: {own.name}, init: {own.init}"
+    yield from _contradictions_of_plan(suite.analysis)
 
 
-def _refuse_contradictory_plan(plan: AnalysisPlan) -> None:
-    """Refuse families of methods that nobody knows, and claims decided by families that are not there."""
-    names = [family.name for family in plan.families]
-    for key, named in (("families", names), ("claims", [claim.name for claim in plan.claims])):
-        twice = next((name for name in named if named.count(name) > 1), None)
-        if twice:
-            raise UserError(f"analysis.{key}: {twice!r} stands twice; give each a name of its own")
+def _contradictions_of_plan(plan: AnalysisPlan) -> Iterator[str]:
+    """Yield which families are of methods that nobody knows, and which claims of families that are not there."""
+    families = [family.name for family in plan.families]
+    for key, names in (("families", families), ("claims", [claim.name for claim in plan.claims])):
+        for name in _twice(names):
+            yield f"analysis.{key}: {name!r} stands twice; give each a name of its own"
     for family in plan.families:
+        told = f"analysis.families: {family.name!r}"
         if family.method in family.references:
-            raise UserError(
-                f"analysis.families: {family.name!r} compares {family.method} with itself; leave it out of references"
-            )
+            yield f"{told} compares {family.method} with itself; leave it out of references"
         for method in (family.method, *family.references):
             if "*" not in method:
                 with _told_of("analysis.families"):
                     find_method(method)
         if bool(family.references) == (family.kind in ("trend", "links")):
-            wanted = "no references" if family.references else "references"
-            raise UserError(
-                f"analysis.families: {family.name!r} is of kind {family.kind} and must have {wanted}"
-            )
+            yield f"{told} is of kind {family.kind} and must have {'no ' * bool(family.references)}references"
     for claim in plan.claims:
         for evidence in (*claim.decided_by, *claim.beside):
-            if evidence.family not in names:
-                raise UserError(
+            if evidence.family not in families:
+                yield (
                     f"analysis.claims: {claim.name!r} names the family {evidence.family!r}, which is not in "
-                    f"analysis.families; there: {', '.join(names)}"
+                    f"analysis.families; there: {', '.join(families)}"
                 )
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name in names if names.count(name) > 1]
 
 
 def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:

@@ -12,7 +12,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from weckd.data.archives import SUFFIXES, is_archive
@@ -76,11 +76,12 @@ def source_places(
 def stamps(place: Place) -> dict[str, Stamp]:
     """Return size and times of the files of a place; what operating systems leave does not count."""
     return {
-        name: (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        path: (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         for root in map(Path, place.roots)
         if os.access(root, os.F_OK)
-        for name, status in _below(str(root), root.name, root.stat(), ())
-        if _counts(name.rpartition("/")[2], place.only)
+        for path, status in _below(str(root), root.name, root.stat(), ())
+        if not _WRITTEN_BY_FETCH.fullmatch(name := path.rpartition("/")[2])
+        and (not place.only or name in place.only or is_archive(name))
     }
 
 
@@ -110,9 +111,8 @@ def write_seen(prepared: Path, seen_parts: Mapping[str, Seen]) -> None:
     """Write `seen.json` into the folder of a prepared data set."""
     entries = {
         part: {
-            "roots": seen.place.roots,
-            "only": seen.place.only,
-            "files": {name: [*stamp, sha256] for name, (stamp, sha256) in seen.files.items()},
+            **asdict(seen.place),
+            "files": {name: [*stamp, sha] for name, (stamp, sha) in seen.files.items()},
         }
         for part, seen in seen_parts.items()
     }
@@ -136,8 +136,8 @@ def read_seen(file: Path) -> dict[str, Seen] | None:
             part: Seen(
                 Place(tuple(entry["roots"]), tuple(entry["only"])),
                 {
-                    name: ((size, content, own), sha)
-                    for name, (size, content, own, sha) in entry["files"].items()
+                    name: ((size, mtime, ctime), sha)
+                    for name, (size, mtime, ctime, sha) in entry["files"].items()
                 },
             )
             for part, entry in entries.items()
@@ -242,10 +242,6 @@ def _differences(old: Seen, now: Seen) -> list[str]:
 def prepared_place(prepared: Path) -> Place:
     """Return the files of a prepared data set."""
     return Place(tuple(str(prepared / name) for name in PREPARED_FILES))
-
-
-def _counts(name: str, only: tuple[str, ...]) -> bool:
-    return not _WRITTEN_BY_FETCH.fullmatch(name) and (not only or name in only or is_archive(name))
 
 
 def _below(

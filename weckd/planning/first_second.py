@@ -1,5 +1,6 @@
 """What can be known of a suite before any job runs, told alike by every command and by the workflow."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,38 +89,35 @@ def too_many_jobs(need: int, jobs: int) -> str:
     )
 
 
-def _images(suite: Suite) -> dict[str, dict[str, int]]:
-    own = Path(suite.catalogue) if suite.catalogue else None
-    root = Path(suite.data_root) if suite.data_root else None
-    return {key: _images_of_classes(find_dataset(key, own), root, suite.image_size) for key in suite.datasets}
-
-
 def _fits(suite: Suite) -> tuple[Fit, ...]:
     return tuple(fit for method in suite_methods(suite) for fit in method.fits())
 
 
-def _images_of_classes(dataset: Dataset, data_root: Path | None, image_size: int) -> dict[str, int]:
-    """Return the images of each class as far as they are known without reading any.
+def _images(suite: Suite) -> dict[str, dict[str, int]]:
+    """Return the images of each class of each data set, as far as they are known without reading any.
 
     The catalogue's counts where they were checked at the source; else the files in the class folders of the user's own
     copy. Phantoms, whose images are drawn, are not counted.
-
-    Args:
-        dataset: entry of the catalogue.
-        data_root: the user's own copies, a folder each data set.
-        image_size: pixels a side; chooses among files.
     """
-    known = {entry.key: entry.count for entry in dataset.classes if "count" not in entry.unverified}
-    counts = {key: count for key, count in known.items() if count is not None}
-    if len(counts) == len(dataset.classes) or data_root is None or dataset.layout != "class-folders":
-        return counts
+    own = Path(suite.catalogue) if suite.catalogue else None
+    found = {}
+    for dataset in (find_dataset(key, own) for key in suite.datasets):
+        known = {entry.key: entry.count for entry in dataset.classes if "count" not in entry.unverified}
+        found[dataset.key] = counts = {key: count for key, count in known.items() if count is not None}
+        if len(counts) < len(dataset.classes) and suite.data_root and dataset.layout == "class-folders":
+            found[dataset.key] = _files_of_classes(dataset, Path(suite.data_root), suite.image_size) | counts
+    return found
+
+
+def _files_of_classes(dataset: Dataset, data_root: Path, image_size: int) -> dict[str, int]:
     from weckd.data.layouts import is_clutter, locate  # noqa: PLC0415 - with it come decoders
 
     folder = locate(dataset, data_root / dataset.key, image_size)
+    counts: Counter[str] = Counter()
     if folder is None:
         return counts
     for entry in dataset.classes:
-        places = (folder / place.path / str(entry.folder) for place in dataset.folders)
-        files = [file for place in places if place.is_dir() for file in place.iterdir()]
-        counts.setdefault(entry.key, sum(not is_clutter(file.name) for file in files))
+        for place in (folder / place.path / str(entry.folder) for place in dataset.folders):
+            files = place.iterdir() if place.is_dir() else ()
+            counts[entry.key] += sum(not is_clutter(file.name) for file in files)
     return counts

@@ -239,18 +239,18 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEnti
         "@type": "Dataset",
         "name": facts.title,
         "identifier": [
-            crate.add(_value(crate, f"#data-{key}-{number}", name, digest))
-            for number, (name, digest) in enumerate(values.items(), start=1)
+            crate.add(
+                ContextEntity(
+                    crate, f"#data-{key}-{n}", {"@type": "PropertyValue", "name": name, "value": digest}
+                )
+            )
+            for n, (name, digest) in enumerate(values.items(), start=1)
         ],
     }
     if terms := stated_terms(suite, key, data):
         properties["license"] = crate.add(_licence(crate, terms.licence))
         properties["description"] = f"Source: {terms.source}. {terms.citation}".strip()
     return ContextEntity(crate, f"#data-{key}", properties)
-
-
-def _value(crate: ROCrate, identifier: str, name: str, digest: str) -> ContextEntity:
-    return ContextEntity(crate, identifier, {"@type": "PropertyValue", "name": name, "value": digest})
 
 
 def _licence(crate: ROCrate, licence: str) -> ContextEntity:
