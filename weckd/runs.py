@@ -9,10 +9,11 @@ from pathlib import Path
 from tabulate import tabulate
 
 from weckd.config import Suite, load_suite
-from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
+from weckd.data.overlap import undeclared_sentence, with_finding
 from weckd.errors import UserError, counted
 from weckd.files import write_json
 from weckd.locks import runs_under_way
+from weckd.run_files import RunFiles
 
 LOCK = Path(".lock")
 _CALL = ".call.json"
@@ -59,7 +60,7 @@ def run_summary(folder: Path) -> str:
             return _shown(folder, [table]) + _places(folder, {**places, "splits": "splits"})
     if lacks := [table for table in _MAIN if not (folder / table).exists()]:
         raise _unfinished(folder, suite, lacks[0])
-    found = undeclared_sentence(with_finding(suite, folder / FINDING))
+    found = undeclared_sentence(with_finding(suite, RunFiles(folder).across))
     places = {
         "report": "report.html (all of it on one page)",
         "tables": "tables (.csv .md .tex)",

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from weckd.config import suite_json
-from weckd.data.index import prepared_folder
 from weckd.data.watch import DOWNLOADS, OWN, Place, hashed, stamps, write_seen
 from weckd.files import file_digest
 from weckd.provenance import verify
+from weckd.run_files import RunFiles
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))
 
@@ -25,22 +25,22 @@ def made(tmp_path, monkeypatch):
     """Return a folder with the least crate of a run, and with what one of its data sets was prepared from."""
     monkeypatch.setenv("WECKD_REVISION", "abc")
     suite = toy_suite()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run/suite.json").write_text(suite_json(suite))
+    (tmp_path / "results/run").mkdir(parents=True)
+    (tmp_path / "results/run/suite.json").write_text(suite_json(suite))
     workflow = {"@id": "workflow/Snakefile", "softwareVersion": "abc"}
-    known = {"@id": "suite.json", "@type": "File", "sha256": file_digest(tmp_path / "run/suite.json")}
-    (tmp_path / "run/ro-crate-metadata.json").write_text(json.dumps({"@graph": [workflow, known]}))
+    known = {"@id": "suite.json", "@type": "File", "sha256": file_digest(tmp_path / "results/run/suite.json")}
+    (tmp_path / "results/run/ro-crate-metadata.json").write_text(json.dumps({"@graph": [workflow, known]}))
     for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     places = {OWN: Place((f"{tmp_path}/own/toy_two",)), DOWNLOADS: Place((f"{tmp_path}/data/toy_two.zip",))}
-    prepared = prepared_folder(suite, "toy_two", tmp_path / "prepared")
+    prepared = RunFiles(tmp_path / "results/run").prepared(suite, "toy_two")
     write_seen(prepared, {part: hashed(place, stamps(place), None, {}) for part, place in places.items()})
     return tmp_path
 
 
 def changes(place):
-    return verify.changes(place / "run", place, place / "prepared", place / "none")
+    return verify.changes(RunFiles(place / "results/run"), place)
 
 
 def test_sources_that_are_what_they_were_are_compared_and_counted(made):

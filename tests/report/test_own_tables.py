@@ -13,6 +13,7 @@ from weckd.manifests import trained_cells
 from weckd.report.cost import cost_block
 from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.licences import licences_block
+from weckd.run_files import RunFiles
 
 
 def texts(block):
@@ -31,7 +32,9 @@ def test_licences_come_from_the_catalogue(tmp_path):
     facts = replace(
         suite.facts["toy_two"], key="ear_ohio", title="OtoMatch (Camalan 2020)", modality="otoscopy"
     )
-    block = licences_block(replace(suite, datasets=("ear_ohio",), facts={"ear_ohio": facts}), tmp_path)
+    block = licences_block(
+        replace(suite, datasets=("ear_ohio",), facts={"ear_ohio": facts}), RunFiles(tmp_path / "run")
+    )
     assert texts(block) == [
         [
             "data set",
@@ -62,8 +65,8 @@ def test_licences_come_from_the_catalogue(tmp_path):
 
 def test_data_sets_of_a_catalogue_of_ones_own_keep_what_their_entries_said(tmp_path):
     facts = {"licence": "CC0", "source": "clinic X, <b>2024</b>", "citation": ""}
-    write_json(tmp_path / "toy_two-32px" / "dataset.json", facts)
-    block = licences_block(replace(toy_suite(), catalogue="gone.yaml"), tmp_path)
+    write_json(tmp_path / "data" / "toy_two-32px" / "dataset.json", facts)
+    block = licences_block(replace(toy_suite(), catalogue="gone.yaml"), RunFiles(tmp_path / "run"))
     three, two, copy = texts(block)[1:]
     assert (two[5], two[6], two[8]) == ("CC0", "clinic X, <b>2024</b>", "-")
     assert block.rows[1][6].html == "clinic X, &lt;b&gt;2024&lt;/b&gt;"
@@ -77,11 +80,11 @@ def test_data_sets_of_a_catalogue_of_ones_own_keep_what_their_entries_said(tmp_p
 
 
 def test_facts_that_cannot_be_read_are_named(tmp_path):
-    write_json(tmp_path / "toy_two-32px" / "dataset.json", {"licence": "CC0"})
+    write_json(tmp_path / "data" / "toy_two-32px" / "dataset.json", {"licence": "CC0"})
     with pytest.raises(
         UserError, match=r"toy_two-32px/dataset.json: not readable facts \(KeyError\('source'\)\)"
     ):
-        licences_block(toy_suite(), tmp_path)
+        licences_block(toy_suite(), RunFiles(tmp_path / "run"))
 
 
 def test_machines_are_counted_by_cells(run):

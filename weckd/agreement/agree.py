@@ -23,9 +23,10 @@ from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
-from weckd.data.overlap import FINDING, with_finding
+from weckd.data.overlap import with_finding
 from weckd.errors import counted
 from weckd.files import file_digest
+from weckd.run_files import RunFiles
 from weckd.sums import refuse_changed, sums_of
 from weckd.tables.captions import closing, joined
 from weckd.tables.cells import NOTHING, Number
@@ -81,10 +82,10 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
         UserError: the run is of another suite or plan, or a file of either is missing or damaged.
     """
     facts = read_reference(reference)
-    suite, whole = load_suite(run / "suite.json"), load_suite(reference / "suite.json")
+    suite, whole = load_suite(RunFiles(run).suite), load_suite(RunFiles(reference).suite)
     part = narrowed(whole, suite)
     refuse_other_suite(suite, part, reference)
-    suite = with_finding(suite, run / FINDING)
+    suite = with_finding(suite, RunFiles(run).across)
     differs = _differences(made_with(run, lock), facts.made_with)
     widest = math.inf if differs else 0.0
     with tempfile.TemporaryDirectory() as name:

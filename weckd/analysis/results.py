@@ -15,8 +15,9 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis.published import Published
 from weckd.config import Suite
-from weckd.data.overlap import FINDING, with_finding
+from weckd.data.overlap import with_finding
 from weckd.places import MACRO, few_seeds, means, places
+from weckd.run_files import RunFiles
 from weckd.tables.captions import TEST
 
 NOT_KNOWN = float("nan")
@@ -230,7 +231,7 @@ def as_evaluated(suite: Suite, run: Path) -> Suite:
     Raises:
         UserError: the audit's finding cannot be read.
     """
-    return with_finding(with_imported(suite, run), run / FINDING)
+    return with_finding(with_imported(suite, run), RunFiles(run).across)
 
 
 def load_run(suite: Suite, run: Path) -> tuple[Suite, SuitePredictions]:

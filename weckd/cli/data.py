@@ -113,6 +113,7 @@ def _suite(options: argparse.Namespace) -> None:
     from weckd.official_suite import official_suite
     from weckd.planning.first_second import refuse_impossible
     from weckd.readings_suite import readings_suite
+    from weckd.run_files import RunFiles
 
     suite = resolved(options)
     if options.readings:
@@ -121,7 +122,7 @@ def _suite(options: argparse.Namespace) -> None:
     elif options.official:
         suite = official_suite(suite)
     refuse_impossible(suite)
-    write_text(options.out or Path("results") / suite.run / "suite.json", suite_json(suite))
+    write_text(options.out or RunFiles(Path("results") / suite.run).suite, suite_json(suite))
 
 
 def _fetch(options: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ def _provenance(options: argparse.Namespace) -> None:
     from weckd.provenance.crate import write_crate
     from weckd.run_files import RunFiles
 
-    write_crate(options.folder, options.workflow, RunFiles(options.folder).data)
+    write_crate(RunFiles(options.folder), options.workflow)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -45,8 +45,7 @@ def _verify(options: argparse.Namespace) -> None:
     from weckd.provenance.verify import changes
     from weckd.run_files import RunFiles
 
-    run = RunFiles(options.folder)
-    compared, lines = changes(run.folder, options.workflow, run.data, run.store)
+    compared, lines = changes(RunFiles(options.folder), options.workflow)
     if lines:
         print("\n".join(lines))
         raise UserError(

@@ -36,20 +36,22 @@ def add_commands(commands: Commands) -> None:
 def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.analysis.predictions import load_predictions
     from weckd.config import load_suite
-    from weckd.data.overlap import FINDING, with_finding
+    from weckd.data.overlap import with_finding
     from weckd.errors import UserError
+    from weckd.run_files import RunFiles
     from weckd.selfcheck import self_checks
     from weckd.selfcheck.outcome import Outcome, failed, heading, text, write_report
 
     suite = predictions = None
     out = options.out
     if options.folder:
-        if not (options.folder / "predictions").is_dir():
+        run = RunFiles(options.folder)
+        if not run.predictions.is_dir():
             raise UserError(
                 f"{options.folder}: no predictions; finish the run first, by the command that `weckd runs` lists"
             )
-        suite = with_finding(load_suite(options.folder / "suite.json"), options.folder / FINDING)
-        predictions = load_predictions(suite, options.folder / "predictions")
+        suite = with_finding(load_suite(run.suite), run.across)
+        predictions = load_predictions(suite, run.predictions)
         out = out or options.folder / "selfcheck"
     print(heading(), flush=True)
     outcomes: list[Outcome] = []

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from weckd.config import Suite
 from weckd.errors import UserError
 
 
@@ -25,11 +24,6 @@ class Record:
 
 
 COLUMNS = tuple("class" if field.name == "class_key" else field.name for field in fields(Record))
-
-
-def prepared_folder(suite: Suite, key: str, data: Path) -> Path:
-    """Return the folder of a prepared data set in the folder of all of them, as the rules name it."""
-    return data / f"{key}-{suite.image_size}px{'-skip-bad' if suite.skip_bad else ''}"
 
 
 def read_index(prepared: Path) -> pd.DataFrame:

@@ -9,8 +9,6 @@ from weckd.errors import UserError
 
 UNDECLARED = "undeclared: not independent"
 """The audit's verdict on two data sets that share images where the catalogue derives neither from the other."""
-FINDING = Path("audit", "across.csv")
-"""Where a run's audit says so."""
 
 
 def with_finding(suite: Suite, file: Path) -> Suite:

@@ -18,15 +18,14 @@ from rocrate.rocrate import ROCrate
 
 from weckd import __version__
 from weckd.config import Suite, load_suite
-from weckd.data.index import prepared_folder
 from weckd.data.prepared import prepared_digests, read_facts
 from weckd.errors import counted
 from weckd.files import file_digest, whole_folder, write_json
 from weckd.manifests import trained_cells
 from weckd.report.licences import stated_terms
+from weckd.run_files import RunFiles
 from weckd.sums import refuse_unsound
 
-METADATA = "ro-crate-metadata.json"
 WORKFLOW = "workflow"
 """Folder of the crate with the files that the run was made by."""
 WORKFLOW_FILES = ("Snakefile", "rules/*.smk", "config/*.yaml", "profiles/*/profile.yaml", "*.lock", "LICENSE")
@@ -58,25 +57,24 @@ _IMAGE = "WECKD_IMAGE"
 _SPDX = {"MIT": "MIT", "CC0": "CC0-1.0", "CC BY 4.0": "CC-BY-4.0"}
 
 
-def write_crate(run: Path, root: Path, data: Path) -> None:
+def write_crate(run: RunFiles, root: Path) -> None:
     """Describe a finished run: its files with their SHA-256, and what made which of what, when and where.
 
     The workflow's own files are copied into the run's folder, since a crate holds what it describes. The description is
     the last file that is written, whole or not at all.
 
     Args:
-        run: folder of the run.
+        run: its files.
         root: folder of the workflow, a checkout or that of the image.
-        data: folder of prepared data sets.
 
     Raises:
         UserError: the run's suite.json or a manifest cannot be read, or a file that it stands on is not what was
             written.
     """
-    suite = load_suite(run / "suite.json")
-    for sums in sorted(run.glob("**/*sums.json")):
+    suite = load_suite(run.suite)
+    for sums in sorted(run.folder.glob("**/*sums.json")):
         refuse_unsound(sums)
-    _copy_workflow(root, run / WORKFLOW)
+    _copy_workflow(root, run.folder / WORKFLOW)
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(_TERMS)
     crate.name = f"WeCKD reproducibility suite, run {suite.run}"
@@ -87,13 +85,13 @@ def write_crate(run: Path, root: Path, data: Path) -> None:
         f"{counted(len(suite.seeds), 'seed')}; analysis plan {suite.plan_hash}.{drawn}"
     )
     crate.license = crate.add(_licence(crate, "MIT"))
-    crate.datePublished = datetime.datetime.fromtimestamp((run / "report.html").stat().st_mtime, datetime.UTC)
+    crate.datePublished = datetime.datetime.fromtimestamp(run.report.stat().st_mtime, datetime.UTC)
     crate.root_dataset["conformsTo"] = [
         crate.add(ContextEntity(crate, profile, {"@type": "CreativeWork", "name": profile.split("ro/")[-1]}))
         for profile in _PROFILES
     ]
-    _describe(crate, suite, run, root, data)
-    write_json(run / METADATA, crate.metadata.generate())
+    _describe(crate, suite, run, root)
+    write_json(run.crate, crate.metadata.generate())
 
 
 def code_revision(root: Path) -> str:
@@ -119,7 +117,7 @@ def code_revision(root: Path) -> str:
     return os.environ.get(FROM_IMAGE, "unknown")
 
 
-def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -> None:
+def _describe(crate: ROCrate, suite: Suite, run: RunFiles, root: Path) -> None:
     workflow = crate.add_workflow(
         source=None,
         dest_path=f"{WORKFLOW}/Snakefile",
@@ -129,30 +127,29 @@ def _describe(crate: ROCrate, suite: Suite, run: Path, root: Path, data: Path) -
             "name": "WeCKD reproducibility suite",
             "version": __version__,
             "softwareVersion": code_revision(root),
-            "sha256": file_digest(run / WORKFLOW / "Snakefile"),
+            "sha256": file_digest(run.folder / WORKFLOW / "Snakefile"),
         },
     )
     code = [
-        _file(crate, run, file) for file in _found(run, (f"{WORKFLOW}/**/*",)) if file.name != "Snakefile"
+        _file(crate, run.folder, file)
+        for file in _found(run.folder, (f"{WORKFLOW}/**/*",))
+        if file.name != "Snakefile"
     ]
-    settings = _file(crate, run, run / "suite.json")
-    sets = {key: crate.add(_data_set(crate, suite, key, data)) for key in suite.datasets}
-    records = {file: _file(crate, run, file) for file in _found(run, _RESULTS)}
-    made = {file: _file(crate, run, file) for file in _found(run, _MADE)}
+    settings = _file(crate, run.folder, run.suite)
+    sets = {key: crate.add(_data_set(crate, suite, key, run)) for key in suite.datasets}
+    records = {file: _file(crate, run.folder, file) for file in _found(run.folder, _RESULTS)}
+    made = {file: _file(crate, run.folder, file) for file in _found(run.folder, _MADE)}
     files = [*records, *made]
-    for cell in trained_cells(suite, run / "manifests"):
-        split, predictions = (
-            records[run / name / cell.dataset / f"seed{cell.seed}.{kind}"]
-            for name, kind in (("splits", "csv"), ("predictions", "parquet"))
-        )
+    for cell in trained_cells(suite, run.manifests):
+        predictions = run.prediction(cell.dataset, cell.seed)
         _action(
             crate,
             f"#train-{cell.dataset}-seed{cell.seed}",
             workflow,
             f"Training of {cell.dataset}, seed {cell.seed}, {counted(len(cell.fits), 'fit')}",
-            [settings, sets[cell.dataset], split],
-            [run / "predictions" / cell.dataset / f"seed{cell.seed}.parquet"],
+            [settings, sets[cell.dataset], records[run.split(cell.dataset, cell.seed)]],
             [predictions],
+            [records[predictions]],
             f"{cell.device}, {cell.threads} thread; "
             + ", ".join(f"{library} {version}" for library, version in sorted(cell.versions.items())),
         )
@@ -227,10 +224,10 @@ def _file(crate: ROCrate, run: Path, file: Path) -> Entity:
     )
 
 
-def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEntity:
+def _data_set(crate: ROCrate, suite: Suite, key: str, run: RunFiles) -> ContextEntity:
     """Return a data set: whose it is, what it allows, and the digests of its archives and of what was made of it."""
     facts = suite.facts[key]
-    folder = prepared_folder(suite, key, data)
+    folder = run.prepared(suite, key)
     digests = prepared_digests(folder)
     values = {f"prepared {name}": digest for name, digest in digests.items()}
     archives = read_facts(folder)["archives"] if digests else {}  # none of folders and phantoms
@@ -247,7 +244,7 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, data: Path) -> ContextEnti
             for n, (name, digest) in enumerate(values.items(), start=1)
         ],
     }
-    if terms := stated_terms(suite, key, data):
+    if terms := stated_terms(suite, key, run):
         properties["license"] = crate.add(_licence(crate, terms.licence))
         properties["description"] = f"Source: {terms.source}. {terms.citation}".strip()
     return ContextEntity(crate, f"#data-{key}", properties)

@@ -3,17 +3,17 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from weckd.config import Suite, load_suite
-from weckd.data.index import prepared_folder
 from weckd.data.watch import DOWNLOADS, OWN, SEEN, read_seen
 from weckd.errors import UserError
 from weckd.manifests import trained_cells
-from weckd.provenance.crate import METADATA, WORKFLOW, code_revision
+from weckd.provenance.crate import WORKFLOW, code_revision
+from weckd.run_files import RunFiles
 from weckd.sums import difference
 from weckd.training.store import fit_folder, read_record
 
@@ -40,25 +40,23 @@ class _Comparison:
             self.lines.append(f"{name or file}: {found}")
 
 
-def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[str]]:
+def changes(run: RunFiles, root: Path) -> tuple[int, list[str]]:
     """Return how many things were compared with a run's crate, and a line for each that is not what it was.
 
     Args:
-        run: folder of the run.
+        run: its files; prepared data sets, what they were read from, and stored fits are compared where they are there.
         root: folder of the workflow as it is now.
-        data: folder of prepared data sets; not compared where it is not there, nor are sources that are not.
-        store: folder of stored fits; likewise.
 
     Raises:
         UserError: there is no crate, or it cannot be read.
     """
-    entities = _entities(run / METADATA)
+    entities = _entities(run.crate)
     files = {name: entity for name, entity in entities.items() if "File" in _listed(entity.get("@type"))}
     recorded = {name: str(entity.get("sha256")) for name, entity in files.items()}
     found = _Comparison()
     for name, sha256 in recorded.items():
-        found.file(run / name, sha256, name)
-    found.lines += [f"{name}: not in the crate" for name in _beside(run, recorded)]
+        found.file(run.folder / name, sha256, name)
+    found.lines += [f"{name}: not in the crate" for name in _beside(run.folder, {run.crate.name, *recorded})]
     then, now = entities[f"{WORKFLOW}/Snakefile"]["softwareVersion"], code_revision(root)
     if then != now:
         found.lines.append(f"code: {now}, the run was made with {then}")
@@ -67,14 +65,14 @@ def changes(run: Path, root: Path, data: Path, store: Path) -> tuple[int, list[s
         if here != name and (differs := difference(root / here, sha256)):
             found.lines.append(f"{here}: {differs} since the run was made")
     try:
-        suite = load_suite(_regular(run / "suite.json"))
-        if _told_there(data, "prepared images, and what they were read from,"):
-            for file, sha256 in _files_of_data(entities, suite, data):
+        suite = load_suite(_regular(run.suite))
+        if _told_there(run.data, "prepared images, and what they were read from,"):
+            for file, sha256 in _files_of_data(entities, suite, run):
                 found.file(file, sha256)
-        for manifest in run.glob("manifests/*/*.json"):
+        for manifest in run.manifests.glob("*/*.json"):
             _regular(manifest)
-        if _told_there(store, "stored fits"):
-            _compare_fits(found, suite, run, store)
+        if _told_there(run.store, "stored fits"):
+            _compare_fits(found, suite, run)
     except UserError as problem:
         found.lines.append(f"{problem}; what it tells of was not compared")
     return found.compared, found.lines
@@ -98,13 +96,13 @@ def _regular(file: Path) -> Path:
     return file
 
 
-def _beside(run: Path, recorded: Mapping[str, str]) -> list[str]:
+def _beside(run: Path, known: Collection[str]) -> list[str]:
     """Return files that the crate does not know; hidden ones are the workflow engine's own."""
     files = sorted(file.relative_to(run) for file in run.rglob("*") if not file.is_dir())
     return [
         file.as_posix()
         for file in files
-        if file.as_posix() not in (METADATA, *recorded)
+        if file.as_posix() not in known
         and file.parts[0] not in _UNRECORDED
         and not any(part.startswith(".") for part in file.parts)
     ]
@@ -117,10 +115,10 @@ def _told_there(folder: Path, what: str) -> bool:
     return folder.exists()
 
 
-def _files_of_data(entities: Mapping[str, Any], suite: Suite, data: Path) -> Iterator[tuple[Path, str]]:
+def _files_of_data(entities: Mapping[str, Any], suite: Suite, run: RunFiles) -> Iterator[tuple[Path, str]]:
     """Yield the files of prepared data sets, and those that they were read from in places that are there."""
     for key in suite.datasets:
-        folder = prepared_folder(suite, key, data)
+        folder = run.prepared(suite, key)
         for reference in _listed(entities.get(f"#data-{key}", {}).get("identifier", [])):
             kind, _, name = entities[reference["@id"]]["name"].partition(" ")
             if kind == "prepared":
@@ -136,11 +134,11 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _compare_fits(found: _Comparison, suite: Suite, run: Path, store: Path) -> None:
+def _compare_fits(found: _Comparison, suite: Suite, run: RunFiles) -> None:
     """Check every stored fit that the manifests name against its record, which tells of itself too."""
-    for cell in trained_cells(suite, run / "manifests"):
-        for identity in cell.fits if (store / cell.dataset).exists() else ():
-            folder = fit_folder(store, cell.dataset, identity)
+    for cell in trained_cells(suite, run.manifests):
+        for identity in cell.fits if (run.store / cell.dataset).exists() else ():
+            folder = fit_folder(run.store, cell.dataset, identity)
             found.compared += 1
             try:
                 record = read_record(folder, identity)

@@ -6,6 +6,7 @@ from weckd.config import load_suite
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.report.page import page
+from weckd.run_files import RunFiles
 
 
 def write_report(run: Path, out: Path) -> None:
@@ -14,6 +15,7 @@ def write_report(run: Path, out: Path) -> None:
     Raises:
         UserError: the folder holds no run, or a file of it cannot be read; what is missing is named on the page.
     """
-    if not (run / "suite.json").is_file():
+    suite = RunFiles(run).suite
+    if not suite.is_file():
         raise UserError(f"{run}: no suite.json; name the folder of a finished run, such as results/demo")
-    write_text(out, page(load_suite(run / "suite.json"), run))
+    write_text(out, page(load_suite(suite), run))

@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from weckd.config import Suite
 from weckd.data.catalogue import load_catalogue
-from weckd.data.index import prepared_folder
 from weckd.errors import UserError
 from weckd.report.blocks import Block, text_block
+from weckd.run_files import RunFiles
 
 _NOT_STATED = "not stated"
 
@@ -22,7 +21,7 @@ class Terms:
     citation: str
 
 
-def stated_terms(suite: Suite, key: str, data: Path) -> Terms | None:
+def stated_terms(suite: Suite, key: str, run: RunFiles) -> Terms | None:
     """Return the terms of a data set: as the package's catalogue has them, or as the user's own entry had.
 
     The user's entry is read where its images were prepared, since a catalogue may be edited or moved after the run.
@@ -30,7 +29,7 @@ def stated_terms(suite: Suite, key: str, data: Path) -> Terms | None:
     Args:
         suite: the run.
         key: of the data set.
-        data: folder of prepared data sets.
+        run: its files.
 
     Returns:
         None where the entry is the user's own and its prepared images are not there.
@@ -41,7 +40,7 @@ def stated_terms(suite: Suite, key: str, data: Path) -> Terms | None:
     entry = load_catalogue().get(key)
     if entry:
         return Terms(entry.licence, entry.source, entry.citation)
-    file = prepared_folder(suite, key, data) / "dataset.json"
+    file = run.prepared(suite, key) / "dataset.json"
     if not file.is_file():
         return None
     try:
@@ -53,9 +52,9 @@ def stated_terms(suite: Suite, key: str, data: Path) -> Terms | None:
         ) from problem
 
 
-def licences_block(suite: Suite, data: Path) -> Block:
-    """Return a row a data set; `data` is the folder of prepared data sets, see `stated_terms`."""
-    terms = {key: stated_terms(suite, key, data) for key in suite.datasets}
+def licences_block(suite: Suite, run: RunFiles) -> Block:
+    """Return a row a data set; see `stated_terms`."""
+    terms = {key: stated_terms(suite, key, run) for key in suite.datasets}
     own = [key for key in suite.datasets if key not in load_catalogue()]
     caption = "Licences and sources as the package's catalogue states them."
     if own:

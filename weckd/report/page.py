@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from weckd.config import Suite
-from weckd.data.overlap import FINDING, undeclared_sentence, with_finding
+from weckd.data.overlap import undeclared_sentence, with_finding
 from weckd.manifests import trained_cells
 from weckd.places import few_seeds
 from weckd.report.cost import cost_block
@@ -14,6 +14,7 @@ from weckd.report.environment import machines_block, missing_cells, settings_blo
 from weckd.report.fill import Filled, fill
 from weckd.report.first_screen import VERDICTS, answers, banner
 from weckd.report.licences import licences_block
+from weckd.run_files import RunFiles
 from weckd.tables.captions import has_phantom
 
 
@@ -23,8 +24,9 @@ def page(suite: Suite, run: Path) -> str:
     Raises:
         UserError: a file of the run cannot be read; what is missing is named instead.
     """
-    suite = with_finding(suite, run / FINDING)
-    sections = _with_own_tables(suite, run, fill(suite, run))
+    files = RunFiles(run)
+    suite = with_finding(suite, files.across)
+    sections = _with_own_tables(suite, files, fill(suite, run))
     templates = Environment(
         loader=PackageLoader("weckd.report", "template"),
         autoescape=True,
@@ -42,16 +44,16 @@ def page(suite: Suite, run: Path) -> str:
         undeclared=undeclared_sentence(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
-        answers=answers(suite, run / "tables" / "answers.csv"),
+        answers=answers(suite, files.tables / "answers.csv"),
         verdicts=VERDICTS,
     )
 
 
-def _with_own_tables(suite: Suite, run: Path, sections: tuple[Filled, ...]) -> tuple[Filled, ...]:
+def _with_own_tables(suite: Suite, run: RunFiles, sections: tuple[Filled, ...]) -> tuple[Filled, ...]:
     """Put the tables that the page makes itself before the run's own."""
-    cells = trained_cells(suite, run / "manifests")
+    cells = trained_cells(suite, run.manifests)
     own = {
-        "data": (licences_block(suite, run.parent / "data"),),
+        "data": (licences_block(suite, run),),
         "environment": (machines_block(suite, cells), settings_block(suite)),
         "cost": (cost_block(suite, cells),),
     }

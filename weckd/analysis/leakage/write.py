@@ -17,9 +17,10 @@ from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.sheets.inputs import splits_of
 from weckd.analysis.split_counts import count_splits
 from weckd.config import Suite
-from weckd.data.overlap import FINDING, with_finding
+from weckd.data.overlap import with_finding
 from weckd.errors import UserError, counted
 from weckd.places import few_seeds, is_phantom
+from weckd.run_files import RunFiles
 from weckd.tables.captions import TEST, caption, dataset_text, derived_mark, run_note
 from weckd.tables.cells import Cell, Gain, Level, Name
 from weckd.tables.render import TableFile, sheet, write_table_file
@@ -53,7 +54,7 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
             as missing instead.
     """
     _refuse_others(official, grouped)
-    official = with_finding(official, grouped_run / FINDING)
+    official = with_finding(official, RunFiles(grouped_run).across)
     of_official = load_predictions(official, official_run / "predictions")
     beside = load_predictions(replace(grouped, datasets=official.datasets), grouped_run / "predictions")
     levels, gains = leaks(official, of_official, beside)
