@@ -67,12 +67,12 @@ def test_what_takes_long_says_how_far_it_has_come(made, monkeypatch, capsys):
     changes(made)
     told = [
         f"[verify] {number} things compared, now {made}/{name}"
-        for number, name in enumerate(("run/suite.json", *FILES))
+        for number, name in enumerate(("results/run/suite.json", *FILES))
     ]
     assert capsys.readouterr().err.splitlines() == [
         *told,
-        f"[verify] {made}/none: not there; stored fits are not compared",
+        f"[verify] {made}/results/fits: not there; stored fits are not compared",
     ]
     monkeypatch.setattr(verify, "_TOLD_SECONDS", 60.0)
     changes(made)
-    assert capsys.readouterr().err == f"[verify] {made}/none: not there; stored fits are not compared\n"
+    assert capsys.readouterr().err == f"[verify] {made}/results/fits: not there; stored fits are not compared\n"
