@@ -75,4 +75,6 @@ def test_what_takes_long_says_how_far_it_has_come(made, monkeypatch, capsys):
     ]
     monkeypatch.setattr(verify, "_TOLD_SECONDS", 60.0)
     changes(made)
-    assert capsys.readouterr().err == f"[verify] {made}/results/fits: not there; stored fits are not compared\n"
+    assert (
+        capsys.readouterr().err == f"[verify] {made}/results/fits: not there; stored fits are not compared\n"
+    )
