@@ -9,9 +9,8 @@ from small_suite import toy_suite
 from thumbnails import near, noise
 
 from weckd.audit import summary, write_audit
-from weckd.audit.across import overlaps, pairs_across
 from weckd.audit.findings import find, nearest_neighbour
-from weckd.audit.sets import load_set
+from weckd.audit.sets import load_set, overlaps, pairs_across
 from weckd.config import DatasetFacts
 from weckd.data.catalogue import find_dataset
 from weckd.data.groups import write_groups

@@ -3,18 +3,41 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from weckd.analysis.figures.style import save, styled
-from weckd.audit.across import Overlap, copied_elsewhere, overlaps, pairs_across
-from weckd.audit.findings import find, listed_pairs
+from weckd.audit.findings import SHARE, Findings, find, listed_pairs
 from weckd.audit.pictures import pair_sheet, threshold_figure
-from weckd.audit.sets import load_set
-from weckd.audit.tables import across_tables, audit_tables
+from weckd.audit.sets import AuditedSet, Overlap, copied_elsewhere, load_set, overlaps, pairs_across
+from weckd.data.overlap import UNDECLARED
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.tables.render import TableFile, csv_text, write_table_file
+from weckd.tables.captions import PHANTOM, joined
+from weckd.tables.cells import Bold
+from weckd.tables.render import Table, TableFile, csv_text, write_table_file
+
+_NEAR = "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and rotations"
+_COPIES = (
+    "Copies within each data set; identical: the same pixels; {near}. Clusters are connected components; groups "
+    "join them with patients and stay together in every split. Conflicts: sets of identical images, and clusters of "
+    "near copies, that carry more than one class. Recorded: whether the prepared images are those of datasets.lock."
+)
+_LEAKS = (
+    "Test images with a copy in training, of the official test part where there is one, else of a random "
+    f"{SHARE:.0%} of the images drawn by image; {{near}}. Accuracy of one nearest neighbour (Euclidean, "
+    "thumbnails) on test images without and with a copy: what memory alone reaches. The suite's own splits are drawn "
+    "by group and have no such images."
+)
+_ACROSS = (
+    "Copies across data sets of one modality, and identical images across modalities; {near}. Declared: the catalogue "
+    "derives one of the two from the other. Only a set that shares no image with the others is independent of them in "
+    "a test across data sets: of two that share images, undeclared, the smaller is left out of every mean."
+)
+_NO_OVERLAP = "No two data sets of this run have the same modality, and none share an identical image."
+_SHARED = ["data set", "copies in", "images with a copy", "finding"]
+_LISTED = 5  # images that a note names
 
 
 def write_audit(
@@ -52,12 +75,22 @@ def write_audit(
     across = pairs_across(sets, threshold)
     found = [find(a, recorded.get(a.key), copied_elsewhere(a.key, across)) for a in sets]
     shared = overlaps(sets, across)
-    phantom = any(audited.phantom for audited in sets)
-    frame = pd.DataFrame(map(asdict, found))
-    write_table_file(out, TableFile("audit", frame, audit_tables(sets, found, threshold)))
+    phantom = PHANTOM if any(audited.phantom for audited in sets) else ""
+    near = _NEAR.format(threshold=threshold)
+    caption = joined(_COPIES.format(near=near), _left_out_note(sets))
+    copies, leaks = (pd.DataFrame(map(cells, found)) for cells in (_copies, _leaks))
+    leaked, leaking = "Audit: leaks into a test part", _LEAKS.format(near=near)
+    tables = [
+        Table("Audit: copies", caption, "audit-copies", copies, phantom),
+        Table(leaked, leaking, "audit-leaks", leaks, phantom),
+    ]
+    write_table_file(out, TableFile("audit", pd.DataFrame(map(asdict, found)), tables))
+    caption = joined(_ACROSS.format(near=near), "" if shared else _NO_OVERLAP)
+    cells = pd.DataFrame([_shared(item) for item in shared], columns=_SHARED)
     rows = [{**asdict(item), "verdict": item.verdict} for item in shared]
     frame = pd.DataFrame(rows, columns=[*(field.name for field in fields(Overlap)), "verdict"])
-    write_table_file(out, TableFile("across", frame, across_tables(shared, threshold, phantom)))
+    table = Table("Audit: copies across data sets", caption, "audit-across", cells, phantom)
+    write_table_file(out, TableFile("across", frame, [table]))
     write_text(out / "pairs.csv", csv_text(pd.concat(map(listed_pairs, sets))))
     write_text(out / "across-pairs.csv", csv_text(across))
     write_text(out / "clusters.csv", csv_text(pd.concat([a.clusters.assign(dataset=a.key) for a in sets])))
@@ -72,3 +105,53 @@ def summary(out: Path) -> str:
     """Return the tables of a finished audit, as Markdown, and where the rest lies."""
     tables = [(out / f"{name}.md").read_text(encoding="utf-8").rstrip() for name in ("audit", "across")]
     return "\n\n".join([*tables, f"pairs, pictures and the curve of thresholds: {out}"])
+
+
+def _shared(item: Overlap) -> list[Any]:
+    copied = f"{item.copied} of {item.images} ({item.copied / item.images:.0%})"
+    finding = Bold(item.verdict) if item.verdict == UNDECLARED else item.verdict
+    return [item.dataset, item.other, copied, finding]
+
+
+def _copies(item: Findings) -> dict[str, str]:
+    patients = f"{item.patients} ({item.patients_in_several_classes} in several classes)"
+    return {
+        "data set": item.dataset,
+        "images": f"{item.images}" + (f" ({item.left_out} left out)" if item.left_out else ""),
+        "distinct": f"{item.distinct}",
+        "clusters (largest)": f"{item.clusters} ({item.largest_cluster})",
+        "patients": "-" if item.patients is None else patients,
+        "groups": f"{item.groups}",
+        "conflicts: identical": f"{item.conflicts_exact}",
+        "conflicts: near": f"{item.conflicts_near}",
+        "copied in other sets": f"{item.copied_elsewhere}",
+        "recorded": item.recorded,
+    }
+
+
+def _leaks(item: Findings) -> dict[str, str]:
+    return {
+        "data set": item.dataset,
+        "test part": item.test_part,
+        "test images": f"{item.test_images}",
+        "identical": f"{item.test_identical}",
+        "identical or near": f"{item.test_leaked}",
+        "leaked share": f"{item.test_leaked / item.test_images:.0%}",
+        "1-NN, clean": _percent(item.neighbour_clean, item.test_images - item.test_leaked),
+        "1-NN, leaked": _percent(item.neighbour_leaked, item.test_leaked),
+    }
+
+
+def _percent(accuracy: float | None, count: int) -> str:
+    return "-" if accuracy is None else f"{accuracy:.0%} of {count}"
+
+
+def _left_out_note(sets: Sequence[AuditedSet]) -> str:
+    notes = []
+    for audited in sets:
+        rows = audited.left_out
+        if len(rows):
+            named = [f"{row.image_id} ({row.problem})" for row in rows.head(_LISTED).itertuples()]
+            more = f" and {len(rows) - _LISTED} more" if len(rows) > _LISTED else ""
+            notes.append(f"{audited.key}: {', '.join(named)}{more}")
+    return f"Left out because they cannot be read: {'; '.join(notes)}." if notes else ""

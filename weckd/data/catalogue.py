@@ -49,8 +49,7 @@ class ClassEntry(Declared):
         None
     )
     count: Annotated[
-        _Count,
-        "images to be found; leave it out where it is not known, and leave out a class without images",
+        _Count, "images to be found; leave it out where it is not known, and leave out a class without images"
     ] = None
     unverified: Annotated[
         tuple[Literal["folder", "count"], ...], UNIQUE, "what was not checked at the source, and only warns"
@@ -72,8 +71,7 @@ class RecordFile(Declared):
     name: _Name
     md5: Annotated[str, pattern("[0-9a-f]{32}", "32 digits 0 to f, in quotes")] | None = None
     pixels: Annotated[
-        _Count,
-        "side of its images, where a record holds several sizes; the smallest that suffices is used",
+        _Count, "side of its images, where a record holds several sizes; the smallest that suffices is used"
     ] = None
 
 
@@ -118,9 +116,7 @@ class Dataset(Declared):
     citation: Annotated[_Told, NEUTRAL, "of the images, for the report"] = ""
     groups_note: Annotated[_Told, NEUTRAL, "what is known of patients or videos"] = ""
     download: Annotated[
-        Download | None,
-        NEUTRAL,
-        "where they are fetched from; without it they must lie in data_root/<key>",
+        Download | None, NEUTRAL, "where they are fetched from; without it they must lie in data_root/<key>"
     ] = None
     derived_from: Annotated[tuple[str, ...], UNIQUE, "data sets that these images were made from"] = ()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from weckd.data.file_kinds import CONVERT, irregular, recognised
+from weckd.data.file_kinds import CONVERT, RAW, irregular, recognised
 from weckd.errors import BadImageError
 
 PIXEL_LIMIT = 80_000_000
@@ -77,7 +77,7 @@ def decode_image(file: Path, at_least: int | None = None) -> Decoded:
             refuse_too_large(file, width, height)
             tags = getattr(opened, "tag_v2", {})  # of a TIFF
             if (tags.get(_SUBFILE, 0) & 1 and _SUBFILES in tags) or content[8:10] == b"CR":
-                raise BadImageError(file, "a camera's raw picture, which is not read", CONVERT)
+                raise BadImageError(file, RAW, CONVERT)
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
             opened.load()

@@ -5,9 +5,12 @@ import stat
 from pathlib import Path
 
 FOLDER = "a folder"
+RAW = "a camera's raw picture, which is not read"
 CONVERT = "convert it to PNG, or remove it"
 _UNPACK = "unpack it, and remove it"
 _SLICES = "save its slices as PNG files, and remove it"
+_FRAMES = "save the frames that you need as PNG files, and remove it"
+_PAGE = "a web page in the place of the file"
 _POINTER = "a pointer in the place of the file itself"
 _INTACT = "replace it by an intact copy, or convert it to PNG"
 _OTHER = "a picture of a kind that is not read"
@@ -25,23 +28,11 @@ _KINDS = (
     (rb"%!|\xc5\xd0\xd3\xc6", "PostScript, which is a program and is not run", CONVERT),
     (rb"%PDF", "a PDF document", "save its pictures as PNG files, and remove it"),
     (rb"(\xef\xbb\xbf)?\s*(<\?xml.{0,800})?<svg", "an SVG drawing", CONVERT),
-    (
-        rb"(\xef\xbb\xbf)?\s*<(?i:!doctype html|html|head|body|script)",
-        "a web page in the place of the file",
-        "download it again",
-    ),
+    (rb"(\xef\xbb\xbf)?\s*<(?i:!doctype html|html|head|body|script)", _PAGE, "download it again"),
     (rb".{4}ftyp.{0,40}avi[fs]", "an AVIF picture, which is not read", CONVERT),
     (rb".{4}ftyp(hei|hev|mif1|msf1)", "a HEIC picture, which is not read", CONVERT),
-    (
-        rb".{4}ftypcrx |FUJIFILMCCD|IIU\0|IIR[OS]|\0MRM|FOVb",
-        "a camera's raw picture, which is not read",
-        CONVERT,
-    ),
-    (
-        rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ",
-        "a video",
-        "save the frames that you need as PNG files, and remove it",
-    ),
+    (rb".{4}ftypcrx |FUJIFILMCCD|IIU\0|IIR[OS]|\0MRM|FOVb", RAW, CONVERT),
+    (rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", "a video", _FRAMES),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture, which is not read", CONVERT),
     (rb"8BPS", "a Photoshop picture, which is not read", CONVERT),
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "a Windows metafile, which is not read", CONVERT),

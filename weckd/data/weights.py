@@ -42,17 +42,14 @@ class _Wanted:
 
     @property
     def target(self) -> Path:
-        """Return the file that weights are downloaded to."""
         return self.downloads / f"{self.name}.safetensors"
 
     @property
-    def marker(self) -> Path:
-        """Return the file that tells what was downloaded; a file without it was put there by hand."""
+    def marker(self) -> Path:  # tells what was downloaded; a file without it was put there by hand
         return self.downloads / f".{self.name}.json"
 
     @property
-    def by_hand(self) -> Path:
-        """Return where a file that the user downloads belongs."""
+    def by_hand(self) -> Path:  # where a file belongs that the user downloads
         return (self.own or self.downloads) / self.target.name
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from weckd.config import Suite
 from weckd.data.catalogue import Dataset, find_dataset
-from weckd.data.fetch.local import find_archives, find_folder
-from weckd.data.fetch.wanted import Wanted, has_unpacked, not_there, origin
+from weckd.data.fetch.wanted import Wanted, find_archives, find_folder, has_unpacked, not_there, origin
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import write_splits
 from weckd.doctor.machine import Finding

@@ -8,17 +8,15 @@ from typing import Any
 
 from weckd.data.archives import is_archive, unpack
 from weckd.data.catalogue import Dataset
-from weckd.data.fetch.local import (
-    check_archives,
-    check_files_in_place,
-    check_recorded,
-    find_archives,
-    find_folder,
-)
 from weckd.data.fetch.wanted import (
     Found,
     Wanted,
+    check_archives,
+    check_files_in_place,
+    check_recorded,
     expected,
+    find_archives,
+    find_folder,
     has_unpacked,
     not_downloaded,
     not_there,

@@ -16,9 +16,8 @@ from pooch.downloaders import REQUESTS_HEADERS, doi_to_repository
 
 from weckd.data.archives import is_archive
 from weckd.data.catalogue import RecordFile
-from weckd.data.fetch.local import known_md5, one_of
 from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, refuse_page, save
-from weckd.data.fetch.wanted import say
+from weckd.data.fetch.wanted import known_md5, one_of, say
 from weckd.files import refuse_full_disk
 
 _LEFT_BEHIND = re.compile(r"tmp[a-z0-9_]{8}")  # pooch's own temporary files, after a kill

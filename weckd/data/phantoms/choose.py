@@ -36,8 +36,7 @@ def choose_attempts() -> dict[str, dict[int, int]]:
     Raises:
         RuntimeError: no attempt of a scene is far enough from the others.
     """
-    seen: dict[str, NDArray[np.float32]] = {}
-    chosen: dict[str, dict[int, int]] = {}
+    seen, chosen = dict[str, NDArray[np.float32]](), dict[str, dict[int, int]]()
     for key, plan in PLANS.items():
         modality = find_dataset(key).modality
         others = seen.get(modality, np.empty((0, SMALL * SMALL), dtype=np.float32))
@@ -55,9 +54,8 @@ def _choose(plan: Plan, seen: NDArray[np.float32]) -> tuple[dict[int, int], NDAr
             if near and (not len(seen) or best_correlations(rows, seen).max() < FAR):
                 break
         else:
-            raise RuntimeError(
-                f"{plan.key}: no scene {scene} of class {class_key} is far enough from all others"
-            )
+            what = f"{plan.key}: no scene {scene} of class {class_key}"
+            raise RuntimeError(f"{what} is far enough from all others")
         if attempt:
             chosen[scene] = attempt
         seen = np.vstack([seen, rows])
