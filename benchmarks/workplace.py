@@ -14,10 +14,10 @@ from weckd.data.groups import write_groups
 from weckd.data.prepare import prepare, read_origin
 from weckd.data.splits import write_splits
 from weckd.files import write_text
+from weckd.locks import StopRequest
 from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 from weckd.training.job import train_batch
-from weckd.training.progress import StopRequest
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 FOLDER = Path(__file__).resolve().parent

@@ -1,4 +1,7 @@
-"""Locks that die with the process that holds them, and processes that die with their parent."""
+"""Locks that die with the process that holds them, and processes that die with their parent or are asked to stop.
+
+Signals to stop are SIGTERM, which clusters send before they take a machine back, and Ctrl-C.
+"""
 
 import ctypes
 import fcntl
@@ -7,13 +10,16 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from weckd.errors import UserError
 from weckd.files import told_errors
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def take_run_lock(path: Path, runs: Iterable[str] = ()) -> IO[str]:
@@ -88,3 +94,37 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # the parent ended before the request was made
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@dataclass
+class StopRequest:
+    """Ends the process at once, but for blocks that have to come to an end first."""
+
+    received: int | None = None  # number of the signal
+    _deferred: bool = False
+
+    def listen(self) -> None:
+        """Take over the signals that whoever started this process lets through; only the main thread can."""
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the block look at `received` itself; what it did not look at ends the process behind it."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+        if self.received is not None:
+            self.leave()
+
+    def leave(self) -> None:
+        """End the process with the exit status of its signal."""
+        raise SystemExit(128 + (self.received or 0))
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
+        if not self._deferred:
+            self.leave()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from engine import REPOSITORY, TINY
 
-from weckd.methods import controls
+from weckd.methods import catalogue
 
 PAGE = (REPOSITORY / "docs" / "add-a-method.md").read_text(encoding="utf-8")
 NEW_FILES = re.findall(r"Make the file `([^`]+)`:\n\n```python\n(.*?)```", PAGE, re.DOTALL)
@@ -136,10 +136,10 @@ def test_only_the_fits_of_the_pages_method_are_trained(copied):
 
 def test_the_composition_that_the_page_shows_is_that_of_the_code():
     shown = re.search(r"^    fits = \[.*?rival\", stages\)\n", PAGE, flags=re.DOTALL | re.MULTILINE)[0]
-    assert shown in Path(controls.__file__).read_text(encoding="utf-8")
+    assert shown in Path(catalogue.__file__).read_text(encoding="utf-8")
 
 
 def test_the_method_that_the_readme_shows_is_that_of_the_code():
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"```python\n(def one_step.*?)```", readme, flags=re.DOTALL)[1]
-    assert shown in Path(controls.__file__).read_text(encoding="utf-8")
+    assert shown in Path(catalogue.__file__).read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from weckd.cli import main
 from weckd.errors import UserError
 from weckd.planning.first_second import refuse_impossible, too_many_jobs
 from weckd.suite_file import resolve_suite
-from weckd.training.possible import COMMITTED, KEPT, Shape, suite_shapes, versions
+from weckd.training.limits import COMMITTED, KEPT, Shape, suite_shapes, versions
 from weckd.training.probe import probe
 
 NETWORKS = yaml.safe_load(COMMITTED.read_text(encoding="utf-8"))

@@ -218,8 +218,8 @@ def test_weights_of_a_stored_fit_are_never_unpickled(trap, sprung, tmp_path):
 def test_a_checkpoint_is_never_unpickled_even_where_its_name_has_its_digest(trap, sprung, tmp_path):
     from safetensors import SafetensorError
 
-    from weckd.training.optimisation import Checkpoints
-    from weckd.training.progress import Progress, StopRequest
+    from weckd.locks import StopRequest
+    from weckd.training.optimisation import Checkpoints, Progress
 
     content, identity = trap(sprung), "ab" * 32
     name = f"{identity[:20]}-00000001-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"

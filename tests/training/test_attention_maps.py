@@ -17,6 +17,7 @@ from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import write_json
+from weckd.locks import StopRequest
 from weckd.methods.catalogue import suite_methods
 from weckd.sums import with_sum, write_sums
 from weckd.training import attention_maps
@@ -25,7 +26,6 @@ from weckd.training.batches import image_logits, unit_images
 from weckd.training.job import train_batch
 from weckd.training.networks import Networks
 from weckd.training.objectives.distillation import attention_transfer
-from weckd.training.progress import StopRequest
 from weckd.training.store import find_fit, store_fit
 
 HUGE = np.float32(1e20)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from toy_cell import cell_of, toy_data, toy_state
 
+from weckd.locks import StopRequest
 from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import (
     Decoupled,
@@ -20,8 +21,7 @@ from weckd.methods.losses import (
 )
 from weckd.training.fit import Given, run_fit
 from weckd.training.gate import with_gates
-from weckd.training.optimisation import Checkpoints
-from weckd.training.progress import Progress, StopRequest
+from weckd.training.optimisation import Checkpoints, Progress
 from weckd.training.store import EVALUATED
 
 STEPS = 8

@@ -25,9 +25,9 @@ import torch
 from torch import nn
 from weckd.config import TrainingSettings
 from weckd.training.optimisation import Checkpoints
-from weckd.training.progress import StopRequest
+from weckd.locks import StopRequest
 from weckd.training.optimisation import Objective
-from weckd.training.progress import Progress
+from weckd.training.optimisation import Progress
 from weckd.training.optimisation import running_fit
 network = nn.Linear(100, 100)
 fit = running_fit(Objective(network), 4, 0.1, TrainingSettings(4, 1, 8, 0.1, 0.0, 0.3, 0.1))

@@ -8,7 +8,7 @@ import pytest
 
 HEAD = """
 import os, signal, sys
-from weckd.training.progress import StopRequest
+from weckd.locks import StopRequest
 stop = StopRequest()
 stop.listen()
 def ask():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from weckd.locks import StopRequest
 from weckd.methods.catalogue import METHODS, kept_fits, suite_methods
 from weckd.methods.fits import Fit
 from weckd.methods.tunables import with_values
@@ -20,7 +21,7 @@ from weckd.training.batches import CellData
 from weckd.training.fit import Cell, FitResult
 from weckd.training.job import Shelf
 from weckd.training.networks import State
-from weckd.training.progress import Progress, StopRequest
+from weckd.training.optimisation import Progress
 from weckd.training.store import EVALUATED
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]

@@ -11,8 +11,7 @@ from weckd.errors import UserError
 from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import Distillation, FixMatch, MeanTeacher, Mutual, Temperature
 from weckd.suite_file import resolve_suite
-from weckd.training.memory import Need, host_memory, job_need, refuse_job, refuse_lack_of_memory
-from weckd.training.possible import Shape
+from weckd.training.limits import Need, Shape, host_memory, job_need, refuse_job, refuse_lack_of_memory
 
 SUITE = resolve_suite([TINY], {})  # batches of 8 images of 32 x 32
 OTHER = BackboneSettings("resnet10t", "random")

@@ -8,7 +8,7 @@ from weckd.errors import UserError
 from weckd.methods.fits import Fit
 from weckd.training.batches import load_prepared
 from weckd.training.fit import Given, run_fit
-from weckd.training.memory import memory_for, smaller_batch
+from weckd.training.limits import memory_for, smaller_batch
 from weckd.training.optimisation import RunningFit
 
 TOO_MUCH = 1 << 55  # bytes

@@ -10,6 +10,7 @@ from prepared_phantom import KEY, SEED, TUNING_SEEDS, make_workplace
 
 from weckd.analysis.sheets.inputs import budgets_frame
 from weckd.errors import UserError
+from weckd.locks import StopRequest
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.chain import suite_budget
 from weckd.methods.fits import Fit
@@ -18,7 +19,6 @@ from weckd.training import trials
 from weckd.training.fit import train_fit
 from weckd.training.gather import gather_predictions
 from weckd.training.job import train_batch
-from weckd.training.progress import StopRequest
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods, write_chosen
 
 TRIALS = 2

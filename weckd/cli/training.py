@@ -4,8 +4,7 @@ import argparse
 
 from weckd.cli.arguments import Commands, positive, run_and_dataset, suite_of_run
 from weckd.gpus import claimed_gpu
-from weckd.locks import die_with_parent
-from weckd.training.progress import StopRequest
+from weckd.locks import StopRequest, die_with_parent
 
 
 def add_commands(commands: Commands) -> None:

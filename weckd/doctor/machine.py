@@ -17,7 +17,7 @@ from weckd.config import Suite
 from weckd.errors import UserError, counted
 from weckd.gpus import asked_of_driver
 from weckd.planning.first_second import refuse_small_machine
-from weckd.training.memory import host_memory
+from weckd.training.limits import host_memory
 
 JOB_MB = 4000
 """Memory that the rules state for a training job."""

@@ -1,4 +1,12 @@
-"""All methods by name: the chain in its readings, controls and rivals, and the supervised panel."""
+"""All methods by name: the chain in its readings, controls, rivals, the supervised bars and panel, and checks.
+
+Controls decide what the chain's gain means. Rivals learn from the same labels by another way of distilling or of
+averaging; the semi-supervised ones, which the tables keep apart, also see the unlabelled rest of the training part. The
+panel is any backbone on a share of the labels, by cross-entropy alone.
+
+Notation: S optimiser steps a stage, N stages, D1..DN disjoint subsets of the labels. Cross-entropy only where no
+teacher is named.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,14 +15,28 @@ from dataclasses import replace
 from weckd.config import BackboneSettings, PanelSettings, Suite
 from weckd.declared import near
 from weckd.errors import UserError
-from weckd.methods import controls
-from weckd.methods.chain import REFERENCE, Budget, is_reading, parse_reading, read_chain, suite_budget
-from weckd.methods.fits import Fit, Method
+from weckd.methods.chain import (
+    REFERENCE,
+    Budget,
+    chain_fits,
+    each_alone,
+    is_reading,
+    parse_reading,
+    read_chain,
+    single_fit,
+    suite_budget,
+)
+from weckd.methods.fits import ClassFrequencies, Fit, Initial, Loss, Method
+from weckd.methods.losses import Decoupled, FixMatch, MeanTeacher, Mutual, PseudoLabels
 
 PANEL = "panel"
 """Stands for all methods of the panel in a suite's list of methods."""
 _PANEL_NAME = re.compile(rf"{PANEL}-([a-z0-9_]+)-(\d+)")
 _ALL = 100
+UNLABELLED_RATIO = 2
+"""Unlabelled images a labelled one in each batch of the semi-supervised rivals: 30 % to 70 % of the training part
+are about as one to two, so both go round at one pace. (FixMatch has 7, Noisy Student 14 or more; ours is smaller, as
+the steps are few and equal.)"""
 
 
 def weckd(budget: Budget) -> Method:
@@ -22,30 +44,237 @@ def weckd(budget: Budget) -> Method:
     return read_chain(budget, REFERENCE, "weckd", "the chain M1 -> M2 -> M3, reference reading", "chain")
 
 
+def single(budget: Budget) -> Method:
+    """Declare the paper's reference: D1 alone, which is M1."""
+    return Method("single", "the paper's reference (M1)", "reference", ((single_fit(budget),),))
+
+
+def single_long(budget: Budget) -> Method:
+    """Declare D1 alone at the chain's budget of steps."""
+    return Method("single-long", "is it just longer training?", "control", ((Fit(("D1",), budget.total),),))
+
+
+def pooled(budget: Budget) -> Method:
+    """Declare one network on the labels of all stages."""
+    fit = Fit(budget.subsets, budget.total)
+    return Method("pooled", "is it just more labels?", "control", ((fit,),))
+
+
+def sequential(budget: Budget) -> Method:
+    """Declare the chain without a teacher."""
+    return Method("sequential", "is it the schedule?", "control", each_alone(chain_fits(budget, Loss())))
+
+
+def ensemble(budget: Budget) -> Method:
+    """Declare one network a subset, each from its own initial state; mean of the probabilities."""
+    members = tuple(
+        Fit((subset,), budget.steps, Initial(number)) for number, subset in enumerate(budget.subsets, start=1)
+    )
+    stages = tuple(members[:number] for number in range(1, budget.stages + 1))
+    return Method("ensemble", "is it averaging?", "control", stages)
+
+
+def one_step(budget: Budget) -> Method:
+    """Declare M1 and then one student on all other labels."""
+    first = single_fit(budget)
+    second = Fit(budget.subsets[1:], (budget.stages - 1) * budget.steps, first, (first,), budget.constant)
+    return Method("one-step", "does the chain beat one step?", "control", each_alone((first, second)))
+
+
+def chain_plain(budget: Budget) -> Method:
+    """Declare the chain at constant temperature and without attention transfer."""
+    loss = replace(budget.constant, beta=0.0)
+    return Method(
+        "chain-plain",
+        "do annealing and attention add anything?",
+        "control",
+        each_alone(chain_fits(budget, loss)),
+    )
+
+
+def chain_dense(budget: Budget) -> Method:
+    """Declare the chain in which each model is taught by all before it (DGKD, Son et al. 2021)."""
+    reading = replace(REFERENCE, teachers="all-earlier")
+    return read_chain(budget, reading, "chain-dense", "does error pile up along a chain? (DGKD)", "control")
+
+
+def attention_only(budget: Budget) -> Method:
+    """Declare the chain with attention transfer and no divergence (Zagoruyko and Komodakis 2017)."""
+    loss = replace(budget.annealed, alpha=0.0)
+    return Method(
+        "attention-only", "is it attention transfer alone?", "control", each_alone(chain_fits(budget, loss))
+    )
+
+
+def _born_again(budget: Budget, parts: tuple[str, ...], name: str, question: str) -> Method:
+    """Declare self-distillation (Furlanello et al. 2018): generations from new random states, constant T."""
+    fits = [Fit(parts, budget.steps)]
+    for generation in range(2, budget.stages + 1):
+        fits.append(Fit(parts, budget.steps, Initial(generation), (fits[-1],), budget.constant))
+    return Method(name, question, "control", each_alone(tuple(fits)))
+
+
+def born_again(budget: Budget) -> Method:
+    """Declare self-distillation on D1."""
+    return _born_again(budget, ("D1",), "born-again", "is it self-distillation on the same labels?")
+
+
+def born_again_pooled(budget: Budget) -> Method:
+    """Declare self-distillation on the labels of all stages."""
+    return _born_again(
+        budget, budget.subsets, "born-again-pooled", "is it self-distillation, with all the labels?"
+    )
+
+
+def full(budget: Budget) -> Method:
+    """Declare all labels of the training part at the equal budget."""
+    return Method("full", "more labels at the same budget", "bar", ((Fit(budget.training, budget.total),),))
+
+
+def full_converged(budget: Budget) -> Method:
+    """Declare all labels, enough steps to converge: a bar outside the equal budget."""
+    fit = Fit(budget.training, budget.converged_factor * budget.steps)
+    return Method("full-converged", "the supervised bar (outside the equal budget)", "bar", ((fit,),))
+
+
+def permuted(budget: Budget) -> Method:
+    """Declare `full` with its labels shuffled; must sit at chance."""
+    fit = Fit(budget.training, budget.total, permute_labels=True)
+    return Method("permuted", "do labels leak through the pipeline?", "check", ((fit,),))
+
+
+def majority(budget: Budget) -> Method:
+    """Declare the class shares of the training part; its decision is the most frequent class."""
+    return Method("majority", "the floor", "floor", ((ClassFrequencies(budget.training),),))
+
+
+def decoupled(budget: Budget) -> Method:
+    """Declare one step of decoupled distillation (DKD, Zhao et al. 2022), at the authors' weights 1 and 8, T = 4.
+
+    The weight of the non-target term is the authors' for CIFAR-100; their warm-up is 20 of 240 epochs.
+    """
+    first = single_fit(budget)
+    loss = Decoupled(target=1.0, others=8.0, temperature=4.0, warmup=20 / 240)
+    second = Fit(budget.subsets[1:], (budget.stages - 1) * budget.steps, first, (first,), loss)
+    return Method("decoupled", "DKD in place of one step", "rival", each_alone((first, second)))
+
+
+def mutual(budget: Budget) -> Method:
+    """Declare deep mutual learning (Zhang et al. 2018): two peers on the labels of all stages, T = 1.
+
+    Both are trained at each step, so each has half of the equal budget of steps. The first is the result.
+    """
+    fit = Fit(budget.subsets, budget.total // 2, loss=Mutual(Initial(2), temperature=1.0))
+    return Method("mutual", "two peers instead of a chain (DML)", "rival", ((fit,),))
+
+
+def snapshot(budget: Budget) -> Method:
+    """Declare a snapshot ensemble (Huang et al. 2017): N cycles of S steps on the labels of all stages.
+
+    Each cycle starts from the end of the last, with a learning-rate schedule of its own; mean of the probabilities.
+    """
+    fits = [Fit(budget.subsets, budget.steps)]
+    for _ in range(1, budget.stages):
+        fits.append(Fit(budget.subsets, budget.steps, fits[-1]))
+    stages = tuple(tuple(fits[:number]) for number in range(1, budget.stages + 1))
+    return Method("snapshot", "an ensemble at one model's budget", "rival", stages)
+
+
+def pseudo_label(budget: Budget) -> Method:
+    """Declare pseudo-labels (Lee 2013): a model on all stages' labels, then a student that takes its decisions too.
+
+    Lee's one network relabels at every step and lets the term rise to weight 3; here, ours, the teacher has S steps,
+    its labels stay, the term weighs 1, and the student starts afresh with (N-1)*S steps.
+    """
+    teacher = Fit(budget.subsets, budget.steps)
+    student = Fit(
+        budget.subsets,
+        (budget.stages - 1) * budget.steps,
+        teachers=(teacher,),
+        loss=PseudoLabels(hard=True, strong=False, ratio=UNLABELLED_RATIO),
+        unlabelled=_unlabelled(budget),
+    )
+    question = "what would the unlabelled rest buy? (pseudo-labels)"
+    return Method("pseudo-label", question, "semi-supervised", each_alone((teacher, student)))
+
+
+def noisy_student(budget: Budget) -> Method:
+    """Declare Noisy Student (Xie et al. 2020): N generations of S steps, each student the next one's teacher.
+
+    As there: soft pseudo-labels of a teacher without noise, a student from the initial state, as large as its teacher,
+    with noise. Ours: the noise is strong augmentation of the unlabelled images alone (there of all images, with
+    dropout and stochastic depth), and no pseudo-label is left out or repeated (there by confidence and class).
+    """
+    fits = [Fit(budget.subsets, budget.steps)]
+    loss = PseudoLabels(hard=False, strong=True, ratio=UNLABELLED_RATIO)
+    for _ in range(1, budget.stages):
+        fits.append(
+            Fit(
+                budget.subsets,
+                budget.steps,
+                teachers=(fits[-1],),
+                loss=loss,
+                unlabelled=_unlabelled(budget),
+            )
+        )
+    question = "what would the unlabelled rest buy? (Noisy Student)"
+    return Method("noisy-student", question, "semi-supervised", each_alone(tuple(fits)))
+
+
+def mean_teacher(budget: Budget) -> Method:
+    """Declare Mean Teacher (Tarvainen and Valpola 2017); the result is the average of the student's weights.
+
+    Weight 100 of the mean squared difference, risen after 40 000 of 150 000 steps, and decay 0.99 are the authors'
+    (theirs is 0.999 after the rise). Ours: the average reaches back a tenth of the steps at most, since in
+    fits of less than 1 000 steps 0.99 would keep the first, untrained weights.
+    """
+    loss = MeanTeacher(UNLABELLED_RATIO, weight=100.0, rampup=40_000 / 150_000, decay=0.99, reach=0.1)
+    fit = Fit(budget.subsets, budget.total, loss=loss, unlabelled=_unlabelled(budget))
+    question = "what would the unlabelled rest buy? (Mean Teacher)"
+    return Method("mean-teacher", question, "semi-supervised", ((fit,),))
+
+
+def fixmatch(budget: Budget) -> Method:
+    """Declare FixMatch (Sohn et al. 2020) at the authors' threshold 0.95 and weight 1.
+
+    Ours: the ratio, the strong augmentation (see `weckd.training.objectives.unlabelled`) and that the result is the
+    network itself, where the authors evaluate an average of its weights.
+    """
+    loss = FixMatch(UNLABELLED_RATIO, weight=1.0, threshold=0.95)
+    fit = Fit(budget.subsets, budget.total, loss=loss, unlabelled=_unlabelled(budget))
+    question = "what would the unlabelled rest buy? (FixMatch)"
+    return Method("fixmatch", question, "semi-supervised", ((fit,),))
+
+
+def _unlabelled(budget: Budget) -> tuple[str, ...]:
+    """Return the parts of the training part whose labels the chain does not use."""
+    return tuple(part for part in budget.training if part not in budget.subsets)
+
+
 METHODS: dict[str, Callable[[Budget], Method]] = {
     "weckd": weckd,
-    "single": controls.single,
-    "single-long": controls.single_long,
-    "pooled": controls.pooled,
-    "sequential": controls.sequential,
-    "ensemble": controls.ensemble,
-    "one-step": controls.one_step,
-    "chain-plain": controls.chain_plain,
-    "chain-dense": controls.chain_dense,
-    "attention-only": controls.attention_only,
-    "born-again": controls.born_again,
-    "born-again-pooled": controls.born_again_pooled,
-    "decoupled": controls.decoupled,
-    "mutual": controls.mutual,
-    "snapshot": controls.snapshot,
-    "pseudo-label": controls.pseudo_label,
-    "noisy-student": controls.noisy_student,
-    "mean-teacher": controls.mean_teacher,
-    "fixmatch": controls.fixmatch,
-    "full": controls.full,
-    "full-converged": controls.full_converged,
-    "permuted": controls.permuted,
-    "majority": controls.majority,
+    "single": single,
+    "single-long": single_long,
+    "pooled": pooled,
+    "sequential": sequential,
+    "ensemble": ensemble,
+    "one-step": one_step,
+    "chain-plain": chain_plain,
+    "chain-dense": chain_dense,
+    "attention-only": attention_only,
+    "born-again": born_again,
+    "born-again-pooled": born_again_pooled,
+    "decoupled": decoupled,
+    "mutual": mutual,
+    "snapshot": snapshot,
+    "pseudo-label": pseudo_label,
+    "noisy-student": noisy_student,
+    "mean-teacher": mean_teacher,
+    "fixmatch": fixmatch,
+    "full": full,
+    "full-converged": full_converged,
+    "permuted": permuted,
+    "majority": majority,
 }
 
 
@@ -77,7 +306,7 @@ def _pooled_on(budget: Budget, count: int, name: str) -> Method:
             f"method {name!r}: needs {count} subsets, the split holds {budget.subset_count}; "
             f"set split.stages to {count}"
         )
-    return replace(controls.pooled(replace(budget, stages=count)), name=name)
+    return replace(pooled(replace(budget, stages=count)), name=name)
 
 
 def suite_methods(suite: Suite) -> tuple[Method, ...]:

@@ -44,6 +44,7 @@ class Loss:
     taught: ClassVar[bool] = False  # by the fit's teachers
     with_unlabelled: ClassVar[bool] = False  # sees images without their labels
     not_for_two_classes: ClassVar[str] = ""  # why, where it is so
+    weight_of_maps: ClassVar[str] = ""  # the field that asks networks for feature maps where it is not 0
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -64,11 +65,6 @@ class Loss:
     def learning_views(self) -> int:
         """Those of the views that a network which is trained sees."""
         return self.views
-
-    @property
-    def compares_maps(self) -> bool:
-        """Whether it asks the networks for feature maps."""
-        return False
 
     def text(self) -> str:
         """Return in a few words what it adds to cross-entropy."""
@@ -117,6 +113,11 @@ class Fit:
     def networks(self) -> int:
         """Networks that each step trains."""
         return 1 if self.loss.beside is None else 2
+
+    @property
+    def asks_for_maps(self) -> bool:
+        """Whether its loss, or its gates, ask networks for feature maps."""
+        return self.gate or bool(vars(self.loss).get(self.loss.weight_of_maps))
 
     @property
     def code(self) -> tuple[str, ...]:

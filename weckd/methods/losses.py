@@ -33,6 +33,7 @@ class Distillation(Loss):
 
     objective = "weckd.training.objectives.distillation:distilled"
     taught = True
+    weight_of_maps = "beta"
     # The paper tunes the distillation weight and the temperature factor. Without divergence the weight is beta.
     ranges: ClassVar[Ranges] = {
         "alpha": Range(0.05, 0.95),
@@ -44,11 +45,6 @@ class Distillation(Loss):
     temperature: Temperature
     mixing: Literal["convex", "additive"] = "convex"  # cross-entropy weighs 1 - alpha, or 1
     squared: bool = True  # the divergence is multiplied by T^2
-
-    @property
-    def compares_maps(self) -> bool:
-        """Whether attention is transferred."""
-        return self.beta > 0
 
     def text(self) -> str:
         """Return in a few words what differs between readings."""

@@ -12,8 +12,7 @@ from weckd.gpus import visible_gpus
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.fits import Fit
 from weckd.planning.work import total_work
-from weckd.training.memory import host_memory, job_need, refuse_lack_of_memory
-from weckd.training.possible import network_problems, suite_shapes
+from weckd.training.limits import host_memory, job_need, network_problems, refuse_lack_of_memory, suite_shapes
 
 RESULTS = Path("results")
 
@@ -46,7 +45,7 @@ def refuse_small_machine(suite: Suite, fits: Sequence[Fit] = ()) -> int:
         fits: what is trained; all of the suite's unless told.
 
     Raises:
-        UserError: see `weckd.training.memory.refuse_lack_of_memory`.
+        UserError: see `weckd.training.limits.refuse_lack_of_memory`.
     """
     images = {key: sum(counts.values()) for key, counts in _images(suite).items()}
     need = job_need(suite, fits or _fits(suite), suite_shapes(suite, RESULTS), images)

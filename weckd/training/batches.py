@@ -19,7 +19,7 @@ from weckd.data.index import read_index
 from weckd.data.prepared import read_facts, read_images
 from weckd.data.splits import part_rows
 from weckd.errors import UserError
-from weckd.training.memory import SMALLER_IMAGES, memory_for
+from weckd.training.limits import SMALLER_IMAGES, memory_for
 
 EVALUATION_BATCH = 256
 

@@ -19,7 +19,7 @@ from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, image_logits
 from weckd.training.device import Phases
 from weckd.training.gate import with_gates
-from weckd.training.memory import SMALLER_IMAGES, memory_for, smaller_batch
+from weckd.training.limits import SMALLER_IMAGES, memory_for, smaller_batch
 from weckd.training.networks import Backbone, Networks, State, initial_state
 from weckd.training.optimisation import Checkpoints, Objective, RunningFit, running_fit
 

@@ -38,7 +38,7 @@ DECIDES_NOTHING = {
     "weckd.run_files": "where files lie",
     "weckd.manifests": "reports fits",
     "weckd.sums": "refuses what is not what was written",
-    "weckd.locks": "who waits for whom",
+    "weckd.locks": "who waits for whom, and when a fit stops, not how it goes on",
     "weckd.gpus": "who waits for whom; the kind of card is in the identity",
     "weckd.source": "makes the identity",
     "weckd.data*": "what it reads is in the identity: images, split and weights by digest, rows and labels themselves",
@@ -48,10 +48,8 @@ DECIDES_NOTHING = {
     "weckd.training.gather": "averages what fits say",
     "weckd.training.identity": "makes the identity",
     "weckd.training.job": "finds, orders and reports fits",
-    "weckd.training.memory": "what is refused, and messages",
-    "weckd.training.possible": "what is refused; a pretrained file is in the identity by its digest",
+    "weckd.training.limits": "what is refused, and messages; a pretrained file is in the identity by its digest",
     "weckd.training.probe": "what is refused",
-    "weckd.training.progress": "messages, and when a fit stops, not how it goes on",
 }
 """The other modules, or patterns of them, that a training job imports, each with the reason."""
 

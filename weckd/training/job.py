@@ -13,7 +13,7 @@ from weckd.config import BackboneSettings, Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted
 from weckd.files import digest
-from weckd.locks import held_lock
+from weckd.locks import StopRequest, held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import Fit, Member, Method
@@ -23,10 +23,9 @@ from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
 from weckd.training.fit import Cell, FitResult, rows_of, train_fit
 from weckd.training.identity import cell_ingredients, fit_identity
-from weckd.training.memory import device_memory, refuse_job
+from weckd.training.limits import device_memory, refuse_job
 from weckd.training.networks import Networks, State, suite_networks, weights_digest
-from weckd.training.optimisation import Checkpoints
-from weckd.training.progress import Progress, StopRequest
+from weckd.training.optimisation import Checkpoints, Progress
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
 

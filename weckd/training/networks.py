@@ -21,8 +21,7 @@ from weckd.files import file_digest
 from weckd.methods.fits import Fit
 from weckd.seeds import stream_seed
 from weckd.training.gate import attach_gates
-from weckd.training.memory import out_of_memory
-from weckd.training.possible import no_maps, packaged_file
+from weckd.training.limits import no_maps, out_of_memory, packaged_file
 
 State = dict[str, Tensor]
 

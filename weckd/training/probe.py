@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from weckd.errors import UserError
 from weckd.training.gate import attach_gates
+from weckd.training.limits import Shape
 from weckd.training.networks import attention_stages, build_backbone, map_sizes, takes_images
-from weckd.training.possible import Shape
 
 _CLASSES = 2
 

@@ -19,7 +19,7 @@ from weckd.training.gather import softmax
 from weckd.training.identity import code_beyond_core
 from weckd.training.job import open_job
 from weckd.training.networks import State
-from weckd.training.progress import Progress
+from weckd.training.optimisation import Progress
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
 
