@@ -6,7 +6,7 @@ import pytest
 from small_suite import toy_suite, write_scores
 
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.sheets.robustness import checks_frame, evaluate_checks
+from weckd.analysis.sheets.checks import checks_frame, evaluate_checks
 
 
 def checks_of(tmp_path, right, methods):

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.image import imread
 from small_suite import toy_frame, toy_suite, with_plan, write_cell
 
+from weckd.analysis.estimates import planned_gains
 from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
 from weckd.analysis.figures.methods import (
     label_curves,
@@ -19,7 +20,6 @@ from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.results import planned_gains
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 
 NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]

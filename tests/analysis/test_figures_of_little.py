@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from small_suite import toy_frame, toy_suite, write_cell, write_toy_splits
 
+from weckd.analysis.estimates import planned_gains
 from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
 from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, short_name, styled, wrapped
-from weckd.analysis.results import load_run, planned_gains
+from weckd.analysis.results import load_run
 
 LONG = "a-suite-of-a-name-that-is-longer-than-any-figure-of-one-data-set-is-wide-at-its-own-size"
 

@@ -7,8 +7,9 @@ import pytest
 from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 
 from weckd.analysis.comparisons import present_families
+from weckd.analysis.estimates import evaluate_gains, planned_gains
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.results import evaluate_gains, planned_gains, results_of
+from weckd.analysis.results import results_of
 from weckd.analysis.sheets.gains import gains_frame
 from weckd.config import Family
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from weckd.analysis.results import Gain, Results
+from weckd.analysis.estimates import Gain
+from weckd.analysis.results import Results
 from weckd.config import Claim, Evidence
 from weckd.places import MACRO, macro_of
 from weckd.tables.cells import P, Wording

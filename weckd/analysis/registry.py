@@ -16,7 +16,7 @@ TABLES = {
     "sensitivity": "weckd.analysis.sheets.robustness:sensitivity_table",
     "variance": "weckd.analysis.sheets.robustness:variance_table",
     "attention": "weckd.analysis.sheets.attention:attention_table",
-    "checks": "weckd.analysis.sheets.robustness:checks_table",
+    "checks": "weckd.analysis.sheets.checks:checks_table",
     "splits": "weckd.analysis.sheets.inputs:splits_table",
     "budgets": "weckd.analysis.sheets.inputs:budgets_table",
     "tuned": "weckd.analysis.sheets.inputs:tuned_table",

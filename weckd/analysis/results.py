@@ -1,122 +1,22 @@
-"""Every number that tables and figures show, made once: levels of methods, and their gains with tests and verdicts."""
+"""A run's saved predictions and all that is computed from them once, for every table, figure and claim."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from weckd.analysis.comparisons import Comparison, Kind, comparisons
-from weckd.analysis.contrasts import Result, evaluate_all, own, sizes
+from weckd.analysis.comparisons import Comparison, Kind
+from weckd.analysis.contrasts import sizes
+from weckd.analysis.estimates import EXPLORATORY, Gain, Level, evaluate_gains, evaluate_levels
 from weckd.analysis.imported import IMPORTED, imported_files, with_imported
-from weckd.analysis.inference.reader_study import Study, adjust, half_width, minimum_detectable, p_value
-from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis.published import Published
 from weckd.config import Suite
 from weckd.data.overlap import with_finding
-from weckd.places import MACRO, few_seeds, means, places
+from weckd.places import MACRO, means, places
 from weckd.run_files import RunFiles
-from weckd.tables.captions import TEST
-
-NOT_KNOWN = float("nan")
-IDENTICAL = "identical"
-SECONDARY = "secondary"
-"""Family of the plan's comparisons on metrics and means that decide nothing."""
-EXPLORATORY = "exploratory"
-"""Family of comparisons that the plan does not hold."""
-CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg", "fixed": "fixed sequence"}
-MARGIN_METRICS = ("accuracy", "balanced_accuracy")
-"""Metrics that the margin of non-inferiority is stated for; on others a comparison asks for any difference."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its two-way interval, which is not adjusted for other tests.
-
-    In the unit of its metric: percent (a difference: points) or nats. NaN where something is missing; the interval, and
-    what says something of the variance, also where the suite has too few seeds for inference.
-    """
-
-    study: Study | None  # the same as fractions; None where something is missing
-    missing: tuple[str, ...]
-    scale: float
-    value: float
-    half_width: float
-    low: float
-    high: float
-    se: float  # with few seeds too
-    df: float
-    seed_share: float  # of the variance, 0..1
-    detectable: float  # the gain found with 80 % power
-
-    @property
-    def identical(self) -> bool:
-        """Whether a difference is zero for every seed and group."""
-        return self.study is not None and self.study.all_zero
-
-
-def estimate(suite: Suite, result: Result, scale: float = 100.0) -> Estimate:
-    """Return a result as it is shown; `scale` is that of its metric."""
-    study, alpha = result.study, suite.analysis.alpha
-    if study is None:
-        return Estimate(None, result.missing, scale, *[NOT_KNOWN] * 8)
-    value, half, share, detectable = scale * study.estimate, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN
-    if not few_seeds(suite):
-        half = scale * half_width(study, 1 - alpha)
-        share, detectable = study.seed_share, scale * minimum_detectable(study, alpha)
-    return Estimate(
-        study,
-        result.missing,
-        scale,
-        value,
-        half,
-        value - half,
-        value + half,
-        scale * study.se,
-        study.df,
-        share,
-        detectable,
-    )
-
-
-@dataclass(frozen=True)
-class Level:
-    """One method's stage on one data set, or a mean over data sets, and one metric."""
-
-    dataset: str
-    method: str
-    stage: int
-    final: bool  # the method's last stage, which is its result
-    metric: str
-    estimate: Estimate
-
-
-@dataclass(frozen=True)
-class Gain:
-    """A comparison on one data set, or a mean over data sets, and one metric, with its verdict."""
-
-    comparison: Comparison
-    dataset: str
-    metric: str
-    estimate: Estimate
-    test: str
-    family: str
-    correction: str
-    p: float  # NaN where not defined
-    p_adjusted: float
-    verdict: str
-
-    @property
-    def decides(self) -> bool:
-        """Whether the row is one of those that decide its family."""
-        return self.family == self.comparison.family and self.dataset in self.comparison.decided_on
-
-    @property
-    def short_verdict(self) -> str:
-        """The verdict without the list of what is missing, which a caption has."""
-        return self.verdict.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -263,156 +163,7 @@ def results_of(
     return Results(suite, predictions, run, gains, levels, known, tuple(published))
 
 
-def evaluate_levels(suite: Suite, predictions: SuitePredictions) -> tuple[Level, ...]:
-    """Return every method on every data set, their means, and every metric.
-
-    On the primary metric and its first sensitivity every stage, on the others the last stage alone.
-    """
-    stages = predictions.stages
-    return tuple(
-        Level(
-            dataset,
-            method,
-            stage,
-            stage == stages[method],
-            metric,
-            estimate(suite, result, METRICS[metric].scale),
-        )
-        for place, metric in enumerate(suite.analysis.metrics)
-        for method in suite.methods
-        for stage in range(1 if place < 2 else stages[method], stages[method] + 1)
-        for dataset, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items()
-    )
-
-
-def evaluate_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, ...]:
-    """Test every comparison on every metric, data set and mean over data sets, and correct within families.
-
-    A family of the plan is decided by its rows on the primary metric and on the means that it names (Holm, or in
-    fixed sequence along the links of a chain); its rows for single data sets are a secondary family (Holm). The
-    plan's comparisons on other metrics and means are secondary, methods outside the plan are exploratory; both
-    by Benjamini-Hochberg.
-    """
-    return _tested(suite, predictions, comparisons(suite, predictions), suite.analysis.metrics)
-
-
-def planned_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, ...]:
-    """Return those rows of `evaluate_gains` that decide a family or belong to its secondary one."""
-    planned = tuple(item for item in comparisons(suite, predictions) if item.family is not None)
-    found = _tested(suite, predictions, planned, suite.analysis.metrics[:1])
-    return tuple(gain for gain in found if gain.family != SECONDARY)
-
-
-def missing_of(items: Iterable[Level | Gain]) -> list[str]:
-    """Return the names of what is missing for some levels or gains."""
-    return [name for item in items for name in item.estimate.missing]
-
-
 def _floor(data: DatasetPredictions, classes: tuple[str, ...]) -> Floor:
     counts = np.bincount(data.y, minlength=data.n_classes)
     majority, smallest = float(counts.max() / counts.sum()), int(counts.argmin())
     return Floor(majority, 1 / data.n_classes, classes[smallest], int(counts.min()))
-
-
-def _tested(
-    suite: Suite, predictions: SuitePredictions, compared: Sequence[Comparison], metrics: Sequence[str]
-) -> tuple[Gain, ...]:
-    drafts = [
-        (comparison, dataset, metric, estimate(suite, result, METRICS[metric].scale))
-        for comparison in compared
-        for metric in metrics
-        for dataset, result in _results(suite, predictions, comparison, metric).items()
-    ]
-    rows_of: dict[str, list[int]] = {}
-    for row, (comparison, dataset, metric, _) in enumerate(drafts):
-        rows_of.setdefault(_family(suite, comparison, dataset, metric), []).append(row)
-    found: dict[int, Gain] = {}
-    for family, rows in rows_of.items():
-        method = _correction(family, drafts[rows[0]][0])
-        p_values = [_p(suite, drafts[row][3], _null(*drafts[row][::2])) for row in rows]
-        for row, p, p_adjusted in zip(rows, p_values, adjust(p_values, method), strict=True):
-            comparison, dataset, metric, shown = drafts[row]
-            found[row] = Gain(
-                comparison,
-                dataset,
-                metric,
-                shown,
-                test=_test(suite, comparison, dataset, metric),
-                family=family,
-                correction=f"{CORRECTIONS[method]} over {len(rows)}",
-                p=p,
-                p_adjusted=float(p_adjusted),
-                verdict=_verdict(suite, comparison, metric, shown, float(p_adjusted)),
-            )
-    return tuple(found[row] for row in range(len(drafts)))
-
-
-def _results(
-    suite: Suite, predictions: SuitePredictions, comparison: Comparison, metric: str
-) -> dict[str, Result]:
-    if not comparison.contrast:
-        return dict.fromkeys(places(suite), Result(None, (f"{comparison.method} stages after the first",)))
-    return evaluate_all(suite, predictions.datasets, comparison.contrast, metric)
-
-
-def _family(suite: Suite, comparison: Comparison, dataset: str, metric: str) -> str:
-    if comparison.family is None:
-        return EXPLORATORY
-    if metric != suite.analysis.metrics[0]:
-        return SECONDARY
-    if dataset in comparison.decided_on:
-        return comparison.family
-    return f"secondary: {comparison.family}" if dataset in suite.datasets else SECONDARY
-
-
-def _correction(family: str, comparison: Comparison) -> str:
-    if family in (SECONDARY, EXPLORATORY):
-        return "fdr_bh"
-    return "fixed" if comparison.kind == "links" and family == comparison.family else "holm"
-
-
-def _null(comparison: Comparison, metric: str) -> float:
-    return comparison.null if metric in MARGIN_METRICS else 0.0
-
-
-def _test(suite: Suite, comparison: Comparison, dataset: str, metric: str) -> str:
-    known, null = means(suite), _null(comparison, metric)
-    over = f", mean of {len(known[dataset])} independent data sets" if dataset in known else ""
-    return TEST + over + (f", against {null * 100:g} points" if null else "")
-
-
-def _p(suite: Suite, shown: Estimate, null: float) -> float:
-    if shown.study is None or shown.identical or few_seeds(suite):
-        return NOT_KNOWN
-    return p_value(shown.study, null)
-
-
-def _verdict(suite: Suite, comparison: Comparison, metric: str, shown: Estimate, p_adjusted: float) -> str:
-    """Return one of the kind's three verdicts, or why there is none."""
-    if shown.study is None:
-        return f"missing: {'; '.join(shown.missing)}"
-    if shown.identical:
-        return IDENTICAL
-    if few_seeds(suite):
-        return descriptive(suite)
-    above, below, neither = (
-        ("non-inferior", "inferior", "inconclusive")
-        if comparison.kind == "non-inferiority" and metric in MARGIN_METRICS
-        else ("gain", "loss", "undecided")
-    )
-    if np.isnan(p_adjusted):
-        return f"{neither} ({no_variance(shown.study)})"
-    if p_adjusted >= suite.analysis.alpha:
-        return neither
-    more = shown.study.estimate > _null(comparison, metric)
-    return below if more == METRICS[metric].lower_is_better else above
-
-
-def descriptive(suite: Suite) -> str:
-    """Return the verdict where seeds are too few for one."""
-    return f"descriptive only (k < {suite.analysis.minimum_seeds})"
-
-
-def no_variance(study: Study) -> str:
-    """Return why a study has no standard error to test with."""
-    return "no variation" if study.se == 0 else "one group"

@@ -7,19 +7,10 @@ from typing import TypeVar
 import pandas as pd
 
 from weckd.analysis.contrasts import evaluate_all, gain
+from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, Level, descriptive, estimate
 from weckd.analysis.inference.reader_study import Study, adjust, p_value
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.results import (
-    IDENTICAL,
-    NOT_KNOWN,
-    Compared,
-    Estimate,
-    Gain,
-    Level,
-    Results,
-    descriptive,
-    estimate,
-)
+from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent, is_phantom
 from weckd.tables import cells

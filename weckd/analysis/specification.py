@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from weckd.analysis.contrasts import evaluate_all, gain, sizes
+from weckd.analysis.estimates import Estimate, estimate
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, captioned, save, styled
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.published import LARGEST, Published
-from weckd.analysis.results import Estimate, estimate
 from weckd.analysis.sheet import gain_cell
 from weckd.config import Suite
 from weckd.data.overlap import with_finding

@@ -33,8 +33,8 @@ from weckd.analysis.inference.reader_study import Study, mean_study, p_value, tw
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scored import Scored, weighted_sum
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.sheets.robustness import PERMUTED
-from weckd.analysis.sheets.robustness import label_check as permuted_check
+from weckd.analysis.sheets.checks import PERMUTED
+from weckd.analysis.sheets.checks import label_check as permuted_check
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, independent

@@ -7,9 +7,10 @@ from small_suite import toy_suite
 from wide_suite import GOLDEN, cells_of, right, text_of, wide_suite
 
 from weckd.analysis.contrasts import Result
+from weckd.analysis.estimates import Gain
+from weckd.analysis.estimates import estimate as shown_as
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.results import Gain, evaluate_suite
-from weckd.analysis.results import estimate as shown_as
+from weckd.analysis.results import evaluate_suite
 from weckd.analysis.sheet import wins_ties_losses
 from weckd.analysis.sheets.gains import across_table, leave_one_out_table, modality_table
 from weckd.places import independent

@@ -7,8 +7,8 @@ from small_suite import toy_suite
 from wide_suite import GOLDEN, cells_of, groups_of, only, parts_by_hand, right, text_of
 
 from weckd.analysis.contrasts import Result
+from weckd.analysis.estimates import estimate as shown_as
 from weckd.analysis.inference.reader_study import Study
-from weckd.analysis.results import estimate as shown_as
 from weckd.analysis.sheets.panel import margin_verdict, panel_table
 
 

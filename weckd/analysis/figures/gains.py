@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.comparisons import OWN_STAGE, Comparison, chain_method
 from weckd.analysis.contrasts import Result, evaluate_all, gain
+from weckd.analysis.estimates import Gain
 from weckd.analysis.figures.style import (
     ACCENT,
     GREY,
@@ -24,7 +25,6 @@ from weckd.analysis.inference.data_sets import new_data_set
 from weckd.analysis.inference.reader_study import planned_half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.results import Gain
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, few_seeds, independent

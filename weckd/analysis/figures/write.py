@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from weckd.analysis.attention import load_attention
+from weckd.analysis.estimates import planned_gains
 from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
 from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, styled
-from weckd.analysis.results import load_run, planned_gains
+from weckd.analysis.results import load_run
 from weckd.config import Suite
 
 

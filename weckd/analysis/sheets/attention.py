@@ -12,8 +12,9 @@ from weckd.analysis.attention import (
     has_chain,
     load_attention,
 )
+from weckd.analysis.estimates import NOT_KNOWN, Estimate, estimate
 from weckd.analysis.inference.reader_study import p_value
-from weckd.analysis.results import NOT_KNOWN, Estimate, Results, estimate
+from weckd.analysis.results import Results
 from weckd.analysis.sheet import confidence, gain_cell, level_cell, place_cell
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent

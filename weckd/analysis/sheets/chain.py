@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from weckd.analysis.comparisons import SLOPE, Comparison, chain_method
-from weckd.analysis.results import Compared, Estimate, Level, Results, missing_of
+from weckd.analysis.estimates import Estimate, Level, missing_of
+from weckd.analysis.results import Compared, Results
 from weckd.analysis.sheet import (
     confidence,
     csv_row,

@@ -13,8 +13,9 @@ from weckd.analysis.claims import (
     listed_gains,
     sentence,
 )
+from weckd.analysis.estimates import NOT_KNOWN, Gain, missing_of
 from weckd.analysis.published import LARGEST, Published
-from weckd.analysis.results import NOT_KNOWN, Gain, Results, missing_of
+from weckd.analysis.results import Results
 from weckd.analysis.sheet import confidence, gain_cell, run_caption
 from weckd.analysis.sheets.gains import gains_frame
 from weckd.places import independent, is_phantom, means

@@ -6,21 +6,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from weckd.analysis.contrasts import Result
+from weckd.analysis.estimates import EXPLORATORY, IDENTICAL, NOT_KNOWN, Gain, estimate, missing_of
 from weckd.analysis.inference.data_sets import NewDataSet, leave_one_out, new_data_set
 from weckd.analysis.inference.nine_tests import Hypothesis
 from weckd.analysis.inference.reader_study import Estimate as TEstimate
 from weckd.analysis.inference.reader_study import Study, p_value
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.results import (
-    EXPLORATORY,
-    IDENTICAL,
-    NOT_KNOWN,
-    Compared,
-    Gain,
-    Results,
-    estimate,
-    missing_of,
-)
+from weckd.analysis.results import Compared, Results
 from weckd.analysis.sheet import (
     COUNT,
     compared_of,

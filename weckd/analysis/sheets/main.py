@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
+from weckd.analysis.estimates import NOT_KNOWN, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
-from weckd.analysis.results import NOT_KNOWN, Gain, Level, Results, missing_of
+from weckd.analysis.results import Results
 from weckd.analysis.sheet import (
     BOLD_SENTENCE,
     COUNT,

@@ -9,21 +9,14 @@ import pandas as pd
 
 from weckd.analysis.comparisons import REFERENCES, chain_method, shown_methods
 from weckd.analysis.contrasts import Result
+from weckd.analysis.estimates import MARGIN_METRICS, NOT_KNOWN, Estimate, Gain, Level, estimate, missing_of
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.method_groups import MethodGroup, method_groups
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scores import per_class
-from weckd.analysis.results import (
-    MARGIN_METRICS,
-    NOT_KNOWN,
-    Estimate,
-    Gain,
-    Level,
-    Results,
-    estimate,
-    missing_of,
-)
+from weckd.analysis.results import Results
 from weckd.analysis.sheet import confidence, csv_row, gain_cell, level_cell, pivoted, run_caption, size_cell
+from weckd.errors import counted
 from weckd.places import MACRO
 from weckd.tables.captions import derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Cell, Name, Number, P
@@ -259,8 +252,10 @@ def _classes(run: Results, dataset: str, rows: Sequence[_ClassRow]) -> Table:
         f"{dataset}, each method's last stage, percent, mean ± h, h the half-width of the {confidence(suite)} two-way "
         "interval. sensitivity: share of the class's images that are found; precision: share of the images called so "
         "that are of the class, 0 where none is; F1: their harmonic mean.",
-        f"n = {size[0]} test images in {size[1]} groups." if size else "n not known.",
-        f"Smallest class: {floor.smallest_class}, {floor.smallest_n} test images." if floor else "",
+        f"n = {counted(size[0], 'test image')} in {counted(size[1], 'group')}." if size else "n not known.",
+        f"Smallest class: {floor.smallest_class}, {counted(floor.smallest_n, 'test image')}."
+        if floor
+        else "",
         f"Derived from {', '.join(origin)}." if origin else "",
         size="not said",
         notes=(

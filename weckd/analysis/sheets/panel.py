@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis.comparisons import BAR, chain_method
-from weckd.analysis.method_groups import PANEL
-from weckd.analysis.results import (
+from weckd.analysis.estimates import (
     EXPLORATORY,
     IDENTICAL,
     MARGIN_METRICS,
     NOT_KNOWN,
     Estimate,
-    Results,
     descriptive,
     no_variance,
 )
+from weckd.analysis.method_groups import PANEL
+from weckd.analysis.results import Results
 from weckd.analysis.sheet import (
     confidence,
     csv_row,

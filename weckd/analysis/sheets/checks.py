@@ -1,0 +1,157 @@
+"""The table of checks that a run must pass before its gains mean anything."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from weckd.analysis.comparisons import BAR
+from weckd.analysis.contrasts import Result, evaluate, evaluate_all, gain, mean_result, own
+from weckd.analysis.estimates import NOT_KNOWN
+from weckd.analysis.inference.reader_study import ROUNDING, adjust, half_width, p_value
+from weckd.analysis.method_groups import PANEL
+from weckd.analysis.predictions import SuitePredictions
+from weckd.analysis.results import Results
+from weckd.analysis.sheet import (
+    listed,
+    run_caption,
+)
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent
+from weckd.tables.captions import has_phantom
+from weckd.tables.cells import Gain as GainCell
+from weckd.tables.cells import Name, P
+from weckd.tables.render import TableFile, sheet
+
+PERMUTED = "permuted"
+LABELS_LEVEL = 0.99
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: a macro value in fractions, its interval, and whether it passed."""
+
+    check: str
+    subject: str
+    level: float  # of the interval
+    passed: str  # "yes", "no", or why it cannot be said
+    value: float = NOT_KNOWN
+    half_width: float = NOT_KNOWN
+    p_adjusted: float = NOT_KNOWN  # NaN where the check does not use one
+
+
+def checks_table(run: Results) -> TableFile:
+    """Return the checks that a run must pass before its gains mean anything, a row each."""
+    suite, checks = run.suite, evaluate_checks(run.suite, run.predictions)
+    shown = listed(
+        checks,
+        {
+            "check": lambda check: check.check,
+            "subject": lambda check: Name(check.subject),
+            "points [interval]": lambda check: GainCell(
+                100 * check.value,
+                100 * (check.value - check.half_width),
+                100 * (check.value + check.half_width),
+            ),
+            "level": lambda check: f"{100 * check.level:g} %",
+            "p (Holm)": lambda check: P(check.p_adjusted),
+            "passed": lambda check: check.passed,
+        },
+    )
+    panel = any(suite.roles[method] == PANEL for method in suite.methods)
+    but = " but the panel's, whose networks may be better than the bar's," if panel else ""
+    says = run_caption(
+        run,
+        "Checks on the macro mean, percentage points;",
+        notes=(f"Family: all methods{but} against the supervised bar, Holm; the label check stands alone.",),
+        omit="tuning derived scope",
+    )
+    table = sheet(suite, "checks", "Checks", shown, says)
+    return TableFile("checks", checks_frame(suite, checks), [table])
+
+
+def checks_frame(suite: Suite, checks: Sequence[Check]) -> pd.DataFrame:
+    """Return the frame of `checks.csv`: values in percentage points, NaN where not computed."""
+    return pd.DataFrame(
+        [
+            {
+                "suite": suite.run,
+                "phantom": has_phantom(suite),
+                "check": check.check,
+                "subject": check.subject,
+                "value_pp": 100 * check.value,
+                "ci_low": 100 * (check.value - check.half_width),
+                "ci_high": 100 * (check.value + check.half_width),
+                "level": check.level,
+                "p_adjusted": check.p_adjusted,
+                "passed": check.passed,
+                "plan_hash": suite.plan_hash,
+            }
+            for check in checks
+        ]
+    )
+
+
+def evaluate_checks(suite: Suite, predictions: SuitePredictions) -> tuple[Check, ...]:
+    """Return the label check on `permuted`, and one for each method against the supervised bar."""
+    return (label_check(suite, predictions), *_bar(suite, predictions))
+
+
+def label_check(suite: Suite, predictions: SuitePredictions) -> Check:
+    """Balanced accuracy of `permuted` minus 1/C, averaged over data sets: 0 must lie in the 99 % interval."""
+    name = "balanced accuracy minus chance, 0 inside the interval"
+    if PERMUTED not in suite.methods:
+        return Check(name, PERMUTED, LABELS_LEVEL, NOT_RUN)
+    contrast = own(PERMUTED, predictions.stages[PERMUTED])
+    above_chance = {}
+    for key, data in predictions.datasets.items():
+        result, chance = evaluate(data, contrast, "balanced_accuracy"), 1 / data.n_classes
+        if study := result.study:
+            per_seed = tuple(value - chance for value in study.per_seed)
+            result = Result(dataclasses.replace(study, estimate=study.estimate - chance, per_seed=per_seed))
+        above_chance[key] = result
+    result = mean_result(independent(suite), above_chance)
+    reason = _no_answer(suite, result)
+    if reason or result.study is None:
+        return Check(name, PERMUTED, LABELS_LEVEL, reason)
+    value, half = result.study.estimate, half_width(result.study, LABELS_LEVEL)
+    return Check(name, PERMUTED, LABELS_LEVEL, "yes" if abs(value) <= half + ROUNDING else "no", value, half)
+
+
+def _bar(suite: Suite, predictions: SuitePredictions) -> list[Check]:
+    """Macro gain of each method over the supervised bar: none may be significantly positive (Holm).
+
+    Methods of the panel are left out: their networks may be better than the bar's.
+    """
+    name, level = f"not significantly above {BAR}", 1 - suite.analysis.alpha
+    if BAR not in suite.methods:
+        return [Check(name, "every method", level, NOT_RUN)]
+    stages, metric = predictions.stages, suite.analysis.metrics[0]
+    methods = [method for method in suite.methods if method != BAR and suite.roles[method] != PANEL]
+    contrasts = [gain(method, stages[method], BAR, stages[BAR]) for method in methods]
+    results = [evaluate_all(suite, predictions.datasets, contrast, metric)[MACRO] for contrast in contrasts]
+    reasons = [_no_answer(suite, result) for result in results]
+    pairs = zip(results, reasons, strict=True)
+    p_values = [p_value(result.study) if result.study and not why else NOT_KNOWN for result, why in pairs]
+    checks = []
+    for method, result, reason, p in zip(methods, results, reasons, adjust(p_values, "holm"), strict=True):
+        study = result.study
+        if reason or study is None:
+            checks.append(Check(name, method, level, reason))
+            continue
+        certain = p < suite.analysis.alpha or (np.isnan(p) and study.se == 0)
+        passed = "no" if certain and study.estimate > ROUNDING else "yes"
+        checks.append(Check(name, method, level, passed, study.estimate, half_width(study, level), p))
+    return checks
+
+
+def _no_answer(suite: Suite, result: Result) -> str:
+    """Return why a check cannot be decided, or nothing."""
+    if result.study is None:
+        return f"missing: {'; '.join(result.missing)}"
+    if few_seeds(suite):
+        return f"not decided (k < {suite.analysis.minimum_seeds})"
+    return "" if result.study.se >= 0 else "not decided (one group)"
