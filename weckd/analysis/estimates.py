@@ -7,7 +7,13 @@ import numpy as np
 
 from weckd.analysis.comparisons import Comparison, comparisons
 from weckd.analysis.contrasts import Result, evaluate_all, own
-from weckd.analysis.inference.reader_study import Study, adjust, half_width, minimum_detectable, p_value
+from weckd.analysis.inference.reader_study import (
+    Study,
+    adjust,
+    minimum_detectable,
+    p_value,
+    planned_half_width,
+)
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
@@ -53,25 +59,22 @@ class Estimate:
 
 def estimate(suite: Suite, result: Result, scale: float = 100.0) -> Estimate:
     """Return a result as it is shown; `scale` is that of its metric."""
-    study, alpha = result.study, suite.analysis.alpha
+    study, plan = result.study, suite.analysis
     if study is None:
         return Estimate(None, result.missing, scale, *[NOT_KNOWN] * 8)
-    value, half, share, detectable = scale * study.estimate, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN
-    if not few_seeds(suite):
-        half = scale * half_width(study, 1 - alpha)
-        share, detectable = study.seed_share, scale * minimum_detectable(study, alpha)
+    half, inferential = planned_half_width(study, plan), not few_seeds(suite)
     return Estimate(
-        study,
-        result.missing,
-        scale,
-        value,
-        half,
-        value - half,
-        value + half,
-        scale * study.se,
-        study.df,
-        share,
-        detectable,
+        study=study,
+        missing=result.missing,
+        scale=scale,
+        value=scale * study.estimate,
+        half_width=scale * half,
+        low=scale * (study.estimate - half),
+        high=scale * (study.estimate + half),
+        se=scale * study.se,
+        df=study.df,
+        seed_share=study.seed_share if inferential else NOT_KNOWN,
+        detectable=scale * minimum_detectable(study, plan.alpha) if inferential else NOT_KNOWN,
     )
 
 
