@@ -27,7 +27,7 @@ rule unfreeze:
         ),
         run=subpath(output.suite, parent=True),
         again=sum(map(len, CHANGED.values())),
-        source=code_of("weckd.cli.agreement:_unfreeze"),
+        source=code_of("weckd.cli.finished:_unfreeze"),
     shell:
         "weckd unfreeze {params.reference:q} --out {params.run:q} 2> {log:q}"
 

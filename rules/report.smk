@@ -31,7 +31,7 @@ rule html_report:
         RUN.log("html_report"),
     params:
         run=subpath(input.suite, parent=True),
-        source=code_of("weckd.cli.report:_report"),
+        source=code_of("weckd.cli.finished:_report"),
     shell:
         "weckd report --run {params.run:q} 2> {log:q}"
 
@@ -54,6 +54,6 @@ rule provenance:
     params:
         run=subpath(input.suite, parent=True),
         root=beside_workflow("."),
-        source=code_of("weckd.cli.provenance:_provenance"),
+        source=code_of("weckd.cli.finished:_provenance"),
     shell:
         "weckd provenance --run {params.run:q} --workflow {params.root:q} 2> {log:q}"

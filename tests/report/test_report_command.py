@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from weckd.cli.report import add_commands
+from weckd.cli.finished import add_commands
 from weckd.errors import UserError
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from weckd import __version__
-from weckd.cli import agreement, analysis, data, listing, planning, provenance, report, selfcheck, training
+from weckd.cli import analysis, data, finished, listing, planning, training
 from weckd.errors import UserError, few_addresses
 from weckd.files import REMEDIES
 from weckd.kernels import settle_kernels
@@ -94,6 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weckd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (listing, planning, data, training, analysis, report, agreement, provenance, selfcheck):
+    for group in (listing, planning, data, training, analysis, finished):
         group.add_commands(commands)
     return parser

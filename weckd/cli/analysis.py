@@ -3,48 +3,51 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, run_folder, suite_of_run
+from weckd.cli.arguments import Commands, command, run_folder, suite_of_run
 
 SELECTIONS = ("none", "validation", "test")
 
 
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
-    parser = commands.add_parser("tables", help="test the gains and write all tables, from predictions alone")
+    parser = command(
+        commands, "tables", _tables, "test the gains and write all tables, from predictions alone"
+    )
     run_folder(parser)
     _out(parser, "tables")
     parser.add_argument(
         "--layout", type=Path, metavar="FILE", help="labels, order, columns and digits of the tables"
     )
     _published(parser)
-    parser.set_defaults(run=_tables)
 
-    parser = commands.add_parser("figures", help="draw the figures, from predictions alone")
+    parser = command(commands, "figures", _figures, "draw the figures, from predictions alone")
     run_folder(parser)
     _out(parser, "figures")
-    parser.set_defaults(run=_figures)
 
-    parser = commands.add_parser("specification", help="the table and the curve of all readings")
+    parser = command(commands, "specification", _specification, "the table and the curve of all readings")
     run_folder(parser)
     parser.add_argument(
         "--across", type=Path, metavar="FILE", help="across.csv of the audit: data sets that share images"
     )
     _published(parser)
-    parser.set_defaults(run=_specification)
 
-    parser = commands.add_parser(
-        "leakage", help="what official test parts gain by copies of training images: a table and a figure"
+    parser = command(
+        commands,
+        "leakage",
+        _leakage,
+        "what official test parts gain by copies of training images: a table and a figure",
     )
     run_folder(parser)
     parser.add_argument(
         "--grouped", type=Path, required=True, help="folder of the run on grouped test parts, set beside"
     )
-    parser.set_defaults(run=_leakage)
 
-    parser = commands.add_parser(
+    parser = command(
+        commands,
         "import-predictions",
-        help="let a method whose predictions were made elsewhere join every table",
-        description="Checks long predictions (columns dataset, seed, split, image_id, y, p_0, p_1, ..) against the "
+        _import_predictions,
+        "let a method whose predictions were made elsewhere join every table",
+        "Checks long predictions (columns dataset, seed, split, image_id, y, p_0, p_1, ..) against the "
         "splits of a run, in results/<suite>/splits, and keeps them in results/<suite>/imported. "
         "Then `snakemake --cores all` makes the tables again, with that method in them.",
     )
@@ -57,7 +60,6 @@ def add_commands(commands: Commands) -> None:
         required=True,
         help="the images on which a model or its settings were chosen; test is refused",
     )
-    parser.set_defaults(run=_import_predictions)
 
 
 def _out(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,6 +12,19 @@ if TYPE_CHECKING:
     from weckd.run_files import RunFiles
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    told: str,
+    description: str | None = None,
+) -> argparse.ArgumentParser:
+    """Add a sub-command that calls `run` with its options; return its parser."""
+    parser = commands.add_parser(name, help=told, description=description)
+    parser.set_defaults(run=run)
+    return parser
 
 
 def own_catalogue(parser: argparse.ArgumentParser) -> None:

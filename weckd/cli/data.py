@@ -5,6 +5,7 @@ from pathlib import Path
 
 from weckd.cli.arguments import (
     Commands,
+    command,
     correlation,
     own_catalogue,
     positive,
@@ -21,7 +22,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_sources(commands: Commands) -> None:
-    parser = commands.add_parser("suite", help="check suite files and write the suite.json of a run")
+    parser = command(commands, "suite", _suite, "check suite files and write the suite.json of a run")
     suite_files(parser)
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--readings", action="store_true", help="the suite of readings in place of it")
@@ -29,9 +30,8 @@ def _add_sources(commands: Commands) -> None:
         "--official", action="store_true", help="the suite on official test parts in place of it"
     )
     parser.add_argument("--out", type=Path, help="file to write (default: results/<run>/suite.json)")
-    parser.set_defaults(run=_suite)
 
-    parser = commands.add_parser("fetch", help="find or download a real data set, and verify it")
+    parser = command(commands, "fetch", _fetch, "find or download a real data set, and verify it")
     parser.add_argument("--dataset", required=True)
     own_catalogue(parser)
     parser.add_argument(
@@ -41,19 +41,17 @@ def _add_sources(commands: Commands) -> None:
     parser.add_argument("--downloads", type=Path, default=Path("data"), help="folder for downloads (data)")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
     parser.add_argument("--out", type=Path, required=True, help="source.json to write")
-    parser.set_defaults(run=_fetch)
 
-    parser = commands.add_parser(
-        "weights", help="find or download timm's pretrained weights, and verify them"
+    parser = command(
+        commands, "weights", _weights, "find or download timm's pretrained weights, and verify them"
     )
     parser.add_argument("name", help="architecture and tag, such as resnet50.a1_in1k")
     parser.add_argument("--data-root", type=Path, help="folder of your own copies, never written to")
     parser.add_argument("--downloads", type=Path, default=Path("data"), help="folder for downloads (data)")
     parser.add_argument("--lock", type=Path, default=Path("weights.lock"), help="recorded hashes")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write: where they lie")
-    parser.set_defaults(run=_weights)
 
-    parser = commands.add_parser("prepare", help="decode or draw a data set into one array")
+    parser = command(commands, "prepare", _prepare, "decode or draw a data set into one array")
     parser.add_argument("--dataset", required=True)
     own_catalogue(parser)
     parser.add_argument("--image-size", type=positive, required=True, help="pixels a side")
@@ -61,9 +59,8 @@ def _add_sources(commands: Commands) -> None:
     parser.add_argument("--jobs", type=positive, default=1, help="images decoded side by side (1)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.set_defaults(run=_prepare)
 
-    parser = commands.add_parser("lock", help="record the hashes of prepared data sets and fetched weights")
+    parser = command(commands, "lock", _lock, "record the hashes of prepared data sets and fetched weights")
     parser.add_argument("prepared", nargs="*", type=Path, help="folders that `prepare` wrote")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="file to write them to")
     parser.add_argument(
@@ -78,18 +75,16 @@ def _add_sources(commands: Commands) -> None:
     parser.add_argument(
         "--weights-lock", type=Path, default=Path("weights.lock"), help="file to write those to"
     )
-    parser.set_defaults(run=_lock)
 
 
 def _add_splits(commands: Commands) -> None:
-    parser = commands.add_parser("group", help="find the images that must stay together in a split")
+    parser = command(commands, "group", _group, "find the images that must stay together in a split")
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that `prepare` wrote")
     parser.add_argument("--threshold", type=correlation, required=True, help="correlation of thumbnails")
     parser.add_argument("--out", type=Path, required=True, help="folder for groups.csv and pairs.csv")
-    parser.set_defaults(run=_group)
 
-    parser = commands.add_parser("audit", help="tables and pictures of duplicates, leaks and conflicts")
+    parser = command(commands, "audit", _audit, "tables and pictures of duplicates, leaks and conflicts")
     parser.add_argument(
         "--prepared", type=Path, action="extend", nargs="+", required=True, help="folders of `prepare`"
     )
@@ -99,12 +94,10 @@ def _add_splits(commands: Commands) -> None:
     parser.add_argument("--threshold", type=correlation, required=True, help="that of `group`")
     parser.add_argument("--lock", type=Path, default=Path("datasets.lock"), help="recorded hashes")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.set_defaults(run=_audit)
 
-    parser = commands.add_parser("split", help="split a data set for every seed of a suite")
+    parser = command(commands, "split", _split, "split a data set for every seed of a suite")
     run_and_dataset(parser)
     parser.add_argument("--tuning", action="store_true", help="for the seeds of tuning in place of its own")
-    parser.set_defaults(run=_split)
 
 
 def _suite(options: argparse.Namespace) -> None:

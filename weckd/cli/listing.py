@@ -3,40 +3,43 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, own_catalogue
+from weckd.cli.arguments import Commands, command, own_catalogue
 from weckd.cli.suites import resolved, suite_files
 
 
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
-    parser = commands.add_parser("datasets", help="list the data sets, or tell all about one")
+    parser = command(commands, "datasets", _datasets, "list the data sets, or tell all about one")
     parser.add_argument("name", nargs="?", help="key of one data set")
     parser.add_argument("--describe", type=Path, metavar="FOLDER", help="write the entry of class folders")
     own_catalogue(parser)
-    parser.set_defaults(run=_datasets)
 
-    parser = commands.add_parser(
-        "methods", help="list the methods with their fits and steps, in units of S or of a suite"
+    parser = command(
+        commands,
+        "methods",
+        _methods,
+        "list the methods with their fits and steps, in units of S or of a suite",
     )
     suite_files(parser)
-    parser.set_defaults(run=_methods)
 
-    parser = commands.add_parser("readings", help="list what the paper leaves open, and each way to read it")
-    parser.set_defaults(run=_readings)
+    parser = command(
+        commands, "readings", _readings, "list what the paper leaves open, and each way to read it"
+    )
 
-    parser = commands.add_parser(
-        "show", help="print the main table of a finished run and where the rest lies"
+    parser = command(
+        commands, "show", _show, "print the main table of a finished run and where the rest lies"
     )
     parser.add_argument("folder", type=Path, help="folder of the run, such as results/demo")
-    parser.set_defaults(run=_show)
 
-    parser = commands.add_parser(
-        "runs", help="list the runs: what was changed, their state, and the command that goes on with each"
+    parser = command(
+        commands,
+        "runs",
+        _runs,
+        "list the runs: what was changed, their state, and the command that goes on with each",
     )
     parser.add_argument(
         "folder", type=Path, nargs="?", default=Path("results"), help="folder of all runs (results)"
     )
-    parser.set_defaults(run=_runs)
 
 
 def _datasets(options: argparse.Namespace) -> None:

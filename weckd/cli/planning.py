@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands
+from weckd.cli.arguments import Commands, command
 from weckd.cli.suites import resolved, suite_files
 
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
@@ -12,25 +12,27 @@ _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 
 def add_commands(commands: Commands) -> None:
     """Add them to the parser."""
-    parser = commands.add_parser(
+    parser = command(
+        commands,
         "plan",
-        help="print fits, steps, estimated device-hours and disk of a suite",
-        description="Measures a few passes of each network of the suite on this machine; trains nothing.",
+        _plan,
+        "print fits, steps, estimated device-hours and disk of a suite",
+        "Measures a few passes of each network of the suite on this machine; trains nothing.",
     )
     suite_files(parser)
-    parser.set_defaults(run=_plan)
 
-    parser = commands.add_parser(
+    parser = command(
+        commands,
         "doctor",
-        help="check driver, cards, memory, disk, folders and images before a run",
-        description="Run it in the folder that the suite will run in. The exit status is 1 where something is in the "
+        _doctor,
+        "check driver, cards, memory, disk, folders and images before a run",
+        "Run it in the folder that the suite will run in. The exit status is 1 where something is in the "
         "way of a run.",
     )
     suite_files(parser)
     parser.add_argument(
         "--lock", type=Path, default=_LOCK, help="lock file to compare the packages with (that of the suite)"
     )
-    parser.set_defaults(run=_doctor)
 
 
 def _plan(options: argparse.Namespace) -> None:

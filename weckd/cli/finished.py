@@ -1,0 +1,192 @@
+"""Commands on a finished run: its page, its crate, its reference, and checks of the suite's own statistics."""
+
+import argparse
+from pathlib import Path
+
+from weckd.cli.arguments import Commands, command, positive, run_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Folder of the workflow: a checkout, or that of the image."""
+LOCK = Path("requirements.lock")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the parser."""
+    parser = command(commands, "report", _report, "write a finished run as one self-contained HTML page")
+    run_folder(parser)
+    parser.add_argument("--out", type=Path, help="HTML file to write (the run's report.html)")
+
+    parser = command(
+        commands, "provenance", _provenance, "describe a finished run as a Workflow Run RO-Crate"
+    )
+    run_folder(parser)
+    _workflow(parser)
+
+    parser = command(
+        commands,
+        "verify",
+        _verify,
+        "hash again all that a run's crate records, and name what changed",
+        "Compares every file of the run, the prepared images, the stored fits, the lock, the workflow's files and the "
+        "code's revision. The exit status is 1 where something changed.",
+    )
+    _run(parser)
+    _workflow(parser)
+
+    parser = command(
+        commands, "freeze", _freeze, "make a reference of a finished run, to compare others with"
+    )
+    _run(parser)
+    parser.add_argument("--out", type=Path, help="folder of the reference (results/reference/<suite>)")
+    _lock(parser)
+
+    parser = command(
+        commands,
+        "agree",
+        _agree,
+        "compare a run with a reference, cell by cell",
+        "Equal bytes where both were made with the same lock, device kind and versions; else intervals that the "
+        "reference declares. Writes RUN/agreement/agreement.{csv,md,tex}. The exit status is 0 where every cell "
+        "agrees, else 1.",
+    )
+    _run(parser)
+    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="results/reference/<suite>")
+    _lock(parser)
+
+    parser = command(commands, "unfreeze", _unfreeze, "lay out a reference's records as a run has them")
+    parser.add_argument("reference", type=Path, metavar="REFERENCE")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+
+    parser = command(
+        commands,
+        "selfcheck",
+        _selfcheck,
+        "check the suite's own statistics",
+        "Check the primary test on simulated predictions (rejection without a gain, coverage with one) and on those of "
+        "a finished run: each method against itself under other seeds, and permuted labels at chance. The exit status "
+        "is 1 where a check failed; one that was not run is no failure.",
+    )
+    parser.add_argument(
+        "--run", type=Path, dest="folder", metavar="FOLDER", help="a finished run, such as results/selfcheck"
+    )
+    parser.add_argument(
+        "--repetitions",
+        type=positive,
+        default=2000,
+        help="simulated experiments a check (2000; with fewer the allowed ranges are wider)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="folder for selfcheck.csv and selfcheck.md (the run's own selfcheck/; without a run, none)",
+    )
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of the run, results/<suite>")
+
+
+def _workflow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workflow", type=Path, default=ROOT, help="folder of the Snakefile (that of the suite)"
+    )
+
+
+def _lock(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lock",
+        type=Path,
+        default=LOCK if LOCK.exists() else None,
+        metavar="FILE",
+        help="lock file of the environment that the run was made in (requirements.lock, where it is)",
+    )
+
+
+def _report(options: argparse.Namespace) -> None:
+    from weckd.report import write_report
+    from weckd.run_files import RunFiles
+
+    write_report(options.folder, options.out or RunFiles(options.folder).report)
+
+
+def _provenance(options: argparse.Namespace) -> None:
+    from weckd.provenance.crate import write_crate
+    from weckd.run_files import RunFiles
+
+    write_crate(RunFiles(options.folder), options.workflow)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from weckd.errors import UserError
+    from weckd.provenance.verify import changes
+    from weckd.run_files import RunFiles
+
+    compared, lines = changes(RunFiles(options.folder), options.workflow)
+    if lines:
+        print("\n".join(lines))
+        raise UserError(
+            f"{options.folder}: {len(lines)} of {compared} recorded things are not what they were"
+        )
+    print(f"{options.folder}: all {compared} recorded things are what they were")
+
+
+def _freeze(options: argparse.Namespace) -> None:
+    from weckd.agreement.freeze import freeze_run
+
+    out = options.out or options.folder.parent / "reference" / options.folder.name
+    freeze_run(options.folder, out, options.lock)
+    print(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
+
+
+def _agree(options: argparse.Namespace) -> None:
+    from weckd.agreement.agree import agreement_table, compare, summary
+    from weckd.agreement.reference import read_reference
+    from weckd.config import load_suite
+    from weckd.errors import UserError
+    from weckd.run_files import RunFiles
+    from weckd.tables.render import write_table_file
+
+    agreement = compare(options.folder, options.reference, options.lock)
+    suite, out = load_suite(RunFiles(options.folder).suite), options.folder / "agreement"
+    write_table_file(out, agreement_table(suite, agreement, read_reference(options.reference)))
+    if not agreement.reproduced:
+        raise UserError(summary(agreement, out))
+    print(summary(agreement, out))
+
+
+def _unfreeze(options: argparse.Namespace) -> None:
+    from weckd.agreement.freeze import unfreeze
+
+    unfreeze(options.reference, options.out)
+
+
+def _selfcheck(options: argparse.Namespace) -> None:
+    from weckd.analysis.predictions import load_predictions
+    from weckd.config import load_suite
+    from weckd.data.overlap import with_finding
+    from weckd.errors import UserError
+    from weckd.run_files import RunFiles
+    from weckd.selfcheck import self_checks
+    from weckd.selfcheck.outcome import Outcome, failed, heading, text, write_report
+
+    suite = predictions = None
+    out = options.out
+    if options.folder:
+        run = RunFiles(options.folder)
+        if not run.predictions.is_dir():
+            raise UserError(
+                f"{options.folder}: no predictions; finish the run first, by the command that `weckd runs` lists"
+            )
+        suite = with_finding(load_suite(run.suite), run.across)
+        predictions = load_predictions(suite, run.predictions)
+        out = out or options.folder / "selfcheck"
+    print(heading(), flush=True)
+    outcomes: list[Outcome] = []
+    for outcome in self_checks(suite, predictions, options.repetitions):
+        print(text(outcome, outcomes[-1] if outcomes else None), flush=True)
+        outcomes.append(outcome)
+    if out:
+        write_report(outcomes, suite, out)
+    if failed(outcomes):
+        raise UserError(f"selfcheck: failed: {'; '.join(failed(outcomes))}")
