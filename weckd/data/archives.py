@@ -141,7 +141,7 @@ def _write(archive: Path, member: Member, target: Path, came: int, limit: int) -
 def _new(archive: Path, target: Path) -> IO[bytes]:
     try:
         return target.open("xb")
-    except FileExistsError as problem:  # no name stands twice
+    except FileExistsError as problem:  # no member has the name of another
         raise UserError(
             f"{archive}: {target.name} and another file differ only in case, which this disk does not tell apart; "
             "choose a folder for downloads on another disk"

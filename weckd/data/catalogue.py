@@ -40,7 +40,7 @@ _Name: TypeAlias = Annotated[str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a 
 
 @dataclass(frozen=True)
 class ClassEntry(Declared):
-    """A class: its key in all files, where it stands in the source, and the number of images where it is known."""
+    """A class: its key in all files, where it is in the source, and the number of images where it is known."""
 
     key: Annotated[_ClassKey, "what the class is called in all files"]
     title: Annotated[_Title, "what it is called in tables and figures"]
@@ -58,7 +58,7 @@ class ClassEntry(Declared):
 
 @dataclass(frozen=True)
 class SourceFolder(Declared):
-    """Where class folders lie below the data set's folder, and the official split that they stand for."""
+    """Where class folders lie below the data set's folder, and the official split that they are."""
 
     path: Annotated[str, _BELOW]
     official_split: Literal["train", "validation", "test", ""]
@@ -148,7 +148,7 @@ def load_catalogue(own: Path | None = None) -> dict[str, Dataset]:
     """Return all data sets by key: the package's, then those of a file of the user's own, each in its file's order.
 
     Raises:
-        UserError: a file is no YAML, an entry is not as it is declared, or a key stands in both; the message names the
+        UserError: a file is no YAML, an entry is not as it is declared, or a key is in both; the message names the
             entry and the key.
     """
     if own is None:
@@ -189,17 +189,12 @@ def _read(file: Path, known: Mapping[str, Dataset]) -> dict[str, Dataset]:
     what = f"{file}: not a valid catalogue"
     entries = plain(dict[str, Dataset], read_yaml(file, "name a catalogue file"))
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise UserError(
-            f"{what}: must hold the key of each data set, and below it its entry; see docs/data-sets.md"
-        )
+        told = "must hold the key of each data set, and below it its entry"
+        raise UserError(f"{what}: {told}; see docs/data-sets.md")
     named = {key: {"key": key, **entry} for key, entry in entries.items()}
     found = checked(dict[str, Dataset], named, what)
-    problems = [
-        f"  {key}{problem}"
-        for key in found
-        for problem in _contradictions(key, frozenset(entries[key]), found, known)
-    ]
-    if problems:
+    wrong = {key: _contradictions(key, frozenset(entries[key]), found, known) for key in found}
+    if problems := [f"  {key}{problem}" for key in found for problem in wrong[key]]:
         raise UserError("\n".join([what, *problems]))
     return found
 
@@ -218,26 +213,23 @@ def _contradictions(
     for field in ("key", "title", "folder", "label"):
         values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
         yield from (f".classes: {field} {value!r} stands twice" for value in _twice(values))
-    yield from (
-        f".folders: path {path!r} stands twice"
-        for path in _twice([str(Path(f.path)) for f in dataset.folders])
-    )
+    paths = [str(Path(folder.path)) for folder in dataset.folders]
+    yield from (f".folders: path {path!r} stands twice" for path in _twice(paths))
     for other in dataset.derived_from:
         if other not in known:
             yield f".derived_from: no data set {other!r} in the catalogue"
         elif key in _made_from(other, known):
             yield f".derived_from: {other} is itself derived from {key}"
-    if dataset.download and (dataset.download.doi is None) == (dataset.download.kaggle is None):
+    download, files = dataset.download, dataset.download.files if dataset.download else ()
+    if download and (download.doi is None) == (download.kaggle is None):
         yield ".download: must hold one of doi and kaggle"
-    if dataset.download and dataset.download.version and not dataset.download.kaggle:
+    if download and download.version and not download.kaggle:
         yield ".download.version: a DOI names a version by itself"
-    files = dataset.download.files if dataset.download else ()
     pixels = [file.pixels for file in files]
     if any(pixels) and (None in pixels or _twice(pixels)):
         yield ".download.files: pixels must be told of every file or of none, and none twice"
-    if dataset.layout == "medmnist-npz" and (
-        not (len(files) == 1 or any(pixels)) or any({"*", "?", "["} & set(file.name) for file in files)
-    ):
+    patterns = any({"*", "?", "["} & set(file.name) for file in files)
+    if dataset.layout == "medmnist-npz" and (patterns or not (len(files) == 1 or any(pixels))):
         yield ".download.files: must name the npz file, or one for each size with its pixels"
     if not dataset.phantom:
         yield from _contradicts_layout(dataset, written)

@@ -56,7 +56,7 @@ class Decoded:
 def decode_image(file: Path, at_least: int | None = None) -> Decoded:
     """Decode an image file, whatever its mode; the content decides, not the file's extension.
 
-    Transparent pixels stand on black, the surroundings of otoscopic and MRI images. Grey images of more than
+    Transparent pixels are laid on black, the surroundings of otoscopic and MRI images. Grey images of more than
     eight bits are stretched from their own lowest to their own highest value, as viewers show them, and turned over
     where a TIFF says that white is zero. Of several frames or pages the first is read.
 

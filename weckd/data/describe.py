@@ -79,8 +79,8 @@ def describe_folder(folder: Path) -> str:
     lower = [name.lower() for name in names]
     titles = lower if len(set(lower)) == len(names) else names
     classes = [
-        _class(key, name, title, problem, places)
-        for name, title, (key, problem) in zip(names, titles, _keys(names), strict=True)
+        _class(*keyed, name, title, places)
+        for keyed, name, title in zip(_keys(names), names, titles, strict=True)
     ]
     top, rest = _dumped({key: head}).split("\n", 1)
     text = f"{top}\n{indent(_told(comments), '  ')}{rest}  classes:\n{indent(''.join(classes), '  ')}"
@@ -118,7 +118,7 @@ def _keys(names: Iterable[str], taken: Iterable[str] = ()) -> list[tuple[str, li
     return keys
 
 
-def _class(key: str, name: str, title: str, doubts: list[str], places: Iterable[Path]) -> str:
+def _class(key: str, doubts: list[str], name: str, title: str, places: Iterable[Path]) -> str:
     entry: dict[str, Any] = {"key": key, "folder": name, "title": title}
     try:
         entry["count"] = sum(len(image_files(place / name, key)) for place in places)
@@ -128,7 +128,7 @@ def _class(key: str, name: str, title: str, doubts: list[str], places: Iterable[
 
 
 def _told(comments: Iterable[str]) -> str:
-    """Return comments of one line each, whatever stands in the names in them."""
+    """Return comments of one line each, whatever the names in them hold."""
     return "".join(f"# {_LINE_ENDS.sub('?', comment)}\n" for comment in comments)
 
 

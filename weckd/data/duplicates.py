@@ -102,7 +102,7 @@ def _blocks(
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield the first row's number and the correlations of a block of rows.
 
-    Within one set columns begin at the same row, and pairs that stand twice, or of an image with itself, are -1.
+    Within one set columns begin at the same row, and pairs in both orders, or of an image with itself, are -1.
     """
     unit = standardised(second)
     for start in range(0, len(first), _BLOCK):
@@ -139,7 +139,7 @@ def _exactly_above(
 
 
 def _forest(count: int, pairs: Pairs) -> Pairs:
-    """Return a maximum spanning forest of the pairs; no pair may stand twice."""
+    """Return a maximum spanning forest of the pairs; no pair may be there twice."""
     lengths = 2.0 - pairs.correlations  # positive, the shorter the more alike
     graph = coo_array((lengths, (pairs.rows[:, 0], pairs.rows[:, 1])), shape=(count, count))
     tree = minimum_spanning_tree(graph.tocsr()).tocoo()

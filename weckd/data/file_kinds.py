@@ -67,7 +67,7 @@ def recognised(content: bytes) -> tuple[str, str] | None:
 
 
 def irregular(path: Path) -> str:
-    """Return what stands in a file's place that must not be read, as it may never end; "" for a file.
+    """Return what is in a file's place that must not be read, as it may never end; "" for a file.
 
     Links are followed; one that leads nowhere counts as a file, and reading it says so.
     """

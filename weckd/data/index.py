@@ -1,4 +1,4 @@
-"""The index of a prepared data set: what stands where in its arrays, and which images were left out."""
+"""The index of a prepared data set: what lies where in its arrays, and which images were left out."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A data set as one array: decoded or drawn once, with an index of what stands where."""
+"""A data set as one array: decoded or drawn once, with an index of what lies where."""
 
 import hashlib
 import itertools

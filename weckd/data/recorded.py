@@ -48,7 +48,7 @@ def as_recorded(lock: Path, prepared: Iterable[Path]) -> dict[str, bool | None]:
 def record(prepared: Iterable[Path], lock: Path) -> None:
     """Write the hashes of prepared data sets into the lock file, over those of the same set and size.
 
-    Phantoms are not recorded: they are drawn anew, and may differ in a pixel between kinds of processors.
+    Phantoms are not recorded: they are drawn again, and may differ in a pixel between kinds of processors.
 
     Raises:
         UserError: the lock file, or a prepared folder, cannot be read.

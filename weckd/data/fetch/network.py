@@ -60,7 +60,7 @@ class DownloadError(Exception):
 
 
 def persistently(key: str, request: Callable[[], _T]) -> _T:
-    """Return what `request` returns; it is tried anew where its failure may pass.
+    """Return what `request` returns; it is tried again where its failure may pass.
 
     Raises:
         DownloadError: all tries failed, or one for good.

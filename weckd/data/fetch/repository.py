@@ -39,7 +39,7 @@ def download_record(key: str, doi: str, wanted: Sequence[RecordFile], folder: Pa
     Args:
         key: the data set's key, for messages.
         doi: of the record.
-        wanted: names or patterns; none stands for all archives.
+        wanted: names or patterns; none means all archives.
         folder: must exist.
 
     Raises:

@@ -32,9 +32,8 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
             sources.append(Source(image_id, part.official_split, entry.key, read))
         twin = first.setdefault(place.resolve(), place)
         if twin is not place:  # which would count each image twice, or in two classes
-            raise UserError(
-                f"{place}: the same folder as {twin}; remove the link, and put its own images there"
-            )
+            remedy = "remove the link, and put its own images there"
+            raise UserError(f"{place}: the same folder as {twin}; {remedy}")
     counts = Counter(source.class_key for source in sources)
     return Listing(len(sources), counts, iter(sources))
 

@@ -24,7 +24,7 @@ _EXPECTED = {"image": "a grey image of numbers", "label": "a number", "PID": "th
 
 
 def list_matlab(dataset: Dataset, folder: Path) -> Listing:
-    """Return the slices in natural order of their files' names; class and patient stand in the files themselves.
+    """Return the slices in natural order of their files' names; class and patient are in the files themselves.
 
     Raises:
         UserError: the folder holds no such file, two of one name, or a name that cannot be kept.

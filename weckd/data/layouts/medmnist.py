@@ -32,7 +32,7 @@ def list_medmnist(dataset: Dataset, folder: Path, image_size: int) -> Listing:
     """Return the images in the order of the arrays; image ids are `train/00000` and so on.
 
     Raises:
-        UserError: the file or one of its arrays is missing, damaged or of another kind, or a label stands for no class.
+        UserError: the file or one of its arrays is missing, damaged or of another kind, or a label is of no class.
     """
     (record,) = dataset.record_files(image_size)
     file = folder / record.name

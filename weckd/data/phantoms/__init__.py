@@ -1,6 +1,6 @@
 """Phantoms: small synthetic stand-ins for the six data sets, drawn by the suite from named random streams.
 
-They have the classes, modality and imbalance of what they stand for (no class under 8 %), near-duplicates and patients
+They have the classes, modality and imbalance of what they represent (no class under 8 %), near-duplicates and patients
 as the real sets have them, and say nothing about real images.
 """
 

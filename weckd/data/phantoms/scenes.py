@@ -1,6 +1,6 @@
 """Groups of near-duplicates, planted so that a clustering of thumbnails finds exactly them.
 
-A scene is drawn from the random stream of its attempt. Which attempt is taken stands in scenes.yaml: the first whose
+A scene is drawn from the random stream of its attempt. Which attempt is taken says scenes.yaml: the first whose
 pictures are far from all other scenes of the modality (see `weckd.data.phantoms.choose`).
 """
 
