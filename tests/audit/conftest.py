@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))  # for small_suite
 
 from weckd.data.groups import write_groups
-from weckd.data.index import COLUMNS
+from weckd.data.prepared import COLUMNS
 from weckd.files import file_digest, write_json, write_text
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups, write_groups
-from weckd.data.index import COLUMNS
+from weckd.data.prepared import COLUMNS
 from weckd.errors import UserError
 from weckd.files import file_digest, write_json, write_text
 

@@ -12,9 +12,8 @@ from PIL import Image
 
 from weckd.data import prepare as prepare_module
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
-from weckd.data.index import left_out, read_index
 from weckd.data.prepare import Origin, prepare
-from weckd.data.prepared import PREPARED_FILES
+from weckd.data.prepared import PREPARED_FILES, left_out, read_index
 from weckd.errors import UserError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -15,8 +15,8 @@ from weckd.config import SplitSettings
 from weckd.data.catalogue import find_dataset
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups, write_groups
-from weckd.data.index import read_index
 from weckd.data.prepare import Origin, prepare
+from weckd.data.prepared import read_index
 from weckd.data.recorded import as_recorded
 from weckd.data.splits import draw_split
 from weckd.errors import UserError

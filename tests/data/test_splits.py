@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from weckd.config import SplitSettings
-from weckd.data.index import COLUMNS as INDEX_COLUMNS
+from weckd.data.prepared import COLUMNS as INDEX_COLUMNS
 from weckd.data.splits import CUT_MARK, draw_split, part_rows, read_split, write_splits
 from weckd.errors import UserError
 from weckd.files import file_digest, write_json, write_text

@@ -5,7 +5,7 @@ import pytest
 from engine import TINY
 
 from weckd.cli import main
-from weckd.data.index import COLUMNS
+from weckd.data.prepared import COLUMNS
 from weckd.doctor.machine import compare, pinned
 from weckd.files import file_digest, write_json, write_text
 from weckd.suite_file import resolve_suite

@@ -30,7 +30,7 @@ from weckd.source import PACKAGE
 from weckd.suite_file import resolve_suite
 from weckd.training import trials
 from weckd.training.batches import CellData
-from weckd.training.identity import (
+from weckd.training.job import (
     CORE,
     DECIDES_NOTHING,
     cell_ingredients,

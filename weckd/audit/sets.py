@@ -11,9 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.data.duplicates import Pairs, pairs_between
-from weckd.data.index import left_out, read_index
 from weckd.data.overlap import UNDECLARED
-from weckd.data.prepared import read_facts, read_thumbnails
+from weckd.data.prepared import left_out, read_facts, read_index, read_thumbnails
 from weckd.errors import UserError
 from weckd.sums import FOLDER_SUMS, refuse_changed
 

@@ -7,8 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.data.duplicates import FLOOR, Duplicates, Pairs, components, near_duplicates
-from weckd.data.index import read_index
-from weckd.data.prepared import read_facts, read_thumbnails
+from weckd.data.prepared import read_facts, read_index, read_thumbnails
 from weckd.files import write_text
 from weckd.sums import FOLDER_SUMS, write_sums
 

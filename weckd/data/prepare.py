@@ -20,9 +20,9 @@ from PIL import Image
 from weckd.data.catalogue import Dataset
 from weckd.data.fetch.wanted import say
 from weckd.data.file_kinds import irregular
-from weckd.data.index import COLUMNS, Record
 from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
 from weckd.data.phantoms import draw
+from weckd.data.prepared import COLUMNS, Record
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
 from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text

@@ -1,9 +1,13 @@
-"""The folder of a prepared data set, read: each file is what `weckd prepare` wrote, or is refused."""
+"""The folder of a prepared data set, read: each file is what `weckd prepare` wrote, or is refused.
+
+Its index tells what is where in its arrays, and which images were left out.
+"""
 
 import hashlib
 import json
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +16,30 @@ from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.sums import AGAIN, refuse_other
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FACTS = "dataset.json"
 PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", FACTS)
 _AGAIN = "the same snakemake command makes it anew, and so does `weckd prepare`"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of the index."""
+
+    image_id: str  # path in the source
+    class_key: str
+    given_group: str = ""  # patient, empty where the source names none
+    official_split: str = ""  # train, validation, test, or empty where there is none
+    width: int = 0  # of the source's image, pixels
+    height: int = 0
+    file_sha256: str = ""  # of the file, or of the image's bytes in an array of the source
+    pixel_sha256: str = ""  # of the decoded RGB pixels and their size
+    problem: str = ""  # why the image was left out; empty for those in the arrays
+
+
+COLUMNS = tuple("class" if field.name == "class_key" else field.name for field in fields(Record))
 
 
 def read_facts(prepared: Path, dataset: str | None = None) -> dict[str, Any]:
@@ -97,3 +122,38 @@ def _array(file: Path) -> NDArray[np.uint8]:
     except (OSError, ValueError, EOFError) as problem:
         raise UserError(f"{file}: not a readable array ({problem}); {_AGAIN}") from problem
     return array
+
+
+def read_index(prepared: Path) -> "pd.DataFrame":
+    """Return the rows of a prepared data set's images, in the order of its arrays; all values are text.
+
+    Raises:
+        UserError: the folder holds no index, or one of another version of this suite.
+    """
+    index = _read(prepared)
+    return index[index["problem"] == ""].reset_index(drop=True)
+
+
+def left_out(prepared: Path) -> "pd.DataFrame":
+    """Return the rows of the images that `--skip-bad` left out.
+
+    Raises:
+        UserError: the folder holds no index, or one of another version of this suite.
+    """
+    index = _read(prepared)
+    return index[index["problem"] != ""].reset_index(drop=True)
+
+
+def _read(prepared: Path) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415 - the workflow's start reads no index
+
+    file = prepared / "index.csv"
+    try:
+        index = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as problem:
+        raise UserError(
+            f"{file}: not a readable index ({problem}); make it with `weckd prepare`"
+        ) from problem
+    if tuple(index.columns) != COLUMNS:
+        raise UserError(f"{file}: columns must be {','.join(COLUMNS)}; make it again with `weckd prepare`")
+    return index

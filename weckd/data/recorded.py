@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from weckd.data.index import read_index
-from weckd.data.prepared import read_facts
+from weckd.data.prepared import read_facts, read_index
 from weckd.errors import UserError
 from weckd.files import digest, write_text
 from weckd.yaml_files import read_yaml

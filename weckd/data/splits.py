@@ -24,8 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.config import SplitSettings
-from weckd.data.index import read_index
-from weckd.data.prepared import read_facts, refuse_unprepared
+from weckd.data.prepared import read_facts, read_index, refuse_unprepared
 from weckd.data.shares import (
     OTHER_GROUPS,
     REFUSED,

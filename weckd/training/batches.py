@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from weckd.config import AugmentationSettings
-from weckd.data.index import read_index
-from weckd.data.prepared import read_facts, read_images
+from weckd.data.prepared import read_facts, read_images, read_index
 from weckd.data.splits import part_rows
 from weckd.errors import UserError
 from weckd.training.limits import SMALLER_IMAGES, memory_for

@@ -1,7 +1,12 @@
-"""A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest."""
+"""A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest.
+
+A fit is stored under its identity, the hash of all that determines it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +17,61 @@ import torch
 from weckd.config import BackboneSettings, Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted
-from weckd.files import digest
+from weckd.files import digest, file_digest
 from weckd.locks import StopRequest, held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
+from weckd.source import code_reached
 from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
 from weckd.training.fit import Cell, FitResult, rows_of, train_fit
-from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.limits import device_memory, refuse_job
 from weckd.training.networks import Networks, State, suite_networks, weights_digest
 from weckd.training.optimisation import Checkpoints, Progress
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
+
+CORE = (
+    "weckd.kernels",
+    "weckd.seeds",
+    "weckd.training.batches",
+    "weckd.training.device",
+    "weckd.training.fit",
+    "weckd.training.networks",
+    "weckd.training.optimisation",
+    "weckd.training.store",  # hands weights on
+)
+"""The modules whose code decides the result of every fit. What only some fits use, those name (`Fit.code`)."""
+
+DECIDES_NOTHING = {
+    "weckd": "holds the version alone",
+    "weckd.training": "holds a sentence alone",
+    "weckd.training.objectives": "holds a sentence alone",
+    "weckd.cli.arguments": "reads the command line",
+    "weckd.config": "its values are in the identity",
+    "weckd.declared": "checks what users write",
+    "weckd.yaml_files": "reads what users write",
+    "weckd.errors": "messages",
+    "weckd.files": "how files are written and hashed",
+    "weckd.run_files": "where files lie",
+    "weckd.manifests": "reports fits",
+    "weckd.sums": "refuses what is not what was written",
+    "weckd.locks": "who waits for whom, and when a fit stops, not how it goes on",
+    "weckd.gpus": "who waits for whom; the kind of card is in the identity",
+    "weckd.source": "makes the identity",
+    "weckd.data*": "what it reads is in the identity: images, split and weights by digest, rows and labels themselves",
+    "weckd.methods*": "what it declares is in the identity, and of a declared loss nothing else is used",
+    "weckd.tuning": "holds a sentence alone",
+    "weckd.tuning.chosen": "what was chosen is in the declarations",
+    "weckd.training.gather": "averages what fits say",
+    "weckd.training.job": "makes the identity; finds, orders and reports fits",
+    "weckd.training.limits": "what is refused, and messages; a pretrained file is in the identity by its digest",
+    "weckd.training.probe": "what is refused",
+}
+"""The other modules, or patterns of them, that a training job imports, each with the reason."""
 
 
 @dataclass(frozen=True)
@@ -230,3 +274,75 @@ def _composition(
         stages=[[member(each) for each in members] for members in method.stages],
         tuning={key: tuning[key] for key in ("trials", "seeds", "values", "steps", "images") if chosen},
     )
+
+
+def cell_ingredients(
+    suite: Suite, data: CellData, fingerprint: str, split: Path, device: str
+) -> dict[str, Any]:
+    """Return what all fits of a cell share.
+
+    Args:
+        suite: settings of training and augmentation.
+        data: the cell's images, as the split file has them.
+        fingerprint: digest of the prepared images and their index.
+        split: the cell's split file.
+        device: device kind, see `weckd.training.device.device_kind`.
+    """
+    code = code_reached(*CORE)
+    rows = {part: found.tolist() for part, found in data.parts.items()}
+    return {
+        "dataset": data.dataset,
+        "fingerprint": fingerprint,
+        "image_size": suite.image_size,
+        "seed": data.seed,
+        "split": file_digest(split),
+        "rows": digest({"parts": rows, "labels": data.labels.tolist()}),
+        "classes": list(suite.facts[data.dataset].classes),
+        "training": {
+            key: value
+            for key, value in asdict(suite.training).items()
+            if key not in ("steps", "converged_factor")  # a fit's declaration holds its own steps
+        },
+        "augmentation": asdict(suite.augmentation),
+        "device": device,
+        "versions": {name: version(name) for name in ("torch", "timm", "numpy")},
+        "source": digest({name: code[name] for name in CORE}),
+    }
+
+
+def fit_identity(
+    fit: Fit,
+    cell: dict[str, Any],
+    backbone: BackboneSettings,
+    weights: Mapping[BackboneSettings, str | None],
+) -> str:
+    """Return the SHA-256 of a fit's declaration, its parents', their networks' and code, and the cell's ingredients.
+
+    Args:
+        fit: the declaration.
+        cell: see `cell_ingredients`.
+        backbone: of fits that name none.
+        weights: digest of each backbone's pretrained file, None for a random start.
+    """
+    lineage = fit.lineage()
+    networks = [member.backbone or backbone for member in lineage]
+    return digest(
+        {
+            "fit": fit.ingredients(),
+            "views": fit.loss.views,
+            "beside": asdict(fit.loss.beside) if fit.loss.beside else None,
+            "cell": cell,
+            "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
+            "code": [[member.code, code_beyond_core(*_modules(member))] for member in lineage],
+        }
+    )
+
+
+@cache
+def code_beyond_core(*entries: str) -> dict[str, str]:
+    """Return what `weckd.source.code_reached` finds from entries on, but for `CORE` and what decides nothing."""
+    return code_reached(*entries, beyond=(*CORE, *DECIDES_NOTHING))
+
+
+def _modules(fit: Fit) -> list[str]:
+    return [function.partition(":")[0] for function in fit.code]

@@ -16,8 +16,7 @@ from weckd.methods.tunables import tunables_of, with_values
 from weckd.run_files import RunFiles
 from weckd.training.fit import Cell, FitResult, train_fit
 from weckd.training.gather import softmax
-from weckd.training.identity import code_beyond_core
-from weckd.training.job import open_job
+from weckd.training.job import code_beyond_core, open_job
 from weckd.training.networks import State
 from weckd.training.optimisation import Progress
 from weckd.tuning.chosen import Chosen, write_chosen

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from weckd.data.catalogue import ClassEntry, Dataset
-from weckd.data.index import left_out, read_index
 from weckd.data.prepare import Origin, prepare
+from weckd.data.prepared import left_out, read_index
 from weckd.errors import UserError
 
 DATASET = Dataset(

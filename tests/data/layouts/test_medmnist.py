@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from weckd.data.catalogue import ClassEntry, Dataset, Download, RecordFile
-from weckd.data.index import read_index
 from weckd.data.prepare import Origin, prepare
+from weckd.data.prepared import read_index
 from weckd.errors import UserError
 
 FILE = "cells_28.npz"
