@@ -9,7 +9,7 @@ from small_suite import cell_frame, toy_suite, with_plan, write_cell, write_scor
 
 from weckd.analysis.inference.reader_study import difference, two_way
 from weckd.analysis.leakage.study import copied_images, leaks
-from weckd.analysis.leakage.write import COLUMNS, leakage_figure, studies, write_leakage
+from weckd.analysis.leakage.write import leakage_figure, write_leakage
 from weckd.analysis.metrics.scored import Scored
 from weckd.analysis.metrics.scores import mean_score
 from weckd.analysis.predictions import load_predictions
@@ -82,7 +82,7 @@ def test_images_with_a_copy_are_told_by_their_groups_name(runs):
 def test_accuracies_on_both_parts_by_hand(found):
     levels, _ = found
     points = {
-        leak.method: [round(100 * study.estimate, 6) for study in studies(leak).values()] for leak in levels
+        leak.method: [round(100 * study.estimate, 6) for study in leak.studies.values()] for leak in levels
     }
     # grouped, official, official - grouped, without a copy, with one, with - without
     assert points == {
@@ -90,26 +90,27 @@ def test_accuracies_on_both_parts_by_hand(found):
         "single": [45.0, 45.0, 0.0, pytest.approx(100 * 10 / 24, abs=1e-5), 50.0, pytest.approx(8.333333)],
         "permuted": [50.0, 50.0, 0.0, 50.0, 50.0, 0.0],
     }
-    sizes = [(study.n_images, study.n_groups) for study in studies(levels[0]).values()]
+    sizes = [(study.n_images, study.n_groups) for study in levels[0].studies.values()]
     assert sizes == [(40, 40), (40, 32), (80, 72), (24, 24), (16, 8), (40, 32)]
 
 
 def test_gains_of_the_chain_over_what_learns(found):
     _, gains = found
     assert [(leak.method, leak.reference) for leak in gains] == [("weckd", "single")]
-    points = [100 * study.estimate for study in studies(gains[0]).values()]
+    points = [100 * study.estimate for study in gains[0].studies.values()]
     assert points == pytest.approx([5.0, 20.0, 15.0, 100 * 2 / 24, 37.5, 37.5 - 100 * 2 / 24])
 
 
 def test_the_difference_of_two_studies_is_welchs(found):
     leak = found[0][0]
-    one, other = leak.official.study, leak.grouped.study
-    assert leak.inflation.se == pytest.approx(np.hypot(one.se, other.se))
-    assert leak.inflation.df == pytest.approx(
+    inflation = leak.studies["official - grouped"]
+    one, other = leak.studies["official test part"], leak.studies["grouped test part"]
+    assert inflation.se == pytest.approx(np.hypot(one.se, other.se))
+    assert inflation.df == pytest.approx(
         (one.se**2 + other.se**2) ** 2 / (one.se**4 / one.df + other.se**4 / other.df)
     )
-    assert leak.inflation.per_seed == pytest.approx([0.15] * 5)
-    assert difference(other, one).estimate == -leak.inflation.estimate
+    assert inflation.per_seed == pytest.approx([0.15] * 5)
+    assert difference(other, one).estimate == -inflation.estimate
 
 
 def test_with_minus_without_a_copy_has_the_variance_of_two_means_of_other_groups(found, runs):
@@ -134,7 +135,7 @@ def test_with_minus_without_a_copy_has_the_variance_of_two_means_of_other_groups
     )
     mean_of_pairs = [(part.sum() - np.trace(part)) / 20 for part in parts]
     assert min(mean_of_pairs) > 0.001  # both parts carry variance, so that neither can be forgotten
-    memory = found[0][0].memory.study
+    memory = found[0][0].studies["with - without a copy"]
     assert memory.seed_part == whole.seed_part
     assert memory.case_part == pytest.approx(max(0.0, sum(mean_of_pairs) * 32 / 31))
 
@@ -157,7 +158,14 @@ def test_the_table_as_it_is_printed(runs, tmp_path):
     assert [cell.split(" ")[0] for cell in permuted] == ["50.0", "50.0", "+0.0", "50.0", "50.0", "+0.0"]
     assert "±" in permuted[0] and permuted[2].startswith("+0.0 [-")
     frame = pd.read_csv(tmp_path / "tables/leakage.csv")
-    assert frame["part"].unique().tolist() == list(COLUMNS)
+    assert frame["part"].unique().tolist() == [
+        "grouped test part",
+        "official test part",
+        "official - grouped",
+        "official, no copy in training",
+        "official, copy in training",
+        "with - without a copy",
+    ]
     one = frame[(frame["reference"] == "single") & (frame["part"] == "official - grouped")].iloc[0]
     assert (one["method"], one["estimate_pp"], one["k"]) == ("weckd", pytest.approx(15.0), 5)
     assert one["low_pp"] < 15 < one["high_pp"]

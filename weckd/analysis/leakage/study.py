@@ -1,6 +1,6 @@
 """Accuracies and gains on two test parts of a data set, and on official test images with and without a copy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,23 +16,25 @@ from weckd.data.splits import CUT_MARK
 
 METRIC = "accuracy"
 CHAIN = "chain"
+GROUPED = "grouped test part"  # that the suite draws by group
+OFFICIAL = "official test part"  # the source's own
+INFLATION = "official - grouped"
+CLEAN = "official, no copy in training"  # its images without a copy among the images for training
+COPIED = "official, copy in training"
+MEMORY = "with - without a copy"
 UNLEARNT = ("check", "floor")
 """Roles whose methods learn nothing of the images that the chain could be compared with."""
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One method's accuracy, or one gain of the chain, on one data set. A result is missing where a part of it is."""
+    """One method's accuracy, or one gain of the chain, on one data set."""
 
     dataset: str
     method: str
     reference: str  # what the method gains over; empty for an accuracy
-    grouped: Result  # on the test part that the suite draws by group
-    official: Result  # on the source's own
-    clean: Result  # on its images without a copy among the images for training
-    copied: Result  # on its images with one
-    inflation: Study | None  # official - grouped
-    memory: Result  # copied - clean
+    studies: Mapping[str, Study | None]  # by column; None where a part of it is missing
+    missing: tuple[str, ...]
 
 
 def copied_images(data: DatasetPredictions) -> NDArray[np.bool_]:
@@ -73,17 +75,17 @@ def _leak(
 ) -> Leak:
     there, here = evaluate(grouped, contrast, METRIC), evaluate(official, contrast, METRIC)
     copied = copied_images(official)
-    return Leak(
-        dataset=official.dataset,
-        method=method,
-        reference=reference,
-        grouped=there,
-        official=here,
-        clean=_on(official, contrast, ~copied),
-        copied=_on(official, contrast, copied),
-        inflation=difference(here.study, there.study) if here.study and there.study else None,
-        memory=_memory(official, contrast, copied),
-    )
+    clean, of_copies = _on(official, contrast, ~copied), _on(official, contrast, copied)
+    studies = {
+        GROUPED: there.study,
+        OFFICIAL: here.study,
+        INFLATION: difference(here.study, there.study) if here.study and there.study else None,
+        CLEAN: clean.study,
+        COPIED: of_copies.study,
+        MEMORY: _memory(official, contrast, copied).study,
+    }
+    missing = (*there.missing, *here.missing, *clean.missing, *of_copies.missing)
+    return Leak(official.dataset, method, reference, studies, missing)
 
 
 def _on(data: DatasetPredictions, contrast: Contrast, images: NDArray[np.bool_]) -> Result:

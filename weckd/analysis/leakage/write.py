@@ -11,7 +11,18 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.figures.style import ACCENT, GREY, INK, captioned, save, styled
 from weckd.analysis.inference.reader_study import Study, planned_half_width
-from weckd.analysis.leakage.study import METRIC, Leak, copied_images, leaks
+from weckd.analysis.leakage.study import (
+    CLEAN,
+    COPIED,
+    GROUPED,
+    INFLATION,
+    MEMORY,
+    METRIC,
+    OFFICIAL,
+    Leak,
+    copied_images,
+    leaks,
+)
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.sheets.inputs import splits_of
@@ -25,15 +36,6 @@ from weckd.tables.captions import TEST, caption, dataset_text, derived_mark, run
 from weckd.tables.cells import Cell, Gain, Level, Name
 from weckd.tables.render import TableFile, sheet, write_table_file
 
-GROUPED, OFFICIAL, INFLATION, CLEAN, COPIED, MEMORY = (
-    "grouped test part",
-    "official test part",
-    "official - grouped",
-    "official, no copy in training",
-    "official, copy in training",
-    "with - without a copy",
-)
-COLUMNS = (GROUPED, OFFICIAL, INFLATION, CLEAN, COPIED, MEMORY)
 MARKS = {
     GROUPED: ("o", "white", INK, -0.12),
     OFFICIAL: ("o", ACCENT, ACCENT, 0.12),
@@ -96,28 +98,16 @@ def leakage_table(
     return TableFile("leakage", frame, tables)
 
 
-def studies(leak: Leak) -> dict[str, Study | None]:
-    """Return what each column shows; None where something is missing."""
-    return {
-        GROUPED: leak.grouped.study,
-        OFFICIAL: leak.official.study,
-        INFLATION: leak.inflation,
-        CLEAN: leak.clean.study,
-        COPIED: leak.copied.study,
-        MEMORY: leak.memory.study,
-    }
-
-
 def _cells(suite: Suite, found: Sequence[Leak], what: str) -> pd.DataFrame:
     rows: list[list[Cell]] = [
         [
             Name(leak.dataset, derived_mark(suite, leak.dataset)),
             Name(leak.reference or leak.method),
-            *(_cell(suite, leak, column, study) for column, study in studies(leak).items()),
+            *(_cell(suite, leak, column, study) for column, study in leak.studies.items()),
         ]
         for leak in found
     ]
-    return pd.DataFrame(rows, columns=["data set", what, *COLUMNS])
+    return pd.DataFrame(rows, columns=["data set", what, *found[0].studies])
 
 
 def _cell(suite: Suite, leak: Leak, column: str, study: Study | None) -> Cell:
@@ -135,7 +125,7 @@ def _points(suite: Suite, study: Study | None) -> tuple[float, float]:
 
 def _rows(suite: Suite, leak: Leak) -> list[dict[str, object]]:
     rows = []
-    for column, study in studies(leak).items():
+    for column, study in leak.studies.items():
         mean, half = _points(suite, study)
         rows.append(
             {
@@ -161,12 +151,6 @@ def _rows(suite: Suite, leak: Leak) -> list[dict[str, object]]:
 def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions) -> str:
     intervals = f"{100 * (1 - suite.analysis.alpha):g} % intervals, ± half of them, not adjusted"
     few = f"fewer than {suite.analysis.minimum_seeds} seeds, so no intervals"
-    missing = [
-        name
-        for leak in found
-        for result in (leak.grouped, leak.official, leak.clean, leak.copied)
-        for name in result.missing
-    ]
     return caption(
         suite,
         f"{METRICS[METRIC].name.capitalize()} of each method's last stage in percent, differences in points. grouped: "
@@ -180,7 +164,7 @@ def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions)
         f"k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; {TEST}; "
         f"{few if few_seeds(suite) else intervals}. Exploratory: in no family of the plan, nothing is tested.",
         omit="design tuning derived scope",
-        missing=missing,
+        missing=[name for leak in found for name in leak.missing],
     )
 
 
@@ -208,19 +192,13 @@ def leakage_figure(suite: Suite, levels: Sequence[Leak]) -> Figure:
 
 def _panel(suite: Suite, axis: Any, levels: Sequence[Leak]) -> None:
     looks: dict[str, Any] = {
-        column: {
-            "marker": marker,
-            "linestyle": "",
-            "markerfacecolor": fill,
-            "markeredgecolor": edge,
-            "markersize": 4,
-        }
+        column: {"marker": marker, "ls": "", "mfc": fill, "mec": edge, "ms": 4}
         for column, (marker, fill, edge, _) in MARKS.items()
     }
     for column, look in looks.items():
         axis.plot([], [], label=column, **look)
     for y, leak in enumerate(levels):
-        found = studies(leak)
+        found = leak.studies
         grouped, official = found[GROUPED], found[OFFICIAL]
         if grouped and official:
             axis.plot([100 * grouped.estimate, 100 * official.estimate], [y, y], color=ACCENT, linewidth=0.9)
