@@ -1,8 +1,10 @@
 """Methods side by side: reliability diagrams, the critical-difference diagram, and accuracy against labels."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -214,17 +216,15 @@ def labels_figure(suite: Suite, predictions: SuitePredictions, run: Path) -> Fig
 
 def label_curves(suite: Suite, predictions: SuitePredictions, run: Path) -> dict[str, tuple[Curve, ...]]:
     """Return by data set and mean the curve of the chain, of the supervised methods, and of each panel backbone."""
-    methods, metric = _labels_of_methods(suite, run), suite.analysis.metrics[0]
+    labels, metric = _label_counts(suite, predictions.stages, run), suite.analysis.metrics[0]
     scale = METRICS[metric].scale
 
     def points(method: str, stage: int) -> dict[str, Point]:
-        chain = method == chain_method(suite)
-        labels = _stage_labels(suite, run, stage) if chain else methods.get(method, {})
-        found = {}
+        found, on = {}, labels.get((method, stage), {})
         for name, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items():
             mean = scale * result.study.estimate if result.study else NOTHING
             half = scale * planned_half_width(result.study, suite.analysis)
-            found[name] = Point(labels.get(name, NOTHING), mean, half)
+            found[name] = Point(on.get(name, NOTHING), mean, half)
         return found
 
     members = _members(suite, predictions)
@@ -250,28 +250,26 @@ def _members(suite: Suite, predictions: SuitePredictions) -> dict[str, list[tupl
     return curves
 
 
-def _labels_of_methods(suite: Suite, run: Path) -> dict[str, dict[str, float]]:
-    """Return by method the labels on each data set, and their mean over the independent ones."""
-    frame = budgets_frame(suite, run / "manifests")
-    return {
-        str(method): _with_mean(suite, dict(zip(rows["dataset"], rows["labels"], strict=True)))
-        for method, rows in frame.groupby("method")
-    }
+def _label_counts(
+    suite: Suite, stages: Mapping[str, int], run: Path
+) -> dict[tuple[str, int], dict[str, float]]:
+    """Return by method and stage the labels on each data set, and their mean over the independent ones.
 
-
-def _stage_labels(suite: Suite, run: Path, stage: int) -> dict[str, float]:
-    """Return the labels of the first subsets, up to a stage's: the chain's models learn from all before them."""
-    parts = chain_parts(suite)[:stage]
-    counts: dict[str, list[float]] = {key: [] for key in suite.datasets}
-    for count in count_splits(suite, run / "splits"):
-        if count.part in parts and count.n_images is not None:
-            counts[count.dataset].append(count.n_images / len(suite.seeds))
-    return _with_mean(suite, {key: sum(found) if found else NOTHING for key, found in counts.items()})
-
-
-def _with_mean(suite: Suite, labels: Mapping[str, float]) -> dict[str, float]:
-    counted_in = [labels[key] for key in means(suite)[MACRO]]
-    return {**labels, MACRO: float(np.mean(counted_in)) if counted_in else NOTHING}
+    The chain's models learn from the subsets of all stages up to theirs.
+    """
+    found: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+    for row in budgets_frame(suite, run / "manifests").to_dict("records"):
+        found[(row["method"], stages[row["method"]])][row["dataset"]] = row["labels"]
+    chain, parts, k = chain_method(suite) or "", chain_parts(suite), len(suite.seeds)
+    splits = count_splits(suite, run / "splits") if chain else ()
+    counts = [(c.dataset, c.part, c.n_images / k) for c in splits if c.n_images is not None]
+    for stage, key in product(range(1, stages.get(chain, 0) + 1), suite.datasets):
+        images = [n for dataset, part, n in counts if dataset == key and part in parts[:stage]]
+        found[(chain, stage)][key] = sum(images) if images else NOTHING
+    for labels_on in found.values():
+        independent_ones = [labels_on[key] for key in means(suite)[MACRO]]
+        labels_on[MACRO] = float(np.mean(independent_ones)) if independent_ones else NOTHING
+    return found
 
 
 def _label_curves(axis: Any, curves: Sequence[Curve]) -> None:
