@@ -32,15 +32,8 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
     set (columns beyond that are empty). A data set that is there has all seeds of the suite, each with every test
     image once; validation images are all there or none. A seed whose probabilities are all empty has diverged.
 
-    Args:
-        suite: the run's settings.
-        run: folder of the run.
-        file: the predictions.
-        name: what the method is called in tables; no method of the suite.
-        selection: on which images a model or its settings were chosen.
-
-    Returns:
-        The file that was written.
+    `name` is what tables call the method; `selection` says on which images a model or its settings were chosen. Returns
+    the file that was written.
 
     Raises:
         UserError: selection on test images, or anything in the file that does not fit the run, by name.

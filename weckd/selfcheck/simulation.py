@@ -126,13 +126,8 @@ def studies(
 ) -> Iterator[Study]:
     """Yield the primary test's result of each simulated experiment; that of the macro mean with several data sets.
 
-    Args:
-        setting: the world to draw from.
-        k: paired seeds.
-        gain: true gain in accuracy, a fraction.
-        repetitions: experiments; more of them leave the first ones as they are.
-        n_datasets: independent data sets of an experiment.
-        test: from paired scores to an estimate.
+    An experiment has k paired seeds on each of `n_datasets` independent data sets, and a true gain in accuracy (a
+    fraction). More repetitions leave the first ones as they are. `test` makes an estimate of paired scores.
     """
     groups = setting.groups
     drawn = [differences(setting, k, gain, repetitions, dataset) for dataset in range(n_datasets)]

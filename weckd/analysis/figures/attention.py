@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from weckd.analysis.attention import AttentionMaps, Quantity, has_chain
+from weckd.analysis.attention import QUANTITIES, AttentionMaps, Quantity, has_chain
 from weckd.analysis.figures.style import captioned, draw_stages, nothing_figure
 from weckd.config import Suite
 from weckd.tables.captions import NO_CHAIN, dataset_text, run_note
@@ -41,18 +41,13 @@ def attention_figure(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Figure:
             for example in range(min(SHOWN, len(found.examples.labels))):
                 axes = [figure.add_subplot(grid[first + example, 1 + column]) for column in range(models + 1)]
                 _example(suite, axes, found, example, titled=number == 0 and example == 0)
-        quantities: tuple[tuple[Quantity, str], ...] = (
-            ("sharpness", "sharpness"),
-            ("agreement", "agreement with\nthe model before"),
-        )
-        for column, (quantity, heading) in enumerate(quantities, start=models + 2):
-            axis = figure.add_subplot(
-                grid[block, column], sharex=panels.get(quantity), sharey=panels.get(quantity)
-            )
+        for column, quantity in enumerate(QUANTITIES, start=models + 2):
+            like = panels.get(quantity)
+            axis = figure.add_subplot(grid[block, column], sharex=like, sharey=like)
             panels.setdefault(quantity, axis)
             _panel(axis, found, quantity, models)
             if number == 0:
-                axis.set_title(heading)
+                axis.set_title("agreement with\nthe model before" if quantity == "agreement" else quantity)
     what = f"Attention maps of the chain's models on the same test images, suite {suite.run}"
     return captioned(figure, suite, what, _notes(suite, maps))
 

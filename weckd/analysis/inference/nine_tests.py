@@ -58,11 +58,6 @@ class Hypothesis:
     alpha: float
     null: float
 
-    @property
-    def level(self) -> float:
-        """Confidence level of the intervals."""
-        return 1 - self.alpha
-
     def side(self, estimate: float, p: float) -> int | None:
         """Return 1 or -1: significantly above or below the null; 0: not significant; None: p is NaN."""
         if math.isnan(p):
@@ -101,25 +96,19 @@ def nine_tests(pairs: Mapping[str, Paired], alpha: float, null: float = 0.0) -> 
     hypothesis = Hypothesis(alpha, null)
     if not any(paired.difference.any() for paired in pairs.values()):
         return tuple(_row(name, hypothesis, 0.0, "identical") for name in QUESTIONS)
-    level = hypothesis.level
+    level = 1 - alpha
     studies = {key: two_way(mean_score(paired.difference, paired.groups)) for key, paired in pairs.items()}
     mean = mean_study(list(studies.values()))
-    estimates = {
-        MRMC: t_estimate(mean.estimate, mean.se, mean.df, level, null),
-        OLS: paired_tests.cluster_ols(list(pairs.values()), level, null),
-        PAIRED_T: mean_t(mean.per_seed, level, null),
-    }
-    mrmc, ols, paired_t = (
-        _t_row(name, hypothesis, found, _why_no_p(pairs)) for name, found in estimates.items()
-    )
+    mrmc = t_estimate(mean.estimate, mean.se, mean.df, level, null)
+    ols = paired_tests.cluster_ols(list(pairs.values()), level, null)
     low, high, p = paired_tests.percentile(paired_tests.crossed_bootstrap(pairs), level, null)
-    drawn = f"{paired_tests.DRAWS} draws of seeds and groups, percentile interval"
-    note = _why_no_p(pairs) if math.isnan(p) else drawn
+    drawn, why_no_p = f"{paired_tests.DRAWS} draws of seeds and groups, percentile interval", _why_no_p(pairs)
+    note = why_no_p if math.isnan(p) else drawn
     return (
-        mrmc,
-        ols,
+        _t_row(MRMC, hypothesis, mrmc, why_no_p),
+        _t_row(OLS, hypothesis, ols, why_no_p),
         _row(BOOTSTRAP, hypothesis, mean.estimate, note, p, low, high),
-        paired_t,
+        _t_row(PAIRED_T, hypothesis, mean_t(mean.per_seed, level, null), why_no_p),
         *_no_difference(pairs, mean.estimate, hypothesis),
         *_new_data_set(new_data_set(list(studies.values()), level, null), hypothesis),
         _leave_one_out(studies, mean, hypothesis),
