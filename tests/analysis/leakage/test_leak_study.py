@@ -81,30 +81,28 @@ def test_images_with_a_copy_are_told_by_their_groups_name(runs):
 
 def test_accuracies_on_both_parts_by_hand(found):
     levels, _ = found
-    points = {
-        leak.method: [round(100 * study.estimate, 6) for study in leak.studies.values()] for leak in levels
-    }
+    points = {leak.method: [round(shown.value, 6) for shown in leak.shown.values()] for leak in levels}
     # grouped, official, official - grouped, without a copy, with one, with - without
     assert points == {
         "weckd": [50.0, 65.0, 15.0, 50.0, 87.5, 37.5],  # 20/40, 26/40, 12/24, 14/16
         "single": [45.0, 45.0, 0.0, pytest.approx(100 * 10 / 24, abs=1e-5), 50.0, pytest.approx(8.333333)],
         "permuted": [50.0, 50.0, 0.0, 50.0, 50.0, 0.0],
     }
-    sizes = [(study.n_images, study.n_groups) for study in levels[0].studies.values()]
+    sizes = [(x.study.n_images, x.study.n_groups) for x in levels[0].shown.values()]
     assert sizes == [(40, 40), (40, 32), (80, 72), (24, 24), (16, 8), (40, 32)]
 
 
 def test_gains_of_the_chain_over_what_learns(found):
     _, gains = found
     assert [(leak.method, leak.reference) for leak in gains] == [("weckd", "single")]
-    points = [100 * study.estimate for study in gains[0].studies.values()]
+    points = [shown.value for shown in gains[0].shown.values()]
     assert points == pytest.approx([5.0, 20.0, 15.0, 100 * 2 / 24, 37.5, 37.5 - 100 * 2 / 24])
 
 
 def test_the_difference_of_two_studies_is_welchs(found):
     leak = found[0][0]
-    inflation = leak.studies["official - grouped"]
-    one, other = leak.studies["official test part"], leak.studies["grouped test part"]
+    inflation = leak.shown["official - grouped"].study
+    one, other = (leak.shown[part].study for part in ("official test part", "grouped test part"))
     assert inflation.se == pytest.approx(np.hypot(one.se, other.se))
     assert inflation.df == pytest.approx(
         (one.se**2 + other.se**2) ** 2 / (one.se**4 / one.df + other.se**4 / other.df)
@@ -135,7 +133,7 @@ def test_with_minus_without_a_copy_has_the_variance_of_two_means_of_other_groups
     )
     mean_of_pairs = [(part.sum() - np.trace(part)) / 20 for part in parts]
     assert min(mean_of_pairs) > 0.001  # both parts carry variance, so that neither can be forgotten
-    memory = found[0][0].studies["with - without a copy"]
+    memory = found[0][0].shown["with - without a copy"].study
     assert memory.seed_part == whole.seed_part
     assert memory.case_part == pytest.approx(max(0.0, sum(mean_of_pairs) * 32 / 31))
 

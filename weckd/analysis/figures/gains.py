@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.comparisons import OWN_STAGE, Comparison, chain_method
 from weckd.analysis.contrasts import Result, evaluate_all, gain
-from weckd.analysis.estimates import Gain
+from weckd.analysis.estimates import NOT_KNOWN, Gain, estimate
 from weckd.analysis.figures.style import (
     ACCENT,
     GREY,
@@ -22,7 +22,6 @@ from weckd.analysis.figures.style import (
     wrapped,
 )
 from weckd.analysis.inference.data_sets import new_data_set
-from weckd.analysis.inference.reader_study import planned_half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.config import Suite
@@ -166,21 +165,17 @@ def chain_figure(suite: Suite, predictions: SuitePredictions) -> Figure:
 
 
 def _along(suite: Suite, axis: Any, along: Sequence[Result]) -> None:
-    studies, nothing = [result.study for result in along], float("nan")
-    stages = list(range(1, len(studies) + 1))
-    means = [100 * study.estimate if study else nothing for study in studies]
+    shown = [estimate(suite, result) for result in along]
+    stages = list(range(1, len(shown) + 1))
     seeds = [
-        [100 * study.per_seed[position] if study else nothing for study in studies]
-        for position in range(len(suite.seeds))
+        [100 * one.study.per_seed[k] if one.study else NOT_KNOWN for one in shown]
+        for k in range(len(suite.seeds))
     ]
     if not few_seeds(suite):
-        halves = [100 * planned_half_width(study, suite.analysis) for study in studies]
-        low, high = (
-            [mean + sign * half for mean, half in zip(means, halves, strict=True)] for sign in (-1, 1)
-        )
+        low, high = [one.low for one in shown], [one.high for one in shown]
         axis.fill_between(stages, low, high, color=PALE, linewidth=0, zorder=1)
     axis.axhline(0, color=INK, linewidth=0.8, zorder=1)
-    draw_stages(axis, stages, seeds, means)
+    draw_stages(axis, stages, seeds, [one.value for one in shown])
     axis.set_xticks(stages)
 
 

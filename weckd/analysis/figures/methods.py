@@ -15,6 +15,7 @@ from matplotlib.ticker import PercentFormatter
 
 from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, chain_method, shown_methods
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
+from weckd.analysis.estimates import estimate
 from weckd.analysis.figures.style import (
     ACCENT,
     GREY,
@@ -27,7 +28,6 @@ from weckd.analysis.figures.style import (
     wrapped,
 )
 from weckd.analysis.inference.data_sets import rank_methods
-from weckd.analysis.inference.reader_study import planned_half_width
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import BINS, reliability_curve, scaled, temperatures
@@ -217,14 +217,12 @@ def labels_figure(suite: Suite, predictions: SuitePredictions, run: Path) -> Fig
 def label_curves(suite: Suite, predictions: SuitePredictions, run: Path) -> dict[str, tuple[Curve, ...]]:
     """Return by data set and mean the curve of the chain, of the supervised methods, and of each panel backbone."""
     labels, metric = _label_counts(suite, predictions.stages, run), suite.analysis.metrics[0]
-    scale = METRICS[metric].scale
 
     def points(method: str, stage: int) -> dict[str, Point]:
         found, on = {}, labels.get((method, stage), {})
         for name, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items():
-            mean = scale * result.study.estimate if result.study else NOTHING
-            half = scale * planned_half_width(result.study, suite.analysis)
-            found[name] = Point(on.get(name, NOTHING), mean, half)
+            shown = estimate(suite, result, METRICS[metric].scale)
+            found[name] = Point(on.get(name, NOTHING), shown.value, shown.half_width)
         return found
 
     members = _members(suite, predictions)

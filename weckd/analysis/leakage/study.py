@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weckd.analysis.contrasts import Contrast, Result, evaluate, gain, own
-from weckd.analysis.inference.reader_study import Study, difference, two_way
+from weckd.analysis.estimates import Estimate, estimate
+from weckd.analysis.inference.reader_study import difference, two_way
 from weckd.analysis.metrics.scored import Scored, from_influence, weighted_sum
 from weckd.analysis.metrics.scores import correct, mean_score
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
@@ -33,8 +34,7 @@ class Leak:
     dataset: str
     method: str
     reference: str  # what the method gains over; empty for an accuracy
-    studies: Mapping[str, Study | None]  # by column; None where a part of it is missing
-    missing: tuple[str, ...]
+    shown: Mapping[str, Estimate]  # by column
 
 
 def copied_images(data: DatasetPredictions) -> NDArray[np.bool_]:
@@ -61,7 +61,7 @@ def leaks(
     ]
     found = [
         tuple(
-            _leak(official.datasets[key], grouped.datasets[key], *item)
+            _leak(suite, official.datasets[key], grouped.datasets[key], *item)
             for key in suite.datasets
             for item in items
         )
@@ -71,21 +71,26 @@ def leaks(
 
 
 def _leak(
-    official: DatasetPredictions, grouped: DatasetPredictions, method: str, reference: str, contrast: Contrast
+    suite: Suite,
+    official: DatasetPredictions,
+    grouped: DatasetPredictions,
+    method: str,
+    reference: str,
+    contrast: Contrast,
 ) -> Leak:
     there, here = evaluate(grouped, contrast, METRIC), evaluate(official, contrast, METRIC)
     copied = copied_images(official)
-    clean, of_copies = _on(official, contrast, ~copied), _on(official, contrast, copied)
-    studies = {
-        GROUPED: there.study,
-        OFFICIAL: here.study,
-        INFLATION: difference(here.study, there.study) if here.study and there.study else None,
-        CLEAN: clean.study,
-        COPIED: of_copies.study,
-        MEMORY: _memory(official, contrast, copied).study,
+    both = difference(here.study, there.study) if here.study and there.study else None
+    results = {
+        GROUPED: there,
+        OFFICIAL: here,
+        INFLATION: Result(both, (*there.missing, *here.missing)),
+        CLEAN: _on(official, contrast, ~copied),
+        COPIED: _on(official, contrast, copied),
+        MEMORY: _memory(official, contrast, copied),
     }
-    missing = (*there.missing, *here.missing, *clean.missing, *of_copies.missing)
-    return Leak(official.dataset, method, reference, studies, missing)
+    shown = {column: estimate(suite, result) for column, result in results.items()}
+    return Leak(official.dataset, method, reference, shown)
 
 
 def _on(data: DatasetPredictions, contrast: Contrast, images: NDArray[np.bool_]) -> Result:

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from weckd.analysis.figures.style import ACCENT, GREY, INK, captioned, save, styled
-from weckd.analysis.inference.reader_study import Study, planned_half_width
 from weckd.analysis.leakage.study import (
     CLEAN,
     COPIED,
@@ -25,6 +24,7 @@ from weckd.analysis.leakage.study import (
 )
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions, load_predictions
+from weckd.analysis.sheet import gain_cell, level_cell
 from weckd.analysis.sheets.inputs import splits_of
 from weckd.analysis.split_counts import count_splits
 from weckd.config import Suite
@@ -33,7 +33,7 @@ from weckd.errors import UserError, counted
 from weckd.places import few_seeds, is_phantom
 from weckd.run_files import RunFiles
 from weckd.tables.captions import TEST, caption, dataset_text, derived_mark, run_note
-from weckd.tables.cells import Cell, Gain, Level, Name
+from weckd.tables.cells import Cell, Name
 from weckd.tables.render import TableFile, sheet, write_table_file
 
 MARKS = {
@@ -103,49 +103,38 @@ def _cells(suite: Suite, found: Sequence[Leak], what: str) -> pd.DataFrame:
         [
             Name(leak.dataset, derived_mark(suite, leak.dataset)),
             Name(leak.reference or leak.method),
-            *(_cell(suite, leak, column, study) for column, study in leak.studies.items()),
+            *(_cell(leak, column) for column in leak.shown),
         ]
         for leak in found
     ]
-    return pd.DataFrame(rows, columns=["data set", what, *found[0].studies])
+    return pd.DataFrame(rows, columns=["data set", what, *found[0].shown])
 
 
-def _cell(suite: Suite, leak: Leak, column: str, study: Study | None) -> Cell:
-    mean, half = _points(suite, study)
-    if leak.reference or column in (INFLATION, MEMORY):
-        return Gain(mean, mean - half, mean + half)
-    return Level(mean, half)
-
-
-def _points(suite: Suite, study: Study | None) -> tuple[float, float]:
-    """Return mean and half-width in percentage points; NaN where missing, or with too few seeds for an interval."""
-    mean = 100 * study.estimate if study else math.nan
-    return mean, 100 * planned_half_width(study, suite.analysis)
+def _cell(leak: Leak, column: str) -> Cell:
+    shown = leak.shown[column]
+    return gain_cell(shown) if leak.reference or column in (INFLATION, MEMORY) else level_cell(shown)
 
 
 def _rows(suite: Suite, leak: Leak) -> list[dict[str, object]]:
-    rows = []
-    for column, study in leak.studies.items():
-        mean, half = _points(suite, study)
-        rows.append(
-            {
-                "suite": suite.run,
-                "phantom": is_phantom(suite, leak.dataset),
-                "dataset": leak.dataset,
-                "method": leak.method,
-                "reference": leak.reference,
-                "metric": METRIC,
-                "part": column,
-                "estimate_pp": mean,
-                "low_pp": mean - half,
-                "high_pp": mean + half,
-                "n_images": pd.NA if study is None else study.n_images,
-                "n_groups": pd.NA if study is None else study.n_groups,
-                "k": len(suite.seeds),
-                "plan_hash": suite.plan_hash,
-            }
-        )
-    return rows
+    return [
+        {
+            "suite": suite.run,
+            "phantom": is_phantom(suite, leak.dataset),
+            "dataset": leak.dataset,
+            "method": leak.method,
+            "reference": leak.reference,
+            "metric": METRIC,
+            "part": column,
+            "estimate_pp": shown.value,
+            "low_pp": shown.low,
+            "high_pp": shown.high,
+            "n_images": shown.study.n_images if shown.study else pd.NA,
+            "n_groups": shown.study.n_groups if shown.study else pd.NA,
+            "k": len(suite.seeds),
+            "plan_hash": suite.plan_hash,
+        }
+        for column, shown in leak.shown.items()
+    ]
 
 
 def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions) -> str:
@@ -164,7 +153,7 @@ def _caption(suite: Suite, found: Sequence[Leak], predictions: SuitePredictions)
         f"k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; {TEST}; "
         f"{few if few_seeds(suite) else intervals}. Exploratory: in no family of the plan, nothing is tested.",
         omit="design tuning derived scope",
-        missing=[name for leak in found for name in leak.missing],
+        missing=[name for leak in found for shown in leak.shown.values() for name in shown.missing],
     )
 
 
@@ -198,20 +187,17 @@ def _panel(suite: Suite, axis: Any, levels: Sequence[Leak]) -> None:
     for column, look in looks.items():
         axis.plot([], [], label=column, **look)
     for y, leak in enumerate(levels):
-        found = leak.studies
-        grouped, official = found[GROUPED], found[OFFICIAL]
-        if grouped and official:
-            axis.plot([100 * grouped.estimate, 100 * official.estimate], [y, y], color=ACCENT, linewidth=0.9)
+        ends = [leak.shown[column].value for column in (GROUPED, OFFICIAL)]
+        if not any(map(math.isnan, ends)):
+            axis.plot(ends, [y, y], color=ACCENT, linewidth=0.9)
         for column, (_, _, edge, offset) in MARKS.items():
-            study = found[column]
-            if study is None:
+            shown = leak.shown[column]
+            if shown.study is None:
                 axis.text(0.01, y, "missing", transform=axis.get_yaxis_transform(), va="center", fontsize=6)
                 continue
-            half = planned_half_width(study, suite.analysis)
-            if offset and not math.isnan(half):
-                ends = [100 * (study.estimate - half), 100 * (study.estimate + half)]
-                axis.plot(ends, [y + offset] * 2, color=edge, linewidth=0.7, alpha=0.6)
-            axis.plot([100 * study.estimate], [y + offset], zorder=3, **looks[column])
+            if offset and not math.isnan(shown.half_width):
+                axis.plot([shown.low, shown.high], [y + offset] * 2, color=edge, linewidth=0.7, alpha=0.6)
+            axis.plot([shown.value], [y + offset], zorder=3, **looks[column])
     axis.set_yticks(range(len(levels)), [leak.method for leak in levels])
     axis.set_ylim(len(levels) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
