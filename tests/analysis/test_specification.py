@@ -80,7 +80,7 @@ def test_gains_over_single_and_over_the_pooled_control_of_as_many_labels(run):
         "length=2": (pytest.approx(12.5), pytest.approx(-2.5), "pooled-2"),  # 25 - 26 of 40
         "temperature=cosine,inference=mean": (pytest.approx(25.0), pytest.approx(0.0), "pooled"),
     }
-    order = [item.method for item in sorted_readings(suite, found)]
+    order = [item.method for item in sorted_readings(found)]
     assert order == ["start=fresh", "weckd", "length=2", "temperature=cosine,inference=mean"]
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -78,11 +77,9 @@ def specifications(suite: Suite, predictions: SuitePredictions) -> tuple[Specifi
         pooled = POOLED if reading.length == REFERENCE.length else f"{POOLED}-{reading.length}"
         stage = predictions.stages[method]
         gains = (gain(method, stage, other, predictions.stages[other]) for other in (SINGLE, pooled))
-        single, control = (evaluate_all(suite, predictions.datasets, one, metric) for one in gains)
+        results = [evaluate_all(suite, predictions.datasets, one, metric) for one in gains]
         for place in (*suite.datasets, MACRO):
-            one, other = (
-                estimate(suite, results[place], METRICS[metric].scale) for results in (single, control)
-            )
+            one, other = (estimate(suite, of[place], METRICS[metric].scale) for of in results)
             found.append(Specification(method, reading, place, one, other, pooled))
     return tuple(found)
 
@@ -100,23 +97,18 @@ def specification_frame(suite: Suite, found: Sequence[Specification]) -> pd.Data
             "metric": suite.analysis.metrics[0],
             "k": len(suite.seeds),
         }
-        for name, over in (("single", item.over_single), ("pooled", item.over_pooled)):
-            row |= {
-                f"over_{name}_pp": over.value,
-                f"over_{name}_low": over.low,
-                f"over_{name}_high": over.high,
-            }
+        for name, over in (("over_single", item.over_single), ("over_pooled", item.over_pooled)):
+            row |= {f"{name}_pp": over.value, f"{name}_low": over.low, f"{name}_high": over.high}
         rows.append(row | {"pooled": item.pooled, "plan_hash": suite.plan_hash})
     return pd.DataFrame(rows)
 
 
-def sorted_readings(suite: Suite, found: Sequence[Specification]) -> list[Specification]:
+def sorted_readings(found: Sequence[Specification]) -> list[Specification]:
     """Return the readings on the mean over data sets by their gain over `single`, smallest first, missing ones last."""
-    shown = [(item.over_single.value, item) for item in found if item.dataset == MACRO]
-    known = sorted(
-        (pair for pair in shown if not math.isnan(pair[0])), key=lambda pair: (pair[0], pair[1].method)
-    )
-    return [item for _, item in known] + [item for mean, item in shown if math.isnan(mean)]
+    shown = [item for item in found if item.dataset == MACRO]
+    known = [item for item in shown if item.over_single.study]
+    known.sort(key=lambda item: (item.over_single.value, item.method))
+    return known + [item for item in shown if not item.over_single.study]
 
 
 def claimed_gain(published: Sequence[Published]) -> Published | None:
@@ -126,12 +118,12 @@ def claimed_gain(published: Sequence[Published]) -> Published | None:
 
 def specification_figure(suite: Suite, found: Sequence[Specification], claimed: Published | None) -> Figure:
     """Return the curve: above, gains of each reading, sorted; below, which choices made it."""
-    shown = sorted_readings(suite, found)
+    shown = sorted_readings(found)
     options = _options(shown)
     width = max(6.5, 1.9 + 0.17 * len(shown))
     figure = Figure(figsize=(width, 2.6 + 0.13 * len(options) + 0.9), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
-    _curve(suite, above, shown, claimed)
+    _curve(above, shown, claimed)
     _choices(below, shown, options)
     bars = f"bars: {100 * (1 - suite.analysis.alpha):g} % two-way intervals, not adjusted"
     return captioned(
@@ -153,7 +145,7 @@ def _options(shown: Sequence[Specification]) -> list[tuple[str, object]]:
     return [(name, option) for name, options in run.items() if len(options) > 1 for option in options]
 
 
-def _curve(suite: Suite, axis: Any, shown: Sequence[Specification], claimed: Published | None) -> None:
+def _curve(axis: Any, shown: Sequence[Specification], claimed: Published | None) -> None:
     axis.axhline(0, color=INK, linewidth=0.8)
     if claimed:
         axis.axhline(claimed.value, color=GREY, linewidth=0.8, linestyle=":")
@@ -162,14 +154,13 @@ def _curve(suite: Suite, axis: Any, shown: Sequence[Specification], claimed: Pub
     series = (("over single", "o", INK, "white", -0.15), ("over pooled", "s", ACCENT, ACCENT, 0.15))
     for name, marker, colour, fill, offset in series:
         for x, item in enumerate(shown):
-            shown_gain = item.over_single if name == "over single" else item.over_pooled
-            mean, low, high = shown_gain.value, shown_gain.low, shown_gain.high
-            if math.isnan(mean):
+            over = item.over_single if name == "over single" else item.over_pooled
+            if over.study is None:
                 axis.text(x, 0, "missing", rotation=90, fontsize=6, ha="center", va="center")
                 continue
-            if not math.isnan(low):
-                axis.plot([x + offset] * 2, [low, high], color=colour, linewidth=0.9, alpha=0.6)
-            axis.plot([x + offset], [mean], marker, color=colour, markerfacecolor=fill, markersize=3.5)
+            if not math.isnan(over.low):
+                axis.plot([x + offset] * 2, [over.low, over.high], color=colour, linewidth=0.9, alpha=0.6)
+            axis.plot([x + offset], [over.value], marker, color=colour, markerfacecolor=fill, markersize=3.5)
         axis.plot([], [], marker, color=colour, markerfacecolor=fill, label=name)
     for x, item in enumerate(shown):
         if item.reading == REFERENCE:
@@ -203,7 +194,7 @@ def _table(
             gain_cell(item.over_pooled),
             item.pooled,
         ]
-        for item in sorted_readings(suite, found)
+        for item in sorted_readings(found)
     ]
     headers = ["reading (changes from the reference)", "over single", "over pooled", "pooled control"]
     says = caption(
@@ -212,7 +203,7 @@ def _table(
         "reading, which is ours and not the paper's. Exploratory: nothing here is tested, intervals are not adjusted "
         f"for the {len(rows)} readings, and the largest of so many is too large by selection. A chain of another "
         "length is compared with the pooled control of as many labels and steps.",
-        _claim_sentence(suite, found, claimed) if claimed else "",
+        _claim_sentence(found, claimed) if claimed else "",
         size=sizes(suite, predictions.datasets)[MACRO],
         omit="scope",
         missing=[name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing],
@@ -221,16 +212,18 @@ def _table(
     return sheet(suite, "readings", "Readings of the chain", shown, says)
 
 
-def _claim_sentence(suite: Suite, found: Sequence[Specification], claimed: Published) -> str:
+def _claim_sentence(found: Sequence[Specification], claimed: Published) -> str:
     """Say which readings, if any, reach the gain that the paper claims, on the mean or on a data set."""
-    gains = [(item, item.over_single.value) for item in found]
-    reached = [
-        f"{item.method} on {item.dataset} ({mean:+.1f})" for item, mean in gains if mean >= claimed.value
-    ]
-    means = [mean for _, mean in gains if not math.isnan(mean)]
-    if not means:
+    known = [item for item in found if item.over_single.study]
+    if not known:
         return ""
+    reached = [
+        f"{item.method} on {item.dataset} ({item.over_single.value:+.1f})"
+        for item in known
+        if item.over_single.value >= claimed.value
+    ]
     claim = f"The paper claims up to +{claimed.value:g} points over single ({claimed.where})"
     if reached:
-        return f"{claim}; reached here by {len(reached)} of {len(means)}: {', '.join(reached)}."
-    return f"{claim}; no reading reaches that here on any data set, the largest gain is {np.max(means):+.1f}."
+        return f"{claim}; reached here by {len(reached)} of {len(known)}: {', '.join(reached)}."
+    largest = max(item.over_single.value for item in known)
+    return f"{claim}; no reading reaches that here on any data set, the largest gain is {largest:+.1f}."
