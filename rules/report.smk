@@ -9,7 +9,7 @@ rule html_report:
     """Write the run as one self-contained HTML page, the claims first."""
     input:
         suite=RUN.suite,
-        tables=expand(RUN.tables / "{table}.md", table=TABLES),
+        tables=expand(RUN.tables / "{table}.json", table=TABLES),
         answers=RUN.tables / "answers.csv",
         figures=expand(RUN.figures / "{figure}.svg", figure=FIGURES),
         audit=AUDIT,

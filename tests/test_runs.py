@@ -132,7 +132,7 @@ def test_tables_are_shown_where_they_were_asked_for_and_else_what_was_done(run):
     tables = ["tables/claims.md", "tables/main.md"]
     assert results_text(run, [f"{run}/{table}" for table in tables], {"tables": 1}, COMMAND) == (
         f"\ntables/claims.md\n\ntables/main.md\n\nmade         tables (1 job)\n"
-        f"tables       {run}/tables (.csv .md .tex)"
+        f"tables       {run}/tables (.csv .md .tex .json)"
     )
     whole = results_text(run, [f"{run}/report.html"], {}, COMMAND)
     assert whole == run_summary(run)

@@ -21,11 +21,11 @@ _SHOWN = 5
 """Files that are named where more may have changed."""
 _STUDIES = {
     "tables/leakage.md": {
-        "tables": "tables (leakage and splits, .csv .md .tex)",
+        "tables": "tables (leakage and splits, .csv .md .tex .json)",
         "figure": "figures (leakage.svg .png)",
     },
     "tables/readings.md": {
-        "tables": "tables (readings, .csv .md .tex)",
+        "tables": "tables (readings, .csv .md .tex .json)",
         "figure": "figures (specification.svg .png)",
     },
 }
@@ -63,7 +63,7 @@ def run_summary(folder: Path) -> str:
     found = undeclared_sentence(with_finding(suite, RunFiles(folder).across))
     places = {
         "report": "report.html (all of it on one page)",
-        "tables": "tables (.csv .md .tex)",
+        "tables": "tables (.csv .md .tex .json)",
         "figures": "figures (.svg .png)",
         "predictions": "predictions",
         "splits": "splits",
@@ -127,7 +127,7 @@ def results_text(
             f"\n{text}not made     the tables and report of {folder}, for which this command does not ask; they are "
             f"by\n             {shlex.join(command)}"
         )
-    return f"{_shown(folder, _MAIN)}{text}tables       {folder / 'tables'} (.csv .md .tex)"
+    return f"{_shown(folder, _MAIN)}{text}tables       {folder / 'tables'} (.csv .md .tex .json)"
 
 
 def note_start(

@@ -2,9 +2,10 @@ import shutil
 from html import escape
 
 from small_suite import toy_suite
-from tiny_run import table_text
+from tiny_run import table_of
 
 from weckd.analysis.figures.style import nothing_figure, save, styled
+from weckd.files import write_json
 from weckd.report.contents import SECTIONS
 from weckd.report.fill import fill
 from weckd.report.page import page
@@ -91,7 +92,7 @@ def test_pictures_are_embedded(run):
 
 
 def test_what_no_section_names_stands_at_the_end(run):
-    (run / "tables" / "extra.md").write_text(table_text("Extra"))
+    write_json(run / "tables" / "extra.json", [table_of("Extra")])
     (run / "figures" / "more.svg").write_text("<svg/>")
     (run / "figures" / "photo.png").write_bytes(b"pixels alone")
     assert list(titles(run).items())[-1] == (
@@ -102,8 +103,7 @@ def test_what_no_section_names_stands_at_the_end(run):
 
 
 def test_files_that_only_some_runs_have(run):
-    (run / "selfcheck").mkdir()
-    (run / "selfcheck" / "selfcheck.md").write_text(table_text("Self-checks"))
+    write_json(run / "selfcheck" / "selfcheck.json", [table_of("Self-checks")])
     (run / "figures" / "attention.svg").write_text("<svg/>")
     assert titles(run)["Other tables"][-1] == "Self-checks"
     assert titles(run)["Figures"][-1] == "Attention maps"
@@ -111,22 +111,22 @@ def test_files_that_only_some_runs_have(run):
 
 
 def test_what_is_missing_is_named(run):
-    (run / "tables" / "claims.md").unlink()
-    (run / "tables" / "gains.md").write_text(table_text("Families of the plan, suite toy"))
+    (run / "tables" / "claims.json").unlink()
+    write_json(run / "tables" / "gains.json", [table_of("Families of the plan, suite toy")])
     (run / "figures" / "chain.svg").unlink()
     (run / "figures" / "chain.png").unlink()
     shutil.rmtree(run / "audit")
     assert missing(run) == {
-        "claims": ("tables/claims.md",),
-        "controls": ("tables/gains.md: no table 'Chain over controls'",),
+        "claims": ("tables/claims.json",),
+        "controls": ("tables/gains.json: no table 'gains-chain-over-controls'",),
         "along": (
-            "tables/gains.md: no table 'Along the chain'",
-            "tables/gains.md: no table 'Links of the chain'",
+            "tables/gains.json: no table 'gains-along-the-chain'",
+            "tables/gains.json: no table 'gains-links-of-the-chain'",
         ),
         "figures": ("figures/chain.svg",),
         "audit": (
-            "audit/audit.md",
-            "audit/across.md",
+            "audit/audit.json",
+            "audit/across.json",
             "audit/thresholds.svg",
             "audit/toy_three.png",
             "audit/toy_two.png",
@@ -157,9 +157,10 @@ def test_what_has_nothing_to_show_stands_in_one_line_a_reason(run):
 
 
 def test_a_table_without_rows_shows_its_caption_alone(run):
-    (run / "tables" / "tuned.md").write_text(
-        "### Settings, suite toy\n\nNo method is tuned.\n\n| a | b |\n|:--|:--|\n"
+    write_json(
+        run / "tables" / "tuned.json",
+        [table_of("Settings, suite toy", ("a", "b"), (), "No method is tuned.")],
     )
     text = page(toy_suite(), run)
-    assert '<p class="caption">No method is tuned.</p>' in text
+    assert "</strong> No method is tuned.</p>" in text
     assert 'aria-label="Settings, suite toy"' not in text

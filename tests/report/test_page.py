@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 from small_suite import toy_suite
-from tiny_run import table_text
+from tiny_run import table_of
 
 from weckd.config import load_suite, suite_json
-from weckd.report import write_report
-from weckd.report.page import page
+from weckd.files import write_json
+from weckd.report.page import page, write_report
 
 VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 LOADING = {"src", "srcset", "poster", "data", "background", "action"}
@@ -104,16 +104,16 @@ def test_the_first_screen(run):
 def test_a_verdict_is_coloured_with_its_word(run):
     text = page(toy_suite(), run)
     assert '<td class="verdict supported">supported</td>' in text
-    (run / "tables" / "main.md").write_text(table_text("Gains by data set", "undecided"))
+    write_json(run / "tables" / "main.json", [table_of("Gains by data set", rows=[("toy_two", "undecided")])])
     assert "<td>undecided</td>" in page(toy_suite(), run)  # a verdict of one comparison is none of a claim
 
 
 def test_no_verdicts_without_claims(run):
-    for name in ("claims.md", "answers.csv"):
+    for name in ("claims.json", "answers.csv"):
         (run / "tables" / name).unlink()
     words = "".join(parsed(run).words)
     assert "No verdicts: the run has no table of claims, or tests none of them." in words
-    assert "Missing in this run: tables/claims.md" in words
+    assert "Missing in this run: tables/claims.json" in words
     assert page(toy_suite(), run).count('<span class="lacks">incomplete</span>') == 1
 
 
@@ -143,7 +143,7 @@ def test_hostile_names_come_out_as_text(run):
     suite = toy_suite()
     facts = {**suite.facts, "toy_two": replace(suite.facts["toy_two"], title=HOSTILE)}
     change_suite(run, facts=facts, run=HOSTILE, exclude_classes={"toy_two": (HOSTILE,)}, catalogue=HOSTILE)
-    (run / "tables" / "extra.md").write_text(table_text(HOSTILE, HOSTILE))
+    write_json(run / "tables" / "extra.json", [table_of(HOSTILE, rows=[("toy_two", HOSTILE)])])
     (run / "figures" / "<script>.svg").write_text("<svg/>")
     found = parsed(run)
     assert "script" not in found.tags

@@ -1,39 +1,50 @@
+import json
+
+import pandas as pd
 import pytest
-from tiny_run import PHANTOM
+from tiny_run import PHANTOM, table_of
 
 from weckd.errors import UserError
 from weckd.report.blocks import Block, Cell, read_blocks, text_block
+from weckd.tables.cells import Bold, Gain, Joined
+from weckd.tables.render import Table, json_text
 
 
 def blocks_of(tmp_path, text):
-    file = tmp_path / "some.md"
+    file = tmp_path / "some.json"
     file.write_text(text, encoding="utf-8")
     return read_blocks(file)
 
 
 def test_title_caption_and_cells(tmp_path):
-    text = f"### Gains\n\n{PHANTOM} In points.\n\n| data set   | gain |\n|:--|:--|\n| ear † | **+1.0** [+0.2, +1.8] |\n"
+    cells = pd.DataFrame({"data set": ["ear †"], "gain": [Joined((Bold("best"), Gain(1.0, 0.2, 1.8)))]})
+    table = Table("Gains", "In points.", "gains", cells, PHANTOM)
     strong = "<strong>Phantom images drawn by this suite: says nothing about the paper's data.</strong>"
-    assert blocks_of(tmp_path, text) == (
+    assert blocks_of(tmp_path, json_text([table])) == (
         Block(
             "Gains",
             f"{strong} In points.",
             (Cell("data set", "data set"), Cell("gain", "gain")),
-            ((Cell("ear †", "ear †"), Cell("+1.0 [+0.2, +1.8]", "<strong>+1.0</strong> [+0.2, +1.8]")),),
+            (
+                (
+                    Cell("ear †", "ear †"),
+                    Cell("best +1.0 [+0.2, +1.8]", "<strong>best</strong> +1.0 [+0.2, +1.8]"),
+                ),
+            ),
+            "gains",
         ),
     )
 
 
 def test_every_table_of_a_file(tmp_path):
-    table = "| a |\n|:--|\n| 1 |\n"
-    text = f"{table}\n### One\n\n{table}\n### Two\n\nNo table.\n\n### Three\n\n{table}\nBetween.\n\n{table}"
-    found = blocks_of(tmp_path, text)
-    assert [(block.title, block.caption, len(block.rows)) for block in found] == [
-        ("some", "", 1),
-        ("One", "", 1),
-        ("Two", "No table.", 0),
-        ("Three", "Between.", 1),
-        ("Three", "", 1),
+    tables = [
+        Table(title, "", title.lower(), pd.DataFrame({"a": rows}))
+        for title, rows in (("One", ["1"]), ("Two", []))
+    ]
+    found = blocks_of(tmp_path, json_text(tables))
+    assert [(block.title, block.label, block.caption, len(block.rows)) for block in found] == [
+        ("One", "one", "", 1),
+        ("Two", "two", "", 0),
     ]
 
 
@@ -46,16 +57,18 @@ def test_every_table_of_a_file(tmp_path):
         ("[x](javascript:alert(1))", "[x](javascript:alert(1))"),
         ("<https://example.org>", "&lt;https://example.org&gt;"),
         ("a & b < c", "a &amp; b &lt; c"),
+        ("a | b \\| **c** `d`", "a | b \\| **c** `d`"),
         ("chronic_otitis_media, normal_ear", "chronic_otitis_media, normal_ear"),
         ("-18.3* [-25.2, -11.5]", "-18.3* [-25.2, -11.5]"),
     ],
 )
 def test_no_text_becomes_markup(tmp_path, written, shown):
-    (block,) = blocks_of(tmp_path, f"### {written}\n\n{written}\n\n| {written} |\n|:--|\n| {written} |\n")
+    cells = pd.DataFrame({written: [written, Bold(written)]})
+    (block,) = blocks_of(tmp_path, json_text([Table(written, written, "x", cells, written)]))
     assert block.title == written  # escaped where the page prints it
-    assert block.caption == shown
+    assert block.caption == f"<strong>{shown}</strong> {shown}"
     assert block.header == (Cell(written, shown),)
-    assert block.rows == ((Cell(written, shown),),)
+    assert block.rows == ((Cell(written, shown),), (Cell(written, f"<strong>{shown}</strong>"),))
 
 
 def test_a_block_of_plain_text_is_escaped():
@@ -70,8 +83,19 @@ def test_prose_is_told_from_numbers_by_its_length(length, long):
     assert Cell("x" * length, "").long is long
 
 
-def test_a_file_that_is_no_text(tmp_path):
-    file = tmp_path / "main.md"
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match=r"main\.md: not UTF-8 text .*; make the run's tables again"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe",
+        b"### Gains",
+        b"3",
+        b'[{"title": "Gains"}]',
+        json.dumps([table_of("x", rows=[(1,)])]).encode(),
+        json.dumps([table_of("x", rows=[([{"<b>": "1"}],)])]).encode(),
+    ],
+)
+def test_a_file_that_holds_no_tables(tmp_path, content):
+    file = tmp_path / "main.json"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"main\.json: not tables of a run \(.*\); make them again"):
         read_blocks(file)

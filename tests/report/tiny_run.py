@@ -7,44 +7,46 @@ from small_suite import toy_suite
 from weckd.config import suite_json
 from weckd.files import write_json, write_text
 
-PHANTOM = "**Phantom images drawn by this suite: says nothing about the paper's data.**"
+PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" id="figure_1"><g id="axes_1"/></svg>\n'
 TITLES = {
-    "tables/main.md": ["Gains by data set, suite toy"],
-    "tables/gains.md": [
+    "tables/main": ["Gains by data set, suite toy"],
+    "tables/gains": [
         "Families of the plan, suite toy",
         "Chain over single, by data set, suite toy",
         "Chain over controls, by data set, suite toy",
         "Along the chain, by data set, suite toy",
         "Links of the chain, by data set, suite toy",
     ],
-    "tables/along.md": ["Along the chain, suite toy"],
-    "tables/published.md": ["What the paper says"],
-    "tables/panel.md": ["Supervised panel"],
-    "tables/across.md": ["Across data sets"],
-    "tables/modality.md": ["By modality"],
-    "tables/leave-one-out.md": ["Leave one out"],
-    "tables/sensitivity.md": ["Nine tests"],
-    "tables/variance.md": ["Variance"],
-    "tables/metrics.md": ["Metrics"],
-    "tables/classes.md": ["Classes"],
-    "tables/accuracy.md": ["Accuracy, labels of the chain, suite toy"],
-    "tables/checks.md": ["Checks, suite toy"],
-    "tables/splits.md": ["Splits, suite toy"],
-    "tables/budgets.md": ["Budgets, labels of the chain"],
-    "audit/audit.md": ["Audit: copies"],
-    "audit/across.md": ["Audit: copies across data sets"],
+    "tables/along": ["Along the chain, suite toy"],
+    "tables/published": ["What the paper says"],
+    "tables/panel": ["Supervised panel"],
+    "tables/across": ["Across data sets"],
+    "tables/modality": ["By modality"],
+    "tables/leave-one-out": ["Leave one out"],
+    "tables/sensitivity": ["Nine tests"],
+    "tables/variance": ["Variance"],
+    "tables/metrics": ["Metrics"],
+    "tables/classes": ["Classes"],
+    "tables/accuracy": ["Accuracy, labels of the chain, suite toy"],
+    "tables/checks": ["Checks, suite toy"],
+    "tables/splits": ["Splits, suite toy"],
+    "tables/budgets": ["Budgets, labels of the chain"],
+    "audit/audit": ["Audit: copies"],
+    "audit/across": ["Audit: copies across data sets"],
 }
-CLAIMS = f"""### Claims, suite toy
-
-{PHANTOM} Each claim as a test.
-
-| claim | verdict | effect [95 % CI] | compared | why | the paper's own comparison |
-|:------|:--------|:-----------------|:---------|:----|:---------------------------|
-| 1: matches supervised methods | refuted | -14.6 [-18.3, -10.9] | against full-converged | low | +8.4 [+4.3, +12.6] |
-| 4: each link refines | undecided | +0.4 [-2.4, +3.2] | over one-step | the interval holds 0 | **+5.0** [+1.4, +8.6] |
-| 5: few labels are enough | supported | +1.0 [+0.2, +1.8] | against full | above the margin | - |
-"""
+LABELS = {
+    "Families of the plan, suite toy": "families",
+    "Chain over controls, by data set, suite toy": "gains-chain-over-controls",
+    "Along the chain, by data set, suite toy": "gains-along-the-chain",
+    "Links of the chain, by data set, suite toy": "gains-links-of-the-chain",
+}
+CLAIMS = (
+    "claim | verdict | effect [95 % CI] | compared | why | the paper's own comparison",
+    "1: matches supervised methods | refuted | -14.6 [-18.3, -10.9] | against full-converged | low | +8.4 [+4.3, +12]",
+    "4: each link refines | undecided | +0.4 [-2.4, +3.2] | over one-step | the interval holds 0 | +5.0 [+1.4, +8.6]",
+    "5: few labels are enough | supported | +1.0 [+0.2, +1.8] | against full | above the margin | -",
+)
 
 ANSWERS = """claim,verdict,effect,compared,why
 1: matches supervised methods,refuted,"-14.6 [-18.3, -10.9]",against full-converged,low
@@ -53,21 +55,21 @@ ANSWERS = """claim,verdict,effect,compared,why
 """
 
 
-def table_text(title, cell="1.0"):
-    """Return a table with one number, as the suite writes it."""
-    return (
-        f"### {title}\n\n{PHANTOM} Plan abc.\n\n| data set   | value   |\n|:---|:---|\n| toy_two | {cell} |\n"
-    )
+def table_of(title, columns=("data set", "value"), rows=(("toy_two", "1.0"),), caption="Plan abc."):
+    """Return a table as the suite writes it as JSON; of one number where nothing else is told."""
+    head = {"title": title, "label": LABELS.get(title, "toy"), "warning": PHANTOM, "caption": caption}
+    return {**head, "columns": columns, "rows": rows}
 
 
 def write_tiny_run(folder: Path) -> None:
     """Write the small suite's settings, tables of one number, drawings of nothing, and manifests of two fits."""
     suite = toy_suite()
     write_text(folder / "suite.json", suite_json(suite))
-    write_text(folder / "tables" / "claims.md", CLAIMS)
+    columns, *claims = (line.split(" | ") for line in CLAIMS)
+    write_json(folder / "tables" / "claims.json", [table_of("Claims, suite toy", columns, claims)])
     write_text(folder / "tables" / "answers.csv", ANSWERS)
     for file, titles in TITLES.items():
-        write_text(folder / file, "\n".join(map(table_text, titles)))
+        write_json(folder / f"{file}.json", list(map(table_of, titles)))
     figures = [
         f"figures/{name}" for name in ("forest", "chain", "labels", "variance", "reliability", "ranks")
     ]

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,7 +54,9 @@ def test_with_a_run(good_run, tmp_path, capsys):
     assert printed.err.splitlines()[1] == "[selfcheck] setting the methods of toy against themselves"
     assert sorted(file.name for file in (good_run / "selfcheck").iterdir()) == [
         "selfcheck.csv",
+        "selfcheck.json",
         "selfcheck.md",
+        "selfcheck.tex",
     ]
     frame = pd.read_csv(good_run / "selfcheck" / "selfcheck.csv")
     assert frame["outcome"].tolist() == ["passed"] * 13
@@ -68,9 +72,12 @@ def test_with_a_run(good_run, tmp_path, capsys):
         "Predictions of toy; plan 0123456789ab.\n\n| check "
     )
     assert text.count("\n| ") == 1 + 13
+    (told,) = json.loads((good_run / "selfcheck" / "selfcheck.json").read_text(encoding="utf-8"))
+    assert (told["title"], told["label"], len(told["rows"])) == ("Self-checks", "selfcheck", 13)
+    assert told["warning"] == "Phantom images drawn by this suite: says nothing about the paper's data."
     elsewhere = tmp_path / "elsewhere"
     assert main(["selfcheck", "--run", str(good_run), "--repetitions", "100", "--out", str(elsewhere)]) == 0
-    for name in ("selfcheck.csv", "selfcheck.md"):
+    for name in ("selfcheck.csv", "selfcheck.md", "selfcheck.json"):
         assert (elsewhere / name).read_bytes() == (good_run / "selfcheck" / name).read_bytes()
 
 

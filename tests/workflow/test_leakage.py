@@ -58,7 +58,7 @@ def test_the_study_prints_its_table_and_its_place_and_its_trainings_do_not_wait_
     run = official.relative_to(folder)
     assert (official / "tables/leakage.md").read_text().rstrip() in output
     assert (
-        f"\n\ntables       {run}/tables (leakage and splits, .csv .md .tex)\n"
+        f"\n\ntables       {run}/tables (leakage and splits, .csv .md .tex .json)\n"
         f"figure       {run}/figures (leakage.svg .png)\n"
         f"splits       {run}/splits\n"
     ) in output

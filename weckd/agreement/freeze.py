@@ -43,6 +43,7 @@ RECORDED = (
     "audit/*.csv",
     "audit/*.md",
     "audit/*.tex",
+    "audit/*.json",
     "attention/*.npz",
 )
 WITHOUT_IMAGES = ("figures/attention.svg", "figures/attention.png")

@@ -2,26 +2,29 @@
 
 TABLES = {
     "claims": "weckd.analysis.sheets.claims:claims_table",
-    "published": "weckd.analysis.sheets.claims:published_table",
     "main": "weckd.analysis.sheets.main:main_table",
-    "gains": "weckd.analysis.sheets.gains:gains_tables",
     "along": "weckd.analysis.sheets.chain:along_table",
+    "attention": "weckd.analysis.sheets.attention:attention_table",
+    "published": "weckd.analysis.sheets.claims:published_table",
     "panel": "weckd.analysis.sheets.panel:panel_table",
-    "accuracy": "weckd.analysis.sheets.methods:accuracy_tables",
-    "metrics": "weckd.analysis.sheets.methods:metrics_table",
-    "classes": "weckd.analysis.sheets.methods:classes_table",
     "across": "weckd.analysis.sheets.gains:across_table",
     "modality": "weckd.analysis.sheets.gains:modality_table",
     "leave-one-out": "weckd.analysis.sheets.gains:leave_one_out_table",
     "sensitivity": "weckd.analysis.sheets.robustness:sensitivity_table",
     "variance": "weckd.analysis.sheets.robustness:variance_table",
-    "attention": "weckd.analysis.sheets.attention:attention_table",
+    "gains": "weckd.analysis.sheets.gains:gains_tables",
+    "accuracy": "weckd.analysis.sheets.methods:accuracy_tables",
+    "metrics": "weckd.analysis.sheets.methods:metrics_table",
+    "classes": "weckd.analysis.sheets.methods:classes_table",
     "checks": "weckd.analysis.sheets.checks:checks_table",
     "splits": "weckd.analysis.sheets.inputs:splits_table",
     "budgets": "weckd.analysis.sheets.inputs:budgets_table",
     "tuned": "weckd.analysis.sheets.inputs:tuned_table",
 }
-"""Name of the files -> the function that makes the table of the results of a run, `(Results) -> TableFile`."""
+"""Name of the files -> the function that makes the table of the results of a run, `(Results) -> TableFile`.
+
+The report shows them in this order under "Other tables", but for those that have a section of their own.
+"""
 FIGURES = ("forest", "chain", "labels", "variance", "reliability", "ranks", "attention")
 KINDS = ("csv", "md", "tex", "json")
 """The files that a table is written as."""

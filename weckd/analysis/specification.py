@@ -47,7 +47,7 @@ def write_specification(
     published: Sequence[Published] = (),
     across: Path | None = None,
 ) -> None:
-    """Write tables/readings (.csv .md .tex) and figures/specification (.svg .png) of a run of readings.
+    """Write tables/readings (.csv .md .tex .json) and figures/specification (.svg .png) of a run of readings.
 
     `predictions` holds `<dataset>/seed<k>.parquet`; `across` is what the audit of the data sets found of shared images,
     see `weckd.data.overlap`.

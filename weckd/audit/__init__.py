@@ -49,8 +49,8 @@ def write_audit(
 ) -> None:
     """Write the audit of some data sets into the folder `out`.
 
-    Tables audit and across (.csv .md .tex), pairs.csv, across-pairs.csv, clusters.csv, the figure thresholds (.svg
-    .png) and a sheet of example pairs a data set (.png).
+    Tables audit and across (.csv .md .tex .json), pairs.csv, across-pairs.csv, clusters.csv, the figure thresholds
+    (.svg .png) and a sheet of example pairs a data set (.png).
 
     Args:
         prepared: folders of prepared data sets.

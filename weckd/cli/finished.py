@@ -79,7 +79,7 @@ def add_commands(commands: Commands) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="folder for selfcheck.csv and selfcheck.md (the run's own selfcheck/; without a run, none)",
+        help="folder for selfcheck.csv, .md, .tex and .json (the run's own selfcheck/; without a run, none)",
     )
 
 
@@ -104,7 +104,7 @@ def _lock(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from weckd.report import write_report
+    from weckd.report.page import write_report
     from weckd.run_files import RunFiles
 
     write_report(options.folder, options.out or RunFiles(options.folder).report)

@@ -22,7 +22,7 @@ from weckd.data.prepared import prepared_digests, read_facts
 from weckd.errors import counted
 from weckd.files import file_digest, whole_folder, write_json
 from weckd.manifests import trained_cells
-from weckd.report.licences import stated_terms
+from weckd.report.own_tables import stated_terms
 from weckd.run_files import RunFiles
 from weckd.sums import refuse_unsound
 

@@ -1,18 +1,13 @@
-"""Tables for the page, with all text escaped: from the run's Markdown files, or from rows of text."""
+"""Tables for the page, with all text escaped: from the run's JSON files, or from rows of text."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from pathlib import Path
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import Any
 
 from weckd.errors import UserError
-
-_MARKDOWN = MarkdownIt("zero").enable(["heading", "table", "emphasis", "backticks", "escape"])
-"""What the suite's own tables use and no more: no HTML, no links, no images."""
 
 LONG = 40  # characters of a cell that may break into lines
 
@@ -32,69 +27,50 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """A table with its title and its caption (HTML); a block without header is a paragraph."""
+    """A table with its title, its caption (HTML) and the label that names it."""
 
     title: str
     caption: str
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    label: str = ""  # empty for a table that the page makes itself
 
     @property
-    def only_sentence(self) -> str:
+    def nothing(self) -> str:
         """The only cell of a table that has nothing to show and says why; else empty."""
         return self.rows[0][0].text if len(self.header) == len(self.rows) == 1 else ""
 
 
 def text_block(title: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Block:
     """Return a table of plain text."""
-    return Block(title, escape(caption), _cells(header), tuple(_cells(row) for row in rows))
-
-
-def _cells(row: Iterable[object]) -> tuple[Cell, ...]:
-    return tuple(Cell(str(value), escape(str(value))) for value in row)
+    head, *cells = (tuple(Cell(str(x), escape(str(x))) for x in row) for row in (header, *rows))
+    return Block(title, escape(caption), head, tuple(cells))
 
 
 def read_blocks(file: Path) -> tuple[Block, ...]:
-    """Return the tables of a Markdown file that `weckd.analysis.tables.files.markdown` wrote, in order.
+    """Return the tables of a JSON file that `weckd.tables.render` wrote, in order.
 
     Raises:
-        UserError: the file is no UTF-8 text.
+        UserError: the file cannot be read, or holds something else.
     """
     try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as problem:
-        raise UserError(f"{file}: not UTF-8 text ({problem}); make the run's tables again") from problem
-    drafts = [_Draft(file.stem)]
-    tokens = _MARKDOWN.parse(text)
-    for before, token in pairwise(tokens):
-        if before.type == "heading_open":
-            drafts.append(_Draft(_cell(token).text))
-        elif before.type == "table_open" and drafts[-1].header:
-            drafts.append(_Draft(drafts[-1].title))  # a second table below one title
-        elif before.type == "paragraph_open":
-            drafts[-1].caption.append(_cell(token).html)
-        elif before.type == "th_open":
-            drafts[-1].header.append(_cell(token))
-        elif before.type == "tr_open" and token.type == "td_open":
-            drafts[-1].rows.append([])
-        elif before.type == "td_open":
-            drafts[-1].rows[-1].append(_cell(token))
-    return tuple(draft.block() for draft in drafts if draft.header or draft.caption)
+        return tuple(_block(table) for table in json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise UserError(f"{file}: not tables of a run ({problem!r}); make them again") from problem
 
 
-@dataclass
-class _Draft:
-    title: str
-    caption: list[str] = field(default_factory=list)
-    header: list[Cell] = field(default_factory=list)
-    rows: list[list[Cell]] = field(default_factory=list)
-
-    def block(self) -> Block:
-        rows = tuple(tuple(row) for row in self.rows)
-        return Block(self.title, " ".join(self.caption), tuple(self.header), rows)
+def _block(told: Mapping[str, Any]) -> Block:
+    warned = [{"bold": told["warning"]}, " "] if told["warning"] else []
+    header, *rows = (tuple(map(_cell, row)) for row in (told["columns"], *told["rows"]))
+    return Block(told["title"], _cell([*warned, told["caption"]]).html, header, tuple(rows), told["label"])
 
 
-def _cell(inline: Token) -> Cell:
-    parts = inline.children or []
-    html = _MARKDOWN.renderer.render(parts, _MARKDOWN.options, {})
-    return Cell("".join(part.content for part in parts), html)
+def _cell(told: str | Sequence[Any]) -> Cell:
+    """Return a text, or a list of texts and of `{"bold": text}`."""
+    text = html = ""
+    for span in [told] if isinstance(told, str) else told:
+        part = span if isinstance(span, str) else span["bold"]
+        text += part
+        safe = escape(part, quote=False).replace('"', "&quot;")  # no apostrophe: it can end no attribute here
+        html += safe if part is span else f"<strong>{safe}</strong>"
+    return Cell(text, html)

@@ -2,14 +2,7 @@
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Tables:
-    """Tables of a Markdown file of the run: those whose titles begin so, or all that no earlier section shows."""
-
-    file: str
-    titles: tuple[str, ...] = ()
-    expected: bool = True  # whether the page says so where the run has no such file
+from weckd.analysis.registry import TABLES
 
 
 @dataclass(frozen=True)
@@ -19,84 +12,69 @@ class Pictures:
     file: str
     title: str
     alt: str  # what it shows; its caption too, and read out to who cannot see it
-    expected: bool = True
     folded: bool = False  # behind its title
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page; what the page computes itself joins it by its key (see `page`)."""
+    """A section of the page; what the page computes itself joins it by its key (see `page`).
+
+    Tables are named as in the registry, or by folder and name; `gains#families` is one of the file, by its label, and
+    `gains` all of it that no earlier section shows.
+    """
 
     key: str
     title: str
     says: str  # what a reader finds here, in plain words
-    tables: tuple[Tables, ...] = ()
+    tables: tuple[str, ...] = ()
     pictures: tuple[Pictures, ...] = ()
     folded: bool = False  # each table behind its title
 
 
-CLAIMS = Section(
-    key="claims",
-    title="Claims",
-    says="Each claim of the paper's abstract became a test that was fixed before the run. Supported: every comparison "
-    "that decides the claim has its interval on the right side of the threshold. Refuted: one lies on the wrong side, "
-    "also after correction for several tests. Undecided: neither. The last column is the comparison that the paper "
-    "makes itself, which decides nothing here.",
-    tables=(Tables("tables/claims.md"),),
-)
-
+_ELSEWHERE = ("claims", "main", "along", "attention", "splits", "budgets", "tuned")
+"""Tables that a section names; all others are under "Other tables", in the order of the registry."""
 SECTIONS = (
-    CLAIMS,
     Section(
-        key="main",
-        title="Main results",
-        says="How accurate the chain is on each data set, beside one model alone, the best control and a model that "
-        "learns from all labels; then what it gains over them, with intervals.",
-        tables=(Tables("tables/main.md"),),
+        "claims",
+        "Claims",
+        "Each claim of the paper's abstract became a test that was fixed before the run. Supported: every comparison "
+        "that decides the claim has its interval on the right side of the threshold. Refuted: one lies on the wrong "
+        "side, also after correction for several tests. Undecided: neither. The last column is the comparison that "
+        "the paper makes itself, which decides nothing here.",
+        tables=("claims",),
     ),
     Section(
-        key="controls",
-        title="Is it the chain?",
-        says="The last model of the chain has seen more labels and more training steps than a single model. Each "
+        "main",
+        "Main results",
+        "How accurate the chain is on each data set, beside one model alone, the best control and a model that "
+        "learns from all labels; then what it gains over them, with intervals.",
+        tables=("main",),
+    ),
+    Section(
+        "controls",
+        "Is it the chain?",
+        "The last model of the chain has seen more labels and more training steps than a single model. Each "
         "control gets the same labels or the same steps without a chain. Only a gain over the controls speaks for "
         "the chain.",
-        tables=(Tables("tables/gains.md", ("Families of the plan", "Chain over controls")),),
+        tables=("gains#families", "gains#gains-chain-over-controls"),
     ),
     Section(
-        key="along",
-        title="Along the chain",
-        says="Whether each model of the chain is better than the one before it.",
-        tables=(
-            Tables("tables/along.md"),
-            Tables("tables/gains.md", ("Along the chain", "Links of the chain")),
-            Tables("tables/attention.md", expected=False),
-        ),
+        "along",
+        "Along the chain",
+        "Whether each model of the chain is better than the one before it.",
+        tables=("along", "gains#gains-along-the-chain", "gains#gains-links-of-the-chain", "attention"),
     ),
     Section(
-        key="tables",
-        title="Other tables",
-        says="Open a title to see its table.",
-        tables=(
-            Tables("tables/published.md"),
-            Tables("tables/panel.md"),
-            Tables("tables/across.md"),
-            Tables("tables/modality.md"),
-            Tables("tables/leave-one-out.md"),
-            Tables("tables/sensitivity.md"),
-            Tables("tables/variance.md"),
-            Tables("tables/gains.md"),
-            Tables("tables/accuracy.md"),
-            Tables("tables/metrics.md"),
-            Tables("tables/classes.md"),
-            Tables("tables/checks.md"),
-            Tables("selfcheck/selfcheck.md", expected=False),
-        ),
+        "tables",
+        "Other tables",
+        "Open a title to see its table.",
+        tables=(*(name for name in TABLES if name not in _ELSEWHERE), "selfcheck/selfcheck"),
         folded=True,
     ),
     Section(
-        key="figures",
-        title="Figures",
-        says="Drawn from the same numbers as the tables.",
+        "figures",
+        "Figures",
+        "Drawn from the same numbers as the tables.",
         pictures=(
             Pictures(
                 "figures/forest.svg",
@@ -137,23 +115,21 @@ SECTIONS = (
                 "Attention maps",
                 "Test images with the map of where each model of the chain looks, and how much the maps sharpen and "
                 "agree along the chain, for each data set.",
-                expected=False,
             ),
             Pictures(
                 "figures/specification.svg",
                 "Readings of the paper",
                 "Specification curve: the gain under every reading of what the paper leaves open, sorted.",
-                expected=False,
             ),
         ),
     ),
     Section(
-        key="audit",
-        title="Audit of the images",
-        says="Made before anything was trained: images that occur twice, copies with contradicting labels, test images "
+        "audit",
+        "Audit of the images",
+        "Made before anything was trained: images that occur twice, copies with contradicting labels, test images "
         "with a copy in the training part, copies across data sets, and sheets of example pairs for the eye to judge "
         "(open a title to see its sheet).",
-        tables=(Tables("audit/audit.md"), Tables("audit/across.md")),
+        tables=("audit/audit", "audit/across"),
         pictures=(
             Pictures(
                 "audit/thresholds.svg",
@@ -171,34 +147,30 @@ SECTIONS = (
         ),
     ),
     Section(
-        key="data",
-        title="Data and licences",
-        says="Where the images come from and what their owners allow, and how they were divided.",
-        tables=(Tables("tables/splits.md"),),
+        "data",
+        "Data and licences",
+        "Where the images come from and what their owners allow, and how they were divided.",
+        tables=("splits",),
     ),
     Section(
-        key="environment",
-        title="Environment and settings",
-        says="What the models were trained on, and with which settings. No setting is the paper's: those are not "
+        "environment",
+        "Environment and settings",
+        "What the models were trained on, and with which settings. No setting is the paper's: those are not "
         "public.",
     ),
     Section(
-        key="cost",
-        title="Cost",
-        says="What was trained for this page, and what each method was given.",
-        tables=(Tables("tables/budgets.md"), Tables("tables/tuned.md", expected=False)),
+        "cost",
+        "Cost",
+        "What was trained for this page, and what each method was given.",
+        tables=("budgets", "tuned"),
     ),
-    Section(key="reading", title="How to read this", says=""),
+    Section("reading", "How to read this", ""),
 )
 
-MORE = Section(
-    key="more",
-    title="More",
-    says="Other tables and figures of this run.",
-    folded=True,
-)
-
+MORE = Section("more", "More", "Other tables and figures of this run.", folded=True)
 TABLE_FOLDERS = ("tables", "audit", "selfcheck")
-"""Where a run's Markdown tables lie."""
+"""Where a run's tables lie, as .json."""
 PICTURE_FOLDERS = ("figures", "audit")
 """Where a run's pictures lie, as .svg and .png or as .png alone."""
+OPTIONAL = ("attention", "tuned", "selfcheck/selfcheck", "figures/attention.svg", "figures/specification.svg")
+"""What only some runs have: the page does not say that it is missing."""

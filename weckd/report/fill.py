@@ -9,7 +9,7 @@ from pathlib import Path
 
 from weckd.config import Suite
 from weckd.report.blocks import Block, read_blocks
-from weckd.report.contents import MORE, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Pictures, Section, Tables
+from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Section
 
 HEAD = 10_000  # bytes of an SVG that hold its metadata
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -23,6 +23,7 @@ class Picture:
     alt: str
     uri: str
     folded: bool
+    nothing: str  # why it has nothing to show; empty where it has
 
 
 @dataclass(frozen=True)
@@ -32,95 +33,71 @@ class Filled:
     section: Section
     blocks: tuple[Block, ...]
     pictures: tuple[Picture, ...]
-    empty: tuple[str, ...]  # titles with the reason that they share
-    missing: tuple[str, ...]
+    empty: tuple[str, ...] = ()  # titles with the reason that they share
+    missing: tuple[str, ...] = ()
 
 
 def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
     """Return all sections in order, and one of what is left over where there is any.
 
     Raises:
-        UserError: a table is no UTF-8 text.
+        UserError: a file of tables cannot be read.
     """
-    shelf = _Shelf(suite, run)
-    filled = [shelf.fill(section) for section in SECTIONS]
-    rest = shelf.rest()
-    return (*filled, rest) if rest.blocks or rest.pictures else tuple(filled)
+    files = [file for folder in TABLE_FOLDERS for file in sorted((run / folder).glob("*.json"))]
+    blocks = {file.relative_to(run).as_posix(): list(read_blocks(file)) for file in files}
+    pictures = {file.relative_to(run).as_posix(): file for file in _pictures(run)}
+    filled = [_filled(suite, section, blocks, pictures) for section in SECTIONS]  # each takes what it shows
+    left = tuple(block for of_file in blocks.values() for block in of_file)
+    drawn = tuple(_picture(file, name, f"{name} of this run.", True) for name, file in pictures.items())
+    return (*filled, Filled(MORE, left, drawn)) if left or drawn else tuple(filled)
 
 
-class _Shelf:
-    """The run's tables and pictures; each is taken once."""
-
-    def __init__(self, suite: Suite, run: Path) -> None:
-        self._suite, self._run = suite, run
-        files = [file for folder in TABLE_FOLDERS for file in sorted((run / folder).glob("*.md"))]
-        self._blocks = {self._name(file): list(read_blocks(file)) for file in files}
-        self._pictures = [self._name(file) for file in _pictures(run)]
-
-    def fill(self, section: Section) -> Filled:
-        missing: list[str] = []
-        empty: dict[str, list[str]] = {}  # reason -> titles
-        blocks = [block for source in section.tables for block in self._take_blocks(source, missing, empty)]
-        pictures = [x for source in section.pictures for x in self._take_pictures(source, missing, empty)]
-        said = tuple(f"{', '.join(titles)}: {why}" for why, titles in empty.items())
-        return Filled(section, tuple(blocks), tuple(pictures), said, tuple(missing))
-
-    def rest(self) -> Filled:
-        blocks = tuple(block for left in self._blocks.values() for block in left)
-        pictures = tuple(self._picture(name, name, f"{name} of this run.", True) for name in self._pictures)
-        return Filled(MORE, blocks, pictures, (), ())
-
-    def _take_blocks(
-        self, source: Tables, missing: list[str], empty: dict[str, list[str]]
-    ) -> Iterator[Block]:
-        if source.file not in self._blocks:
-            missing += [source.file] if source.expected else []
-            return
-        left = self._blocks[source.file]
-        for start in source.titles or ("",):
-            found = [block for block in left if block.title.startswith(start)]
-            if start and not found:
-                missing.append(f"{source.file}: no table {start!r}")
-            for block in found:
-                left.remove(block)
-                if block.only_sentence:
-                    title = block.title.removesuffix(f", suite {self._suite.run}")
-                    empty.setdefault(block.only_sentence, []).append(title)
-                else:
-                    yield block
-
-    def _take_pictures(
-        self, source: Pictures, missing: list[str], empty: dict[str, list[str]]
-    ) -> Iterator[Picture]:
-        datasets = self._suite.datasets if "{dataset}" in source.file else ("",)
-        for dataset in datasets:
-            name, title, alt = (
-                text.replace("{dataset}", dataset) for text in (source.file, source.title, source.alt)
-            )
-            if name in self._pictures:
-                self._pictures.remove(name)
-                why = _nothing_drawn(self._run / name)
-                if why:
-                    empty.setdefault(why, []).append(title)
-                else:
-                    yield self._picture(name, title, alt, source.folded)
-            elif source.expected:
+def _filled(
+    suite: Suite, section: Section, blocks: dict[str, list[Block]], pictures: dict[str, Path]
+) -> Filled:
+    missing: list[str] = []
+    taken: list[Block] = []
+    drawn: list[Picture] = []
+    for name in section.tables:
+        of, _, label = name.partition("#")
+        file = f"{of}.json" if "/" in of else f"tables/{of}.json"
+        if file not in blocks:
+            missing += [] if of in OPTIONAL else [file]
+            continue
+        found = [block for block in blocks[file] if label in ("", block.label)]
+        if label and not found:
+            missing.append(f"{file}: no table {label!r}")
+        taken += found
+        blocks[file] = [block for block in blocks[file] if block not in found]
+    for source in section.pictures:
+        for dataset in suite.datasets if "{dataset}" in source.file else ("",):
+            texts = (source.file, source.title, source.alt)
+            name, title, alt = (text.replace("{dataset}", dataset) for text in texts)
+            if name in pictures:
+                drawn.append(_picture(pictures.pop(name), title, alt, source.folded))
+            elif name not in OPTIONAL:
                 missing.append(name)
+    empty: dict[str, list[str]] = {}  # reason -> titles
+    parts: list[Block | Picture] = [*taken, *drawn]
+    for part in parts:
+        if part.nothing:
+            empty.setdefault(part.nothing, []).append(part.title.removesuffix(f", suite {suite.run}"))
+    return Filled(
+        section,
+        tuple(block for block in taken if not block.nothing),
+        tuple(picture for picture in drawn if not picture.nothing),
+        tuple(f"{', '.join(titles)}: {why}" for why, titles in empty.items()),
+        tuple(dict.fromkeys(missing)),
+    )
 
-    def _picture(self, name: str, title: str, alt: str, folded: bool) -> Picture:
-        file = self._run / name
-        content = base64.b64encode(file.read_bytes()).decode("ascii")
-        return Picture(title, alt, f"data:{_KINDS[file.suffix]};base64,{content}", folded)
 
-    def _name(self, file: Path) -> str:
-        return file.relative_to(self._run).as_posix()
-
-
-def _nothing_drawn(file: Path) -> str:
-    """Return why a figure has nothing to show, which its SVG says as its description; empty where it has."""
-    head = file.read_bytes()[:HEAD].decode("utf-8", "replace") if file.suffix == ".svg" else ""
+def _picture(file: Path, title: str, alt: str, folded: bool) -> Picture:
+    content = file.read_bytes()
+    # Why a figure has nothing to show, its SVG says as its description.
+    head = content[:HEAD].decode("utf-8", "replace") if file.suffix == ".svg" else ""
     found = re.search(r"<dc:description>(.*?)</dc:description>", head, re.DOTALL)
-    return html.unescape(found[1]) if found else ""
+    uri = f"data:{_KINDS[file.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
+    return Picture(title, alt, uri, folded, html.unescape(found[1]) if found else "")
 
 
 def _pictures(run: Path) -> Iterator[Path]:

@@ -1,21 +1,33 @@
-"""The whole page as HTML."""
+"""The whole page as HTML, and its file."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from weckd.config import Suite
+from weckd.config import Suite, load_suite
 from weckd.data.overlap import undeclared_sentence, with_finding
+from weckd.errors import UserError
+from weckd.files import write_text
 from weckd.manifests import trained_cells
 from weckd.places import few_seeds
-from weckd.report.cost import cost_block
-from weckd.report.environment import machines_block, missing_cells, settings_block
 from weckd.report.fill import Filled, fill
 from weckd.report.first_screen import VERDICTS, answers, banner
-from weckd.report.licences import licences_block
+from weckd.report.own_tables import cost_block, licences_block, machines_block, missing_cells, settings_block
 from weckd.run_files import RunFiles
 from weckd.tables.captions import has_phantom
+
+
+def write_report(run: Path, out: Path) -> None:
+    """Write the page of the run in the folder `run` into the file `out`; equal runs give equal bytes.
+
+    Raises:
+        UserError: the folder holds no run, or a file of it cannot be read; what is missing is named on the page.
+    """
+    suite = RunFiles(run).suite
+    if not suite.is_file():
+        raise UserError(f"{run}: no suite.json; name the folder of a finished run, such as results/demo")
+    write_text(out, page(load_suite(suite), run))
 
 
 def page(suite: Suite, run: Path) -> str:

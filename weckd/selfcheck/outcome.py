@@ -1,4 +1,4 @@
-"""One self-check and how it came out; all of them as lines of a terminal, as CSV and as Markdown."""
+"""One self-check and how it came out; all of them as lines of a terminal, as a table."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from weckd.config import Suite
-from weckd.files import write_text
 from weckd.tables.captions import has_phantom, joined, warning
-from weckd.tables.render import Table, csv_text, markdown
+from weckd.tables.render import Table, TableFile, write_table_file
 
 PASSED = "passed"
 FAILED = "FAILED"
@@ -67,9 +66,8 @@ def failed(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def write_report(outcomes: Sequence[Outcome], suite: Suite | None, folder: Path) -> None:
-    """Write selfcheck.csv (all digits) and selfcheck.md; `suite` is that of the run, None where there is none."""
-    write_text(folder / "selfcheck.csv", csv_text(_frame(outcomes, suite)))
-    write_text(folder / "selfcheck.md", markdown(_table(outcomes, suite)))
+    """Write selfcheck.csv (all digits), .md, .tex and .json; `suite` is that of the run, None where there is none."""
+    write_table_file(folder, TableFile("selfcheck", _frame(outcomes, suite), [_table(outcomes, suite)]))
 
 
 def _frame(outcomes: Sequence[Outcome], suite: Suite | None) -> pd.DataFrame:

@@ -46,7 +46,8 @@ MARKS = {
 
 
 def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_run: Path, out: Path) -> None:
-    """Write tables/leakage and the table of splits that it names (.csv .md .tex), and figures/leakage (.svg .png).
+    """Write tables/leakage and the table of splits that it names (.csv .md .tex .json), and figures/leakage (.svg
+    .png).
 
     `official` is the suite whose test parts are the sources' own, `grouped` the one that it was made from. Their
     folders hold predictions/<dataset>/seed<k>.parquet and splits/<dataset>/seed<k>.csv, that of `grouped` its audit.

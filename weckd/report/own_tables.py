@@ -1,0 +1,177 @@
+"""The tables that the page makes itself: licences of the data, machines and settings, and the cost."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from weckd import __version__
+from weckd.config import Suite
+from weckd.data.catalogue import load_catalogue
+from weckd.errors import UserError, named
+from weckd.manifests import TrainedCell
+from weckd.report.blocks import Block, text_block
+from weckd.run_files import RunFiles
+
+_NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a catalogue says of a data set's images."""
+
+    licence: str
+    source: str
+    citation: str
+
+
+def stated_terms(suite: Suite, key: str, run: RunFiles) -> Terms | None:
+    """Return the terms of a data set: as the package's catalogue has them, or as the user's own entry had.
+
+    The user's entry is read where its images were prepared, since a catalogue may be edited or moved after the run.
+
+    Args:
+        suite: the run.
+        key: of the data set.
+        run: its files.
+
+    Returns:
+        None where the entry is the user's own and its prepared images are not there.
+
+    Raises:
+        UserError: the prepared data set's facts cannot be read.
+    """
+    entry = load_catalogue().get(key)
+    if entry:
+        return Terms(entry.licence, entry.source, entry.citation)
+    file = run.prepared(suite, key) / "dataset.json"
+    if not file.is_file():
+        return None
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        return Terms(facts["licence"], facts["source"], facts["citation"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{file}: not readable facts ({problem!r}); make it again with `weckd prepare`"
+        ) from problem
+
+
+def licences_block(suite: Suite, run: RunFiles) -> Block:
+    """Return a row a data set, see `stated_terms`."""
+    terms = {key: stated_terms(suite, key, run) for key in suite.datasets}
+    own = [key for key in suite.datasets if key not in load_catalogue()]
+    caption = "Licences and sources as the package's catalogue states them."
+    if own:
+        caption += (
+            f" Your own data sets ({', '.join(own)}): as the entries that their images were prepared by."
+        )
+    if None in terms.values():
+        caption += f" {_NOT_STATED}: those images are not beside this run."
+    rows = []
+    for key, told in terms.items():
+        facts, known = suite.facts[key], told or Terms(_NOT_STATED, _NOT_STATED, _NOT_STATED)
+        images = "phantom" if facts.phantom else "real"
+        described = (key, facts.title, images, facts.modality, len(facts.classes))
+        derived = ", ".join(facts.derived_from) or "-"
+        rows.append((*described, known.licence, known.source, derived, known.citation or "-"))
+    header = (
+        "data set",
+        "title",
+        "images",
+        "modality",
+        "classes",
+        "licence",
+        "source",
+        "derived from",
+        "citation",
+    )
+    return text_block("Data sets", caption, header, rows)
+
+
+def machines_block(suite: Suite, cells: Sequence[TrainedCell]) -> Block:
+    """Return a row for each device, versions and thread count that cells were trained with."""
+    libraries = sorted({library for cell in cells for library in cell.versions})
+    counts = Counter(
+        (cell.device, cell.threads, *(cell.versions.get(library, "-") for library in libraries))
+        for cell in cells
+    )
+    rows = [(*kind, count) for kind, count in sorted(counts.items())]
+    caption = (
+        "Cells: one data set and one seed each. The same device kind gives the same bytes; another one agrees within "
+        "the intervals."
+    )
+    header = ("device", "threads", *libraries, f"cells, of {len(suite.datasets) * len(suite.seeds)}")
+    return text_block("Machines and libraries", caption, header, rows)
+
+
+def missing_cells(suite: Suite, cells: Sequence[TrainedCell]) -> tuple[str, ...]:
+    """Return a name for each data set that lacks the manifest of a seed."""
+    found = {(cell.dataset, cell.seed) for cell in cells}
+    lacking = {key: [seed for seed in suite.seeds if (key, seed) not in found] for key in suite.datasets}
+    return tuple(f"manifests/{key}, {named('seed', seeds)}" for key, seeds in lacking.items() if seeds)
+
+
+def settings_block(suite: Suite) -> Block:
+    """Return the settings that decide the numbers."""
+    left_out = {key: suite.exclude_classes.get(key) for key in suite.datasets}
+    excluded = "; ".join(f"{key}: {_listed(names)}" for key, names in left_out.items() if names)
+    tuning = f"searched for: {suite.tuning.trials} trials each, on seeds {_listed(suite.tuning.seeds)}"
+    rows = {
+        "suite": suite.run,
+        "seeds": _listed(suite.seeds),
+        "methods": _listed(suite.methods),
+        "models in the chain": suite.chain_length,
+        "backbone": f"{suite.backbone.name}, initial weights: {suite.backbone.init}",
+        "image size": f"{suite.image_size} px",
+        "classes left out": excluded or "none",
+        "near-duplicates": f"correlation above {suite.groups_threshold:g}",
+        **{
+            name: _parts(getattr(suite, name))
+            for name in ("split", "training", "augmentation", "distillation")
+        },
+        "settings of each method": tuning if suite.tuned else "committed, no method is tuned",
+        "alpha": f"{suite.analysis.alpha:g}",
+        "margin of non-inferiority": f"{suite.analysis.margin_pp:g} points",
+        "metrics, the first is primary": _listed(suite.analysis.metrics),
+        "plan (hash)": suite.plan_hash,
+        "made by": f"weckd {__version__}",
+    }
+    caption = "All settings stand in suite.json of the run; config/README.md says what each one means."
+    return text_block("Settings", caption, ("setting", "value"), list(rows.items()))
+
+
+def cost_block(suite: Suite, cells: Sequence[TrainedCell]) -> Block:
+    """Return a row a data set, and their sum: seeds, networks, optimiser steps, images seen, diverged fits."""
+    numbers = {key: _cost([cell for cell in cells if cell.dataset == key]) for key in suite.datasets}
+    numbers["all"] = tuple(map(sum, zip(*numbers.values(), strict=True)))
+    caption = (
+        "Sums over the seeds, each fit counted once although several methods may use it; what the search for settings "
+        "took, if any, is not in it. Times are no part of a run, because two runs that agree differ in them; they "
+        "stand with the stored fits."
+    )
+    header = ("data set", "cells", "networks trained", "optimiser steps", "images seen", "diverged fits")
+    rows = [(key, *(f"{number:,}" for number in row)) for key, row in numbers.items()]
+    return text_block("What was trained", caption, header, rows)
+
+
+def _cost(cells: Sequence[TrainedCell]) -> tuple[int, ...]:
+    fits = {identity: fit for cell in cells for identity, fit in cell.fits.items()}.values()
+    return (
+        len(cells),
+        sum(fit["networks"] for fit in fits),
+        sum(fit["steps_run"] * fit["networks"] for fit in fits),
+        sum(fit["images"] for fit in fits),
+        sum(fit["status"] != "finished" for fit in fits),
+    )
+
+
+def _parts(settings: Any) -> str:
+    told = asdict(settings).items()
+    return ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in told
+    )
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))
