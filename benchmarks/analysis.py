@@ -19,9 +19,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from weckd.config import Suite, suite_json
+from weckd.files import sums_of, write_sums
 from weckd.seeds import generator
 from weckd.suite_file import resolve_suite
-from weckd.sums import sums_of, write_sums
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {

@@ -22,7 +22,7 @@ from weckd.engine import (
     outlive_reader,
 )
 from weckd.errors import UserError
-from weckd.files import digest, file_digest
+from weckd.files import digest, edited, file_digest, keep_changed, sums_of
 from weckd.locks import take_run_lock, try_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.official_suite import official_suite
@@ -43,8 +43,7 @@ from weckd.runs import (
     study_made,
 )
 from weckd.suite_file import parse_changes, resolve_suite
-from weckd.sums import edited, keep_changed, sums_of
-from weckd.sums import forget_changed as forget_changed_sums
+from weckd.files import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
 find_own_commands()

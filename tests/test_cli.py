@@ -15,10 +15,9 @@ from PIL import Image
 
 from weckd.cli import main
 from weckd.data.catalogue import CATALOGUE_FILE
-from weckd.files import file_digest
+from weckd.files import file_digest, write_sums
 from weckd.manifests import TrainedCell, write_manifest
 from weckd.methods.catalogue import METHODS
-from weckd.sums import write_sums
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 COMMANDS = [

@@ -8,8 +8,7 @@ from typing import Any
 
 from weckd.config import Suite
 from weckd.errors import UserError
-from weckd.files import write_json
-from weckd.sums import OWN_SUM, holds_sum, with_sum
+from weckd.files import OWN_SUM, holds_sum, with_sum, write_json
 
 
 @dataclass(frozen=True)

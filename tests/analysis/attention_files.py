@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from weckd.files import whole_file
-from weckd.sums import sums_of, write_sums
+from weckd.files import sums_of, whole_file, write_sums
 
 GROUPS = {"toy_three": [0, 0, 1, 2, 3, 4], "toy_two": [0, 1, 2, 3]}
 

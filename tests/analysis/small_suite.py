@@ -30,9 +30,8 @@ from weckd.config import (
     TuningSettings,
     suite_json,
 )
-from weckd.files import write_text
+from weckd.files import sums_of, write_sums, write_text
 from weckd.seeds import generator
-from weckd.sums import sums_of, write_sums
 
 GOLDEN = Path(__file__).parent / "golden"
 SEEDS = (1, 2, 3, 4, 5)

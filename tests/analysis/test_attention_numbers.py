@@ -11,7 +11,7 @@ from weckd.analysis.attention import Term, attention_frame, evaluate_attention, 
 from weckd.analysis.inference.reader_study import half_width, p_value
 from weckd.analysis.sheets.attention import attention_of
 from weckd.errors import UserError
-from weckd.sums import sums_of, write_sums
+from weckd.files import sums_of, write_sums
 from weckd.tables.render import latex, markdown
 
 

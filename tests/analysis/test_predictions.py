@@ -6,8 +6,7 @@ from small_suite import cell_frame, toy_frame, toy_suite, write_cell, write_pred
 
 from weckd.analysis.predictions import load_predictions
 from weckd.errors import UserError
-from weckd.files import file_digest
-from weckd.sums import sums_of, write_sums
+from weckd.files import file_digest, sums_of, write_sums
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from weckd.config import SplitSettings
 from weckd.data.prepared import COLUMNS as INDEX_COLUMNS
 from weckd.data.splits import CUT_MARK, draw_split, part_rows, read_split, write_splits
 from weckd.errors import UserError
-from weckd.files import file_digest, write_json, write_text
-from weckd.sums import write_sums
+from weckd.files import file_digest, write_json, write_sums, write_text
 
 SETTINGS = SplitSettings(seed=2025)
 SEEDS = range(1, 21)

@@ -7,9 +7,8 @@ from engine import TINY
 from weckd.cli import main
 from weckd.data.prepared import COLUMNS
 from weckd.doctor.machine import compare, pinned
-from weckd.files import file_digest, write_json, write_text
+from weckd.files import file_digest, write_json, write_sums, write_text
 from weckd.suite_file import resolve_suite
-from weckd.sums import write_sums
 
 
 def test_versions_that_differ_between_pythons_are_all_as_locked(tmp_path):

@@ -16,10 +16,9 @@ from weckd.cli import main
 from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
-from weckd.files import write_json
+from weckd.files import with_sum, write_json, write_sums
 from weckd.locks import StopRequest
 from weckd.methods.catalogue import suite_methods
-from weckd.sums import with_sum, write_sums
 from weckd.training import attention_maps
 from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
 from weckd.training.batches import image_logits, unit_images

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from weckd.errors import UserError
+from weckd.files import with_sum
 from weckd.methods.tunables import Tunable
-from weckd.sums import with_sum
 from weckd.tuning.study import Outcome, Trial, best_trial, run_study
 
 TUNABLES = (

@@ -25,9 +25,8 @@ from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
 from weckd.data.overlap import with_finding
 from weckd.errors import counted
-from weckd.files import file_digest
+from weckd.files import file_digest, refuse_changed, sums_of
 from weckd.run_files import RunFiles
-from weckd.sums import refuse_changed, sums_of
 from weckd.tables.captions import closing, joined
 from weckd.tables.cells import NOTHING, Number
 from weckd.tables.render import TableFile, sheet

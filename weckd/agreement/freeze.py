@@ -23,10 +23,9 @@ from weckd.analysis.predictions import NAMES
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted
-from weckd.files import file_digest, whole_file, write_json, write_text
+from weckd.files import file_digest, refuse_changed, sums_of, whole_file, write_json, write_sums, write_text
 from weckd.locks import runs_under_way
 from weckd.manifests import trained_cells
-from weckd.sums import refuse_changed, sums_of, write_sums
 
 LEVEL = 0.99
 FINISH = "a reference is made of a finished run; `weckd runs` lists the command that finishes each"

@@ -17,8 +17,8 @@ from weckd.analysis.metrics.scored import weighted_sum
 from weckd.analysis.metrics.scores import mean_score
 from weckd.config import Suite
 from weckd.errors import UserError, named
+from weckd.files import refuse_changed, sums_of
 from weckd.places import MACRO, independent, is_phantom
-from weckd.sums import refuse_changed, sums_of
 
 REMEDY = "delete the file and run the suite again"
 TOLERANCE = 1e-5  # of float32 numbers between 0 and 1

@@ -14,9 +14,8 @@ from weckd.analysis.predictions import SUM_TOLERANCE
 from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
-from weckd.files import whole_file
+from weckd.files import sums_of, whole_file, write_sums
 from weckd.methods.catalogue import METHODS
-from weckd.sums import sums_of, write_sums
 
 IMPORTED = "imported"
 """The role of methods whose predictions were made elsewhere, and the run's folder that keeps them."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from weckd.analysis.metrics.scored import Predicted, Scored, Validation
 from weckd.config import Suite
 from weckd.errors import UserError, named
-from weckd.sums import refuse_changed, sums_of
+from weckd.files import refuse_changed, sums_of
 
 NAMES = ("dataset", "method", "split", "image_id", "group_id")
 KEYS = ("dataset", "seed", "method", "stage", "split", "image_id", "group_id", "y")

@@ -14,7 +14,7 @@ from weckd.data.duplicates import Pairs, pairs_between
 from weckd.data.overlap import UNDECLARED
 from weckd.data.prepared import left_out, read_facts, read_index, read_thumbnails
 from weckd.errors import UserError
-from weckd.sums import FOLDER_SUMS, refuse_changed
+from weckd.files import FOLDER_SUMS, refuse_changed
 
 COLUMNS = ("dataset_a", "image_a", "class_a", "dataset_b", "image_b", "class_b", "kind", "correlation")
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from weckd.data.duplicates import FLOOR, Duplicates, Pairs, components, near_duplicates
 from weckd.data.prepared import read_facts, read_index, read_thumbnails
-from weckd.files import write_text
-from weckd.sums import FOLDER_SUMS, write_sums
+from weckd.files import FOLDER_SUMS, write_sums, write_text
 
 CURVE = tuple(round(FLOOR + 0.005 * step, 3) for step in range(20))
 """Thresholds at which clusters are counted, so that a reader sees what the chosen one decides."""

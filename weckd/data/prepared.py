@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weckd.errors import UserError
-from weckd.files import file_digest
-from weckd.sums import AGAIN, refuse_other
+from weckd.files import AGAIN, file_digest, refuse_other
 
 if TYPE_CHECKING:
     import pandas as pd

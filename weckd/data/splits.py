@@ -36,9 +36,8 @@ from weckd.data.shares import (
     too_few,
 )
 from weckd.errors import UserError, counted
-from weckd.files import write_text
+from weckd.files import FOLDER_SUMS, refuse_changed, write_sums, write_text
 from weckd.seeds import generator
-from weckd.sums import FOLDER_SUMS, refuse_changed, write_sums
 
 COLUMNS = ("image_id", "group_id", "class", "y", "part", "draws")
 CUT_MARK = "-cut"

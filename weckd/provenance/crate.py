@@ -20,11 +20,10 @@ from weckd import __version__
 from weckd.config import Suite, load_suite
 from weckd.data.prepared import prepared_digests, read_facts
 from weckd.errors import counted
-from weckd.files import file_digest, whole_folder, write_json
+from weckd.files import file_digest, refuse_unsound, whole_folder, write_json
 from weckd.manifests import trained_cells
 from weckd.report.own_tables import stated_terms
 from weckd.run_files import RunFiles
-from weckd.sums import refuse_unsound
 
 WORKFLOW = "workflow"
 """Folder of the crate with the files that the run was made by."""

@@ -11,10 +11,10 @@ from typing import Any
 from weckd.config import Suite, load_suite
 from weckd.data.watch import DOWNLOADS, OWN, SEEN, read_seen
 from weckd.errors import UserError
+from weckd.files import difference
 from weckd.manifests import trained_cells
 from weckd.provenance.crate import WORKFLOW, code_revision
 from weckd.run_files import RunFiles
-from weckd.sums import difference
 from weckd.training.store import fit_folder, read_record
 
 _UNRECORDED = ("logs", "agreement", "imported", "tuned")

@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from weckd.config import Suite
 from weckd.data.splits import written_split
 from weckd.errors import UserError
-from weckd.files import whole_file
+from weckd.files import sums_of, whole_file, write_sums
 from weckd.manifests import read_manifest
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.fits import Fit, Method
 from weckd.run_files import RunFiles
-from weckd.sums import sums_of, write_sums
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
 from weckd.training.manifests import named_fit

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from weckd.config import Suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError
-from weckd.files import file_digest, whole_file
+from weckd.files import file_digest, sums_of, whole_file, write_sums
 from weckd.manifests import read_manifest
 from weckd.run_files import RunFiles
-from weckd.sums import sums_of, write_sums
 from weckd.training.manifests import named_fit
 from weckd.training.store import EVALUATED, StoredFit
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from weckd.errors import UserError
-from weckd.files import file_digest, whole_folder, write_json
-from weckd.sums import holds_sum, with_sum
+from weckd.files import file_digest, holds_sum, whole_folder, with_sum, write_json
 
 RECORD = "record.json"
 WEIGHTS = "weights.safetensors"

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from weckd.config import Suite, build
 from weckd.errors import UserError
-from weckd.files import write_json
+from weckd.files import with_sum, without_sum, write_json
 from weckd.methods.tunables import UNTUNED_ROLES
-from weckd.sums import with_sum, without_sum
 
 
 @dataclass(frozen=True)

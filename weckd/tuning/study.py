@@ -8,10 +8,10 @@ from pathlib import Path
 
 from weckd.config import build
 from weckd.errors import UserError
+from weckd.files import with_sum, without_sum
 from weckd.locks import held_lock
 from weckd.methods.tunables import Tunable
 from weckd.seeds import stream_seed
-from weckd.sums import with_sum, without_sum
 
 STARTUP_TRIALS = 5
 """Trials drawn at random before the sampler learns from them; the committed settings are the first."""
