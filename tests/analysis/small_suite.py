@@ -307,6 +307,7 @@ def write_toy_splits(folder: Path) -> None:
                     "class": [classes[i // 2 % len(classes)] for i in range(120)],
                     "y": [i // 2 % len(classes) for i in range(120)],
                     "part": [part for part, size in sizes.items() for _ in range(size)],
+                    "draws": "",
                 }
             )
             if (dataset, seed) == ("toy_two", 4):

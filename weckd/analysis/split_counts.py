@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from weckd.config import Suite
-from weckd.data.splits import CUT_MARK
+from weckd.data.splits import CUT_MARK, read_split
 from weckd.errors import UserError
 
 ALL, LABELS, TRAINING = "all", "labels used", "training"
@@ -49,7 +49,8 @@ def count_splits(suite: Suite, folder: Path) -> tuple[PartCount, ...]:
     stages, their sum and the rest of the training part.
 
     Raises:
-        UserError: a file lacks a column, or holds a part or class that the suite does not know.
+        UserError: a file is no split, see `weckd.data.splits.read_split`, or holds a part or class that the suite does
+            not know.
     """
     return tuple(
         count
@@ -133,13 +134,7 @@ def _count(suite: Suite, key: str, seed: int, file: Path) -> list[PartCount]:
 
 
 def _read(suite: Suite, key: str, file: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{file}: not a readable split file ({problem}); {REMEDY}") from problem
-    for column in ("image_id", "group_id", "class", "part"):
-        if column not in frame.columns:
-            raise UserError(f"{file}: column {column} is missing; {REMEDY}")
+    frame = read_split(file)
     known = {
         "part": ("test", "validation", *stage_parts(suite), "rest"),
         "class": suite.facts[key].classes,
