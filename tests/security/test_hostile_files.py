@@ -35,6 +35,7 @@ from weckd.data.weights import recorded_weights
 from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest, write_json
 from weckd.suite_file import resolve_suite
+from weckd.sums import sums_of, write_sums
 from weckd.tables.layout import read_layout
 from weckd.training.store import StoredFit
 
@@ -159,6 +160,7 @@ def test_attention_files_with_an_object_are_refused_by_name(name, sprung, tmp_pa
     arrays = toy_arrays("toy_three")
     del arrays[name]
     file.write_bytes(archive(arrays, sprung, name))
+    write_sums(sums_of(file), [file])
     with pytest.raises(UserError, match=f"{file}: not a readable file of attention maps .*{NO_PICKLES}"):
         load_attention(toy_suite(), tmp_path)
 
@@ -173,6 +175,7 @@ def test_attention_files_with_an_object_are_not_packed_into_a_reference(sprung, 
 def test_an_attention_file_that_is_a_pickle_is_refused_by_name(sprung, tmp_path):
     file = tmp_path / "toy_three.npz"
     file.write_bytes(bare_pickle(sprung))
+    write_sums(sums_of(file), [file])
     with pytest.raises(UserError, match=f"{file}: not a readable file of attention maps .*{NO_PICKLES}"):
         load_attention(toy_suite(), tmp_path)
 
@@ -249,13 +252,13 @@ def test_fetched_weights_are_never_unpickled_even_where_their_record_has_their_d
 
 @pytest.mark.parametrize("trap", [bare_pickle, torch_file])
 def test_packaged_weights_are_read_as_weights_only(trap, sprung, tmp_path, monkeypatch):
-    from weckd.training import initial
+    from weckd.training import networks
 
     file = tmp_path / "weights.pth"
     file.write_bytes(trap(sprung))
-    monkeypatch.setattr(initial, "packaged_file", lambda name: file)
+    monkeypatch.setattr(networks, "packaged_file", lambda name: file)
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
-        initial.initial_state(BackboneSettings("test_resnet", "imagenet"), 2, 1, 1, tmp_path)
+        networks.initial_state(BackboneSettings("test_resnet", "imagenet"), 2, 1, 1, tmp_path)
 
 
 def a_plan(file):
