@@ -15,8 +15,10 @@ from weckd.errors import UserError
 class Inner(Declared):
     """A part."""
 
-    share: Annotated[float, Bounds(gt=0, lt=1), "a share"]
-    names: Annotated[tuple[str, ...], NOT_EMPTY, UNIQUE, "names"] = ("a",)
+    share: Annotated[float, Bounds(gt=0, lt=1)]
+    """a share"""
+    names: Annotated[tuple[str, ...], NOT_EMPTY, UNIQUE] = ("a",)
+    """names"""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Outer(Declared):
     """A whole."""
 
     inner: Inner
-    count: Annotated[int | None, "how many"] = None
+    count: int | None = None
+    """how many"""
 
 
 def test_values_become_the_dataclasses_that_declare_them():

@@ -57,56 +57,42 @@ class DatasetFacts:
 class GroupSettings(Declared):
     """What stays together in a split."""
 
-    threshold: Annotated[
-        Fraction,
-        "correlation of two thumbnails, over flips and rotations, above which two images are near-duplicates and "
-        "stay together",
-    ]
+    threshold: Fraction
+    """correlation of two thumbnails, over flips and rotations, above which two images are near-duplicates and
+    stay together"""
 
 
 @dataclass(frozen=True)
 class SplitSettings(Declared):
     """Sizes of the split's parts (see method.md's words) and the seed of the test part."""
 
-    seed: Annotated[Seed, "draws the test part, the same for all seeds"]
-    test: Annotated[
-        float,
-        Bounds(gt=0, le=0.5),
-        "share of the images in the test part (0.2); with more than half of them too few are left to learn from",
-    ] = 0.20
-    validation: Annotated[
-        float,
-        Bounds(gt=0, le=0.5),
-        "share of the rest in the validation part (0.15); what remains is the training part",
-    ] = 0.15
-    stage: Annotated[
-        float,
-        Bounds(gt=0, le=0.5),
-        "share of the training part in each of the disjoint subsets D1 .. DN (0.1); all together at most 1",
-    ] = 0.10
-    stages: Annotated[int, Bounds(ge=2, le=6), "disjoint subsets of the training part (3)"] = 3
-    protocol: Annotated[
-        Literal["grouped", "official"],
-        "`grouped` (default): the test part is drawn by group. `official`: it is the source's own, with the "
-        "copies of training images that it holds; `split.test` then plays no part. `snakemake leakage` runs both and "
-        "compares them",
-    ] = "grouped"
+    seed: Seed
+    """draws the test part, the same for all seeds"""
+    test: Annotated[float, Bounds(gt=0, le=0.5)] = 0.20
+    """share of the images in the test part (0.2); with more than half of them too few are left to learn
+    from"""
+    validation: Annotated[float, Bounds(gt=0, le=0.5)] = 0.15
+    """share of the rest in the validation part (0.15); what remains is the training part"""
+    stage: Annotated[float, Bounds(gt=0, le=0.5)] = 0.10
+    """share of the training part in each of the disjoint subsets D1 .. DN (0.1); all together at most 1"""
+    stages: Annotated[int, Bounds(ge=2, le=6)] = 3
+    """disjoint subsets of the training part (3)"""
+    protocol: Literal["grouped", "official"] = "grouped"
+    """`grouped` (default): the test part is drawn by group. `official`: it is the source's own, with the
+    copies of training images that it holds; `split.test` then plays no part. `snakemake leakage` runs both
+    and compares them"""
 
 
 @dataclass(frozen=True)
 class BackboneSettings(Declared):
     """A timm model name and where its initial weights come from."""
 
-    name: Annotated[
-        _TimmName,
-        "a timm network, the same for every fit but those of the panel and of `backbone_sizes`",
-    ]
-    init: Annotated[
-        _TimmName,
-        "`random`; `imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`); or the tag of timm "
-        "weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is fed the "
-        "normalisation that its weights were made for",
-    ]
+    name: _TimmName
+    """a timm network, the same for every fit but those of the panel and of `backbone_sizes`"""
+    init: _TimmName
+    """`random`; `imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`); or the tag of
+    timm weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is
+    fed the normalisation that its weights were made for"""
 
     @property
     def fetched(self) -> str | None:
@@ -118,67 +104,61 @@ class BackboneSettings(Declared):
 class PanelSettings(Declared):
     """The supervised panel: every backbone on every share of the labels."""
 
-    backbones: Annotated[
-        tuple[BackboneSettings, ...],
-        "networks of the supervised panel, as `[{name: resnet18, init: a1_in1k}, ...]`",
-    ]
-    labels: Annotated[
-        tuple[Annotated[int, Bounds(ge=1, le=100)], ...],
-        NOT_EMPTY,
-        UNIQUE,
-        "shares of the training part in percent: whole numbers of subsets, at N * S steps, or 100, at as many steps as "
-        "`full-converged`",
-    ]
+    backbones: tuple[BackboneSettings, ...]
+    """networks of the supervised panel, as `[{name: resnet18, init: a1_in1k}, ...]`"""
+    labels: Annotated[tuple[Annotated[int, Bounds(ge=1, le=100)], ...], NOT_EMPTY, UNIQUE]
+    """shares of the training part in percent: whole numbers of subsets, at N * S steps, or 100, at as many
+    steps as `full-converged`"""
 
 
 @dataclass(frozen=True)
 class TuningSettings(Declared):
     """How each method's settings are searched for; the same for all methods."""
 
-    trials: Annotated[
-        int,
-        Bounds(ge=2, le=10_000),
-        "trials that `snakemake tune` gives to each method on each data set, judged on validation images alone; the "
-        "first is the committed settings",
-    ]
-    seeds: Annotated[
-        _Seeds, "what each trial is trained on, none of the suite's own; a trial counts by its mean over them"
-    ]
+    trials: Annotated[int, Bounds(ge=2, le=10_000)]
+    """trials that `snakemake tune` gives to each method on each data set, judged on validation images alone;
+    the first is the committed settings"""
+    seeds: _Seeds
+    """what each trial is trained on, none of the suite's own; a trial counts by its mean over them"""
 
 
 @dataclass(frozen=True)
 class TrainingSettings(Declared):
     """The optimiser's settings, the same for every fit."""
 
-    steps: Annotated[
-        int,
-        Bounds(ge=2, le=1_000_000),
-        "S, optimiser steps a stage; a method at the equal budget has N * S",
-    ]
-    converged_factor: Annotated[int, Bounds(ge=1, le=1000), "`full-converged` trains this many times S"]
-    batch_size: Annotated[
-        int,
-        Bounds(ge=2, le=4096),
-        "images a step; a subset may be smaller than a batch. Activations of all of them are in memory at once",
-    ]
-    learning_rate: Annotated[float, Bounds(gt=0, le=10), "peak of the one-cycle schedule (AdamW)"]
-    weight_decay: Annotated[float, Bounds(ge=0, le=10), "AdamW's, on weights of more than one dimension"]
-    warmup: Annotated[Fraction, "share of the steps before the peak"]
-    batchnorm_momentum: Annotated[
-        Fraction, "weight of a new batch in BatchNorm's running statistics; larger for very short fits"
-    ]
+    steps: Annotated[int, Bounds(ge=2, le=1_000_000)]
+    """S, optimiser steps a stage; a method at the equal budget has N * S"""
+    converged_factor: Annotated[int, Bounds(ge=1, le=1000)]
+    """`full-converged` trains this many times S"""
+    batch_size: Annotated[int, Bounds(ge=2, le=4096)]
+    """images a step; a subset may be smaller than a batch. Activations of all of them are in memory at
+    once"""
+    learning_rate: Annotated[float, Bounds(gt=0, le=10)]
+    """peak of the one-cycle schedule (AdamW)"""
+    weight_decay: Annotated[float, Bounds(ge=0, le=10)]
+    """AdamW's, on weights of more than one dimension"""
+    warmup: Fraction
+    """share of the steps before the peak"""
+    batchnorm_momentum: Fraction
+    """weight of a new batch in BatchNorm's running statistics; larger for very short fits"""
 
 
 @dataclass(frozen=True)
 class AugmentationSettings(Declared):
     """Half-widths of the uniform draws; 0 switches a part off."""
 
-    flip: Annotated[bool, "left-right, with probability one half"]
-    rotation: Annotated[float, Bounds(ge=0, le=180), "half-width of a uniform draw, degrees"]
-    shift: Annotated[float, Bounds(ge=0, le=0.5), "half-width of a uniform draw, share of the image's side"]
-    zoom: Annotated[float, Bounds(ge=0, le=0.5), "half-width of a uniform draw, share"]
-    brightness: Annotated[float, Bounds(ge=0, le=1), "half-width of a uniform draw, share of the full range"]
-    contrast: Annotated[float, Bounds(ge=0, le=1), "half-width of a uniform draw, share"]
+    flip: bool
+    """left-right, with probability one half"""
+    rotation: Annotated[float, Bounds(ge=0, le=180)]
+    """half-width of a uniform draw, degrees"""
+    shift: Annotated[float, Bounds(ge=0, le=0.5)]
+    """half-width of a uniform draw, share of the image's side"""
+    zoom: Annotated[float, Bounds(ge=0, le=0.5)]
+    """half-width of a uniform draw, share"""
+    brightness: Annotated[float, Bounds(ge=0, le=1)]
+    """half-width of a uniform draw, share of the full range"""
+    contrast: Annotated[float, Bounds(ge=0, le=1)]
+    """half-width of a uniform draw, share"""
 
 
 _Temperature: TypeAlias = Annotated[float, Bounds(gt=0, le=1000)]
@@ -188,13 +168,16 @@ _Temperature: TypeAlias = Annotated[float, Bounds(gt=0, le=1000)]
 class DistillationSettings(Declared):
     """The reference reading's weights and temperatures (our choice, not the paper's)."""
 
-    alpha: Annotated[
-        float, Bounds(ge=0, le=1), "weight of the divergence from the teacher; cross-entropy has 1 - alpha"
-    ]
-    beta: Annotated[float, Bounds(ge=0, le=1_000_000), "weight of attention transfer; 0 leaves it out"]
-    temperature_max: Annotated[_Temperature, "at the first step, annealed linearly"]
-    temperature_min: Annotated[_Temperature, "at the last step"]
-    temperature_constant: Annotated[_Temperature, "for the methods that use a constant temperature"]
+    alpha: Annotated[float, Bounds(ge=0, le=1)]
+    """weight of the divergence from the teacher; cross-entropy has 1 - alpha"""
+    beta: Annotated[float, Bounds(ge=0, le=1_000_000)]
+    """weight of attention transfer; 0 leaves it out"""
+    temperature_max: _Temperature
+    """at the first step, annealed linearly"""
+    temperature_min: _Temperature
+    """at the last step"""
+    temperature_constant: _Temperature
+    """for the methods that use a constant temperature"""
 
 
 @dataclass(frozen=True)
@@ -257,105 +240,75 @@ Metric: TypeAlias = Literal[
 class AnalysisPlan(Declared):
     """What is tested and how; its hash stands in every analysis output."""
 
-    alpha: Annotated[Fraction, "level of each family of tests"]
-    margin_pp: Annotated[_Margin, "non-inferiority margin in percentage points"]
-    other_margins_pp: Annotated[
-        tuple[_Margin, ...], UNIQUE, "the same question at other margins, as sensitivity"
-    ]
-    minimum_seeds: Annotated[
-        int,
-        Bounds(ge=5, le=1000),
-        "seeds below which nothing is tested; with fewer than 5 seeds no test holds its level",
-    ]
-    stage: Annotated[
-        Literal["last"],
-        "a method's result is its last stage, fixed beforehand; a stage chosen on test images gives up to 40 % false "
-        "positives and +1 to +2 points",
-    ]
-    metrics: Annotated[
-        tuple[Metric, ...], NOT_EMPTY, UNIQUE, "the first is primary, the others are sensitivity"
-    ]
-    families: Annotated[
-        tuple[Family, ...],
-        "which gains are tested together, fixed before the run, and hashed into every table. `kind`: `superiority`, "
-        "`non-inferiority`, `trend` (slope along the method's stages, and last minus first) or `links` (each stage "
-        "minus the one before, in fixed sequence). `references`: methods, or patterns such as `panel-*-100`. `over`: "
-        "the mean that decides: `all` independent data sets, one modality's (`otoscopy`), or `each modality`",
-    ]
-    claims: Annotated[
-        tuple[Claim, ...],
-        "the paper's claims: the comparisons that decide each, and the paper's own beside them",
-    ]
+    alpha: Fraction
+    """level of each family of tests"""
+    margin_pp: _Margin
+    """non-inferiority margin in percentage points"""
+    other_margins_pp: Annotated[tuple[_Margin, ...], UNIQUE]
+    """the same question at other margins, as sensitivity"""
+    minimum_seeds: Annotated[int, Bounds(ge=5, le=1000)]
+    """seeds below which nothing is tested; with fewer than 5 seeds no test holds its level"""
+    stage: Literal["last"]
+    """a method's result is its last stage, fixed beforehand; a stage chosen on test images gives up to 40 %
+    false positives and +1 to +2 points"""
+    metrics: Annotated[tuple[Metric, ...], NOT_EMPTY, UNIQUE]
+    """the first is primary, the others are sensitivity"""
+    families: tuple[Family, ...]
+    """which gains are tested together, fixed before the run, and hashed into every table. `kind`:
+    `superiority`, `non-inferiority`, `trend` (slope along the method's stages, and last minus first) or
+    `links` (each stage minus the one before, in fixed sequence). `references`: methods, or patterns such as
+    `panel-*-100`. `over`: the mean that decides: `all` independent data sets, one modality's (`otoscopy`), or
+    `each modality`"""
+    claims: tuple[Claim, ...]
+    """the paper's claims: the comparisons that decide each, and the paper's own beside them"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteKeys(Declared):
     """The keys of a suite file that a run has as they are."""
 
-    datasets: Annotated[_Keys, "keys that `weckd datasets` lists, or of your own `catalogue`"]
-    methods: Annotated[
-        tuple[_MethodName, ...],
-        NOT_EMPTY,
-        UNIQUE,
-        "names that `weckd methods` lists; a reading is named by what it changes, as `start=fresh,attention=none`; "
-        "`panel` stands for the supervised panel, of which `panel-resnet50-30` is one row",
-    ]
-    seeds: Annotated[
-        _Seeds,
-        "one cell a data set and seed; fewer than `analysis.minimum_seeds` gives descriptive tables only. At most 32 "
-        "bits, which all files and libraries hold",
-    ]
-    seeds_per_job: Annotated[
-        int,
-        Bounds(ge=1, le=1000),
-        NEUTRAL,
-        "seeds that one training job holds, so that imports and loading are paid once; changes no result",
-    ]
-    image_size: Annotated[int, Bounds(ge=16, le=1024), "pixels a side; images are resized to a square"]
-    data_root: Annotated[
-        str | None,
-        NEUTRAL,
-        "folder of your own copies, a folder or archive for each data set; never written to. What it lacks is "
-        "downloaded into `data/`",
-    ]
-    catalogue: Annotated[
-        str | None,
-        NEUTRAL,
-        "file of your own data sets (see docs/data-sets.md). What it says of the run's data sets counts as the suite's "
-        "own word, its path does not",
-    ]
-    skip_bad: Annotated[
-        bool, "leave out images that cannot be read, listed in the index and the audit, instead of stopping"
-    ]
-    exclude_classes: Annotated[
-        dict[Key, Annotated[tuple[Key, ...], UNIQUE]],
-        "`{data set: [class, ...]}` left out, such as a class with fewer than eight groups; `[]` leaves out none. Two "
-        "classes or more must be left",
-    ]
+    datasets: _Keys
+    """keys that `weckd datasets` lists, or of your own `catalogue`"""
+    methods: Annotated[tuple[_MethodName, ...], NOT_EMPTY, UNIQUE]
+    """names that `weckd methods` lists; a reading is named by what it changes, as
+    `start=fresh,attention=none`; `panel` stands for the supervised panel, of which `panel-resnet50-30` is one
+    row"""
+    seeds: _Seeds
+    """one cell a data set and seed; fewer than `analysis.minimum_seeds` gives descriptive tables only. At
+    most 32 bits, which all files and libraries hold"""
+    seeds_per_job: Annotated[int, Bounds(ge=1, le=1000), NEUTRAL]
+    """seeds that one training job holds, so that imports and loading are paid once; changes no result"""
+    image_size: Annotated[int, Bounds(ge=16, le=1024)]
+    """pixels a side; images are resized to a square"""
+    data_root: Annotated[str | None, NEUTRAL]
+    """folder of your own copies, a folder or archive for each data set; never written to. What it lacks is
+    downloaded into `data/`"""
+    catalogue: Annotated[str | None, NEUTRAL]
+    """file of your own data sets (see docs/data-sets.md). What it says of the run's data sets counts as the
+    suite's own word, its path does not"""
+    skip_bad: bool
+    """leave out images that cannot be read, listed in the index and the audit, instead of stopping"""
+    exclude_classes: dict[Key, Annotated[tuple[Key, ...], UNIQUE]]
+    """`{data set: [class, ...]}` left out, such as a class with fewer than eight groups; `[]` leaves out
+    none. Two classes or more must be left"""
     split: SplitSettings
-    readings: Annotated[
-        Literal["changes", "full"],
-        NEUTRAL,
-        "what `snakemake readings` runs: `changes` (one at a time, and 16 combinations) or `full` (the whole grid)",
-    ]
-    readings_datasets: Annotated[_Keys, NEUTRAL, "which data sets `snakemake readings` runs on (all)"]
-    chain_length: Annotated[
-        int, Bounds(ge=2, le=6), "models in the chain (N); as many as `split.stages` unless told"
-    ]
+    readings: Annotated[Literal["changes", "full"], NEUTRAL]
+    """what `snakemake readings` runs: `changes` (one at a time, and 16 combinations) or `full` (the whole
+    grid)"""
+    readings_datasets: Annotated[_Keys, NEUTRAL]
+    """which data sets `snakemake readings` runs on (all)"""
+    chain_length: Annotated[int, Bounds(ge=2, le=6)]
+    """models in the chain (N); as many as `split.stages` unless told"""
     backbone: BackboneSettings
-    backbone_sizes: Annotated[
-        tuple[BackboneSettings, ...],
-        UNIQUE,
-        "networks from small to large, the suite's backbone among them, as `[{name: resnet18, init: a1_in1k}, ...]`; "
-        "with them the readings `start=fresh,sizes=growing` and `sizes=shrinking` can be run. None unless told",
-    ]
+    backbone_sizes: Annotated[tuple[BackboneSettings, ...], UNIQUE]
+    """networks from small to large, the suite's backbone among them, as `[{name: resnet18, init: a1_in1k},
+    ...]`; with them the readings `start=fresh,sizes=growing` and `sizes=shrinking` can be run. None unless
+    told"""
     panel: PanelSettings
     tuning: TuningSettings
-    tuned: Annotated[
-        bool,
-        "`true`: training uses what tuning chose (and tunes first where that is missing); `false`: the committed "
-        "settings",
-    ]
+    tuned: bool
+    """`true`: training uses what tuning chose (and tunes first where that is missing); `false`: the committed
+    settings"""
     training: TrainingSettings
     augmentation: AugmentationSettings
     distillation: DistillationSettings
@@ -374,8 +327,8 @@ class SuiteFile(SuiteKeys):
             "else: data, fits, reference, studies, or one that ends in -official, -readings, -readings-full or "
             "-reference",
         ),
-        "name; results go to `results/<suite>/`",
     ]
+    """name; results go to `results/<suite>/`"""
     groups: GroupSettings
 
 

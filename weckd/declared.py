@@ -1,18 +1,22 @@
 """What users write, checked against the dataclasses that declare it.
 
-A key is a field, `Annotated` with its bounds (`Bounds`, `Rule`) and with one sentence. The check is
-pydantic's, strict: nothing is taken for something else. Messages and the tables of keys in the documents are made of
-the same bounds and sentences.
+A key is a field, `Annotated` with its bounds (`Bounds`, `Rule`), with a sentence below it. The check is pydantic's,
+strict: nothing is taken for something else. Messages and the tables of keys in the documents are made of the same
+bounds and sentences.
 """
 
+import ast
+import inspect
 import json
 import re
 import reprlib
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
 
 from weckd.errors import UserError
@@ -139,13 +143,8 @@ def key_table(kind: Any) -> str:
     )
 
 
-def sentence(kind: Any) -> str:
-    """Return what a key's declaration says of it, its last text; empty where it says nothing."""
-    return next((mark for mark in reversed(_parts(kind)[1]) if isinstance(mark, str)), "")
-
-
 def marked(kind: Any, mark: str) -> frozenset[str]:
-    """Return the keys that carry a mark beside their sentence."""
+    """Return the keys that carry a mark."""
     return frozenset(name for name, hint in _keys(kind).items() if mark in _parts(hint)[1])
 
 
@@ -179,11 +178,11 @@ def near(word: str, known: Sequence[str]) -> str:
 
 def _key_rows(kind: Any, above: str = "") -> Iterator[tuple[str, str, str]]:
     for name, hint in _keys(kind).items():
-        base, _ = _bare(hint)
+        base, says = _bare(hint)[0], _sentences(kind).get(name)
         item = typing.get_args(base)[0] if typing.get_origin(base) is tuple else base
-        if sentence(hint):
-            yield f"{above}{name}", wanted(hint), sentence(hint)
-        if _declares(base) or (_declares(item) and not sentence(hint)):
+        if says:
+            yield f"{above}{name}", wanted(hint), says
+        if _declares(base) or (_declares(item) and not says):
             yield from _key_rows(item, f"{above}{name}.")
 
 
@@ -206,6 +205,18 @@ def _keys(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
+@cache
+def _sentences(kind: Any) -> dict[str, str]:
+    """Return what is written below each key's declaration."""
+    declared = [inspect.getsource(base) for base in kind.__mro__ if _declares(base)]
+    return {
+        ast.unparse(key.target): " ".join(ast.literal_eval(below.value).split())
+        for statement in ast.parse("\n".join(map(textwrap.dedent, declared))).body
+        for key, below in pairwise(getattr(statement, "body", ()))
+        if isinstance(key, ast.AnnAssign) and isinstance(below, ast.Expr)
+    }
+
+
 def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return a type without its marks, and the marks."""
     if typing.get_origin(kind) is Annotated:
@@ -226,19 +237,18 @@ def _told(kind: Any, error: str, place: tuple[int | str, ...], value: Any) -> st
     """Return what is wrong with one value, by its key."""
     if error == "json_invalid":
         return "top level: holds text that is no Unicode"
-    says, above = sentence(kind), kind
+    says, above = "", kind
     of_key = place[-1:] == ("[key]",)
     place = place[: -1 if of_key else None]
     for number, step in enumerate(place, 1):
         above, (base, _) = kind, _bare(kind)
         arguments = typing.get_args(base)
         if _declares(base):
-            kind, says = _keys(base).get(str(step), str), ""
+            kind, says = _keys(base).get(str(step), str), _sentences(base).get(str(step), "")
         else:
             kind = arguments[
                 0 if typing.get_origin(base) is tuple or (of_key and number == len(place)) else 1
             ]
-        says = sentence(kind) or says
     # Blanks that keep a key from being known, as web pages have them, are seen by their numbers alone.
     name = ".".join(text if text.isprintable() else ascii(text) for text in map(str, place)) or "top level"
     if error == "unexpected_keyword_argument":

@@ -42,18 +42,18 @@ _Name: TypeAlias = Annotated[str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a 
 class ClassEntry(Declared):
     """A class: its key in all files, where it is in the source, and the number of images where it is known."""
 
-    key: Annotated[_ClassKey, "what the class is called in all files"]
-    title: Annotated[_Title, "what it is called in tables and figures"]
-    folder: Annotated[_Name | None, "of class folders, as the source spells it"] = None
-    label: Annotated[_Label | None, "the number that stands for the class in the files of other layouts"] = (
-        None
-    )
-    count: Annotated[
-        _Count, "images to be found; leave it out where it is not known, and leave out a class without images"
-    ] = None
-    unverified: Annotated[
-        tuple[Literal["folder", "count"], ...], UNIQUE, "what was not checked at the source, and only warns"
-    ] = ()
+    key: _ClassKey
+    """what the class is called in all files"""
+    title: _Title
+    """what it is called in tables and figures"""
+    folder: _Name | None = None
+    """of class folders, as the source spells it"""
+    label: _Label | None = None
+    """the number that stands for the class in the files of other layouts"""
+    count: _Count = None
+    """images to be found; leave it out where it is not known, and leave out a class without images"""
+    unverified: Annotated[tuple[Literal["folder", "count"], ...], UNIQUE] = ()
+    """what was not checked at the source, and only warns"""
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,21 @@ class RecordFile(Declared):
 
     name: _Name
     md5: Annotated[str, pattern("[0-9a-f]{32}", "32 digits 0 to f, in quotes")] | None = None
-    pixels: Annotated[
-        _Count, "side of its images, where a record holds several sizes; the smallest that suffices is used"
-    ] = None
+    pixels: _Count = None
+    """side of its images, where a record holds several sizes; the smallest that suffices is used"""
 
 
 @dataclass(frozen=True)
 class Download(Declared):
     """Where a data set is fetched from: a DOI of figshare or Zenodo, or a name on Kaggle."""
 
-    doi: Annotated[_Doi | None, "of a figshare or Zenodo record"] = None
+    doi: _Doi | None = None
+    """of a figshare or Zenodo record"""
     kaggle: _OnKaggle | None = None
-    version: Annotated[_Count, "of the data set on Kaggle; without it the newest"] = None
-    files: Annotated[
-        tuple[RecordFile, ...],
-        "files of the record, by name or pattern; without it every archive of the record",
-    ] = ()
+    version: _Count = None
+    """of the data set on Kaggle; without it the newest"""
+    files: tuple[RecordFile, ...] = ()
+    """files of the record, by name or pattern; without it every archive of the record"""
 
 
 @dataclass(frozen=True)
@@ -93,32 +92,31 @@ class Dataset(Declared):
     """One entry of the catalogue."""
 
     key: _Key
-    title: Annotated[_Title, "what the data set is called in tables and figures"]
-    modality: Annotated[Modality, "by which results are averaged"]
-    layout: Annotated[
-        Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"], "how its images lie in files"
-    ]
-    groups: Annotated[
-        Literal["near-duplicates", "given"],
-        "clusters of near-duplicates, or given (patient ids come with the images), joined with such clusters",
-    ]
+    title: _Title
+    """what the data set is called in tables and figures"""
+    modality: Modality
+    """by which results are averaged"""
+    layout: Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"]
+    """how its images lie in files"""
+    groups: Literal["near-duplicates", "given"]
+    """clusters of near-duplicates, or given (patient ids come with the images), joined with such clusters"""
     classes: Annotated[
         tuple[ClassEntry, ...], Rule(lambda classes: len(classes) > 1, "of two or more classes")
     ]
-    folders: Annotated[
-        tuple[SourceFolder, ...],
-        "where class folders lie below the data set's folder, and the official split that they stand for",
-    ] = ()
-    licence: Annotated[_Told, NEUTRAL, "of the images; unknown where it is not known"] = (
-        "MIT (drawn by this suite)"
-    )
-    source: Annotated[_Told, NEUTRAL, "where a person reads about the images"] = "drawn by this suite"
-    citation: Annotated[_Told, NEUTRAL, "of the images, for the report"] = ""
-    groups_note: Annotated[_Told, NEUTRAL, "what is known of patients or videos"] = ""
-    download: Annotated[
-        Download | None, NEUTRAL, "where they are fetched from; without it they must lie in data_root/<key>"
-    ] = None
-    derived_from: Annotated[tuple[str, ...], UNIQUE, "data sets that these images were made from"] = ()
+    folders: tuple[SourceFolder, ...] = ()
+    """where class folders lie below the data set's folder, and the official split that they stand for"""
+    licence: Annotated[_Told, NEUTRAL] = "MIT (drawn by this suite)"
+    """of the images; unknown where it is not known"""
+    source: Annotated[_Told, NEUTRAL] = "drawn by this suite"
+    """where a person reads about the images"""
+    citation: Annotated[_Told, NEUTRAL] = ""
+    """of the images, for the report"""
+    groups_note: Annotated[_Told, NEUTRAL] = ""
+    """what is known of patients or videos"""
+    download: Annotated[Download | None, NEUTRAL] = None
+    """where they are fetched from; without it they must lie in data_root/<key>"""
+    derived_from: Annotated[tuple[str, ...], UNIQUE] = ()
+    """data sets that these images were made from"""
 
     @property
     def phantom(self) -> bool:
