@@ -13,6 +13,11 @@ from weckd.errors import UserError
 
 ALL, LABELS, TRAINING = "all", "labels used", "training"
 COPIES = "test with copies in training"
+_COUNTED = ("n_images", "n_groups", "smallest_class_n")
+_COLUMNS = (
+    *("suite", "phantom", "dataset", "seed", "part", "n_images", "n_groups", "share_pct", "share_of"),
+    *("smallest_class", "smallest_class_n", "missing", "plan_hash"),
+)
 REMEDY = "delete the file and run the suite again"
 
 
@@ -62,26 +67,17 @@ def count_splits(suite: Suite, folder: Path) -> tuple[PartCount, ...]:
 
 def splits_frame(suite: Suite, counts: Iterable[PartCount]) -> pd.DataFrame:
     """Return the long frame of `splits.csv`."""
-    return pd.DataFrame(
-        [
-            {
-                "suite": suite.run,
-                "phantom": suite.facts[count.dataset].phantom,
-                "dataset": count.dataset,
-                "seed": count.seed,
-                "part": count.part,
-                "n_images": pd.NA if count.n_images is None else count.n_images,
-                "n_groups": pd.NA if count.n_groups is None else count.n_groups,
-                "share_pct": 100 * count.share,
-                "share_of": count.share_of,
-                "smallest_class": count.smallest_class,
-                "smallest_class_n": pd.NA if count.smallest_class_n is None else count.smallest_class_n,
-                "missing": count.missing,
-                "plan_hash": suite.plan_hash,
-            }
-            for count in counts
-        ]
-    )
+    rows = []
+    for count in counts:
+        row = {**vars(count), "share_pct": 100 * count.share}
+        row |= {name: pd.NA for name in _COUNTED if row[name] is None}
+        row |= {
+            "suite": suite.run,
+            "phantom": suite.facts[count.dataset].phantom,
+            "plan_hash": suite.plan_hash,
+        }
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def _count(suite: Suite, key: str, seed: int, file: Path) -> list[PartCount]:
