@@ -1,65 +1,28 @@
 """Follows docs/add-a-method.md to the letter, in a copy of the suite."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from engine import REPOSITORY, TINY
+from followed import Page, copy_of_what_runs, run
 
 from weckd.methods import catalogue
 
-PAGE = (REPOSITORY / "docs" / "add-a-method.md").read_text(encoding="utf-8")
-NEW_FILES = re.findall(r"Make the file `([^`]+)`:\n\n```python\n(.*?)```", PAGE, re.DOTALL)
-ADDED_LINES = re.findall(r"In `([^`]+)`, below `([^`]+)`:\n\n```python\n(.*?)```", PAGE, re.DOTALL)
+ADDED = Page("add-a-method.md")
 
 
 def test_nothing_of_the_pages_code_is_left_out():
-    assert len(NEW_FILES) == len(ADDED_LINES) == 2
-    assert PAGE.count("```") == 2 * len(NEW_FILES + ADDED_LINES)
-
-
-def follow_the_page(suite):
-    for name, content in NEW_FILES:
-        file = suite / name
-        assert not file.exists()
-        file.write_text(content, encoding="utf-8")
-    for name, above, line in ADDED_LINES:
-        text = (suite / name).read_text(encoding="utf-8")
-        assert text.count(f"{above}\n") == 1
-        (suite / name).write_text(text.replace(f"{above}\n", f"{above}\n{line}"), encoding="utf-8")
+    assert len(ADDED.files) == len(ADDED.lines) == 2
+    ADDED.holds_no_other_code()
 
 
 @pytest.fixture
 def copied(tmp_path):
-    """Return a copy of what runs."""
-    for name in ("weckd", "rules", "config", "profiles", "report", "Snakefile", "datasets.lock"):
-        source = REPOSITORY / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, tmp_path)
-    return tmp_path
-
-
-def run(suite, *command):
-    """Run a command with the package of the copy, and return what it prints."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        cwd=suite,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(suite)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    return copy_of_what_runs(tmp_path)
 
 
 TESTS_OF_THE_LOSS = """
@@ -91,7 +54,7 @@ assert found == [("learning_rate", 0.01), ("weight", 0.5)]
 
 
 def test_the_loss_and_the_declaration_of_the_page_by_hand(copied):
-    follow_the_page(copied)
+    ADDED.follow(copied)
     run(copied, sys.executable, "-c", TESTS_OF_THE_LOSS)
     listed = run(copied, sys.executable, "-m", "weckd", "methods")
     assert "taught by M1 (logit_matching_loss); 2 S" in listed
@@ -119,7 +82,7 @@ def test_only_the_fits_of_the_pages_method_are_trained(copied):
 
     before, _ = trained()
     assert len(before) == 6  # M1 to M3, and one of each rival
-    follow_the_page(copied)
+    ADDED.follow(copied)
     after, manifest = trained("logit-matching")
     first, second = manifest["methods"]["logit-matching"]["fits"]
     assert first == manifest["methods"]["weckd"]["fits"][0]
@@ -127,7 +90,7 @@ def test_only_the_fits_of_the_pages_method_are_trained(copied):
     assert after.keys() - before.keys() == {second[:20]}
     # The fit is one of the page's loss, and an edit of that loss is of it alone.
     assert manifest["fits"][second]["loss"] == {"kind": "LogitMatching", "weight": 0.5}
-    loss = copied / NEW_FILES[0][0]
+    loss = copied / ADDED.files[0][0]
     loss.write_text(loss.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     edited, _ = trained("logit-matching")
     assert {name: edited[name] for name in after} == after
@@ -135,7 +98,7 @@ def test_only_the_fits_of_the_pages_method_are_trained(copied):
 
 
 def test_the_composition_that_the_page_shows_is_that_of_the_code():
-    shown = re.search(r"^    fits = \[.*?rival\", stages\)\n", PAGE, flags=re.DOTALL | re.MULTILINE)[0]
+    shown = re.search(r"^    fits = \[.*?rival\", stages\)\n", ADDED.text, flags=re.DOTALL | re.MULTILINE)[0]
     assert shown in Path(catalogue.__file__).read_text(encoding="utf-8")
 
 
