@@ -31,7 +31,7 @@ from weckd.planning.first_second import (
     refuse_small_machine,
     too_many_jobs,
 )
-from weckd.source import code_of
+from weckd.code_digest import code_of
 from weckd.readings_suite import readings_suite
 from weckd.run_files import RunFiles, batches
 from weckd.runs import (
@@ -264,7 +264,7 @@ def forget_lost_fits():
             made += map(sums_of, made.copy())
             made += [file for file in attention if Path(file) == run.attention(dataset)]
             if not all(map(os.path.exists, made)):
-                from weckd.training.manifests import lacks_fits
+                from weckd.training.store import lacks_fits
 
                 if lacks_fits(manifest, run.store):
                     manifest.unlink()

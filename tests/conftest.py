@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from weckd.kernels import settle_kernels
+from weckd.numpy_kernels import settle_kernels
 
 # As every command does, before NumPy is imported: the committed tables have the bytes of these kernels.
 assert "numpy" not in sys.modules

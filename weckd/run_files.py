@@ -95,7 +95,7 @@ class RunFiles:
         return self.folder / "manifests"
 
     def manifest(self, dataset: str, batch: str) -> Path:
-        """Return what a training job wrote of its fits, see `weckd.training.manifests`."""
+        """Return what a training job wrote of its fits, see `weckd.manifests`."""
         return self.manifests / dataset / f"{batch}.json"
 
     def manifest_of(self, suite: Suite, dataset: str, seed: int) -> Path:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from weckd import source
+from weckd import code_digest
+from weckd.code_digest import PACKAGE
 from weckd.config import BackboneSettings, DistillationSettings
 from weckd.methods.catalogue import METHODS, suite_methods
 from weckd.methods.chain import Budget, Reading, read_chain
@@ -26,7 +27,6 @@ from weckd.methods.losses import (
     PseudoLabels,
     Temperature,
 )
-from weckd.source import PACKAGE
 from weckd.suite_file import resolve_suite
 from weckd.training import trials
 from weckd.training.batches import CellData
@@ -176,13 +176,13 @@ def copied(tmp_path, monkeypatch):
     """Return a copy of the package, of which the digests are taken."""
     copied = tmp_path / "weckd"
     shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(source, "PACKAGE", copied)
+    monkeypatch.setattr(code_digest, "PACKAGE", copied)
     yield copied
     forget()
 
 
 def forget():
-    for remembered in (source._file, source._piece, code_beyond_core):
+    for remembered in (code_digest._file, code_digest._piece, code_beyond_core):
         remembered.cache_clear()
 
 
@@ -302,12 +302,12 @@ def test_every_module_of_a_training_job_decides_every_fit_or_those_that_name_it_
         kinds += kind.__subclasses__() if kind.__module__.startswith("weckd.") else []
         named |= {kind.objective} if hasattr(kind, "objective") else set()
     of_losses = code_beyond_core(*(function.partition(":")[0] for function in named))
-    reached = set(source.code_reached("weckd.cli.training:_train")) - {"weckd.cli.training:_train"}
+    reached = set(code_digest.code_reached("weckd.cli.training:_train")) - {"weckd.cli.training:_train"}
     known = [*CORE, *of_losses, *DECIDES_NOTHING]
     assert {module for module in reached if not any(fnmatch(module, pattern) for pattern in known)} == set()
     # And the lists name nothing that is not there.
     assert {pattern for pattern in known if not any(fnmatch(module, pattern) for module in reached)} <= {
-        *("weckd.kernels", "weckd.training.gather")
+        *("weckd.numpy_kernels", "weckd.training.gather")
     }
     assert not any(fnmatch(module, pattern) for module in (*CORE, *of_losses) for pattern in DECIDES_NOTHING)
 

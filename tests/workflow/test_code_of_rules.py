@@ -10,7 +10,7 @@ import pytest
 from engine import IMPORTED, REPOSITORY
 
 from weckd import cli
-from weckd.source import PACKAGE, code_of, code_reached
+from weckd.code_digest import PACKAGE, code_of, code_reached
 
 RULES = "\n".join(file.read_text(encoding="utf-8") for file in sorted((REPOSITORY / "rules").glob("*.smk")))
 ENTRY = {
@@ -119,7 +119,7 @@ def commands_changed_by(edits, tmp_path):
     """Yield, for each edited file of a copy of the package, the commands whose code changes; then undo the edit."""
     copied = tmp_path / "weckd"
     shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    script = f"from weckd.source import code_of; print(*map(code_of, {list(ENTRY.values())}))"
+    script = f"from weckd.code_digest import code_of; print(*map(code_of, {list(ENTRY.values())}))"
 
     def digests():
         told = subprocess.run(
@@ -143,7 +143,7 @@ def test_an_edit_changes_the_code_of_the_commands_that_run_it(tmp_path):
         "data/phantoms/brain.py": {"prepare"},
         "training/fit.py": {"train", "tune", "attention"},
         "training/attention_maps.py": {"attention"},
-        "kernels.py": set(ENTRY),
+        "numpy_kernels.py": set(ENTRY),
     }
     assert list(commands_changed_by(expected, tmp_path)) == list(expected.values())
 

@@ -13,7 +13,7 @@ from weckd import __version__
 from weckd.cli import analysis, data, finished, listing, planning, training
 from weckd.errors import UserError, few_addresses
 from weckd.files import REMEDIES
-from weckd.kernels import settle_kernels
+from weckd.numpy_kernels import settle_kernels
 
 _DRAWING = {"MPLBACKEND": "Agg", "MATPLOTLIBRC": os.devnull}
 """Figures go to files alone: neither a notebook's screen nor settings of the user's take part."""

@@ -26,10 +26,9 @@ from weckd.methods.fits import Fit, Method
 from weckd.run_files import RunFiles
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
 from weckd.training.device import prepare_device
-from weckd.training.manifests import named_fit
 from weckd.training.networks import Backbone, Networks, build_backbone, suite_networks
 from weckd.training.objectives.distillation import attention_energy
-from weckd.training.store import StoredFit
+from weckd.training.store import StoredFit, named_fit
 
 EXAMPLES = 6
 """Test images at most whose maps are kept to be looked at."""

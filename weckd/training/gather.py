@@ -13,8 +13,7 @@ from weckd.errors import UserError
 from weckd.files import file_digest, sums_of, whole_file, write_sums
 from weckd.manifests import read_manifest
 from weckd.run_files import RunFiles
-from weckd.training.manifests import named_fit
-from weckd.training.store import EVALUATED, StoredFit
+from weckd.training.store import EVALUATED, StoredFit, named_fit
 
 
 def gather_predictions(suite: Suite, run: RunFiles, dataset: str, seed: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from weckd.code_digest import code_reached
 from weckd.config import BackboneSettings, Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted
@@ -24,7 +25,6 @@ from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
-from weckd.source import code_reached
 from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
 from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
 from weckd.training.fit import Cell, FitResult, rows_of, train_fit
@@ -35,7 +35,7 @@ from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
 
 CORE = (
-    "weckd.kernels",
+    "weckd.numpy_kernels",
     "weckd.seeds",
     "weckd.training.batches",
     "weckd.training.device",
@@ -60,7 +60,7 @@ DECIDES_NOTHING = {
     "weckd.manifests": "reports fits",
     "weckd.locks": "who waits for whom, and when a fit stops, not how it goes on",
     "weckd.gpus": "who waits for whom; the kind of card is in the identity",
-    "weckd.source": "makes the identity",
+    "weckd.code_digest": "makes the identity",
     "weckd.data*": "what it reads is in the identity: images, split and weights by digest, rows and labels themselves",
     "weckd.methods*": "what it declares is in the identity, and of a declared loss nothing else is used",
     "weckd.tuning": "holds a sentence alone",
@@ -339,7 +339,7 @@ def fit_identity(
 
 @cache
 def code_beyond_core(*entries: str) -> dict[str, str]:
-    """Return what `weckd.source.code_reached` finds from entries on, but for `CORE` and what decides nothing."""
+    """Return what `weckd.code_digest.code_reached` finds from entries on, but for `CORE` and what decides nothing."""
     return code_reached(*entries, beyond=(*CORE, *DECIDES_NOTHING))
 
 

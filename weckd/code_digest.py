@@ -11,7 +11,7 @@ from pathlib import Path
 from weckd.files import digest, file_digest
 
 PACKAGE = Path(__file__).parent
-ALWAYS = "weckd.kernels"
+ALWAYS = "weckd.numpy_kernels"
 """Every command settles these before it does anything; they decide the last digits of what it computes."""
 
 # Text is searched, as parsing the whole package would take a third of a second at each start of the workflow.

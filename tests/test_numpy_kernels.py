@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 
-from weckd.kernels import settle_kernels
+from weckd.numpy_kernels import settle_kernels
 
 NAMES = ("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "OMP_NUM_THREADS")
 FEATURES = """
-from weckd.kernels import settle_kernels
+from weckd.numpy_kernels import settle_kernels
 settle_kernels()
 from numpy._core._multiarray_umath import __cpu_features__ as features
 print(features.get("X86_V4", False))
