@@ -33,9 +33,8 @@ from weckd.data.prepare import Origin, prepare
 from weckd.data.recorded import recorded_archives
 from weckd.data.weights import recorded_weights
 from weckd.errors import BadImageError, UserError
-from weckd.files import file_digest, write_json
+from weckd.files import file_digest, sums_of, write_json, write_sums
 from weckd.suite_file import resolve_suite
-from weckd.sums import sums_of, write_sums
 from weckd.tables.layout import read_layout
 from weckd.training.store import StoredFit
 
