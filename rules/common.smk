@@ -12,7 +12,7 @@ from pathlib import Path
 from weckd.agreement.reference import frozen_suite
 from weckd.analysis.registry import FIGURES, KINDS, TABLES
 from weckd.config import refuse_more_than_all, says_suite, suite_json
-from weckd.data.catalogue import find_dataset
+from weckd.data.catalogue import suite_datasets
 from weckd.data.watch import forget_changed, forget_moved, keep_seen
 from weckd.engine import (
     IGNORES_CTRL_C,
@@ -25,14 +25,12 @@ from weckd.errors import UserError
 from weckd.files import digest, edited, file_digest, keep_changed, sums_of
 from weckd.locks import take_run_lock, try_lock
 from weckd.methods.catalogue import fetched_weights
-from weckd.official_suite import official_suite
 from weckd.planning.first_second import (
     refuse_impossible,
     refuse_small_machine,
     too_many_jobs,
 )
 from weckd.code_digest import code_of
-from weckd.readings_suite import readings_suite
 from weckd.run_files import RunFiles, batches
 from weckd.runs import (
     changed_files,
@@ -42,6 +40,7 @@ from weckd.runs import (
     results_text,
     study_made,
 )
+from weckd.study_suites import official_suite, readings_suite
 from weckd.suite_file import parse_changes, resolve_suite
 from weckd.files import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
@@ -322,7 +321,7 @@ def source_option(wildcards):
 
 def catalogue_entry(dataset):
     """Return what the catalogue says of a data set."""
-    return find_dataset(dataset, Path(SUITE.catalogue) if SUITE.catalogue else None)
+    return suite_datasets(SUITE)[dataset]
 
 
 def entry_content(wildcards):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from weckd.errors import UserError
-from weckd.official_suite import official_suite
+from weckd.study_suites import official_suite
 from weckd.suite_file import resolve_suite
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"

@@ -8,7 +8,7 @@ import yaml
 
 from weckd.config import Family, load_suite, neutral_keys, suite_json
 from weckd.errors import UserError
-from weckd.readings_suite import readings_suite
+from weckd.study_suites import readings_suite
 from weckd.suite_file import parse_changes, resolve_suite
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"

@@ -17,7 +17,7 @@ from weckd.config import (
     neutral_keys,
     refuse_more_than_all,
 )
-from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries
+from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries, suite_datasets
 from weckd.declared import checked, near, plain, wanted
 from weckd.errors import UserError
 from weckd.files import digest
@@ -173,7 +173,7 @@ def _suite(file: SuiteFile, values: Mapping[str, Any], run: str) -> Suite:
     with _told_of("catalogue"):
         load_catalogue(own)
     with _told_of("datasets"):
-        found = {key: find_dataset(key, own) for key in file.datasets}
+        found = suite_datasets(file)
     excluded = {key: names for key, names in file.exclude_classes.items() if names}
     with _told_of("exclude_classes"):
         kept = {

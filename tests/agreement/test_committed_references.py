@@ -15,7 +15,7 @@ from weckd.analysis.published import read_published
 from weckd.analysis.write_tables import write_tables
 from weckd.config import load_suite
 from weckd.files import file_digest
-from weckd.official_suite import official_suite
+from weckd.study_suites import official_suite
 from weckd.suite_file import resolve_suite
 from weckd.tables.layout import read_layout
 

@@ -8,7 +8,7 @@ from engine import REPOSITORY
 from weckd.cli import main
 from weckd.config import BackboneSettings
 from weckd.planning.cost import Speed, disk_bytes, plan_page, seconds, state_bytes
-from weckd.planning.work import Passes, cell_work, total_tuning, total_work
+from weckd.planning.first_second import Passes, cell_work, total_tuning, total_work
 from weckd.suite_file import resolve_suite
 
 NETWORK = BackboneSettings("test_resnet", "random")

@@ -103,10 +103,9 @@ def _add_splits(commands: Commands) -> None:
 def _suite(options: argparse.Namespace) -> None:
     from weckd.config import refuse_more_than_all, suite_json
     from weckd.files import write_text
-    from weckd.official_suite import official_suite
     from weckd.planning.first_second import refuse_impossible
-    from weckd.readings_suite import readings_suite
     from weckd.run_files import RunFiles
+    from weckd.study_suites import official_suite, readings_suite
 
     suite = resolved(options)
     if options.readings:

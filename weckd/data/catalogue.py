@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeAlias
 
-from weckd.config import LONGEST_NAME, NEUTRAL, Modality
+from weckd.config import LONGEST_NAME, NEUTRAL, Modality, SuiteKeys
 from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, Rule, checked, marked, near, pattern, plain
 from weckd.errors import UserError
 from weckd.yaml_files import read_yaml
@@ -167,6 +167,16 @@ def find_dataset(key: str, own: Path | None = None) -> Dataset:
             f"no data set {key!r}{near(key, list(catalogue))} Known data sets: {', '.join(catalogue)}; {where}"
         )
     return catalogue[key]
+
+
+def suite_datasets(suite: SuiteKeys) -> dict[str, Dataset]:
+    """Return a suite's data sets by key.
+
+    Raises:
+        UserError: as `find_dataset`.
+    """
+    own = Path(suite.catalogue) if suite.catalogue else None
+    return {key: find_dataset(key, own) for key in suite.datasets}
 
 
 def own_entries(own: Path) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from weckd.config import Suite
-from weckd.data.catalogue import Dataset, find_dataset
+from weckd.data.catalogue import Dataset, suite_datasets
 from weckd.data.fetch.wanted import Wanted, find_archives, find_folder, has_unpacked, not_there, origin
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import write_splits
@@ -22,9 +22,10 @@ def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
         downloads: folder that the workflow downloads to.
     """
     own = Path(suite.data_root).absolute() if suite.data_root else None
-    catalogue = Path(suite.catalogue) if suite.catalogue else None
-    datasets = [find_dataset(key, catalogue) for key in suite.datasets]
-    found = [_dataset(Wanted(entry, suite.image_size, own, downloads.absolute(), {})) for entry in datasets]
+    found = [
+        _dataset(Wanted(entry, suite.image_size, own, downloads.absolute(), {}))
+        for entry in suite_datasets(suite).values()
+    ]
     grouped = [finding for key in suite.datasets if (finding := _groups(suite, key))]
     return found + grouped + [_weights(name, own, downloads) for name in fetched_weights(suite)]
 

@@ -4,17 +4,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from tabulate import tabulate
 
 from weckd.config import BackboneSettings, Suite
-from weckd.data.catalogue import find_dataset
+from weckd.data.catalogue import suite_datasets
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
-from weckd.planning.work import Work, cell_work, total_tuning, total_work
+from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
 from weckd.training.device import device_kind, prepare_device
 from weckd.training.networks import Backbone, build_backbone
 
@@ -83,9 +82,8 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
 
 def disk_bytes(suite: Suite, sizes: Sizes) -> int:
     """Return about how many bytes a run writes into results/: prepared images, weights, predictions."""
-    catalogue = Path(suite.catalogue) if suite.catalogue else None
     images = 0  # that are drawn, or that the catalogue counts; classes without a count weigh nothing
-    for dataset in (find_dataset(key, catalogue) for key in suite.datasets):
+    for dataset in suite_datasets(suite).values():
         images += IMAGES if dataset.phantom else sum(entry.count or 0 for entry in dataset.classes)
     work = total_work(suite)
     pixels = images * suite.image_size**2 * _PIXEL_BYTES

@@ -1,20 +1,78 @@
-"""What can be known of a suite before any job runs, told alike by every command and by the workflow."""
+"""What can be known of a suite before any job runs: what it trains, and whether it can. Needs no torch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from weckd.config import Suite
-from weckd.data.catalogue import Dataset, find_dataset
+from weckd.config import BackboneSettings, Suite
+from weckd.data.catalogue import Dataset, suite_datasets
 from weckd.data.shares import split_problems
 from weckd.errors import UserError
 from weckd.gpus import visible_gpus
-from weckd.methods.catalogue import suite_methods
-from weckd.methods.fits import Fit
-from weckd.planning.work import total_work
+from weckd.methods.catalogue import kept_fits, suite_methods
+from weckd.methods.fits import Fit, Method
 from weckd.training.limits import host_memory, job_need, network_problems, refuse_lack_of_memory, suite_shapes
+from weckd.tuning.chosen import tunable_methods
 
 RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes of a batch through networks of one kind."""
+
+    training: int  # forward, backward and optimiser step of one batch of views
+    teaching: int  # forward alone
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained for some data sets and seeds."""
+
+    fits: int
+    steps: int  # optimiser steps of all networks
+    passes: Mapping[BackboneSettings, Passes]
+    kept: Mapping[BackboneSettings, int]  # fits whose weights the store keeps
+
+
+def cell_work(suite: Suite, cells: int = 1) -> Work:
+    """Return what cells train, each of one data set and one seed; equal for all cells of a suite."""
+    methods = suite_methods(suite)
+    fits = tuple(dict.fromkeys(_fits(methods)))
+    kept = kept_fits(suite, methods)
+    return _work(suite, fits, cells, [fit for fit in fits if fit in kept])
+
+
+def total_work(suite: Suite) -> Work:
+    """Return what all cells train."""
+    return cell_work(suite, len(suite.datasets) * len(suite.seeds))
+
+
+def total_tuning(suite: Suite) -> Work:
+    """Return what the search for all methods' settings trains on all data sets; it shares no fits and keeps none."""
+    tuned = [method for method in suite_methods(suite) if method.name in tunable_methods(suite)]
+    return _work(suite, _fits(tuned), suite.tuning.trials * len(suite.tuning.seeds) * len(suite.datasets))
+
+
+def _fits(methods: Sequence[Method]) -> tuple[Fit, ...]:
+    return tuple(fit for method in methods for fit in method.fits())
+
+
+def _work(suite: Suite, fits: Sequence[Fit], times: int, kept: Sequence[Fit] = ()) -> Work:
+    """Return what fits train so many times; teachers are counted as networks of their own kind."""
+    training: Counter[BackboneSettings] = Counter()
+    teaching: Counter[BackboneSettings] = Counter()
+    for fit in fits:
+        training[fit.backbone or suite.backbone] += times * fit.steps * fit.loss.views
+        for teacher in fit.teachers:
+            teaching[teacher.backbone or suite.backbone] += times * fit.steps
+    return Work(
+        times * len(fits),
+        times * sum(fit.steps * fit.networks for fit in fits),
+        {backbone: Passes(training[backbone], teaching[backbone]) for backbone in training | teaching},
+        Counter(fit.backbone or suite.backbone for fit in kept for _ in range(times)),
+    )
 
 
 def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
@@ -28,7 +86,7 @@ def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
         UserError: a network cannot be had, or do what fits ask of it; a class has too few images for a split, or a
             part cannot have its share. The message has a line each, which begins with the key.
     """
-    problems = network_problems(suite, _fits(suite), suite_shapes(suite, results))
+    problems = network_problems(suite, _fits(suite_methods(suite)), suite_shapes(suite, results))
     for key, images in _images(suite).items():
         problems += split_problems(key, suite.facts[key].classes, images, suite.split)
     if problems:
@@ -48,7 +106,7 @@ def refuse_small_machine(suite: Suite, fits: Sequence[Fit] = ()) -> int:
         UserError: see `weckd.training.limits.refuse_lack_of_memory`.
     """
     images = {key: sum(counts.values()) for key, counts in _images(suite).items()}
-    need = job_need(suite, fits or _fits(suite), suite_shapes(suite, RESULTS), images)
+    need = job_need(suite, fits or _fits(suite_methods(suite)), suite_shapes(suite, RESULTS), images)
     there = host_memory()
     if there is not None and not visible_gpus():
         refuse_lack_of_memory(suite, need, images, there)
@@ -88,19 +146,14 @@ def too_many_jobs(need: int, jobs: int) -> str:
     )
 
 
-def _fits(suite: Suite) -> tuple[Fit, ...]:
-    return tuple(fit for method in suite_methods(suite) for fit in method.fits())
-
-
 def _images(suite: Suite) -> dict[str, dict[str, int]]:
     """Return the images of each class of each data set, as far as they are known without reading any.
 
     The catalogue's counts where they were checked at the source; else the files in the class folders of the user's own
     copy. Phantoms, whose images are drawn, are not counted.
     """
-    own = Path(suite.catalogue) if suite.catalogue else None
     found = {}
-    for dataset in (find_dataset(key, own) for key in suite.datasets):
+    for dataset in suite_datasets(suite).values():
         known = {entry.key: entry.count for entry in dataset.classes if "count" not in entry.unverified}
         found[dataset.key] = counts = {key: count for key, count in known.items() if count is not None}
         if len(counts) < len(dataset.classes) and suite.data_root and dataset.layout == "class-folders":

@@ -48,7 +48,7 @@ def leaks(
 ) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
     """Return the accuracy of every method, and the gain of the chain over every method that learns, by data set.
 
-    The suite is that on official test parts (see `weckd.official_suite`); `grouped` is of the run it was made from.
+    The suite is that on official test parts (see `weckd.study_suites`); `grouped` is of the run it was made from.
     """
     stages = official.stages
     levels = [(method, "", own(method, stages[method])) for method in suite.methods]
