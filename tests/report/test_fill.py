@@ -1,10 +1,12 @@
+import json
 import shutil
 from html import escape
 
-from small_suite import toy_suite
+from small_suite import GOLDEN, toy_suite
 from tiny_run import table_of
 
 from weckd.analysis.figures.style import nothing_figure, save, styled
+from weckd.analysis.registry import TABLES
 from weckd.files import write_json
 from weckd.report.contents import SECTIONS
 from weckd.report.fill import fill
@@ -73,12 +75,20 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
             "Example pairs: toy_two",
             "Example pairs: toy_copy",
         ],
-        "Data and licences": ["Splits, suite toy"],
-        "Environment and settings": [],
-        "Cost": ["Budgets, labels of the chain"],
+        "Data and licences": ["Data sets", "Splits, suite toy"],
+        "Environment and settings": ["Machines and libraries", "Settings"],
+        "Cost": ["What was trained", "Budgets, labels of the chain"],
         "How to read this": [],
     }
     assert missing(run) == {}
+
+
+def test_every_table_of_the_registry_has_its_place_by_the_labels_that_it_is_written_with():
+    named = [name.partition("#") for section in SECTIONS for name in section.tables if "/" not in name]
+    assert {name for name, _, _ in named} == set(TABLES)
+    for name, _, label in named:
+        tables = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+        assert label in {"", *(table["label"] for table in tables)}
 
 
 def test_pictures_are_embedded(run):

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weckd.config import Suite
+from weckd.manifests import trained_cells
 from weckd.report.blocks import Block, read_blocks
 from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Section
+from weckd.report.own_tables import cost_block, licences_block, machines_block, missing_cells, settings_block
+from weckd.run_files import RunFiles
 
 HEAD = 10_000  # bytes of an SVG that hold its metadata
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -41,22 +44,37 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
     """Return all sections in order, and one of what is left over where there is any.
 
     Raises:
-        UserError: a file of tables cannot be read.
+        UserError: a file of tables, or a manifest, cannot be read.
     """
     files = [file for folder in TABLE_FOLDERS for file in sorted((run / folder).glob("*.json"))]
     blocks = {file.relative_to(run).as_posix(): list(read_blocks(file)) for file in files}
     pictures = {file.relative_to(run).as_posix(): file for file in _pictures(run)}
-    filled = [_filled(suite, section, blocks, pictures) for section in SECTIONS]  # each takes what it shows
+    paths = RunFiles(run)
+    cells = trained_cells(suite, paths.manifests)
+    own = {
+        "data": [licences_block(suite, paths)],
+        "environment": [machines_block(suite, cells), settings_block(suite)],
+        "cost": [cost_block(suite, cells)],
+    }
+    lacks = {"environment": missing_cells(suite, cells)}
+    filled = [  # each takes what it shows
+        _filled(suite, section, own.get(section.key, []), [*lacks.get(section.key, ())], blocks, pictures)
+        for section in SECTIONS
+    ]
     left = tuple(block for of_file in blocks.values() for block in of_file)
     drawn = tuple(_picture(file, name, f"{name} of this run.", True) for name, file in pictures.items())
     return (*filled, Filled(MORE, left, drawn)) if left or drawn else tuple(filled)
 
 
 def _filled(
-    suite: Suite, section: Section, blocks: dict[str, list[Block]], pictures: dict[str, Path]
+    suite: Suite,
+    section: Section,
+    taken: list[Block],
+    missing: list[str],
+    blocks: dict[str, list[Block]],
+    pictures: dict[str, Path],
 ) -> Filled:
-    missing: list[str] = []
-    taken: list[Block] = []
+    """Add to what is taken and missing already; what is taken of `blocks` and `pictures` is not left in them."""
     drawn: list[Picture] = []
     for name in section.tables:
         of, _, label = name.partition("#")

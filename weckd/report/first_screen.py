@@ -36,16 +36,12 @@ def banner(suite: Suite) -> Banner:
     """Return whether the run's images are phantoms, real, or both."""
     drawn = [key for key in suite.datasets if suite.facts[key].phantom]
     one, count = len(suite.datasets) == 1, len(suite.datasets)
+    whole = "The data set" if one else f"All {count} data sets"
     if not drawn:
-        whole = "The data set holds" if one else f"All {count} data sets hold"
-        return Banner(False, "Real images", f"{whole} real medical images.")
+        return Banner(False, "Real images", f"{whole} {'holds' if one else 'hold'} real medical images.")
     if len(drawn) == count:
-        whole = (
-            "The data set is a synthetic stand-in"
-            if one
-            else f"All {count} data sets are synthetic stand-ins"
-        )
-        return Banner(True, PHANTOM, f"{whole}: the numbers show that the suite works, and no more.")
+        be = "is a synthetic stand-in" if one else "are synthetic stand-ins"
+        return Banner(True, PHANTOM, f"{whole} {be}: the numbers show that the suite works, and no more.")
     be = "is such a stand-in" if len(drawn) == 1 else "are such stand-ins"
     return Banner(True, PHANTOM, f"{len(drawn)} of {count} data sets {be}: {', '.join(drawn)}.")
 

@@ -75,17 +75,8 @@ def licences_block(suite: Suite, run: RunFiles) -> Block:
         described = (key, facts.title, images, facts.modality, len(facts.classes))
         derived = ", ".join(facts.derived_from) or "-"
         rows.append((*described, known.licence, known.source, derived, known.citation or "-"))
-    header = (
-        "data set",
-        "title",
-        "images",
-        "modality",
-        "classes",
-        "licence",
-        "source",
-        "derived from",
-        "citation",
-    )
+    stated = ("licence", "source", "derived from", "citation")
+    header = ("data set", "title", "images", "modality", "classes", *stated)
     return text_block("Data sets", caption, header, rows)
 
 

@@ -1,6 +1,5 @@
 """The whole page as HTML, and its file."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,11 +8,9 @@ from weckd.config import Suite, load_suite
 from weckd.data.overlap import undeclared_sentence, with_finding
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.manifests import trained_cells
 from weckd.places import few_seeds
-from weckd.report.fill import Filled, fill
+from weckd.report.fill import fill
 from weckd.report.first_screen import VERDICTS, answers, banner
-from weckd.report.own_tables import cost_block, licences_block, machines_block, missing_cells, settings_block
 from weckd.run_files import RunFiles
 from weckd.tables.captions import has_phantom
 
@@ -38,7 +35,6 @@ def page(suite: Suite, run: Path) -> str:
     """
     files = RunFiles(run)
     suite = with_finding(suite, files.across)
-    sections = _with_own_tables(suite, files, fill(suite, run))
     templates = Environment(
         loader=PackageLoader("weckd.report", "template"),
         autoescape=True,
@@ -49,7 +45,7 @@ def page(suite: Suite, run: Path) -> str:
     )
     return templates.get_template("page.html").render(
         suite=suite,
-        sections=sections,
+        sections=fill(suite, run),
         banner=banner(suite),
         phantom=has_phantom(suite),
         real=any(not suite.facts[key].phantom for key in suite.datasets),
@@ -58,23 +54,4 @@ def page(suite: Suite, run: Path) -> str:
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
         answers=answers(suite, files.tables / "answers.csv"),
         verdicts=VERDICTS,
-    )
-
-
-def _with_own_tables(suite: Suite, run: RunFiles, sections: tuple[Filled, ...]) -> tuple[Filled, ...]:
-    """Put the tables that the page makes itself before the run's own."""
-    cells = trained_cells(suite, run.manifests)
-    own = {
-        "data": (licences_block(suite, run),),
-        "environment": (machines_block(suite, cells), settings_block(suite)),
-        "cost": (cost_block(suite, cells),),
-    }
-    missing = {"environment": missing_cells(suite, cells)}
-    return tuple(
-        replace(
-            filled,
-            blocks=own.get(filled.section.key, ()) + filled.blocks,
-            missing=filled.missing + missing.get(filled.section.key, ()),
-        )
-        for filled in sections
     )
