@@ -19,7 +19,6 @@ from engine import TINY, snakemake
 from PIL import EpsImagePlugin, Image
 from small_suite import toy_suite
 from trap import archive, bare_pickle, object_array, tagged, torch_file
-from weckd.sums import sums_of, write_sums
 
 from weckd.agreement.freeze import pack_records
 from weckd.analysis.attention import load_attention
