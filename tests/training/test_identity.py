@@ -264,7 +264,7 @@ def test_an_edit_of_tables_declarations_or_orchestration_changes_no_fit(copied, 
 
 
 def test_the_code_that_judges_trials_is_that_of_the_search_and_of_their_scores(copied):
-    names = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.training.gather:softmax")
+    names = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.training.gather:probabilities_of")
     assert names == trials._JUDGES
     before = code_beyond_core(*names)
     assert set(before) == set(names)
@@ -272,7 +272,7 @@ def test_the_code_that_judges_trials_is_that_of_the_search_and_of_their_scores(c
         ("tuning/study.py", "STARTUP_TRIALS = 5", "STARTUP_TRIALS = 6", names[0]),
         ("training/trials.py", "(probabilities.argmax(axis=1) == labels)", "(labels == 0)", names[1]),
         ("training/trials.py", "def tune_method(", "def tune_a_method(", None),
-        ("training/gather.py", "logits.max(axis=1", "logits.min(axis=1", names[2]),
+        ("training/gather.py", "logits.astype(np.float64), axis=1", "logits, axis=1", names[2]),
         ("training/gather.py", "def gather_predictions(", "def gather_them(", None),
     ):
         text = (copied / file).read_text(encoding="utf-8")

@@ -130,7 +130,7 @@ class Fit:
         return (*start, *self.teachers)
 
     def lineage(self) -> tuple["Fit", ...]:
-        """Return this fit and all that it stands on, parents before children, each once."""
+        """Return this fit and all that it depends on, parents before children, each once."""
         found: dict[Fit, None] = {}
         for parent in self.parents():
             found |= dict.fromkeys(parent.lineage())

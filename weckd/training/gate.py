@@ -77,7 +77,7 @@ def _stage_modules(network: nn.Module, stages: Sequence[int], image_size: int) -
 def _decides(
     module: nn.Module, network: nn.Module, stages: Sequence[int], position: int, image_size: int
 ) -> bool:
-    """Tell whether what stands in place of a module's output becomes the map of the stage at `position`."""
+    """Tell whether what replaces a module's output becomes the map of the stage at `position`."""
     copies: list[Tensor] = []
 
     def copied(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:

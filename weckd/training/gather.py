@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from weckd.config import Suite
 from weckd.data.splits import read_split
@@ -54,11 +55,9 @@ def gather_predictions(suite: Suite, run: RunFiles, dataset: str, seed: int) -> 
     write_sums(sums_of(out), [out])
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:
     """Return probabilities (n, C) of logits (n, C), in double precision."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    probabilities: NDArray[np.float64] = softmax(logits.astype(np.float64), axis=1)
     return probabilities
 
 
@@ -67,7 +66,7 @@ def _probabilities(
 ) -> NDArray[np.float64]:
     if "class_shares" in member:
         return np.tile(np.asarray(member["class_shares"], dtype=np.float64), (count, 1))
-    return softmax(fits[member["fit"]].logits(part))
+    return probabilities_of(fits[member["fit"]].logits(part))
 
 
 def _frame(

@@ -98,7 +98,7 @@ def versions() -> dict[str, str]:
 
 
 def _read(file: Path) -> dict[str, Shape]:
-    """Return what a file holds; nothing where it is none, or of other versions: then networks are looked at anew."""
+    """Return what a file holds; nothing where it is none, or of other versions: then networks are looked at again."""
     try:
         text = file.read_text(encoding="utf-8")
         content: Any = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
@@ -159,7 +159,7 @@ def packaged_file(name: str) -> Path:
 
 
 def _places(suite: Suite) -> dict[BackboneSettings, str]:
-    """Return the networks that a suite names, with the key under which each stands first."""
+    """Return the networks that a suite names, with the key under which each is named first."""
     lists = {"backbone_sizes": suite.backbone_sizes, "panel.backbones": suite.panel.backbones}
     places = {suite.backbone: "backbone"}
     for key, backbones in lists.items():

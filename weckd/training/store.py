@@ -35,7 +35,7 @@ class StoredFit:
 
     @property
     def diverged(self) -> bool:
-        """Whether the fit, or one it stands on, ended in a loss that is not finite."""
+        """Whether the fit, or one that it depends on, ended in a loss that is not finite."""
         return bool(self.record["status"] != "finished")
 
     def logits(self, split: str) -> NDArray[np.float32]:

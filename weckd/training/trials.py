@@ -15,7 +15,7 @@ from weckd.methods.fits import Fit, Method
 from weckd.methods.tunables import tunables_of, with_values
 from weckd.run_files import RunFiles
 from weckd.training.fit import Cell, FitResult, train_fit
-from weckd.training.gather import softmax
+from weckd.training.gather import probabilities_of
 from weckd.training.job import code_beyond_core, open_job
 from weckd.training.networks import State
 from weckd.training.optimisation import Progress
@@ -24,7 +24,7 @@ from weckd.tuning.study import Outcome, best_trial, run_study
 
 JUDGED_ON = ("validation",)
 """A trial never predicts a test image."""
-_JUDGES = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.training.gather:softmax")
+_JUDGES = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.training.gather:probabilities_of")
 """The code that asks for trials and judges them, beside that of their fits."""
 
 
@@ -124,7 +124,7 @@ def _train(method: Method, cell: Cell) -> dict[Fit, FitResult]:
 def _score(members: Sequence[FitResult], cell: Cell) -> tuple[float, float]:
     labels = cell.data.labels[cell.data.parts["validation"]]
     probabilities: NDArray[np.float64] = np.mean(
-        [softmax(member.logits["validation"]) for member in members], axis=0
+        [probabilities_of(member.logits["validation"]) for member in members], axis=0
     )
     true = np.clip(probabilities[np.arange(len(labels)), labels], np.finfo(np.float64).tiny, None)
     return float((probabilities.argmax(axis=1) == labels).mean()), float(-np.log(true).mean())
