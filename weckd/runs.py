@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from weckd.config import Suite, load_suite
 from weckd.data.overlap import undeclared_sentence, with_finding
+from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
 from weckd.files import write_json
 from weckd.locks import runs_under_way
@@ -20,14 +21,14 @@ _CALL = ".call.json"
 _SHOWN = 5
 """Files that are named where more may have changed."""
 _STUDIES = {
-    "tables/leakage.md": {
-        "tables": "tables (leakage and splits, .csv .md .tex .json)",
-        "figure": "figures (leakage.svg .png)",
-    },
-    "tables/readings.md": {
-        "tables": "tables (readings, .csv .md .tex .json)",
-        "figure": "figures (specification.svg .png)",
-    },
+    f"tables/{name}.md": {
+        "tables": f"tables ({names}, .csv .md .tex)",
+        "figure": f"figures ({figure}.svg .png)",
+    }
+    for name, names, figure in (
+        ("leakage", "leakage and splits", "leakage"),
+        ("readings", "readings", "specification"),
+    )
 }
 """The table of each study, and where the rest of it lies."""
 _MAIN = ("tables/claims.md", "tables/main.md")
@@ -36,7 +37,7 @@ _LAST = ("ro-crate-metadata.json", *_STUDIES)
 
 
 @dataclass(frozen=True)
-class _Start:
+class _Start(Declared):
     """How a run was started last, and what came of it."""
 
     changes: list[str] = field(default_factory=list)
@@ -59,7 +60,10 @@ def run_summary(folder: Path) -> str:
         if (folder / table).exists():
             return _shown(folder, [table]) + _places(folder, {**places, "splits": "splits"})
     if lacks := [table for table in _MAIN if not (folder / table).exists()]:
-        raise _unfinished(folder, suite, lacks[0])
+        start = _read_start(folder)
+        what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
+        command = shlex.join(start.command) or "the command that began it"
+        raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
     found = undeclared_sentence(with_finding(suite, RunFiles(folder).across))
     places = {
         "report": "report.html (all of it on one page)",
@@ -76,8 +80,7 @@ def run_summary(folder: Path) -> str:
 
 
 def _shown(folder: Path, tables: Iterable[str]) -> str:
-    text = "\n\n".join((folder / table).read_text(encoding="utf-8").rstrip() for table in tables)
-    return f"\n{text}\n\n"
+    return "\n".join(["", *(f"{(folder / table).read_text('utf-8').rstrip()}\n" for table in tables), ""])
 
 
 def _places(folder: Path, places: Mapping[str, str]) -> str:
@@ -93,13 +96,6 @@ def _no_run(folder: Path, results: Path) -> UserError:
     suites = [str(file) for file in files if "\nsuite: " in f"\n{file.read_text('utf-8')}"]
     named = f"; suites are {', '.join(suites)}" if suites else ""
     return UserError(f"{folder}: no run; begin one with snakemake --cores all --configfile SUITE{named}")
-
-
-def _unfinished(folder: Path, suite: Suite, lacks: str) -> UserError:
-    start = _read_start(folder)
-    command = shlex.join(start.command) or "the command that began it"
-    what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
-    return UserError(f"{folder}: no {lacks}, {what}; finish it with {command}")
 
 
 def study_made(folder: Path, made: Collection[str]) -> bool:
@@ -142,8 +138,8 @@ def note_start(
         changed: what changed so far in the working folder (`keep_changed`); all of it, where the run is new.
     """
     known = _read_start(folder).known
-    known = _numbers(changed) if known is None else known
-    write_json(folder / _CALL, asdict(_Start(list(changes), list(command), "running", {}, known)))
+    start = _Start(list(changes), list(command), "running", {}, _numbers(changed) if known is None else known)
+    write_json(folder / _CALL, asdict(start))
 
 
 def note_end(
@@ -160,14 +156,11 @@ def note_end(
         failed: log of each failed job by what it is called.
         changed: what changed so far (`keep_changed`); a run of which all was made has taken it in.
     """
-    start = _read_start(folder)
     logs = {job: str(log or "") for job, log in failed.items()}
-    whole = not failed and any(str(folder / name) in asked for name in _LAST)
-    known = _numbers(changed) if whole else start.known
-    write_json(
-        folder / _CALL,
-        asdict(replace(start, state="failed" if failed else "ended", failed=logs, known=known)),
-    )
+    end = replace(_read_start(folder), state="failed" if failed else "ended", failed=logs)
+    if not failed and any(str(folder / name) in asked for name in _LAST):
+        end = replace(end, known=_numbers(changed))
+    write_json(folder / _CALL, asdict(end))
 
 
 def _numbers(changed: Mapping[str, Sequence[object]]) -> dict[str, int]:
@@ -185,16 +178,14 @@ def changed_files(
         changed: what changed so far in the working folder (`keep_changed`).
     """
     known = _read_start(folder).known
-    own = (
-        []
-        if known is None
-        else [
-            times[known.get(name, 0) :]
-            for name, times in changed.items()
-            if Path(name).is_relative_to(folder) or Path(name).parent in prepared
-        ]
+    found = (
+        file
+        for name, times in changed.items()
+        if known is not None and (Path(name).is_relative_to(folder) or Path(name).parent in prepared)
+        for files in times[known.get(name, 0) :]
+        for file in files
     )
-    return list(dict.fromkeys(file for times in own for files in times for file in files))
+    return list(dict.fromkeys(found))
 
 
 def few(files: Sequence[str]) -> list[str]:
@@ -226,20 +217,15 @@ def run_list(results: Path) -> str:
 
 def _state(folder: Path, suite: Suite, start: _Start) -> tuple[str, str]:
     """Return what became of a run's latest start, and how many cells are there."""
-    cells = [
-        folder / "predictions" / key / f"seed{seed}.parquet" for key in suite.datasets for seed in suite.seeds
-    ]
-    done = sum(cell.exists() for cell in cells)
+    run = RunFiles(folder)
+    cells = [run.prediction(key, seed).exists() for key in suite.datasets for seed in suite.seeds]
+    whole = all(cells) and any((folder / name).exists() for name in _LAST)
+    state = {"failed": "failed", "running": "interrupted"}.get(
+        start.state, "finished" if whole else "unfinished"
+    )
     if folder.name in runs_under_way(folder.parent / LOCK):
         state = "running"
-    elif start.state == "failed":
-        state = "failed"
-    elif start.state == "running":
-        state = "interrupted"
-    else:
-        whole = done == len(cells) and any((folder / name).exists() for name in _LAST)
-        state = "finished" if whole else "unfinished"
-    return state, f"{done} of {len(cells)}"
+    return state, f"{sum(cells)} of {len(cells)}"
 
 
 def _failed(start: _Start) -> str:
@@ -254,14 +240,6 @@ def _failed(start: _Start) -> str:
 def _read_start(folder: Path) -> _Start:
     """Return what `note_start` kept; nothing of a run that was made before it was, or where it is damaged."""
     try:
-        kept = json.loads((folder / _CALL).read_text(encoding="utf-8"))
-        words = {key: list(map(str, kept[key])) for key in ("changes", "command")}
-        failed = {str(job): str(log) for job, log in kept.get("failed", {}).items()}
-        known = (
-            {str(name): int(number) for name, number in kept["known"].items()}
-            if kept.get("known") is not None
-            else None
-        )
-        return _Start(**words, state=str(kept.get("state", "")), failed=failed, known=known)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return checked(_Start, json.loads((folder / _CALL).read_text(encoding="utf-8")), _CALL)
+    except (OSError, ValueError, UserError):
         return _Start()
