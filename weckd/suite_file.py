@@ -17,7 +17,7 @@ from weckd.config import (
     neutral_keys,
     refuse_more_than_all,
 )
-from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries, suite_datasets
+from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries, suite_datasets, twice
 from weckd.declared import checked, near, plain, wanted
 from weckd.errors import UserError
 from weckd.files import digest
@@ -51,10 +51,8 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     _refuse_bare_lists(changes)
     base: dict[str, Any] = {}
     for path in files:
-        base = _merged(
-            base,
-            plain(SuiteFile, _with_plan(_read_mapping(path, "name a suite file from config/"), path.parent)),
-        )
+        read = _with_plan(_read_mapping(path, "name a suite file from config/"), path.parent)
+        base = _merged(base, plain(SuiteFile, read))
     source = ", ".join(str(file) for file in files)
     values = _merged(base, _with_plan(plain(SuiteFile, changes, _parsed), Path()))
     before, after = _complete(base), _complete(values)
@@ -82,9 +80,8 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--config {change}: must be KEY=VALUE")
         above, dot, below = key.partition(".")
         if dot:
-            raise UserError(
-                f"--config {change}: a key below another is written as {above}='{{{below}: {text}}}'"
-            )
+            written = f"{above}='{{{below}: {text}}}'"
+            raise UserError(f"--config {change}: a key below another is written as {written}")
         if key in parsed:
             raise UserError(f"--config {key}: stands twice; give it one value")
         parsed[key] = value = parse_yaml(text, f"--config {key}")
@@ -101,12 +98,8 @@ def _refuse_bare_lists(changes: Mapping[str, Any]) -> None:
     """Refuse lists without brackets; a comma stands in the names of readings, too."""
     hints = get_type_hints(SuiteFile, include_extras=True)
     for key, value in changes.items():
-        if (
-            isinstance(value, str)
-            and "," in value
-            and value[:1] != "["
-            and wanted(hints.get(key)).startswith("a list")
-        ):
+        bare = isinstance(value, str) and "," in value and value[:1] != "["
+        if bare and wanted(hints.get(key)).startswith("a list"):
             try:
                 find_method(value)
             except UserError:
@@ -120,11 +113,9 @@ def _parsed(text: str) -> Any:
 
 def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the values, with the analysis plan read from its file where they name one, from `folder`."""
-    plan = values.get("analysis")
-    read = (
-        {"analysis": _read_mapping(folder / plan, "name an analysis plan")} if isinstance(plan, str) else {}
-    )
-    return {**values, **read}
+    if not isinstance(plan := values.get("analysis"), str):
+        return dict(values)
+    return {**values, "analysis": _read_mapping(folder / plan, "name an analysis plan")}
 
 
 def _read_mapping(file: Path, remedy: str) -> dict[str, Any]:
@@ -160,9 +151,9 @@ def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
     neutral = neutral_keys(values["tuned"])
     identity = {key: value for key, value in values.items() if key not in neutral}
     identity["exclude_classes"] = {key: names for key, names in values["exclude_classes"].items() if names}
-    own = Path(values["catalogue"]) if values["catalogue"] else None
+    own = values["catalogue"]
     if own and os.access(own, os.F_OK):  # else, and where its name is too long, it is told later
-        entries = {key: entry for key, entry in own_entries(own).items() if key in values["datasets"]}
+        entries = {key: entry for key, entry in own_entries(Path(own)).items() if key in values["datasets"]}
         identity |= {"catalogue": entries} if entries else {}
     return identity
 
@@ -261,7 +252,7 @@ def _contradictions(suite: Suite) -> Iterator[str]:
             f"tuning.seeds: {seed} is one of the suite's seeds; choose others, so that no table is made with seeds "
             "that settings were chosen on"
         )
-    for name in _twice([backbone.name for backbone in suite.panel.backbones]):
+    for name in twice([backbone.name for backbone in suite.panel.backbones]):
         yield f"panel.backbones: {name} stands twice; a backbone can be there with one init"
     if suite.backbone_sizes and suite.backbone not in suite.backbone_sizes:
         own = suite.backbone
@@ -273,7 +264,7 @@ def _contradictions_of_plan(plan: AnalysisPlan) -> Iterator[str]:
     """Yield which families are of methods that nobody knows, and which claims of families that are not there."""
     families = [family.name for family in plan.families]
     for key, names in (("families", families), ("claims", [claim.name for claim in plan.claims])):
-        for name in _twice(names):
+        for name in twice(names):
             yield f"analysis.{key}: {name!r} stands twice; give each a name of its own"
     for family in plan.families:
         told = f"analysis.families: {family.name!r}"
@@ -292,10 +283,6 @@ def _contradictions_of_plan(plan: AnalysisPlan) -> Iterator[str]:
                     f"analysis.claims: {claim.name!r} names the family {evidence.family!r}, which is not in "
                     f"analysis.families; there: {', '.join(families)}"
                 )
-
-
-def _twice(names: Sequence[str]) -> list[str]:
-    return [name for name in names if names.count(name) > 1]
 
 
 def _refuse_impossible_methods(suite: Suite, methods: Sequence[Method]) -> None:

@@ -220,9 +220,9 @@ def _contradictions(
         yield ".key: stands above the entry; leave it out here"
     for field in ("key", "title", "folder", "label"):
         values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
-        yield from (f".classes: {field} {value!r} stands twice" for value in _twice(values))
+        yield from (f".classes: {field} {value!r} stands twice" for value in twice(values))
     paths = [str(Path(folder.path)) for folder in dataset.folders]
-    yield from (f".folders: path {path!r} stands twice" for path in _twice(paths))
+    yield from (f".folders: path {path!r} stands twice" for path in twice(paths))
     for other in dataset.derived_from:
         if other not in known:
             yield f".derived_from: no data set {other!r} in the catalogue"
@@ -234,7 +234,7 @@ def _contradictions(
     if download and download.version and not download.kaggle:
         yield ".download.version: a DOI names a version by itself"
     pixels = [file.pixels for file in files]
-    if any(pixels) and (None in pixels or _twice(pixels)):
+    if any(pixels) and (None in pixels or twice(pixels)):
         yield ".download.files: pixels must be told of every file or of none, and none twice"
     patterns = any({"*", "?", "["} & set(file.name) for file in files)
     if dataset.layout == "medmnist-npz" and (patterns or not (len(files) == 1 or any(pixels))):
@@ -270,5 +270,6 @@ def _made_from(key: str, known: Mapping[str, Dataset]) -> set[str]:
     return found
 
 
-def _twice(values: Sequence[Any]) -> list[Any]:
+def twice(values: Sequence[Any]) -> list[Any]:
+    """Return the values that are there more than once."""
     return list(dict.fromkeys(value for value in values if values.count(value) > 1))

@@ -12,7 +12,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from weckd.data.archives import SUFFIXES, is_archive
@@ -45,16 +45,13 @@ class Place:
 class Seen:
     """A place and what lay there: size, times and SHA-256 of each file, by its path from the folder of its root."""
 
-    place: Place
-    files: Mapping[str, tuple[Stamp, str]]
+    place: Place = Place(())
+    files: Mapping[str, tuple[Stamp, str]] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """Return where a file lies."""
         top = name.partition("/")[0]
         return next(root for root in map(Path, self.place.roots) if root.name == top).parent / name
-
-
-NOWHERE = Seen(Place(()), {})
 
 
 def source_places(
@@ -102,20 +99,17 @@ def hashed(place: Place, found: Mapping[str, Stamp], before: Seen | None, known:
             file=sys.stderr,
             flush=True,
         )
-    again = Seen(place, {})
-    new = {name: known.get((path := again.path(name)).absolute()) or _content(path) for name in reading}
+    paths = {name: Seen(place).path(name) for name in reading}
+    new = {name: known.get(path.absolute()) or _content(path) for name, path in paths.items()}
     return Seen(place, {name: (found[name], new.get(name) or old[name][1]) for name in found})
 
 
 def write_seen(prepared: Path, seen_parts: Mapping[str, Seen]) -> None:
     """Write `seen.json` into the folder of a prepared data set."""
-    entries = {
-        part: {
-            **asdict(seen.place),
-            "files": {name: [*stamp, sha] for name, (stamp, sha) in seen.files.items()},
-        }
-        for part, seen in seen_parts.items()
-    }
+    entries = {}
+    for part, seen in seen_parts.items():
+        files = {name: [*stamp, sha] for name, (stamp, sha) in seen.files.items()}
+        entries[part] = {**asdict(seen.place), "files": files}
     write_json(prepared / SEEN, entries)
 
 
@@ -132,17 +126,11 @@ def read_seen(file: Path) -> dict[str, Seen] | None:
     """Return what a data set was prepared from, by part; None where nothing, or nothing readable, tells of it."""
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
-        found = {
-            part: Seen(
-                Place(tuple(entry["roots"]), tuple(entry["only"])),
-                {
-                    name: ((size, mtime, ctime), sha)
-                    for name, (size, mtime, ctime, sha) in entry["files"].items()
-                },
-            )
-            for part, entry in entries.items()
-        }
-        return {part: found.get(part, NOWHERE) for part in PARTS}
+        found = {}
+        for part, entry in entries.items():
+            files = {name: ((size, *times), sha) for name, (size, *times, sha) in entry["files"].items()}
+            found[part] = Seen(Place(tuple(entry["roots"]), tuple(entry["only"])), files)
+        return {part: found.get(part, Seen()) for part in PARTS}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -175,10 +163,10 @@ def forget_changed(
         before = {} if lost else read_seen(kept) or {}
     else:
         keep_seen(prepared, kept)
-    places = dict.fromkeys(PARTS, NOWHERE.place) | {PREPARED: prepared_place(prepared)}
+    places = dict.fromkeys(PARTS, Place(())) | {PREPARED: prepared_place(prepared)}
     if not dataset.phantom:
         places |= source_places(dataset, image_size, data_root, downloads)
-    old = {part: before.get(part, NOWHERE) for part in PARTS}
+    old = {part: before.get(part, Seen()) for part in PARTS}
     found = {part: stamps(places[part]) for part in PARTS}
     if not dataset.phantom and places[OWN].roots != old[OWN].place.roots:
         refuse_no_root(data_root, downloads)
@@ -187,7 +175,12 @@ def forget_changed(
     forget_moved(source, "folder", map(Path, places[OWN].roots + places[DOWNLOADS].roots))
     if not before:
         return [str(file)] if lost else []
-    now = {part: _seen_again(places[part], found[part], old[part]) for part in PARTS}
+    # Of deleted downloads, or a disk that is not there, what was prepared is used.
+    kept_as_is = {part for part in PARTS if not found[part] and places[part].roots == old[part].place.roots}
+    now = {
+        part: old[part] if part in kept_as_is else hashed(places[part], found[part], old[part], {})
+        for part in PARTS
+    }
     changed = {part: _differences(old[part], now[part]) for part in PARTS}
     # What is missing there the workflow sees to by itself.
     changed[PREPARED] = list(filter(os.path.lexists, changed[PREPARED]))
@@ -216,27 +209,20 @@ def forget_moved(file: Path, key: str, roots: Iterable[Path]) -> None:
     """
     try:
         path = Path(json.loads(file.read_text(encoding="utf-8"))[key])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ):  # where it cannot be read, whoever reads it tells of it
-        return
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # whoever reads it tells of it
     if not any(path.is_relative_to(root.absolute()) for root in roots) and os.access(file.parent, os.W_OK):
         file.unlink()
 
 
-def _seen_again(place: Place, found: Mapping[str, Stamp], old: Seen) -> Seen:
-    """Return what lies in a place; of deleted downloads, or a disk that is not there, what was prepared is used."""
-    return old if not found and place.roots == old.place.roots else hashed(place, found, old, {})
-
-
 def _differences(old: Seen, now: Seen) -> list[str]:
     """Return the files that came, went or have another content."""
-    shas = [{name: sha256 for name, (_, sha256) in seen.files.items()} for seen in (old, now)]
-    names = [name for name in {**old.files, **now.files} if shas[0].get(name) != shas[1].get(name)]
-    return [str((now if name in now.files else old).path(name)) for name in names]
+    nothing = ((), None)
+    return [
+        str((now if name in now.files else old).path(name))
+        for name in {**old.files, **now.files}
+        if old.files.get(name, nothing)[1] != now.files.get(name, nothing)[1]
+    ]
 
 
 def prepared_place(prepared: Path) -> Place:

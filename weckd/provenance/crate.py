@@ -8,7 +8,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,8 @@ WORKFLOW = "workflow"
 """Folder of the crate with the files that the run was made by."""
 WORKFLOW_FILES = ("Snakefile", "rules/*.smk", "config/*.yaml", "profiles/*/profile.yaml", "*.lock", "LICENSE")
 _RESULTS = (
-    "splits/*/*.csv",
-    "groups/*/*.csv",
-    "manifests/*/*.json",
-    "predictions/*/*.parquet",
-    "predictions/*/*sums.json",
-    "splits/*/sums.json",
-    "groups/*/sums.json",
-    "attention/*",
+    *("splits/*/*.csv", "groups/*/*.csv", "manifests/*/*.json", "predictions/*/*.parquet"),
+    *("predictions/*/*sums.json", "splits/*/sums.json", "groups/*/sums.json", "attention/*"),
 )
 _MADE = ("audit/*", "tables/*", "figures/*", "report.html")
 _PROFILES = (
@@ -129,48 +124,28 @@ def _describe(crate: ROCrate, suite: Suite, run: RunFiles, root: Path) -> None:
             "sha256": file_digest(run.folder / WORKFLOW / "Snakefile"),
         },
     )
-    code = [
-        _file(crate, run.folder, file)
-        for file in _found(run.folder, (f"{WORKFLOW}/**/*",))
-        if file.name != "Snakefile"
-    ]
-    settings = _file(crate, run.folder, run.suite)
+    described = partial(_file, crate, run.folder)
+    copied = _found(run.folder, (f"{WORKFLOW}/**/*",))
+    code = [described(file) for file in copied if file.name != "Snakefile"]
+    settings = described(run.suite)
     sets = {key: crate.add(_data_set(crate, suite, key, run)) for key in suite.datasets}
-    records = {file: _file(crate, run.folder, file) for file in _found(run.folder, _RESULTS)}
-    made = {file: _file(crate, run.folder, file) for file in _found(run.folder, _MADE)}
-    files = [*records, *made]
+    records = {file: described(file) for file in _found(run.folder, _RESULTS)}
+    made = {file: described(file) for file in _found(run.folder, _MADE)}
+    action = partial(_action, crate, workflow)
     for cell in trained_cells(suite, run.manifests):
         predictions = run.prediction(cell.dataset, cell.seed)
-        _action(
-            crate,
+        versions = ", ".join(f"{library} {version}" for library, version in sorted(cell.versions.items()))
+        action(
             f"#train-{cell.dataset}-seed{cell.seed}",
-            workflow,
             f"Training of {cell.dataset}, seed {cell.seed}, {counted(len(cell.fits), 'fit')}",
             [settings, sets[cell.dataset], records[run.split(cell.dataset, cell.seed)]],
-            [predictions],
-            [records[predictions]],
-            f"{cell.device}, {cell.threads} thread; "
-            + ", ".join(f"{library} {version}" for library, version in sorted(cell.versions.items())),
+            {predictions: records[predictions]},
+            description=f"{cell.device}, {cell.threads} thread; {versions}",
         )
-    _action(
-        crate,
-        "#tables",
-        workflow,
-        "Tables, figures and report from stored predictions",
-        [settings, *records.values()],
-        list(made),
-        list(made.values()),
-    )
-    _action(
-        crate,
-        "#run",
-        workflow,
-        f"Run {suite.run} as a whole",
-        [settings, *code, *sets.values()],
-        files,
-        [*records.values(), *made.values()],
-        **_container(crate),
-    )
+    tables = "Tables, figures and report from stored predictions"
+    action("#tables", tables, [settings, *records.values()], made)
+    inputs = [settings, *code, *sets.values()]
+    action("#run", f"Run {suite.run} as a whole", inputs, records | made, **_container(crate))
 
 
 def _container(crate: ROCrate) -> dict[str, Entity]:
@@ -184,26 +159,24 @@ def _container(crate: ROCrate) -> dict[str, Entity]:
 
 def _action(
     crate: ROCrate,
-    identifier: str,
     workflow: Entity,
+    identifier: str,
     name: str,
     inputs: Sequence[Entity],
-    files: Sequence[Path],
-    results: Sequence[Entity],
-    description: str = "",
-    **more: Entity,
+    results: Mapping[Path, Entity],
+    **more: Any,
 ) -> None:
-    """Add an action that ended when the last of its files was written, and began before the first."""
-    times = [file.stat().st_mtime for file in files]
+    """Add an action that ended when the last of the files that it made was written, and began before the first."""
+    times = [file.stat().st_mtime for file in results]
     properties: dict[str, Any] = {
         "name": name,
         "startTime": _time(min(times)),
         "endTime": _time(max(times)),
         "actionStatus": "http://schema.org/CompletedActionStatus",
-        **({"description": description} if description else {}),
         **more,
     }
-    crate.add_action(workflow, identifier, object=list(inputs), result=list(results), properties=properties)
+    made = list(results.values())
+    crate.add_action(workflow, identifier, object=list(inputs), result=made, properties=properties)
 
 
 def _time(seconds: float) -> str:
@@ -231,17 +204,14 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, run: RunFiles) -> ContextE
     values = {f"prepared {name}": digest for name, digest in digests.items()}
     archives = read_facts(folder)["archives"] if digests else {}  # none of folders and phantoms
     values |= {f"archive {name}": entry["sha256"] for name, entry in archives.items()}
+    identifiers = [
+        ContextEntity(crate, f"#data-{key}-{n}", {"@type": "PropertyValue", "name": name, "value": digest})
+        for n, (name, digest) in enumerate(values.items(), start=1)
+    ]
     properties: dict[str, Any] = {
         "@type": "Dataset",
         "name": facts.title,
-        "identifier": [
-            crate.add(
-                ContextEntity(
-                    crate, f"#data-{key}-{n}", {"@type": "PropertyValue", "name": name, "value": digest}
-                )
-            )
-            for n, (name, digest) in enumerate(values.items(), start=1)
-        ],
+        "identifier": list(map(crate.add, identifiers)),
     }
     if terms := stated_terms(suite, key, run):
         properties["license"] = crate.add(_licence(crate, terms.licence))
@@ -251,13 +221,10 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, run: RunFiles) -> ContextE
 
 def _licence(crate: ROCrate, licence: str) -> ContextEntity:
     short = licence.partition(" (")[0]
-    spdx = _SPDX.get(short)
-    identifier = (
-        f"https://spdx.org/licenses/{spdx}" if spdx else f"#licence-{short.lower().replace(' ', '-')}"
-    )
-    return ContextEntity(
-        crate, identifier, {"@type": "CreativeWork", "name": licence, "description": licence}
-    )
+    spdx, own = _SPDX.get(short), f"#licence-{short.lower().replace(' ', '-')}"
+    identifier = f"https://spdx.org/licenses/{spdx}" if spdx else own
+    properties = {"@type": "CreativeWork", "name": licence, "description": licence}
+    return ContextEntity(crate, identifier, properties)
 
 
 def _copy_workflow(root: Path, target: Path) -> None:
