@@ -12,7 +12,7 @@ rule suite:
         content=suite_content,
         again=made_again(ANY.suite),
     shell:
-        "printf %s {params.text:q} > {output:q} 2> {log:q}"
+        "printf %s {params.text:q} | base64 -d 2> {log:q} | gzip -d > {output:q} 2>> {log:q}"
 
 
 rule fetch:

@@ -3,7 +3,11 @@
 import re
 
 import pytest
-from engine import REPOSITORY, snakemake
+from engine import REPOSITORY, TINY, snakemake
+
+from weckd.config import suite_json
+from weckd.study_suites import readings_suite
+from weckd.suite_file import resolve_suite
 
 pytestmark = pytest.mark.workflow
 
@@ -87,6 +91,14 @@ def test_readings_plan_a_run_of_their_own(tmp_path):
     assert re.search(r"results/demo\+[0-9a-f]{8}-readings/figures/specification\.svg", text)
     _, full = planned(tmp_path, "readings", "-p", *changes, "readings=full", configfile=None)
     assert re.search(r"results/demo\+[0-9a-f]{8}-readings-full/figures/specification\.svg", full)
+
+
+def test_the_suite_of_all_readings_is_written_though_no_shell_takes_an_argument_so_long(tmp_path):
+    suite = readings_suite(resolve_suite([TINY], {"readings": "full"}))
+    file = f"results/{suite.run}/suite.json"
+    snakemake(tmp_path, "--cores", "1", "--config", "readings=full", "--", file)
+    assert (tmp_path / file).read_text(encoding="utf-8") == suite_json(suite)
+    assert (tmp_path / file).stat().st_size > 2**19
 
 
 def test_a_set_that_cannot_be_had_stops_at_fetch_with_what_to_do(tmp_path):
