@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, marked, pattern
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 
 LONGEST_NAME = 100
 """Characters of a name: folders and files are called by it, with up to 40 more, and a file system takes 255."""
@@ -371,12 +371,8 @@ def load_suite(path: Path) -> Suite:
     Raises:
         UserError: the file is not there or not such a file.
     """
-    try:
+    with unreadable(path, "not a readable suite.json", "make it with `weckd suite`"):
         suite: Suite = build(Suite, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UserError(
-            f"{path}: not a readable suite.json ({problem}); make it with `weckd suite`"
-        ) from problem
     return suite
 
 

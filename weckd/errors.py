@@ -1,7 +1,8 @@
 """Errors that name what the user can mend, and numbers in sentences for people."""
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -16,6 +17,24 @@ class BadImageError(UserError):
         """Compose the message; `what` stays by itself for a list of such images."""
         super().__init__(f"{file}: {what}; {remedy}")
         self.what = what
+
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError)
+
+
+@contextmanager
+def unreadable(
+    file: Path | str, what: str, remedy: str, shown: Callable[[Exception], str] = str
+) -> Iterator[None]:
+    """Turn whatever keeps a file from being read as what it should be into `file: what (problem); remedy`.
+
+    Raises:
+        UserError: it cannot be read so.
+    """
+    try:
+        yield
+    except _UNREADABLE as problem:
+        raise UserError(f"{file}: {what} ({shown(problem)}); {remedy}") from problem
 
 
 def counted(number: int, noun: str) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 
 REMEDIES = {
     errno.ENOSPC: "free some space, or choose another disk",
@@ -158,10 +158,8 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it cannot be read, or holds something else.
     """
-    try:
+    with unreadable(path, "cannot be read", "make it again"):
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
-        raise UserError(f"{path}: cannot be read ({problem}); make it again") from problem
     if not isinstance(value, dict):
         raise UserError(f"{path}: holds no JSON object; make it again")
     return value
@@ -232,12 +230,8 @@ def refuse_changed(file: Path, sums: Path, remedy: str = AGAIN) -> None:
     Raises:
         UserError: it cannot be read, or its sum is another one, or is not there.
     """
-    try:
+    with unreadable(file, f"{sums.name} beside it does not tell what it was", remedy, repr):
         recorded = str(json.loads(sums.read_text(encoding="utf-8"))[file.name])
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(
-            f"{file}: {sums.name} beside it does not tell what it was ({problem!r}); {remedy}"
-        ) from problem
     refuse_other(file, recorded, sums.name, remedy)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.config import Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import OWN_SUM, holds_sum, with_sum, write_json
 
 
@@ -74,7 +74,7 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
     """
     if not file.exists():
         raise UserError(f"{file}: no such manifest; make it with `weckd train`")
-    try:
+    with unreadable(file, "not a manifest of `weckd train`", "make it again"):
         content = json.loads(file.read_text(encoding="utf-8"))
         dataset, threads = str(content["dataset"]), int(content["threads"])
         if OWN_SUM in content and not holds_sum(content):
@@ -91,8 +91,6 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
             )
             for seed, cell in content["seeds"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise UserError(f"{file}: not a manifest of `weckd train` ({problem}); make it again") from problem
 
 
 def trained_cells(suite: Suite, manifests: Path) -> tuple[TrainedCell, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.config import Suite, build, load_suite, neutral_keys
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import file_digest
 from weckd.manifests import read_manifest
 
@@ -55,13 +55,9 @@ def read_reference(folder: Path) -> Reference:
         UserError: it is no reference, of another format, or a file is missing or damaged.
     """
     file = folder / FACTS
-    try:
+    with unreadable(file, "not a readable reference", "make one with `weckd freeze`"):
         values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         facts = build(Reference, values) if values.get("format") == FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UserError(
-            f"{file}: not a readable reference ({problem}); make one with `weckd freeze`"
-        ) from problem
     if not isinstance(facts, Reference):
         raise UserError(
             f"{file}: format {values.get('format')!r}, this version reads {FORMAT}; freeze the run again"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from weckd.analysis.metrics.scored import Predicted, Scored, Validation
 from weckd.config import Suite
-from weckd.errors import UserError, named
+from weckd.errors import UserError, named, unreadable
 from weckd.files import refuse_changed, sums_of
 
 NAMES = ("dataset", "method", "split", "image_id", "group_id")
@@ -227,11 +227,9 @@ def read_predictions(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFr
             names an unknown method, or holds a row twice or something that is no distribution.
     """
     refuse_changed(file, sums_of(file))
-    try:
+    with unreadable(file, "not a readable parquet file", REMEDY):
         # Names as numbers: comparing and sorting text would take most of the analysis' time.
         frame = pq.read_table(file, read_dictionary=list(NAMES)).to_pandas()
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{file}: not a readable parquet file ({problem}); {REMEDY}") from problem
     columns = [*KEYS, *(f"p_{position}" for position in range(len(suite.facts[key].classes)))]
     if list(frame.columns) != columns:
         raise UserError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weckd.data.duplicates import Pairs, pairs_between
 from weckd.data.overlap import UNDECLARED
 from weckd.data.prepared import left_out, read_facts, read_index, read_thumbnails
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed
 
 COLUMNS = ("dataset_a", "image_a", "class_a", "dataset_b", "image_b", "class_b", "kind", "correlation")
@@ -55,12 +55,10 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
     for name in ("groups", "pairs", "clusters"):
         refuse_changed(groups / f"{name}.csv", groups / FOLDER_SUMS)
     text: dict[str, Any] = {"dtype": str, "keep_default_na": False}  # 7 and 007 are two patients
-    try:
+    with unreadable(groups, "cannot be audited", "make it with `weckd group`"):
         group_of = pd.read_csv(groups / "groups.csv", **text)
         pairs = pd.read_csv(groups / "pairs.csv", **text).astype({"correlation": float})
         clusters = pd.read_csv(groups / "clusters.csv")
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{groups}: cannot be audited ({problem}); make it with `weckd group`") from problem
     if group_of["image_id"].tolist() != index["image_id"].tolist():
         told = f"groups of other images than {prepared} holds; make them again with `weckd group`"
         raise UserError(f"{groups}: {told}")

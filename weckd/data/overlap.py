@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from weckd.config import Suite
-from weckd.errors import UserError
+from weckd.errors import unreadable
 
 UNDECLARED = "undeclared: not independent"
 """The audit's verdict on two data sets that share images where the catalogue derives neither from the other."""
@@ -26,20 +26,16 @@ def with_finding(suite: Suite, file: Path) -> Suite:
     """
     shared: dict[str, set[str]] = {key: set() for key in suite.datasets}
     images: dict[str, int] = {}
-    try:
-        with file.open(encoding="utf-8", newline="") as rows:
-            for row in csv.DictReader(rows):
-                one, other = row["dataset"], row["other"]
-                images[one] = int(row["images"])
-                if row["verdict"] == UNDECLARED and one in shared and other in shared:
-                    shared[one].add(other)
-                    shared[other].add(one)
-    except FileNotFoundError:
+    if not file.exists():
         return suite
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(
-            f"{file}: not a readable finding of the audit ({problem!r}); delete it and run again"
-        ) from problem
+    unread = unreadable(file, "not a readable finding of the audit", "delete it and run again", repr)
+    with unread, file.open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows):
+            one, other = row["dataset"], row["other"]
+            images[one] = int(row["images"])
+            if row["verdict"] == UNDECLARED and one in shared and other in shared:
+                shared[one].add(other)
+                shared[other].add(one)
     counted: list[str] = []
     undeclared: dict[str, tuple[str, ...]] = {}
     for key in sorted(suite.datasets, key=lambda key: -images.get(key, 0)):

@@ -24,7 +24,7 @@ from weckd.data.layouts import Listing, Source, check_counts, list_sources, loca
 from weckd.data.phantoms import draw
 from weckd.data.prepared import COLUMNS, Record
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
-from weckd.errors import BadImageError, UserError
+from weckd.errors import BadImageError, UserError, unreadable
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
 
 THUMBNAIL = 32
@@ -71,16 +71,12 @@ def read_origin(dataset: Dataset, source: Path | None, image_size: int) -> Origi
         return Origin(locate(dataset, source, image_size) or source, {}, {OWN: Place((str(source),))})
     if kind := irregular(source):
         raise UserError(f"{source}: {kind}, neither a folder nor a source.json; make it with `weckd fetch`")
-    try:
+    with unreadable(source, "neither a folder nor a source.json", "make it with `weckd fetch`"):
         found = json.loads(source.read_text(encoding="utf-8"))
         folder, key, archives = Path(found["folder"]), found["dataset"], dict(found["archives"])
         looked_in = found["looked_in"]
         data_root = Path(looked_in["data_root"]) if looked_in["data_root"] else None
         places = source_places(dataset, image_size, data_root, Path(looked_in["downloads"]))
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(
-            f"{source}: neither a folder nor a source.json ({problem}); make it with `weckd fetch`"
-        ) from problem
     if key != dataset.key:
         raise UserError(f"{source}: tells where {key} lies, not {dataset.key}; name that of {dataset.key}")
     return Origin(folder, archives, places)

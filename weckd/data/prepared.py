@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import AGAIN, file_digest, refuse_other
 
 if TYPE_CHECKING:
@@ -52,11 +52,9 @@ def read_facts(prepared: Path, dataset: str | None = None) -> dict[str, Any]:
         UserError: it cannot be read, or is of another data set.
     """
     file = prepared / FACTS
-    try:
+    with unreadable(file, "cannot be read", "make it with `weckd prepare`"):
         facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         found = facts["key"]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(f"{file}: cannot be read ({problem}); make it with `weckd prepare`") from problem
     if dataset is not None and found != dataset:
         raise UserError(f"{prepared}: holds {found}, not {dataset}; name the folder of {dataset}")
     return facts
@@ -116,10 +114,8 @@ def read_images(prepared: Path, facts: dict[str, Any]) -> NDArray[np.uint8]:
 
 
 def _array(file: Path) -> NDArray[np.uint8]:
-    try:
+    with unreadable(file, "not a readable array", _AGAIN):
         array: NDArray[np.uint8] = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as problem:
-        raise UserError(f"{file}: not a readable array ({problem}); {_AGAIN}") from problem
     return array
 
 
@@ -147,12 +143,8 @@ def _read(prepared: Path) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415 - the workflow's start reads no index
 
     file = prepared / "index.csv"
-    try:
+    with unreadable(file, "not a readable index", "make it with `weckd prepare`"):
         index = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as problem:
-        raise UserError(
-            f"{file}: not a readable index ({problem}); make it with `weckd prepare`"
-        ) from problem
     if tuple(index.columns) != COLUMNS:
         raise UserError(f"{file}: columns must be {','.join(COLUMNS)}; make it again with `weckd prepare`")
     return index

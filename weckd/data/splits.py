@@ -35,7 +35,7 @@ from weckd.data.shares import (
     share_problem,
     too_few,
 )
-from weckd.errors import UserError, counted
+from weckd.errors import UserError, counted, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed, write_sums, write_text
 from weckd.seeds import generator
 
@@ -111,10 +111,8 @@ def _tell_shares(dataset: str, settings: SplitSettings, splits: Mapping[int, pd.
 def _read_groups(file: Path, index: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """Return the group of every image; refuse a file of another data set, or that is none."""
     remedy = f"make it with `weckd group --dataset {dataset}`"
-    try:
+    with unreadable(file, "not a readable file of groups", remedy):
         groups = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{file}: not a readable file of groups ({problem}); {remedy}") from problem
     if not {"image_id", "group_id"} <= set(groups.columns):
         raise UserError(f"{file}: columns must be image_id and group_id; {remedy}")
     strangers = index.loc[~index["image_id"].isin(groups["image_id"]), "image_id"]
@@ -219,12 +217,8 @@ def read_split(path: Path) -> pd.DataFrame:
         UserError: it is not one: a column is missing, an image stands twice, a part is unknown, a group crosses
             parts, or classes and y do not match. The message names the first offender.
     """
-    try:
+    with unreadable(path, "not a readable split file", "make it with `weckd split`"):
         split = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as problem:
-        raise UserError(
-            f"{path}: not a readable split file ({problem}); make it with `weckd split`"
-        ) from problem
     if tuple(split.columns) != COLUMNS:
         raise UserError(f"{path}: columns must be {','.join(COLUMNS)}; make it with `weckd split`")
     _refuse_any(path, split, split["image_id"].duplicated(), "image {image_id} stands twice")

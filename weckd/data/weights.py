@@ -12,7 +12,7 @@ import yaml
 
 from weckd.data.fetch.wanted import not_readable, not_recorded, refuse_no_root, say
 from weckd.data.recorded import SHA256, read_lock
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import file_digest, remove_left, whole_file, write_json, write_text, writing
 from weckd.locks import held_lock
 
@@ -149,11 +149,9 @@ def record_weights(fetched: Iterable[Path], lock: Path) -> None:
 
 
 def _read(file: Path) -> tuple[str, WeightsFile]:
-    try:
+    with unreadable(file, "cannot be read", "make it with `weckd weights`"):
         facts = json.loads(file.read_text(encoding="utf-8"))
         name, path, sha256 = str(facts["weights"]), Path(facts["file"]), str(facts["sha256"])
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(f"{file}: cannot be read ({problem}); make it with `weckd weights`") from problem
     again = f"or make {file.name} anew with `weckd weights`"
     try:
         found = file_digest(path)

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from weckd.errors import UserError
+from weckd.errors import unreadable
 
 LONG = 40  # characters of a cell that may break into lines
 
@@ -53,10 +53,8 @@ def read_blocks(file: Path) -> tuple[Block, ...]:
     Raises:
         UserError: the file cannot be read, or holds something else.
     """
-    try:
+    with unreadable(file, "not tables of a run", "make them again", repr):
         return tuple(_block(table) for table in json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise UserError(f"{file}: not tables of a run ({problem!r}); make them again") from problem
 
 
 def _block(told: Mapping[str, Any]) -> Block:

@@ -9,7 +9,7 @@ from typing import Any
 from weckd import __version__
 from weckd.config import Suite
 from weckd.data.catalogue import load_catalogue
-from weckd.errors import UserError, named
+from weckd.errors import named, unreadable
 from weckd.manifests import TrainedCell
 from weckd.report.blocks import Block, text_block
 from weckd.run_files import RunFiles
@@ -48,13 +48,9 @@ def stated_terms(suite: Suite, key: str, run: RunFiles) -> Terms | None:
     file = run.prepared(suite, key) / "dataset.json"
     if not file.is_file():
         return None
-    try:
+    with unreadable(file, "not readable facts", "make it again with `weckd prepare`", repr):
         facts = json.loads(file.read_text(encoding="utf-8"))
         return Terms(facts["licence"], facts["source"], facts["citation"])
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(
-            f"{file}: not readable facts ({problem!r}); make it again with `weckd prepare`"
-        ) from problem
 
 
 def licences_block(suite: Suite, run: RunFiles) -> Block:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from weckd.config import Suite, build
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import with_sum, without_sum, write_json
 from weckd.methods.tunables import UNTUNED_ROLES
 
@@ -48,10 +48,8 @@ def read_chosen(file: Path, dataset: str, method: str) -> Chosen:
         UserError: the file is not there, not readable, edited, or of another method or data set.
     """
     remedy = "make it with `snakemake tune`"
-    try:
+    with unreadable(file, "not a file of tuned settings", remedy):
         chosen: Chosen = build(Chosen, without_sum(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UserError(f"{file}: not a file of tuned settings ({problem}); {remedy}") from problem
     if (chosen.dataset, chosen.method) != (dataset, method):
         raise UserError(
             f"{file}: holds the settings of {chosen.method} on {chosen.dataset}; delete it and {remedy}"

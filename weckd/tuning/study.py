@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from weckd.config import build
-from weckd.errors import UserError
+from weckd.errors import UserError, unreadable
 from weckd.files import with_sum, without_sum
 from weckd.locks import held_lock
 from weckd.methods.tunables import Tunable
@@ -129,10 +129,8 @@ def _read(file: Path, tunables: Sequence[Tunable]) -> list[Trial]:
 def _parsed(file: Path, number: int, line: bytes, tunables: Sequence[Tunable]) -> Trial:
     where = f"{file}, line {number + 1}"
     remedy = "delete the file to have the search made anew, or restore it"
-    try:
+    with unreadable(where, "not a trial", remedy):
         trial: Trial = build(Trial, without_sum(line))
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
-        raise UserError(f"{where}: not a trial ({problem}); {remedy}") from problem
     if trial.number != number:
         raise UserError(f"{where}: holds trial {trial.number}, not {number}; {remedy}")
     if set(trial.values) != {each.name for each in tunables}:
