@@ -47,12 +47,10 @@ def banner(suite: Suite) -> Banner:
 
 
 def answers(suite: Suite, file: Path) -> tuple[Answer, ...]:
-    """Return the answers in the order of the plan's claims; a claim without a verdict is none.
+    """Return the verdicts of claims, as in answers.csv, each with the words of the paper that the plan has.
 
-    Args:
-        suite: the run; its plan has the paper's words.
-        file: answers.csv of the run's tables, by stable names whatever the printed tables are relabelled to; there are
-            no answers where it is missing.
+    `file` is answers.csv of the run's tables, by stable names whatever the printed tables are relabelled to; there are
+    no answers where it is missing.
 
     Raises:
         UserError: the file cannot be read.

@@ -29,15 +29,8 @@ class Terms:
 def stated_terms(suite: Suite, key: str, run: RunFiles) -> Terms | None:
     """Return the terms of a data set: as the package's catalogue has them, or as the user's own entry had.
 
-    The user's entry is read where its images were prepared, since a catalogue may be edited or moved after the run.
-
-    Args:
-        suite: the run.
-        key: of the data set.
-        run: its files.
-
-    Returns:
-        None where the entry is the user's own and its prepared images are not there.
+    The user's entry is read where its images were prepared, since a catalogue may be edited or moved after the run;
+    None where they are not there.
 
     Raises:
         UserError: the prepared data set's facts cannot be read.
