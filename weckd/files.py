@@ -26,7 +26,6 @@ REMEDIES = {
     errno.EROFS: "choose a folder that can be written to",
     errno.ENOTDIR: "a file is in the way; remove it, or choose another folder",
     errno.EEXIST: "a file is in the way; remove it, or choose another folder",
-    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "a folder is in the way; remove it, or choose another file",
     errno.ENAMETOOLONG: "shorten the name, or choose another folder",
 }
@@ -150,19 +149,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON with sorted keys, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
-
-    Raises:
-        UserError: it cannot be read, or holds something else.
-    """
-    with unreadable(path, "cannot be read", "make it again"):
-        value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: holds no JSON object; make it again")
-    return value
 
 
 def digest(value: Any) -> str:

@@ -20,45 +20,64 @@ def batch_name(seeds: Sequence[int]) -> str:
     return f"seeds{seeds[0]}-{seeds[-1]}"
 
 
+class _Below:
+    """A path of a run that lies below another."""
+
+    def __init__(self, above: str, name: str) -> None:
+        self._above, self._name = above, name
+
+    def __get__(self, run: "RunFiles", _: type) -> Path:
+        above: Path = getattr(run, self._above)
+        return above / self._name
+
+
 @dataclass(frozen=True)
 class RunFiles:
     """The files of a run by its folder; what a path is made of may be the wildcard of a rule, such as `{dataset}`."""
 
     folder: Path  # results/<run>
+    data = _Below("results", "data")
+    """The folder of prepared data sets."""
+    store = _Below("results", "fits")
+    """The folder of stored fits."""
+    studies = _Below("results", "studies")
+    """The folder of finished trials."""
+    weights = _Below("downloads", "weights")
+    """The folder of fetched weights."""
+    suite = _Below("folder", "suite.json")
+    """The run's settings, see `weckd.config.load_suite`."""
+    manifests = _Below("folder", "manifests")
+    """The folder of manifests."""
+    predictions = _Below("folder", "predictions")
+    """The folder of predictions."""
+    imported = _Below("folder", "imported")
+    """The folder of predictions that were made elsewhere, see `weckd.analysis.imported`."""
+    audit = _Below("folder", "audit")
+    """The folder of the audit."""
+    across = _Below("audit", "across.csv")
+    """What the audit found of images that data sets share, which decides what counts as independent."""
+    tables = _Below("folder", "tables")
+    """The folder of tables."""
+    figures = _Below("folder", "figures")
+    """The folder of figures."""
+    report = _Below("folder", "report.html")
+    """The run as one page."""
+    crate = _Below("folder", "ro-crate-metadata.json")
+    """The description of the finished run, its last file."""
 
     @property
     def results(self) -> Path:
         """The folder of all runs, and of what they share."""
         return self.folder.parent
 
-    @property
-    def data(self) -> Path:
-        """The folder of prepared data sets."""
-        return self.results / "data"
-
     def prepared(self, suite: Suite, dataset: str) -> Path:
         """Return the folder of a prepared data set; it depends on the size of its images, and on which are left out."""
         return self.data / f"{dataset}-{suite.image_size}px{'-skip-bad' if suite.skip_bad else ''}"
 
     @property
-    def store(self) -> Path:
-        """The folder of stored fits."""
-        return self.results / "fits"
-
-    @property
-    def studies(self) -> Path:
-        """The folder of finished trials."""
-        return self.results / "studies"
-
-    @property
     def downloads(self) -> Path:
         """The folder of downloads, beside that of all runs."""
         return Path(os.path.normpath(self.results / ".." / "data"))
-
-    @property
-    def weights(self) -> Path:
-        """The folder of fetched weights."""
-        return self.downloads / "weights"
 
     def source(self, suite: Suite, dataset: str) -> Path:
         """Return what tells where a real data set's images lie, see `weckd.data.origin`."""
@@ -67,11 +86,6 @@ class RunFiles:
     def log(self, job: str) -> Path:
         """Return the log of a job, such as train/phantom_ear_ohio/seeds1-5."""
         return self.folder / "logs" / f"{job}.log"
-
-    @property
-    def suite(self) -> Path:
-        """The run's settings, see `weckd.config.load_suite`."""
-        return self.folder / "suite.json"
 
     def groups(self, dataset: str) -> Path:
         """Return the folder of a data set's groups, see `weckd.data.groups`."""
@@ -89,11 +103,6 @@ class RunFiles:
         """Return the file of what tuning chose for a method, see `weckd.tuning.chosen`."""
         return self.folder / "tuned" / dataset / f"{method}.json"
 
-    @property
-    def manifests(self) -> Path:
-        """The folder of manifests."""
-        return self.folder / "manifests"
-
     def manifest(self, dataset: str, batch: str) -> Path:
         """Return what a training job wrote of its fits, see `weckd.manifests`."""
         return self.manifests / dataset / f"{batch}.json"
@@ -103,50 +112,10 @@ class RunFiles:
         found = (name for name, seeds in batches(suite).items() if seed in seeds)
         return self.manifest(dataset, next(found, batch_name([seed])))
 
-    @property
-    def predictions(self) -> Path:
-        """The folder of predictions."""
-        return self.folder / "predictions"
-
     def prediction(self, dataset: str, seed: int | str) -> Path:
         """Return a cell's predictions, see `weckd.training.gather`."""
         return self.predictions / dataset / f"seed{seed}.parquet"
 
-    @property
-    def imported(self) -> Path:
-        """The folder of predictions that were made elsewhere, see `weckd.analysis.imported`."""
-        return self.folder / "imported"
-
     def attention(self, dataset: str) -> Path:
         """Return what the chain's attention maps say, see `weckd.training.attention_maps`."""
         return self.folder / "attention" / f"{dataset}.npz"
-
-    @property
-    def audit(self) -> Path:
-        """The folder of the audit."""
-        return self.folder / "audit"
-
-    @property
-    def across(self) -> Path:
-        """What the audit found of images that data sets share, which decides what counts as independent."""
-        return self.audit / "across.csv"
-
-    @property
-    def tables(self) -> Path:
-        """The folder of tables."""
-        return self.folder / "tables"
-
-    @property
-    def figures(self) -> Path:
-        """The folder of figures."""
-        return self.folder / "figures"
-
-    @property
-    def report(self) -> Path:
-        """The run as one page."""
-        return self.folder / "report.html"
-
-    @property
-    def crate(self) -> Path:
-        """The description of the finished run, its last file."""
-        return self.folder / "ro-crate-metadata.json"

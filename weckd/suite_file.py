@@ -54,7 +54,8 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
         read = _with_plan(_read_mapping(path, "name a suite file from config/"), path.parent)
         base = _merged(base, plain(SuiteFile, read))
     source = ", ".join(str(file) for file in files)
-    values = _merged(base, _with_plan(plain(SuiteFile, changes, _parsed), Path()))
+    typed = plain(SuiteFile, changes, lambda text: parse_yaml(text, f"command-line value {text!r}"))
+    values = _merged(base, _with_plan(typed, Path()))
     before, after = _complete(base), _complete(values)
     _checked(base, f"{source}: not a valid suite")
     file = _checked(values, f"{source} with command-line values: not a valid suite")
@@ -105,10 +106,6 @@ def _refuse_bare_lists(changes: Mapping[str, Any]) -> None:
             except UserError:
                 told = f"--config {key}={value}: a list stands in brackets; write {key}='[{value}]'"
                 raise UserError(told) from None
-
-
-def _parsed(text: str) -> Any:
-    return parse_yaml(text, f"command-line value {text!r}")
 
 
 def _with_plan(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
