@@ -9,6 +9,7 @@ from typing import Any
 from weckd.config import Suite
 from weckd.errors import UserError, unreadable
 from weckd.files import OWN_SUM, holds_sum, with_sum, write_json
+from weckd.run_files import batches
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,19 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
 
 
 def trained_cells(suite: Suite, manifests: Path) -> tuple[TrainedCell, ...]:
-    """Return the suite's cells that `<dataset>/<batch>.json` in a folder of manifests tell of.
+    """Return the suite's cells that `<dataset>/<batch>.json` in a folder of manifests tell of, each once.
+
+    Where the seeds were batched otherwise before, the manifests of those batches still lie there.
 
     Raises:
         UserError: a manifest cannot be read, see `read_manifest`.
     """
-    return tuple(
-        cell
+    own = batches(suite)
+    cells = {
+        (dataset, seed): cell
         for dataset in suite.datasets
-        for file in sorted((manifests / dataset).glob("*.json"))
+        for file in sorted((manifests / dataset).glob("*.json"), key=lambda file: (file.stem in own, file))
         for seed, cell in read_manifest(file).items()
         if seed in suite.seeds
-    )
+    }
+    return tuple(cells.values())

@@ -12,6 +12,7 @@ from weckd.files import write_json
 from weckd.manifests import trained_cells
 from weckd.report.own_tables import cost_block, licences_block, machines_block, missing_cells, settings_block
 from weckd.run_files import RunFiles
+from weckd.sums import with_sum
 
 
 def texts(block):
@@ -123,6 +124,18 @@ def test_cells_without_manifest_are_named_and_not_counted(run):
 def test_seeds_outside_the_suite_do_not_count(run):
     suite = replace(toy_suite(), seeds=(1, 2))
     assert [cell.seed for cell in trained_cells(suite, run / "manifests")] == [1, 2] * 3
+
+
+def test_a_cell_counts_once_where_seeds_were_batched_otherwise_before(run):
+    suite = replace(toy_suite(), seeds_per_job=5)
+    folder = run / "manifests" / "toy_two"
+    own = json.loads((folder / "seeds1-5.json").read_text())
+    older = {seed: {**own["seeds"][seed], "fits": {}} for seed in ("1", "2")}
+    for name in ("seeds1-2.json", "seeds0-9.json"):
+        write_json(folder / name, with_sum({**own, "seeds": older}))
+    cells = [cell for cell in trained_cells(suite, run / "manifests") if cell.dataset == "toy_two"]
+    assert sorted(cell.seed for cell in cells) == [1, 2, 3, 4, 5]
+    assert all(cell.fits for cell in cells)
 
 
 def test_a_manifest_that_is_none(run):
