@@ -333,6 +333,12 @@ SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gathe
             of_run("train --seeds 1", key="ear_chile"),
             f"--dataset ear_chile: r/suite.json has no such data set; known: {BRAIN}\n",
         ),
+        (of_run("train --seeds 1 3"), "seed 3: r/suite.json has no such seed; known: 1, 2\n"),
+        (of_run("gather --seed 0"), "seed 0: r/suite.json has no such seed; known: 1, 2\n"),
+        (
+            "specification --run r",
+            "r: a run without readings; make one with `snakemake --cores all readings`\n",
+        ),
         (of_run("split", run="[]"), "[]/suite.json: not a readable suite.json ([Errno 20] Not a directory:"),
         (of_run("tables", run="[]").partition(" --dataset")[0], "[]/suite.json: not a readable suite.json ("),
         (

@@ -18,7 +18,7 @@ from weckd.analysis.published import LARGEST, Published
 from weckd.analysis.sheet import gain_cell
 from weckd.config import Suite
 from weckd.data.overlap import with_finding
-from weckd.errors import counted
+from weckd.errors import UserError, counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
 from weckd.places import MACRO, few_seeds, independent, is_phantom
 from weckd.tables.captions import caption, run_note
@@ -53,8 +53,11 @@ def write_specification(
     see `weckd.data.overlap`.
 
     Raises:
-        UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
+        UserError: the run has no readings, or a file is unreadable or inconsistent; what is missing is printed as
+            missing instead.
     """
+    if not any(map(is_reading, suite.methods)):
+        raise UserError(f"{out}: a run without readings; make one with `snakemake --cores all readings`")
     suite = with_finding(suite, across) if across else suite
     loaded = load_predictions(suite, predictions)
     found = specifications(suite, loaded)

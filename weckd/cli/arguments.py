@@ -64,10 +64,10 @@ def correlation(text: str) -> float:
 
 
 def suite_of_run(options: argparse.Namespace) -> "tuple[Suite, RunFiles]":
-    """Return the suite and the files of the run that is named, of which the data set, if any is named, is one.
+    """Return the suite and the files of the run that is named; the data set and seeds that are named are its own.
 
     Raises:
-        UserError: the run has no suite.json, or the data set is none of its own.
+        UserError: the run has no suite.json, or the data set, or a seed, is none of its own.
     """
     from weckd.config import load_suite
     from weckd.run_files import RunFiles
@@ -79,4 +79,9 @@ def suite_of_run(options: argparse.Namespace) -> "tuple[Suite, RunFiles]":
         raise UserError(
             f"--dataset {dataset}: {run.suite} has no such data set; known: {', '.join(suite.datasets)}"
         )
+    for seed in getattr(options, "seeds", None) or [getattr(options, "seed", suite.seeds[0])]:
+        if seed not in suite.seeds:
+            raise UserError(
+                f"seed {seed}: {run.suite} has no such seed; known: {', '.join(map(str, suite.seeds))}"
+            )
     return suite, run
