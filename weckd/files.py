@@ -202,12 +202,12 @@ def without_sum(text: str | bytes) -> dict[str, Any]:
 
 
 def edited(file: Path) -> bool:
-    """Return whether a JSON file cannot be read, or is not what its own sum says, where it has one."""
+    """Return whether a JSON file cannot be read, or is not what its own sum says, or has none."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return OWN_SUM in content and not holds_sum(content)
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        without_sum(file.read_bytes())
+    except (OSError, ValueError, TypeError, RecursionError):
         return True
+    return False
 
 
 def refuse_changed(file: Path, sums: Path, remedy: str = AGAIN) -> None:
