@@ -30,9 +30,11 @@ rule tables:
             )
             for table in TABLES
         ],
+        sums=RUN.tables / "sums.json",
     log:
         RUN.log("tables"),
     params:
+        again=made_again(RUN.tables / "sums.json"),
         run=subpath(input.suite, parent=True),
         layout=beside_workflow("config/tables.yaml"),
         published=beside_workflow(PUBLISHED),
@@ -63,9 +65,11 @@ rule figures:
             )
             for figure in FIGURES
         ],
+        sums=RUN.figures / "sums.json",
     log:
         RUN.log("figures"),
     params:
+        again=made_again(RUN.figures / "sums.json"),
         run=subpath(input.suite, parent=True),
         source=code_of("weckd.cli.analysis:_figures"),
     shell:

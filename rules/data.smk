@@ -125,9 +125,11 @@ rule audit:
             )
             for dataset in SUITE.datasets
         ],
+        sums=RUN.audit / "sums.json",
     log:
         RUN.log("audit"),
     params:
+        again=made_again(RUN.audit / "sums.json"),
         prepared=expand(PREPARED, dataset=SUITE.datasets),
         groups=[str(RUN.groups(dataset)) for dataset in SUITE.datasets],
         threshold=SUITE.groups_threshold,

@@ -27,9 +27,11 @@ rule html_report:
             caption="../report/page.rst",
             labels={"page": "the whole run"},
         ),
+        sums=sums_of(RUN.report),
     log:
         RUN.log("html_report"),
     params:
+        again=made_again(sums_of(RUN.report)),
         run=subpath(input.suite, parent=True),
         source=code_of("weckd.cli.finished:_report"),
     shell:

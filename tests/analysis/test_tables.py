@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -33,8 +34,9 @@ def test_golden_tables(tables, name):
     assert (tables / name).read_text(encoding="utf-8") == (GOLDEN / name).read_text(encoding="utf-8")
 
 
-def test_no_other_files_are_written(tables):
-    assert sorted(path.name for path in tables.iterdir()) == sorted(FILES)
+def test_no_other_files_are_written_but_their_sums(tables):
+    assert sorted(path.name for path in tables.iterdir()) == sorted([*FILES, "sums.json"])
+    assert sorted(json.loads((tables / "sums.json").read_text())) == FILES
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith((".md", ".tex"))])

@@ -115,9 +115,19 @@ def test_all_files_and_the_exact_tables(make, tmp_path):
     assert sorted(file.name for file in out.iterdir()) == sorted(
         [
             *(f"{name}.{kind}" for name in ("audit", "across") for kind in ("csv", "md", "tex", "json")),
-            *("pairs.csv", "across-pairs.csv", "clusters.csv", "thresholds.svg", "thresholds.png"),
+            *(
+                "pairs.csv",
+                "across-pairs.csv",
+                "clusters.csv",
+                "thresholds.svg",
+                "thresholds.png",
+                "sums.json",
+            ),
             *(f"{key}.png" for key in ("ears", "copies", "strangers", "blood")),
         ]
+    )
+    assert sorted(json.loads((out / "sums.json").read_text())) == sorted(
+        file.name for file in out.iterdir() if file.name != "sums.json"
     )
     rows = [line for line in (out / "audit.md").read_text().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]

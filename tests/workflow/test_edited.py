@@ -12,6 +12,10 @@ import pytest
 from engine import RECORDS, REPOSITORY, environment, result_bytes, snakemake
 from PIL import Image
 
+from weckd.errors import UserError
+from weckd.provenance.crate import write_crate
+from weckd.run_files import RunFiles
+
 pytestmark = pytest.mark.workflow
 RUN = "results/tiny"
 
@@ -52,6 +56,12 @@ def more_steps(file):
     file.write_text(file.read_text().replace('"steps_run": 4', '"steps_run": 5'))
 
 
+def without_its_sum(file):
+    content = json.loads(file.read_text())
+    del content["sum"]
+    file.write_text(json.dumps(content))
+
+
 def emptied(file):
     file.write_text("")
 
@@ -69,6 +79,7 @@ def emptied(file):
         (f"{RUN}/groups/phantom_ear_ohio/groups.csv", zeroed, "group, audit, split, train, gather"),
         (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", more_steps, "train, gather"),
         (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", emptied, "train, gather"),
+        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", without_its_sum, "train, gather"),
     ],
 )
 def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, name, change, again):
@@ -88,6 +99,22 @@ def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished
     assert (copy / name).read_bytes() == (folder / name).read_bytes()
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits  # nothing was trained on what was edited
+
+
+def test_edited_tables_figures_and_pages_are_made_again_and_reach_no_record(finished, copy):
+    folder, _ = finished
+    names = ("tables/main.md", "tables/claims.json", "figures/forest.svg", "audit/across.csv", "report.html")
+    for name in names:
+        edit(copy / RUN / name, lambda file: file.write_text(file.read_text() + "more\n"))
+    with pytest.raises(UserError, match=r"across\.csv: edited or damaged, .* makes it anew$"):
+        write_crate(RunFiles(copy / RUN), REPOSITORY)
+    done = snakemake(copy, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    for name in names:
+        assert f"changed since it was read or made: {RUN}/{name}\n" in done.stdout
+        assert (copy / RUN / name).read_bytes() == (folder / RUN / name).read_bytes()
+    assert result_bytes(copy / RUN) == result_bytes(folder / RUN)
+    assert "changed" not in snakemake(copy, "-n").stdout
 
 
 def test_edited_attention_maps_are_made_again(finished, copy):

@@ -23,7 +23,16 @@ from weckd.analysis.predictions import NAMES
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted
-from weckd.files import file_digest, refuse_changed, sums_of, whole_file, write_json, write_sums, write_text
+from weckd.files import (
+    FOLDER_SUMS,
+    file_digest,
+    refuse_changed,
+    sums_of,
+    whole_file,
+    write_json,
+    write_sums,
+    write_text,
+)
 from weckd.locks import runs_under_way
 from weckd.manifests import trained_cells
 
@@ -92,7 +101,7 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
         outputs={
             name: file_digest(run / name)
             for name in (file.relative_to(run).as_posix() for file in outputs)
-            if name not in WITHOUT_IMAGES
+            if name not in WITHOUT_IMAGES and not name.endswith(FOLDER_SUMS)
         },
     )
     write_json(out / FACTS, asdict(reference))

@@ -5,11 +5,11 @@ from importlib import import_module
 from pathlib import Path
 
 from weckd.analysis.published import Published
-from weckd.analysis.registry import TABLES
+from weckd.analysis.registry import KINDS, TABLES
 from weckd.analysis.results import Results, evaluate_suite
 from weckd.analysis.sheets.claims import answers_text
 from weckd.config import Suite
-from weckd.files import write_text
+from weckd.files import FOLDER_SUMS, write_sums, write_text
 from weckd.tables.layout import AS_IT_IS, Layout
 from weckd.tables.render import TableFile, write_table_file
 
@@ -17,7 +17,7 @@ from weckd.tables.render import TableFile, write_table_file
 def write_tables(
     suite: Suite, run: Path, out: Path, layout: Layout = AS_IT_IS, published: Sequence[Published] = ()
 ) -> None:
-    """Write every table of the run as .csv, .md, .tex and .json, and answers.csv, into the folder `out`.
+    """Write every table of the run as .csv, .md, .tex and .json, answers.csv, and their sums, into a folder.
 
     Args:
         suite: the run's settings; its plan says what is tested.
@@ -34,6 +34,8 @@ def write_tables(
     write_text(out / "answers.csv", answers_text(files["claims"].tables[0], layout.wording))
     for file in files.values():
         write_table_file(out, file, layout)
+    names = ("answers.csv", *(f"{name}.{kind}" for name in files for kind in KINDS))
+    write_sums(out / FOLDER_SUMS, map(out.joinpath, names))
 
 
 def table_file(name: str, results: Results) -> TableFile:

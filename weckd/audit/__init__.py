@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from weckd.analysis.figures.style import save, styled
+from weckd.analysis.registry import KINDS
 from weckd.audit.findings import SHARE, Findings, find, listed_pairs
 from weckd.audit.pictures import pair_sheet, threshold_figure
 from weckd.audit.sets import AuditedSet, Overlap, copied_elsewhere, load_set, overlaps, pairs_across
 from weckd.data.overlap import UNDECLARED
 from weckd.errors import UserError
-from weckd.files import write_text
+from weckd.files import FOLDER_SUMS, write_sums, write_text
 from weckd.tables.captions import PHANTOM, joined
 from weckd.tables.cells import Bold
 from weckd.tables.render import Table, TableFile, csv_text, write_table_file
@@ -50,7 +51,7 @@ def write_audit(
     """Write the audit of some data sets into the folder `out`.
 
     Tables audit and across (.csv .md .tex .json), pairs.csv, across-pairs.csv, clusters.csv, the figure thresholds
-    (.svg .png) and a sheet of example pairs a data set (.png).
+    (.svg .png), a sheet of example pairs a data set (.png), and their sums.
 
     Args:
         prepared: folders of prepared data sets.
@@ -99,6 +100,10 @@ def write_audit(
     save(figure, out, "thresholds")
     for audited, sheet in zip(sets, sheets, strict=True):
         save(sheet, out, audited.key, kinds=("png",))
+    written = [f"{name}.{kind}" for name in ("audit", "across") for kind in KINDS]
+    written += ["pairs.csv", "across-pairs.csv", "clusters.csv", "thresholds.svg", "thresholds.png"]
+    written += [f"{audited.key}.png" for audited in sets]
+    write_sums(out / FOLDER_SUMS, [out / name for name in written])
 
 
 def summary(out: Path) -> str:

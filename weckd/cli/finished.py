@@ -104,10 +104,14 @@ def _lock(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
+    from weckd.files import sums_of, write_sums
     from weckd.report.page import write_report
     from weckd.run_files import RunFiles
 
-    write_report(options.folder, options.out or RunFiles(options.folder).report)
+    page = RunFiles(options.folder).report
+    write_report(options.folder, options.out or page)
+    if not options.out:
+        write_sums(sums_of(page), [page])
 
 
 def _provenance(options: argparse.Namespace) -> None:

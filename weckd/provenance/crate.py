@@ -33,7 +33,7 @@ _RESULTS = (
     *("splits/*/*.csv", "groups/*/*.csv", "manifests/*/*.json", "predictions/*/*.parquet"),
     *("predictions/*/*sums.json", "splits/*/sums.json", "groups/*/sums.json", "attention/*"),
 )
-_MADE = ("audit/*", "tables/*", "figures/*", "report.html")
+_MADE = ("audit/*", "tables/*", "figures/*", "report.*")
 _PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",
     "https://w3id.org/ro/wfrun/workflow/0.5",

@@ -10,10 +10,11 @@ from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliabil
 from weckd.analysis.figures.style import save, styled
 from weckd.analysis.results import load_run
 from weckd.config import Suite
+from weckd.files import FOLDER_SUMS, write_sums
 
 
 def write_figures(suite: Suite, run: Path, out: Path) -> None:
-    """Write every figure of the run as .svg and .png into the folder `out`.
+    """Write every figure of the run as .svg and .png, and their sums, into the folder `out`.
 
     The run's folder holds predictions/, splits/, manifests/, attention/ and audit/.
 
@@ -34,3 +35,4 @@ def write_figures(suite: Suite, run: Path, out: Path) -> None:
         }
     for name, figure in figures.items():
         save(figure, out, name)
+    write_sums(out / FOLDER_SUMS, (out / f"{name}.{kind}" for name in figures for kind in ("svg", "png")))
