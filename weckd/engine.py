@@ -6,12 +6,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from logging import Handler, StreamHandler
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 ENDING = (
     "weckd: no new job is started; those under way go on to their ends. Ctrl-C again stops them at once: training jobs "
@@ -77,25 +78,16 @@ class _Outliving:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._stream, name)
+        return partial(self._unless_gone, found) if name in ("write", "flush") else found
 
-    def write(self, text: str) -> None:
-        with self._reader_or_nowhere():
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with self._reader_or_nowhere():
-            self._stream.flush()
-
-    @contextmanager
-    def _reader_or_nowhere(self) -> Iterator[None]:
+    def _unless_gone(self, method: Callable[..., object], *text: str) -> None:
         try:
-            yield
+            method(*text)
         except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - no file of a path
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 def outlive_reader(handlers: Iterable[Handler]) -> None:
@@ -127,15 +119,13 @@ def _last_words(log: Path | None) -> str:
     deadline = time.monotonic() + _LAST_WORDS
     while True:
         lines = _lines(log)
-        starts = [n for n, line in enumerate(lines) if line.startswith("weckd: ")]
-        if starts:
+        if starts := [n for n, line in enumerate(lines) if line.startswith("weckd: ")]:
             return "\n".join(lines[starts[-1] :])
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    if not lines:
-        return "it left no message, as one that is killed does; what the engine says of it stands above"
-    return "\n".join(lines[-_TAIL:])
+    nothing = "it left no message, as one that is killed does; what the engine says of it stands above"
+    return "\n".join(lines[-_TAIL:]) or nothing
 
 
 def _lines(log: Path | None) -> list[str]:

@@ -18,14 +18,15 @@ from typing import Any
 from weckd.errors import UserError, unreadable
 
 REMEDIES = {
-    errno.ENOSPC: "free some space, or choose another disk",
-    errno.EDQUOT: "free some space, or choose another disk",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, or choose another disk"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM), "give yourself the right to write there, or choose another folder"
+    ),
+    **dict.fromkeys(
+        (errno.ENOTDIR, errno.EEXIST), "a file is in the way; remove it, or choose another folder"
+    ),
     errno.EFBIG: "raise the limit of file sizes, or choose another disk",
-    errno.EACCES: "give yourself the right to write there, or choose another folder",
-    errno.EPERM: "give yourself the right to write there, or choose another folder",
     errno.EROFS: "choose a folder that can be written to",
-    errno.ENOTDIR: "a file is in the way; remove it, or choose another folder",
-    errno.EEXIST: "a file is in the way; remove it, or choose another folder",
     errno.EISDIR: "a folder is in the way; remove it, or choose another file",
     errno.ENAMETOOLONG: "shorten the name, or choose another folder",
 }

@@ -57,11 +57,8 @@ def _free_place(gpus: Sequence[str], jobs_per_gpu: int, folder: Path) -> tuple[s
             if held is not None:
                 return gpu, held
         if not waiting:
-            print(
-                f"waiting for one of {counted(len(gpus), 'GPU')}, {counted(jobs_per_gpu, 'job')} each",
-                file=sys.stderr,
-                flush=True,
-            )
+            places = f"{counted(len(gpus), 'GPU')}, {counted(jobs_per_gpu, 'job')} each"
+            print(f"waiting for one of {places}", file=sys.stderr, flush=True)
             waiting = True
         time.sleep(_POLL)
 
@@ -126,7 +123,6 @@ def visible_gpus() -> list[str]:
         elif word in names:
             found.append(names[word])
         else:
-            raise UserError(
-                f"CUDA_VISIBLE_DEVICES={allowed}: this machine has no GPU {word}; known: {', '.join(names)}"
-            )
+            told = f"this machine has no GPU {word}; known: {', '.join(names)}"
+            raise UserError(f"CUDA_VISIBLE_DEVICES={allowed}: {told}")
     return found

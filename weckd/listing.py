@@ -5,7 +5,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from weckd.config import DistillationSettings, Suite
-from weckd.data.catalogue import Dataset, RecordFile, find_dataset, load_catalogue
+from weckd.data.catalogue import Dataset, find_dataset, load_catalogue
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.chain import WHY_OPEN, Budget, choices, every_combination, one_change_each, suite_budget
 from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
@@ -32,6 +32,7 @@ def dataset_page(key: str, own: Path | None = None) -> str:
     """Return all that the catalogue says of one data set, and how to get it."""
     dataset = find_dataset(key, own)
     places = [f"{f.path} ({f.official_split})" if f.official_split else f.path for f in dataset.folders]
+    files = dataset.download.files if dataset.download else ()
     facts = {
         "key": dataset.key,
         "title": dataset.title,
@@ -42,7 +43,7 @@ def dataset_page(key: str, own: Path | None = None) -> str:
         "images": _total(dataset),
         "layout": dataset.layout,
         "folders": ", ".join(places),
-        "files": ", ".join(_file_text(file) for file in dataset.download.files) if dataset.download else "",
+        "files": ", ".join(f"{file.name} (md5 {file.md5})" if file.md5 else file.name for file in files),
         "groups": ": ".join(filter(None, (dataset.groups, dataset.groups_note))),
         "derived from": ", ".join(dataset.derived_from),
     }
@@ -51,13 +52,8 @@ def dataset_page(key: str, own: Path | None = None) -> str:
         [entry.key, entry.title, entry.folder or entry.label, entry.count, ", ".join(entry.unverified)]
         for entry in dataset.classes
     ]
-    headers = [
-        "class",
-        "title",
-        "label" if dataset.classes[0].label is not None else "folder",
-        "images",
-        "unverified",
-    ]
+    place = "label" if dataset.classes[0].label is not None else "folder"
+    headers = ["class", "title", place, "images", "unverified"]
     shown = [n for n in range(len(headers)) if any(row[n] not in (None, "") for row in classes)]
     table = tabulate([[row[n] for n in shown] for row in classes], headers=[headers[n] for n in shown])
     return "\n".join([*lines, "", table, "", _how_to_get(dataset, own)])
@@ -74,15 +70,8 @@ def _download_text(dataset: Dataset) -> str:
     if dataset.download is None:
         return "drawn by this suite" if dataset.phantom else "your own folder"
     version = f" version {dataset.download.version}" if dataset.download.version else ""
-    return (
-        f"doi:{dataset.download.doi}"
-        if dataset.download.doi
-        else f"Kaggle {dataset.download.kaggle}{version}"
-    )
-
-
-def _file_text(file: RecordFile) -> str:
-    return f"{file.name} (md5 {file.md5})" if file.md5 else file.name
+    doi = dataset.download.doi
+    return f"doi:{doi}" if doi else f"Kaggle {dataset.download.kaggle}{version}"
 
 
 def _how_to_get(dataset: Dataset, catalogue: Path | None) -> str:
@@ -109,13 +98,8 @@ def method_table(suite: Suite | None) -> str:
         method = find_method(name)(budget)
         steps = _steps_text(method.steps(), budget)
         rows.append([name, method.role, _fits_text(method, budget), steps, method.question])
-    headers = [
-        "method",
-        "role",
-        "fits (labels; start; teacher; steps)",
-        "steps in all",
-        "the question it answers",
-    ]
+    fits = "fits (labels; start; teacher; steps)"
+    headers = ["method", "role", fits, "steps in all", "the question it answers"]
     table = tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True)
     return table if suite else f"{table}\n{_BESIDE_THE_LIST}"
 

@@ -116,8 +116,8 @@ def results_text(
     """
     if str(folder / "report.html") in asked or study_made(folder, asked):
         return run_summary(folder)
-    done = [f"{rule} ({counted(number, 'job')})" for rule, number in jobs.items()]
-    text = f"made         {', '.join(done) or 'nothing: all that this command asks for is there'}\n"
+    done = ", ".join(f"{rule} ({counted(number, 'job')})" for rule, number in jobs.items())
+    text = f"made         {done or 'nothing: all that this command asks for is there'}\n"
     if not all(str(folder / table) in asked for table in _MAIN):
         return (
             f"\n{text}not made     the tables and report of {folder}, for which this command does not ask; they are "
@@ -191,7 +191,7 @@ def changed_files(
 def few(files: Sequence[str]) -> list[str]:
     """Return the first of some files, and how many more there are."""
     more = len(files) - _SHOWN
-    return [*files[:_SHOWN], *([f"{counted(more, 'more file')}"] if more > 0 else [])]
+    return [*files[:_SHOWN], *([counted(more, "more file")] if more > 0 else [])]
 
 
 def run_list(results: Path) -> str:

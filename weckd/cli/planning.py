@@ -44,9 +44,10 @@ def _plan(options: argparse.Namespace) -> None:
     memory = memory_told(suite)
 
     with claimed_gpu(jobs_per_gpu=1):
-        from weckd.planning.cost import measured_on, plan_page, state_bytes, suite_speeds
+        from weckd.planning.cost import plan_page, state_bytes, suite_speeds
+        from weckd.training.device import device_kind, prepare_device
 
-        print(plan_page(suite, suite_speeds(suite), state_bytes(suite), measured_on()))
+        print(plan_page(suite, suite_speeds(suite), state_bytes(suite), device_kind(prepare_device())))
     if memory:
         print(memory)
 

@@ -169,17 +169,10 @@ def machine_findings(folder: Path, needed_bytes: int) -> list[Finding]:
         folder: working folder of the run.
         needed_bytes: that the run is expected to write.
     """
-    places = [
-        folder,
-        *(folder / name for name in ("results", "data", ".snakemake")),
-        Path(tempfile.gettempdir()),
-    ]
-    return [
-        _cores_and_memory(),
-        shared_memory(Path("/dev/shm")),  # noqa: S108 - looked at, not written to
-        _disk(folder, needed_bytes),
-        *(writable(place) for place in places if place.exists()),
-    ]
+    below = (folder / name for name in ("results", "data", ".snakemake"))
+    places = [place for place in (folder, *below, Path(tempfile.gettempdir())) if place.exists()]
+    shared = shared_memory(Path("/dev/shm"))  # noqa: S108 - looked at, not written to
+    return [_cores_and_memory(), shared, _disk(folder, needed_bytes), *map(writable, places)]
 
 
 def _cores_and_memory() -> Finding:
@@ -187,17 +180,15 @@ def _cores_and_memory() -> Finding:
     free, limit = available_mb(Path("/proc/meminfo")), host_memory()
     if free is not None and limit is not None:
         free = min(free, limit // 2**20)  # of a container or a batch system's job
+    what, takes = "cores and memory", f"a training job may take {JOB_MB:,} MB"
     if free is None:
-        return Finding(
-            "note", "cores and memory", f"{counted(cores, 'core')}; the system does not tell its free memory"
-        )
+        return Finding("note", what, f"{counted(cores, 'core')}; the system does not tell its free memory")
     found = f"{counted(cores, 'core')}, {free:,} MB free"
     if free < JOB_MB:
-        return Finding("bad", "cores and memory", found, f"free some: a training job may take {JOB_MB:,} MB")
+        return Finding("bad", what, found, f"free some: {takes}")
     if free < cores * JOB_MB:
-        remedy = f"a training job may take {JOB_MB:,} MB; limit the jobs with --cores {free // JOB_MB}"
-        return Finding("note", "cores and memory", found, remedy)
-    return Finding("ok", "cores and memory", found)
+        return Finding("note", what, found, f"{takes}; limit the jobs with --cores {free // JOB_MB}")
+    return Finding("ok", what, found)
 
 
 def memory_finding(suite: Suite) -> Finding:
@@ -234,11 +225,9 @@ def _disk(folder: Path, needed: int) -> Finding:
     place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:,.1f} GB free, about {needed / 1e9:,.1f} GB needed"
-    if free < needed:
-        return Finding(
-            "bad", "disk", f"{place}: {found}", "free some space, or run in a folder of another disk"
-        )
-    return Finding("ok", "disk", found)
+    if free >= needed:
+        return Finding("ok", "disk", found)
+    return Finding("bad", "disk", f"{place}: {found}", "free some space, or run in a folder of another disk")
 
 
 def writable(folder: Path) -> Finding:
@@ -248,10 +237,6 @@ def writable(folder: Path) -> Finding:
         with tempfile.NamedTemporaryFile(dir=folder):
             return Finding("ok", what, f"{folder.absolute()} can be written")
     except OSError as problem:
-        who = f"user {os.getuid()}"
-        return Finding(
-            "bad",
-            what,
-            f"{folder.absolute()}: cannot be written by {who} ({problem.strerror})",
-            "give that user the folder (chown), or run as its owner (in a container: --user $(id -u):$(id -g))",
-        )
+        found = f"{folder.absolute()}: cannot be written by user {os.getuid()} ({problem.strerror})"
+        owner = "run as its owner (in a container: --user $(id -u):$(id -g))"
+        return Finding("bad", what, found, f"give that user the folder (chown), or {owner}")

@@ -14,7 +14,7 @@ from weckd.data.catalogue import suite_datasets
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
 from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
-from weckd.training.device import device_kind, prepare_device
+from weckd.training.device import prepare_device
 from weckd.training.networks import Backbone, build_backbone
 
 MEASURED = 3
@@ -56,13 +56,10 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
         f"all {cells} cells" if cells > 1 else "the only cell": total_work(suite),
         search: total_tuning(suite),
     }
-    table = tabulate(
-        [_row(name, each, speeds, sizes) for name, each in work.items()],
-        headers=["", "fits", "optimiser steps", "device-hours", "kept weights, GB"],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=("left", *["right"] * 4),
-    )
+    rows = [_row(name, each, speeds, sizes) for name, each in work.items()]
+    headers = ["", "fits", "optimiser steps", "device-hours", "kept weights, GB"]
+    align = ("left", *["right"] * 4)
+    table = tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
     networks = "\n".join(
         f"  {backbone.name}: a training pass {1000 * speed.training:,.1f} ms, "
         f"a teacher's {1000 * speed.teaching:,.1f} ms"
@@ -160,11 +157,6 @@ def state_bytes(suite: Suite) -> dict[BackboneSettings, int]:
 
 def _classes(suite: Suite) -> int:
     return max(len(facts.classes) for facts in suite.facts.values())
-
-
-def measured_on() -> str:
-    """Return the device that is measured."""
-    return device_kind(prepare_device())
 
 
 def _seconds(run: Callable[[], None], device: torch.device) -> float:

@@ -99,13 +99,8 @@ def _regular(file: Path) -> Path:
 def _beside(run: Path, known: Collection[str]) -> list[str]:
     """Return files that the crate does not know; hidden ones are the workflow engine's own."""
     files = sorted(file.relative_to(run) for file in run.rglob("*") if not file.is_dir())
-    return [
-        file.as_posix()
-        for file in files
-        if file.as_posix() not in known
-        and file.parts[0] not in _UNRECORDED
-        and not any(part.startswith(".") for part in file.parts)
-    ]
+    seen = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    return [str(file) for file in seen if str(file) not in known and file.parts[0] not in _UNRECORDED]
 
 
 def _told_there(folder: Path, what: str) -> bool:
