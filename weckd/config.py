@@ -342,7 +342,7 @@ class Suite(SuiteKeys):
     facts: dict[str, DatasetFacts]
     roles: dict[str, str]  # what each method is there for, see `weckd.methods.fits.Role`
     plan_hash: str
-    # Data sets that the audit found to share images with others, undeclared, and these (see `weckd.data.overlap`):
+    # Data sets that the audit found to share images with others, undeclared, and these (see `weckd.places`):
     # a finding, not a setting, so not in suite.json.
     undeclared: dict[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from tabulate import tabulate
 
 from weckd.config import Suite, load_suite
-from weckd.data.overlap import undeclared_sentence, with_finding
 from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
 from weckd.files import write_json
 from weckd.locks import runs_under_way
+from weckd.places import undeclared_sentence, with_finding
 from weckd.run_files import RunFiles
 
 LOCK = Path(".lock")

@@ -10,10 +10,9 @@ from small_suite import GOLDEN, toy_suite, write_toy_run
 from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
 from weckd.config import suite_json
-from weckd.data.overlap import UNDECLARED, undeclared_sentence, with_finding
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.places import independent, means
+from weckd.places import UNDECLARED, independent, means, undeclared_sentence, with_finding
 from weckd.runs import run_summary
 from weckd.tables.captions import run_note
 

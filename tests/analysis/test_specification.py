@@ -17,7 +17,7 @@ from weckd.analysis.specification import (
     specifications,
     write_specification,
 )
-from weckd.data.overlap import UNDECLARED
+from weckd.places import UNDECLARED
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS = (

@@ -14,10 +14,10 @@ from weckd.audit.sets import load_set, overlaps, pairs_across
 from weckd.config import DatasetFacts
 from weckd.data.catalogue import find_dataset
 from weckd.data.groups import write_groups
-from weckd.data.overlap import with_finding
 from weckd.data.phantoms import draw
 from weckd.data.prepare import prepare
 from weckd.errors import UserError
+from weckd.places import with_finding
 
 
 def ears():

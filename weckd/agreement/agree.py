@@ -23,9 +23,9 @@ from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.config import Suite, load_suite
-from weckd.data.overlap import with_finding
 from weckd.errors import counted
 from weckd.files import file_digest, refuse_changed, sums_of
+from weckd.places import with_finding
 from weckd.run_files import RunFiles
 from weckd.tables.captions import closing, joined
 from weckd.tables.cells import NOTHING, Number

@@ -14,8 +14,7 @@ from weckd.analysis.imported import IMPORTED, imported_files, with_imported
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis.published import Published
 from weckd.config import Suite
-from weckd.data.overlap import with_finding
-from weckd.places import MACRO, means, places
+from weckd.places import MACRO, means, places, with_finding
 from weckd.run_files import RunFiles
 
 

@@ -17,10 +17,9 @@ from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.analysis.published import LARGEST, Published
 from weckd.analysis.sheet import gain_cell
 from weckd.config import Suite
-from weckd.data.overlap import with_finding
 from weckd.errors import UserError, counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
-from weckd.places import MACRO, few_seeds, independent, is_phantom
+from weckd.places import MACRO, few_seeds, independent, is_phantom, with_finding
 from weckd.tables.captions import caption, run_note
 from weckd.tables.cells import Bold, Cell
 from weckd.tables.render import Table, TableFile, sheet, write_table_file
@@ -50,7 +49,7 @@ def write_specification(
     """Write tables/readings (.csv .md .tex .json) and figures/specification (.svg .png) of a run of readings.
 
     `predictions` holds `<dataset>/seed<k>.parquet`; `across` is what the audit of the data sets found of shared images,
-    see `weckd.data.overlap`.
+    see `weckd.places`.
 
     Raises:
         UserError: the run has no readings, or a file is unreadable or inconsistent; what is missing is printed as

@@ -12,9 +12,9 @@ from weckd.analysis.registry import KINDS
 from weckd.audit.findings import SHARE, Findings, find, listed_pairs
 from weckd.audit.pictures import pair_sheet, threshold_figure
 from weckd.audit.sets import AuditedSet, Overlap, copied_elsewhere, load_set, overlaps, pairs_across
-from weckd.data.overlap import UNDECLARED
 from weckd.errors import UserError
 from weckd.files import FOLDER_SUMS, write_sums, write_text
+from weckd.places import UNDECLARED
 from weckd.tables.captions import PHANTOM, joined
 from weckd.tables.cells import Bold
 from weckd.tables.render import Table, TableFile, csv_text, write_table_file

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.data.duplicates import Pairs, pairs_between
-from weckd.data.overlap import UNDECLARED
 from weckd.data.prepared import left_out, read_facts, read_index, read_thumbnails
 from weckd.errors import UserError, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed
+from weckd.places import UNDECLARED
 
 COLUMNS = ("dataset_a", "image_a", "class_a", "dataset_b", "image_b", "class_b", "kind", "correlation")
 

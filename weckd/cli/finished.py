@@ -168,8 +168,8 @@ def _unfreeze(options: argparse.Namespace) -> None:
 def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.analysis.predictions import load_predictions
     from weckd.config import load_suite
-    from weckd.data.overlap import with_finding
     from weckd.errors import UserError
+    from weckd.places import with_finding
     from weckd.run_files import RunFiles
     from weckd.selfcheck import self_checks
     from weckd.selfcheck.outcome import Outcome, failed, heading, text, write_report

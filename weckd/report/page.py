@@ -5,10 +5,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from weckd.config import Suite, load_suite
-from weckd.data.overlap import undeclared_sentence, with_finding
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.places import few_seeds
+from weckd.places import few_seeds, undeclared_sentence, with_finding
 from weckd.report.fill import fill
 from weckd.report.first_screen import VERDICTS, answers, banner
 from weckd.run_files import RunFiles

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from weckd.config import Suite
-from weckd.data.overlap import undeclared_sentence
 from weckd.errors import counted, named
-from weckd.places import few_seeds, independent, means
+from weckd.places import few_seeds, independent, means, undeclared_sentence
 from weckd.tuning.chosen import tunable_methods
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."

@@ -28,9 +28,8 @@ from weckd.analysis.sheet import gain_cell, level_cell
 from weckd.analysis.sheets.inputs import splits_of
 from weckd.analysis.split_counts import count_splits
 from weckd.config import Suite
-from weckd.data.overlap import with_finding
 from weckd.errors import UserError, counted
-from weckd.places import few_seeds, is_phantom
+from weckd.places import few_seeds, is_phantom, with_finding
 from weckd.run_files import RunFiles
 from weckd.tables.captions import TEST, caption, dataset_text, derived_mark, run_note
 from weckd.tables.cells import Cell, Name
