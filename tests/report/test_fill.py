@@ -103,6 +103,7 @@ def test_pictures_are_embedded(run):
 
 def test_what_no_section_names_stands_at_the_end(run):
     write_json(run / "tables" / "extra.json", [table_of("Extra")])
+    write_json(run / "tables" / "sums.json", {"extra.json": "of what it was"})  # no table
     (run / "figures" / "more.svg").write_text("<svg/>")
     (run / "figures" / "photo.png").write_bytes(b"pixels alone")
     assert list(titles(run).items())[-1] == (

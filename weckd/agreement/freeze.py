@@ -101,7 +101,7 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
         outputs={
             name: file_digest(run / name)
             for name in (file.relative_to(run).as_posix() for file in outputs)
-            if name not in WITHOUT_IMAGES and not name.endswith(FOLDER_SUMS)
+            if name not in WITHOUT_IMAGES
         },
     )
     write_json(out / FACTS, asdict(reference))
@@ -161,7 +161,9 @@ def _refuse_unfinished(suite: Suite, run: Path) -> None:
 
 
 def _found(run: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
-    return (file for pattern in patterns for file in sorted(run.glob(pattern)) if file.is_file())
+    """Return files but the sums of a folder, some of which no reference holds."""
+    files = (file for pattern in patterns for file in sorted(run.glob(pattern)) if file.is_file())
+    return (file for file in files if file.name != FOLDER_SUMS)
 
 
 def pack_predictions(cells: Iterable[Path], out: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weckd.config import Suite
+from weckd.files import FOLDER_SUMS
 from weckd.manifests import trained_cells
 from weckd.report.blocks import Block, read_blocks
 from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Section
@@ -47,6 +48,7 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
         UserError: a file of tables, or a manifest, cannot be read.
     """
     files = [file for folder in TABLE_FOLDERS for file in sorted((run / folder).glob("*.json"))]
+    files = [file for file in files if file.name != FOLDER_SUMS]
     blocks = {file.relative_to(run).as_posix(): list(read_blocks(file)) for file in files}
     pictures = {file.relative_to(run).as_posix(): file for file in _pictures(run)}
     paths = RunFiles(run)
