@@ -98,6 +98,7 @@ def _with_helpers(text: str, function: str) -> str:
     bound: dict[str, ast.stmt] = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            node.decorator_list.clear()  # of a command: its options, which are read before it runs
             bound[node.name] = node
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bound |= {alias.asname or alias.name.partition(".")[0]: node for alias in node.names}

@@ -4,13 +4,14 @@ import sys
 
 import pytest
 
-from weckd.cli.finished import add_commands
+from weckd.cli import finished
+from weckd.cli.arguments import add_commands
 from weckd.errors import UserError
 
 
 def run_command(*arguments):
     parser = argparse.ArgumentParser()
-    add_commands(parser.add_subparsers())
+    add_commands(parser.add_subparsers(), finished.__name__)
     options = parser.parse_args(["report", *map(str, arguments)])
     options.run(options)
 

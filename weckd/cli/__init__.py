@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weckd import __version__
 from weckd.cli import analysis, data, finished, listing, planning, training
+from weckd.cli.arguments import add_commands
 from weckd.errors import UserError, few_addresses
 from weckd.files import REMEDIES
 from weckd.numpy_kernels import settle_kernels
@@ -95,5 +96,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"weckd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (listing, planning, data, training, analysis, finished):
-        group.add_commands(commands)
+        add_commands(commands, group.__name__)
     return parser

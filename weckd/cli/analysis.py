@@ -1,85 +1,20 @@
 """Commands that read predictions: tables and figures."""
 
 import argparse
-from pathlib import Path
 
-from weckd.cli.arguments import Commands, command, run_folder, suite_of_run
+from weckd.cli.arguments import RUN, command, option, path, suite_of_run
 
-SELECTIONS = ("none", "validation", "test")
-
-
-def add_commands(commands: Commands) -> None:
-    """Add them to the parser."""
-    parser = command(
-        commands, "tables", _tables, "test the gains and write all tables, from predictions alone"
-    )
-    run_folder(parser)
-    _out(parser, "tables")
-    parser.add_argument(
-        "--layout", type=Path, metavar="FILE", help="labels, order, columns and digits of the tables"
-    )
-    _published(parser)
-
-    parser = command(commands, "figures", _figures, "draw the figures, from predictions alone")
-    run_folder(parser)
-    _out(parser, "figures")
-
-    parser = command(commands, "specification", _specification, "the table and the curve of all readings")
-    run_folder(parser)
-    parser.add_argument(
-        "--across", type=Path, metavar="FILE", help="across.csv of the audit: data sets that share images"
-    )
-    _published(parser)
-
-    parser = command(
-        commands,
-        "leakage",
-        _leakage,
-        "what official test parts gain by copies of training images: a table and a figure",
-    )
-    run_folder(parser)
-    parser.add_argument(
-        "--grouped", type=Path, required=True, help="folder of the run on grouped test parts, set beside"
-    )
-
-    parser = command(
-        commands,
-        "import-predictions",
-        _import_predictions,
-        "let a method whose predictions were made elsewhere join every table",
-        "Checks long predictions (columns dataset, seed, split, image_id, y, p_0, p_1, ..) against the "
-        "splits of a run, in results/<suite>/splits, and keeps them in results/<suite>/imported. "
-        "Then `snakemake --cores all` makes the tables again, with that method in them.",
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help=".csv or .parquet")
-    run_folder(parser)
-    parser.add_argument("--name", required=True, help="what the method is called in tables")
-    parser.add_argument(
-        "--selection",
-        choices=SELECTIONS,
-        required=True,
-        help="the images on which a model or its settings were chosen; test is refused",
-    )
+_PUBLISHED = path("--published", metavar="FILE", help="the paper's own numbers, to set beside")
 
 
-def _out(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder to write (the run's {name}/)")
-
-
-def _published(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--published", type=Path, metavar="FILE", help="the paper's own numbers, to set beside"
-    )
-
-
-def _import_predictions(options: argparse.Namespace) -> None:
-    from weckd.analysis.imported import import_predictions
-
-    suite, run = suite_of_run(options)
-    out = import_predictions(suite, run.folder, options.file, options.name, options.selection)
-    print(f"{out}: {options.name} fits the splits; run snakemake again, and it joins the tables")
-
-
+@command(
+    "tables",
+    "test the gains and write all tables, from predictions alone",
+    RUN,
+    path("--out", metavar="FOLDER", help="folder to write (the run's tables/)"),
+    path("--layout", metavar="FILE", help="labels, order, columns and digits of the tables"),
+    _PUBLISHED,
+)
 def _tables(options: argparse.Namespace) -> None:
     from weckd.analysis.published import read_published
     from weckd.analysis.write_tables import write_tables
@@ -91,6 +26,12 @@ def _tables(options: argparse.Namespace) -> None:
     write_tables(suite, run.folder, options.out or run.tables, layout, published)
 
 
+@command(
+    "figures",
+    "draw the figures, from predictions alone",
+    RUN,
+    path("--out", metavar="FOLDER", help="folder to write (the run's figures/)"),
+)
 def _figures(options: argparse.Namespace) -> None:
     from weckd.analysis.figures.write import write_figures
 
@@ -98,6 +39,13 @@ def _figures(options: argparse.Namespace) -> None:
     write_figures(suite, run.folder, options.out or run.figures)
 
 
+@command(
+    "specification",
+    "the table and the curve of all readings",
+    RUN,
+    path("--across", metavar="FILE", help="across.csv of the audit: data sets that share images"),
+    _PUBLISHED,
+)
 def _specification(options: argparse.Namespace) -> None:
     from weckd.analysis.published import read_published
     from weckd.analysis.specification import write_specification
@@ -107,6 +55,12 @@ def _specification(options: argparse.Namespace) -> None:
     write_specification(suite, run.predictions, run.folder, published, options.across)
 
 
+@command(
+    "leakage",
+    "what official test parts gain by copies of training images: a table and a figure",
+    RUN,
+    path("--grouped", required=True, help="folder of the run on grouped test parts, set beside"),
+)
 def _leakage(options: argparse.Namespace) -> None:
     from weckd.analysis.leakage.write import write_leakage
     from weckd.config import load_suite
@@ -115,3 +69,27 @@ def _leakage(options: argparse.Namespace) -> None:
     suite, run = suite_of_run(options)
     grouped = load_suite(RunFiles(options.grouped).suite)
     write_leakage(suite, grouped, run.folder, options.grouped, run.folder)
+
+
+@command(
+    "import-predictions",
+    "let a method whose predictions were made elsewhere join every table",
+    path("file", metavar="FILE", help=".csv or .parquet"),
+    RUN,
+    option("--name", required=True, help="what the method is called in tables"),
+    option(
+        "--selection",
+        choices=("none", "validation", "test"),
+        required=True,
+        help="the images on which a model or its settings were chosen; test is refused",
+    ),
+    description="Checks long predictions (columns dataset, seed, split, image_id, y, p_0, p_1, ..) against the "
+    "splits of a run, in results/<suite>/splits, and keeps them in results/<suite>/imported. "
+    "Then `snakemake --cores all` makes the tables again, with that method in them.",
+)
+def _import_predictions(options: argparse.Namespace) -> None:
+    from weckd.analysis.imported import import_predictions
+
+    suite, run = suite_of_run(options)
+    out = import_predictions(suite, run.folder, options.file, options.name, options.selection)
+    print(f"{out}: {options.name} fits the splits; run snakemake again, and it joins the tables")

@@ -1,9 +1,11 @@
-"""Arguments that several commands share."""
+"""How a sub-command is declared, and what several take from the command line."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weckd.errors import UserError
 
@@ -12,37 +14,53 @@ if TYPE_CHECKING:
     from weckd.run_files import RunFiles
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Run: TypeAlias = Callable[[argparse.Namespace], None]
+_DECLARED: dict[str, list[Callable[[Commands], None]]] = {}
+"""What adds each sub-command to the parser, by the module that declares it."""
+
+
+@dataclass(frozen=True)
+class _Option:
+    names: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+def option(*names: str, **settings: Any) -> _Option:
+    """Return an option, or an argument, as `argparse` takes it."""
+    return _Option(names, settings)
 
 
 def command(
-    commands: Commands,
-    name: str,
-    run: Callable[[argparse.Namespace], None],
-    told: str,
-    description: str | None = None,
-) -> argparse.ArgumentParser:
-    """Add a sub-command that calls `run` with its options; return its parser."""
-    parser = commands.add_parser(name, help=told, description=description)
-    parser.set_defaults(run=run)
-    return parser
+    name: str, told: str, *options: _Option | list[_Option], description: str | None = None
+) -> Callable[[_Run], _Run]:
+    """Declare the sub-command that a function runs; of options in a list a call may have one."""
+
+    def declare(run: _Run) -> _Run:
+        def add(commands: Commands) -> None:
+            parser = commands.add_parser(name, help=told, description=description)
+            for each in options:
+                one_of = isinstance(each, list)
+                place = parser.add_mutually_exclusive_group() if one_of else parser
+                for found in each if isinstance(each, list) else [each]:
+                    place.add_argument(*found.names, **found.settings)
+            parser.set_defaults(run=run)
+
+        _DECLARED.setdefault(run.__module__, []).append(add)
+        return run
+
+    return declare
 
 
-def own_catalogue(parser: argparse.ArgumentParser) -> None:
-    """Add the option of a catalogue of the user's own."""
-    parser.add_argument("--catalogue", type=Path, metavar="FILE", help="data sets of your own")
+def add_commands(commands: Commands, module: str) -> None:
+    """Add the sub-commands that a module declares to the parser."""
+    for add in _DECLARED[module]:
+        add(commands)
 
 
-def run_folder(parser: argparse.ArgumentParser) -> None:
-    """Add the folder of a run."""
-    parser.add_argument(
-        "--run", type=Path, required=True, dest="folder", help="folder of the run, results/<suite>"
-    )
-
-
-def run_and_dataset(parser: argparse.ArgumentParser) -> None:
-    """Add the folder of a run and one of its data sets."""
-    run_folder(parser)
-    parser.add_argument("--dataset", required=True)
+path = partial(option, type=Path)
+DATASET = option("--dataset", required=True)
+CATALOGUE = path("--catalogue", metavar="FILE", help="data sets of your own")
+RUN = path("--run", required=True, dest="folder", help="folder of the run, results/<suite>")
 
 
 def positive(text: str) -> int:

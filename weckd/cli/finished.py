@@ -3,106 +3,27 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, command, positive, run_folder
+from weckd.cli.arguments import RUN, command, option, path, positive
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder of the workflow: a checkout, or that of the image."""
 LOCK = Path("requirements.lock")
+_FOLDER = path("folder", metavar="RUN", help="folder of the run, results/<suite>")
+_WORKFLOW = path("--workflow", default=ROOT, help="folder of the Snakefile (that of the suite)")
+_MADE_WITH = path(
+    "--lock",
+    default=LOCK if LOCK.exists() else None,
+    metavar="FILE",
+    help="lock file of the environment that the run was made in (requirements.lock, where it is)",
+)
 
 
-def add_commands(commands: Commands) -> None:
-    """Add them to the parser."""
-    parser = command(commands, "report", _report, "write a finished run as one self-contained HTML page")
-    run_folder(parser)
-    parser.add_argument("--out", type=Path, help="HTML file to write (the run's report.html)")
-
-    parser = command(
-        commands, "provenance", _provenance, "describe a finished run as a Workflow Run RO-Crate"
-    )
-    run_folder(parser)
-    _workflow(parser)
-
-    parser = command(
-        commands,
-        "verify",
-        _verify,
-        "hash again all that a run's crate records, and name what changed",
-        "Compares every file of the run, the prepared images, the stored fits, the lock, the workflow's files and the "
-        "code's revision. The exit status is 1 where something changed.",
-    )
-    _run(parser)
-    _workflow(parser)
-
-    parser = command(
-        commands, "freeze", _freeze, "make a reference of a finished run, to compare others with"
-    )
-    _run(parser)
-    parser.add_argument("--out", type=Path, help="folder of the reference (results/reference/<suite>)")
-    _lock(parser)
-
-    parser = command(
-        commands,
-        "agree",
-        _agree,
-        "compare a run with a reference, cell by cell",
-        "Equal bytes where both were made with the same lock, device kind and versions; else intervals that the "
-        "reference declares. Writes RUN/agreement/agreement.{csv,md,tex}. The exit status is 0 where every cell "
-        "agrees, else 1.",
-    )
-    _run(parser)
-    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="results/reference/<suite>")
-    _lock(parser)
-
-    parser = command(commands, "unfreeze", _unfreeze, "lay out a reference's records as a run has them")
-    parser.add_argument("reference", type=Path, metavar="REFERENCE")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-
-    parser = command(
-        commands,
-        "selfcheck",
-        _selfcheck,
-        "check the suite's own statistics",
-        "Check the primary test on simulated predictions (rejection without a gain, coverage with one) and on those of "
-        "a finished run: each method against itself under other seeds, and permuted labels at chance. The exit status "
-        "is 1 where a check failed; one that was not run is no failure.",
-    )
-    parser.add_argument(
-        "--run", type=Path, dest="folder", metavar="FOLDER", help="a finished run, such as results/selfcheck"
-    )
-    parser.add_argument(
-        "--repetitions",
-        type=positive,
-        default=2000,
-        help="simulated experiments a check (2000; with fewer the allowed ranges are wider)",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="folder for selfcheck.csv, .md, .tex and .json (the run's own selfcheck/; without a run, none)",
-    )
-
-
-def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of the run, results/<suite>")
-
-
-def _workflow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workflow", type=Path, default=ROOT, help="folder of the Snakefile (that of the suite)"
-    )
-
-
-def _lock(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--lock",
-        type=Path,
-        default=LOCK if LOCK.exists() else None,
-        metavar="FILE",
-        help="lock file of the environment that the run was made in (requirements.lock, where it is)",
-    )
-
-
+@command(
+    "report",
+    "write a finished run as one self-contained HTML page",
+    RUN,
+    path("--out", help="HTML file to write (the run's report.html)"),
+)
 def _report(options: argparse.Namespace) -> None:
     from weckd.files import sums_of, write_sums
     from weckd.report.page import write_report
@@ -114,6 +35,7 @@ def _report(options: argparse.Namespace) -> None:
         write_sums(sums_of(page), [page])
 
 
+@command("provenance", "describe a finished run as a Workflow Run RO-Crate", RUN, _WORKFLOW)
 def _provenance(options: argparse.Namespace) -> None:
     from weckd.provenance.crate import write_crate
     from weckd.run_files import RunFiles
@@ -121,6 +43,14 @@ def _provenance(options: argparse.Namespace) -> None:
     write_crate(RunFiles(options.folder), options.workflow)
 
 
+@command(
+    "verify",
+    "hash again all that a run's crate records, and name what changed",
+    _FOLDER,
+    _WORKFLOW,
+    description="Compares every file of the run, the prepared images, the stored fits, the lock, the workflow's files "
+    "and the code's revision. The exit status is 1 where something changed.",
+)
 def _verify(options: argparse.Namespace) -> None:
     from weckd.errors import UserError
     from weckd.provenance.verify import changes
@@ -135,6 +65,13 @@ def _verify(options: argparse.Namespace) -> None:
     print(f"{options.folder}: all {compared} recorded things are what they were")
 
 
+@command(
+    "freeze",
+    "make a reference of a finished run, to compare others with",
+    _FOLDER,
+    path("--out", help="folder of the reference (results/reference/<suite>)"),
+    _MADE_WITH,
+)
 def _freeze(options: argparse.Namespace) -> None:
     from weckd.agreement.freeze import freeze_run
 
@@ -143,6 +80,16 @@ def _freeze(options: argparse.Namespace) -> None:
     print(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 
 
+@command(
+    "agree",
+    "compare a run with a reference, cell by cell",
+    _FOLDER,
+    path("reference", metavar="REFERENCE", help="results/reference/<suite>"),
+    _MADE_WITH,
+    description="Equal bytes where both were made with the same lock, device kind and versions; else intervals that "
+    "the reference declares. Writes RUN/agreement/agreement.{csv,md,tex}. The exit status is 0 where every cell "
+    "agrees, else 1.",
+)
 def _agree(options: argparse.Namespace) -> None:
     from weckd.agreement.agree import agreement_table, compare, summary
     from weckd.agreement.reference import read_reference
@@ -159,12 +106,37 @@ def _agree(options: argparse.Namespace) -> None:
     print(summary(agreement, out))
 
 
+@command(
+    "unfreeze",
+    "lay out a reference's records as a run has them",
+    path("reference", metavar="REFERENCE"),
+    path("--out", required=True, help="folder to write"),
+)
 def _unfreeze(options: argparse.Namespace) -> None:
     from weckd.agreement.freeze import unfreeze
 
     unfreeze(options.reference, options.out)
 
 
+@command(
+    "selfcheck",
+    "check the suite's own statistics",
+    path("--run", dest="folder", metavar="FOLDER", help="a finished run, such as results/selfcheck"),
+    option(
+        "--repetitions",
+        type=positive,
+        default=2000,
+        help="simulated experiments a check (2000; with fewer the allowed ranges are wider)",
+    ),
+    path(
+        "--out",
+        metavar="FOLDER",
+        help="folder for selfcheck.csv, .md, .tex and .json (the run's own selfcheck/; without a run, none)",
+    ),
+    description="Check the primary test on simulated predictions (rejection without a gain, coverage with one) and on "
+    "those of a finished run: each method against itself under other seeds, and permuted labels at chance. The exit "
+    "status is 1 where a check failed; one that was not run is no failure.",
+)
 def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.analysis.predictions import load_predictions
     from weckd.config import load_suite

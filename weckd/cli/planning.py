@@ -3,38 +3,19 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import Commands, command
-from weckd.cli.suites import resolved, suite_files
+from weckd.cli.arguments import command, path
+from weckd.cli.suites import SUITE_FILES, resolved
 
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 """Beside the package, in a clone and in the container."""
 
 
-def add_commands(commands: Commands) -> None:
-    """Add them to the parser."""
-    parser = command(
-        commands,
-        "plan",
-        _plan,
-        "print fits, steps, estimated device-hours and disk of a suite",
-        "Measures a few passes of each network of the suite on this machine; trains nothing.",
-    )
-    suite_files(parser)
-
-    parser = command(
-        commands,
-        "doctor",
-        _doctor,
-        "check driver, cards, memory, disk, folders and images before a run",
-        "Run it in the folder that the suite will run in. The exit status is 1 where something is in the "
-        "way of a run.",
-    )
-    suite_files(parser)
-    parser.add_argument(
-        "--lock", type=Path, default=_LOCK, help="lock file to compare the packages with (that of the suite)"
-    )
-
-
+@command(
+    "plan",
+    "print fits, steps, estimated device-hours and disk of a suite",
+    *SUITE_FILES,
+    description="Measures a few passes of each network of the suite on this machine; trains nothing.",
+)
 def _plan(options: argparse.Namespace) -> None:
     suite = resolved(options)
     from weckd.gpus import claimed_gpu
@@ -52,6 +33,14 @@ def _plan(options: argparse.Namespace) -> None:
         print(memory)
 
 
+@command(
+    "doctor",
+    "check driver, cards, memory, disk, folders and images before a run",
+    *SUITE_FILES,
+    path("--lock", default=_LOCK, help="lock file to compare the packages with (that of the suite)"),
+    description="Run it in the folder that the suite will run in. The exit status is 1 where something is in the "
+    "way of a run.",
+)
 def _doctor(options: argparse.Namespace) -> None:
     from weckd.errors import UserError
     from weckd.planning.first_second import refuse_impossible

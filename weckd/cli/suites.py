@@ -1,35 +1,29 @@
 """Suite files as several commands take them; apart, so that no job that takes none stands on how they are read."""
 
 import argparse
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
+from weckd.cli.arguments import option, path
 from weckd.errors import UserError
 
 if TYPE_CHECKING:
     from weckd.config import Suite
 
 
-def suite_files(parser: argparse.ArgumentParser) -> None:
-    """Add a suite's files, by place or after `--suite`, and changes of their values."""
-    told = "suite files, later ones win, key by key; or the suite.json of a run"
-    for name in ("suite", "--suite"):
-        parser.add_argument(
-            name, action="extend", nargs="*", default=[], type=Path, metavar="FILE", help=told
-        )
-        told = "the same"
-    parser.add_argument(
-        "--config",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE",
-        help="changes, values in YAML or JSON; nested ones are laid over the file's",
-    )
+_TOLD = "suite files, later ones win, key by key; or the suite.json of a run"
+_FILES = partial(path, action="extend", nargs="*", default=[], metavar="FILE")
+_CHANGES = "changes, values in YAML or JSON; nested ones are laid over the file's"
+SUITE_FILES = (
+    _FILES("suite", help=_TOLD),
+    _FILES("--suite", help="the same"),
+    option("--config", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help=_CHANGES),
+)
+"""A suite's files, by place or after `--suite`, and changes of their values."""
 
 
 def resolved(options: argparse.Namespace) -> "Suite":
-    """Return the suite that the arguments of `suite_files` name.
+    """Return the suite that `SUITE_FILES` name.
 
     Raises:
         UserError: they name none, or it cannot be run as it is.
