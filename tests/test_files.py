@@ -8,7 +8,16 @@ from types import SimpleNamespace
 import pytest
 
 from weckd.errors import UserError
-from weckd.files import digest, refuse_full_disk, remove_left, whole_file, write_json, write_text
+from weckd.files import (
+    digest,
+    forget_changed,
+    refuse_full_disk,
+    remove_left,
+    whole_file,
+    write_json,
+    write_sums,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -152,3 +161,39 @@ def test_what_the_disk_cannot_hold_is_refused_beforehand(tmp_path, monkeypatch):
     assert str(refused.value) == (
         f"{tmp_path}/not yet: needs 2,600 MB, 2 MB are free; free some space, or choose another disk"
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.write_text("edited"),
+        lambda file: (file.unlink(), file.mkdir()),
+        lambda file: (file.unlink(), os.mkfifo(file)),
+    ],
+    ids=["edited", "a folder", "a pipe"],
+)
+def test_sums_of_what_is_not_what_was_written_are_removed(change, tmp_path):
+    file, sums = tmp_path / "a.csv", tmp_path / "sums.json"
+    file.write_text("as it was")
+    write_sums(sums, [file])
+    assert forget_changed(sums) == []
+    change(file)
+    assert forget_changed(sums) == [str(file)]
+    assert not sums.exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"../a.csv": "00"}', None])
+def test_sums_that_do_not_tell_are_removed_and_no_pipe_is_read(text, tmp_path):
+    sums = tmp_path / "sums.json"
+    os.mkfifo(sums) if text is None else sums.write_text(text)
+    assert forget_changed(sums) == [str(sums)]
+    assert not sums.exists()
+
+
+def test_a_folder_in_the_place_of_sums_is_told(tmp_path):
+    sums = tmp_path / "sums.json"
+    sums.mkdir()
+    with pytest.raises(
+        UserError, match=rf"^{sums}: cannot be removed \(Is a directory\); remove it by hand$"
+    ):
+        forget_changed(sums)

@@ -262,8 +262,8 @@ def refuse_unsound(sums: Path) -> None:
     Raises:
         UserError: a file that they are of is missing, edited or damaged, or they cannot be read.
     """
-    for name in _recorded(sums) or [sums.name]:
-        refuse_changed(sums.with_name(name), sums)
+    for file in _recorded(sums) or [sums]:
+        refuse_changed(file, sums)
 
 
 def forget_changed(sums: Path) -> list[str]:
@@ -271,14 +271,18 @@ def forget_changed(sums: Path) -> list[str]:
 
     Returns:
         The files that are not what was written; a missing one is the workflow's own business.
+
+    Raises:
+        UserError: they cannot be removed.
     """
     recorded = _recorded(sums)
-    files = {sums.with_name(name): sha256 for name, sha256 in recorded.items()}
-    changed = [
-        str(file) for file, sha256 in files.items() if file.is_file() and file_digest(file) != sha256
-    ] or ([] if recorded else [str(sums)])
+    unlike = [file for file, sha256 in recorded.items() if difference(file, sha256) not in ("", "missing")]
+    changed = list(map(str, unlike if recorded else [sums]))
     if changed and os.access(sums.parent, os.W_OK):
-        sums.unlink()
+        try:
+            sums.unlink()
+        except OSError as problem:
+            raise UserError(f"{sums}: cannot be removed ({problem.strerror}); remove it by hand") from problem
     return changed
 
 
@@ -304,11 +308,10 @@ def keep_changed(file: Path, found: Mapping[str, Sequence[str]]) -> dict[str, li
     return kept
 
 
-def _recorded(sums: Path) -> dict[str, str]:
-    """Return the recorded SHA-256 by name; nothing where the file does not tell."""
+def _recorded(sums: Path) -> dict[Path, str]:
+    """Return the recorded SHA-256 by file; nothing where the sums are no regular file, or do not tell."""
     try:
-        return {
-            str(name): str(sha256) for name, sha256 in json.loads(sums.read_text(encoding="utf-8")).items()
-        }
-    except (OSError, ValueError, AttributeError):
+        text = sums.read_text(encoding="utf-8") if sums.is_file() else ""
+        return {sums.with_name(name): str(sha256) for name, sha256 in json.loads(text).items()}
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}

@@ -79,3 +79,8 @@ def test_files_of_groups_pairs_and_clusters(tmp_path):
     with pytest.raises(UserError, match="prepared: holds mine, not other; name the folder of other"):
         write_groups("other", prepared, 0.97, tmp_path / "other")
     assert not Path(tmp_path / "other").exists()
+    np.save(prepared / "thumbnails.npy", images[::-1])  # edited: they decide the groups
+    told = rf"^{prepared}/thumbnails\.npy: edited or damaged, its SHA-256 is .{{12}}…, dataset\.json records .{{12}}…; "
+    with pytest.raises(UserError, match=told):
+        write_groups("mine", prepared, 0.97, tmp_path / "other")
+    assert not Path(tmp_path / "other").exists()
