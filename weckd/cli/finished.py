@@ -143,7 +143,7 @@ def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.errors import UserError
     from weckd.places import with_finding
     from weckd.run_files import RunFiles
-    from weckd.selfcheck import self_checks
+    from weckd.selfcheck.of_run import self_checks
     from weckd.selfcheck.outcome import Outcome, failed, heading, text, write_report
 
     suite = predictions = None

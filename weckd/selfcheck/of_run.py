@@ -22,6 +22,7 @@ data sets that are parted alike agree a little by chance: .00 to .15 with 10 see
 nothing there that the rows of the data sets do not, so MEAN_REJECTION has an upper end alone.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ from weckd.errors import counted
 from weckd.places import MACRO, independent
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import FAILED, PASSED, Outcome, judged, not_run
-from weckd.selfcheck.simulation import ALPHA
+from weckd.selfcheck.simulation import ALPHA, simulation_checks
 
 PARTITIONS = 500
 FEWEST_SEEDS = 10  # two halves of five, the fewest for inference
@@ -53,6 +54,11 @@ SAME_METHOD_SHOWS = (
 LABELS = f"{PERMUTED} at chance"
 LABELS_SHOW = (
     "no label leaks into training: balanced accuracy minus 1/C lies within its 99 % interval's half-width"
+)
+
+HOW_TO_RUN = (
+    "no --run; make one with enough seeds: snakemake --cores all --configfile config/selfcheck.yaml, "
+    "then weckd selfcheck --run results/selfcheck"
 )
 
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -137,3 +143,26 @@ def label_check(suite: Suite, predictions: SuitePredictions) -> Outcome:
     note = f"{counted(len(independent(suite)), 'data set')}, {counted(len(suite.seeds), 'seed')}"
     half = check.half_width
     return Outcome(LABELS, LABELS_SHOW, check.value, -half, half, outcome, suite.run, note)
+
+
+def self_checks(
+    suite: Suite | None, predictions: SuitePredictions | None, repetitions: int
+) -> Iterator[Outcome]:
+    """Yield each check as it finishes, with a line to standard error before each long part.
+
+    Suite and predictions are those of a finished run, None where there is none. With fewer than 2,000 repetitions
+    (simulated experiments a check) the allowed ranges are wider.
+    """
+    _tell(f"simulating {repetitions:,} experiments a check")
+    yield from simulation_checks(repetitions)
+    if suite is None or predictions is None:
+        yield not_run(SAME_METHOD, SAME_METHOD_SHOWS, "", HOW_TO_RUN)
+        yield not_run(LABELS, LABELS_SHOW, "", HOW_TO_RUN)
+        return
+    _tell(f"setting the methods of {suite.run} against themselves")
+    yield from same_method_checks(suite, predictions)
+    yield label_check(suite, predictions)
+
+
+def _tell(text: str) -> None:
+    print(f"[selfcheck] {text}", file=sys.stderr, flush=True)
