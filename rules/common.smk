@@ -24,7 +24,15 @@ from weckd.engine import (
     outlive_reader,
 )
 from weckd.errors import UserError
-from weckd.files import digest, edited, file_digest, keep_changed, sums_of
+from weckd.files import (
+    digest,
+    edited,
+    file_digest,
+    forget_sums,
+    keep_changed,
+    sums_of,
+    unlike_sums,
+)
 from weckd.locks import take_run_lock, try_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.planning.first_second import (
@@ -44,7 +52,6 @@ from weckd.runs import (
 )
 from weckd.study_suites import official_suite, readings_suite
 from weckd.suite_file import parse_changes, resolve_suite
-from weckd.files import forget_changed as forget_changed_sums
 from weckd.tuning.chosen import tunable_methods
 
 find_own_commands()
@@ -372,12 +379,17 @@ def forget_what_changed():
         if held is None:
             return keep_changed(kept, {})
         held.close()
-    edited_suites = []
-    changed = {
-        sums: forget_changed_sums(sums)
+    unlike = {
+        sums: found
         for suite in SUITES.values()
         for sums in sorted(run_of(suite).folder.glob("**/*sums.json"))
+        if (found := unlike_sums(sums))
     }
+    # Kept before they are removed: a start that ends between, as one that is refused below, must lose none.
+    keep_changed(kept, {str(sums): few(found) for sums, found in unlike.items()})
+    for sums in unlike:
+        forget_sums(sums)
+    changed, edited_suites = {}, []
     for suite in SUITES.values():
         file = run_of(suite).suite
         if file.is_file() and not is_as_asked(file, suite):
@@ -399,7 +411,7 @@ def forget_what_changed():
                 prepared,
                 kept_copy(prepared),
             )
-    files = [file for found in changed.values() for file in found]
+    files = [file for found in (unlike | changed).values() for file in found]
     FOUND.extend(few(files))
     for file in FOUND:
         print(f"changed since it was read or made: {file}", file=sys.stderr)

@@ -10,9 +10,10 @@ import pytest
 from weckd.errors import UserError
 from weckd.files import (
     digest,
-    forget_changed,
+    forget_sums,
     refuse_full_disk,
     remove_left,
+    unlike_sums,
     whole_file,
     write_json,
     write_sums,
@@ -172,21 +173,21 @@ def test_what_the_disk_cannot_hold_is_refused_beforehand(tmp_path, monkeypatch):
     ],
     ids=["edited", "a folder", "a pipe"],
 )
-def test_sums_of_what_is_not_what_was_written_are_removed(change, tmp_path):
+def test_what_is_not_what_was_written_is_found_by_its_sum(change, tmp_path):
     file, sums = tmp_path / "a.csv", tmp_path / "sums.json"
     file.write_text("as it was")
     write_sums(sums, [file])
-    assert forget_changed(sums) == []
+    assert unlike_sums(sums) == []
     change(file)
-    assert forget_changed(sums) == [str(file)]
-    assert not sums.exists()
+    assert unlike_sums(sums) == [str(file)]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"../a.csv": "00"}', None])
 def test_sums_that_do_not_tell_are_removed_and_no_pipe_is_read(text, tmp_path):
     sums = tmp_path / "sums.json"
     os.mkfifo(sums) if text is None else sums.write_text(text)
-    assert forget_changed(sums) == [str(sums)]
+    assert unlike_sums(sums) == [str(sums)]
+    forget_sums(sums)
     assert not sums.exists()
 
 
@@ -196,4 +197,4 @@ def test_a_folder_in_the_place_of_sums_is_told(tmp_path):
     with pytest.raises(
         UserError, match=rf"^{sums}: cannot be removed \(Is a directory\); remove it by hand$"
     ):
-        forget_changed(sums)
+        forget_sums(sums)

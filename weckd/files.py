@@ -266,24 +266,24 @@ def refuse_unsound(sums: Path) -> None:
         refuse_changed(file, sums)
 
 
-def forget_changed(sums: Path) -> list[str]:
-    """Remove sums that do not hold, so that their files, declared outputs of one rule, are made anew.
+def unlike_sums(sums: Path) -> list[str]:
+    """Return the files that are not what was written; a missing one is the workflow's own business."""
+    recorded = _recorded(sums)
+    unlike = [file for file, sha256 in recorded.items() if difference(file, sha256) not in ("", "missing")]
+    return list(map(str, unlike if recorded else [sums]))
 
-    Returns:
-        The files that are not what was written; a missing one is the workflow's own business.
+
+def forget_sums(sums: Path) -> None:
+    """Remove sums that do not hold, so that their files, declared outputs of one rule, are made anew.
 
     Raises:
         UserError: they cannot be removed.
     """
-    recorded = _recorded(sums)
-    unlike = [file for file, sha256 in recorded.items() if difference(file, sha256) not in ("", "missing")]
-    changed = list(map(str, unlike if recorded else [sums]))
-    if changed and os.access(sums.parent, os.W_OK):
+    if os.access(sums.parent, os.W_OK):
         try:
             sums.unlink()
         except OSError as problem:
             raise UserError(f"{sums}: cannot be removed ({problem.strerror}); remove it by hand") from problem
-    return changed
 
 
 def keep_changed(file: Path, found: Mapping[str, Sequence[str]]) -> dict[str, list[list[str]]]:

@@ -97,5 +97,8 @@ def test_prose_is_told_from_numbers_by_its_length(length, long):
 def test_a_file_that_holds_no_tables(tmp_path, content):
     file = tmp_path / "main.json"
     file.write_bytes(content)
-    with pytest.raises(UserError, match=r"main\.json: not tables of a run \(.*\); make them again"):
+    with pytest.raises(
+        UserError,
+        match=r"main\.json: not tables of a run \(.*\); make them again, or move away what is no table$",
+    ):
         read_blocks(file)

@@ -117,6 +117,21 @@ def test_edited_tables_figures_and_pages_are_made_again_and_reach_no_record(fini
     assert "changed" not in snakemake(copy, "-n").stdout
 
 
+def test_a_start_that_is_refused_loses_nothing_that_it_found_edited(copy):
+    edit(copy / RUN / "tables/main.json", lambda file: file.write_text(file.read_text() + " "))
+    kept = copy / "results/.again.json"
+    kept.mkdir()
+    refused = snakemake(copy, "-n")
+    assert refused.returncode == 1
+    assert refused.stdout.splitlines()[-1] == (
+        "weckd: results/.again.json: cannot be written (Is a directory); a folder is in the way; remove it, or choose "
+        "another file"
+    )
+    kept.rmdir()
+    for _ in range(2):  # a dry run makes nothing, and loses nothing either
+        assert "rule tables:\n" in snakemake(copy, "-n").stdout
+
+
 def test_edited_attention_maps_are_made_again(finished, copy):
     folder, _ = finished
     name = f"{RUN}/attention/phantom_ear_ohio.npz"

@@ -53,7 +53,7 @@ def read_blocks(file: Path) -> tuple[Block, ...]:
     Raises:
         UserError: the file cannot be read, or holds something else.
     """
-    with unreadable(file, "not tables of a run", "make them again", repr):
+    with unreadable(file, "not tables of a run", "make them again, or move away what is no table", repr):
         return tuple(_block(table) for table in json.loads(file.read_text(encoding="utf-8")))
 
 
