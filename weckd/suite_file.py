@@ -175,20 +175,16 @@ def _suite(file: SuiteFile, values: Mapping[str, Any], run: str) -> Suite:
         name=file.suite,
         run=run,
         groups_threshold=file.groups.threshold,
-        facts={
-            key: DatasetFacts(
-                key=key,
-                title=dataset.title,
-                modality=dataset.modality,
-                phantom=dataset.phantom,
-                derived_from=dataset.derived_from,
-                classes=kept.get(key) or tuple(entry.key for entry in dataset.classes),
-            )
-            for key, dataset in found.items()
-        },
+        facts={key: _facts(dataset, kept.get(key, ())) for key, dataset in found.items()},
         roles={},
         plan_hash=digest(plan)[:12],
     )
+
+
+def _facts(dataset: Dataset, kept: tuple[str, ...]) -> DatasetFacts:
+    classes = kept or tuple(entry.key for entry in dataset.classes)
+    derived_from, phantom = dataset.derived_from, dataset.phantom
+    return DatasetFacts(dataset.key, dataset.title, dataset.modality, phantom, derived_from, classes)
 
 
 def _kept_classes(dataset: Dataset, excluded: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ class Page:
         self.text = (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
         self.files = re.findall(r"Make the file `([^`]+)`:\n\n```python\n(.*?)```", self.text, re.DOTALL)
         self.lines = re.findall(
-            r"In `([^`]+)`, below `([^`]+)`:\n\n```python\n(.*?)```", self.text, re.DOTALL
+            r"In `([^`]+)`, below `([^`]+)`:\n\n```(?:python|text)\n(.*?)```", self.text, re.DOTALL
         )
 
     def holds_no_other_code(self):

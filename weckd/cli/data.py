@@ -67,14 +67,9 @@ def _fetch(options: argparse.Namespace) -> None:
     from weckd.data.fetch import fetch
     from weckd.data.recorded import recorded_archives
 
-    fetch(
-        find_dataset(options.dataset, options.catalogue),
-        options.image_size,
-        options.data_root,
-        options.downloads,
-        recorded_archives(options.lock, options.dataset),
-        options.out,
-    )
+    dataset = find_dataset(options.dataset, options.catalogue)
+    recorded = recorded_archives(options.lock, options.dataset)
+    fetch(dataset, options.image_size, options.data_root, options.downloads, recorded, options.out)
 
 
 @command(
@@ -177,12 +172,7 @@ def _split(options: argparse.Namespace) -> None:
     from weckd.data.splits import write_splits
 
     suite, run = suite_of_run(options)
-    write_splits(
-        options.dataset,
-        suite.facts[options.dataset].classes,
-        suite.split,
-        suite.tuning.seeds if options.tuning else suite.seeds,
-        run.prepared(suite, options.dataset),
-        run.groups(options.dataset) / "groups.csv",
-        run.splits(options.dataset, options.tuning),
-    )
+    dataset, seeds = options.dataset, suite.tuning.seeds if options.tuning else suite.seeds
+    prepared, groups = run.prepared(suite, dataset), run.groups(dataset) / "groups.csv"
+    out = run.splits(dataset, options.tuning)
+    write_splits(dataset, suite.facts[dataset].classes, suite.split, seeds, prepared, groups, out)

@@ -251,31 +251,13 @@ def _unlabelled(budget: Budget) -> tuple[str, ...]:
     return tuple(part for part in budget.training if part not in budget.subsets)
 
 
-METHODS: dict[str, Callable[[Budget], Method]] = {
-    "weckd": weckd,
-    "single": single,
-    "single-long": single_long,
-    "pooled": pooled,
-    "sequential": sequential,
-    "ensemble": ensemble,
-    "one-step": one_step,
-    "chain-plain": chain_plain,
-    "chain-dense": chain_dense,
-    "attention-only": attention_only,
-    "born-again": born_again,
-    "born-again-pooled": born_again_pooled,
-    "decoupled": decoupled,
-    "mutual": mutual,
-    "snapshot": snapshot,
-    "pseudo-label": pseudo_label,
-    "noisy-student": noisy_student,
-    "mean-teacher": mean_teacher,
-    "fixmatch": fixmatch,
-    "full": full,
-    "full-converged": full_converged,
-    "permuted": permuted,
-    "majority": majority,
-}
+_DECLARED: tuple[Callable[[Budget], Method], ...] = (
+    *(weckd, single, single_long, pooled, sequential, ensemble, one_step, chain_plain, chain_dense),
+    *(attention_only, born_again, born_again_pooled, decoupled, mutual, snapshot),
+    *(pseudo_label, noisy_student, mean_teacher, fixmatch, full, full_converged, permuted, majority),
+)
+METHODS = {declare.__name__.replace("_", "-"): declare for declare in _DECLARED}
+"""What declares each method, by its name; listed in this order."""
 
 
 def find_method(name: str) -> Callable[[Budget], Method]:
