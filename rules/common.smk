@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import sys
 import time
 from dataclasses import asdict, replace
@@ -71,7 +72,7 @@ if RECORDS not in ("run", "reference"):
 for option, short in (("--config", "-C"), ("--configfile", "--configfiles")):
     if sum(word.partition("=")[0] in (option, short) for word in sys.argv) > 1:
         refuse(
-            f"{option}: stands twice, and the engine heeds the last alone; give all its values after one"
+            f"{option}: is given twice, and the engine heeds the last alone; give all its values after one"
         )
 
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
@@ -393,7 +394,7 @@ def forget_what_changed():
     for suite in SUITES.values():
         file = run_of(suite).suite
         if file.is_file() and not is_as_asked(file, suite):
-            print(f"{file}: not what the suite files say; made anew", file=sys.stderr)
+            print(f"{file}: not what the suite files say; made again", file=sys.stderr)
             edited_suites.append(file)
     if RECORDS == "run":
         own = Path(SUITE.data_root) if SUITE.data_root else None
@@ -536,6 +537,9 @@ def tell_failures():
     if logs:
         text = failure_text(dict(sorted(logs.items())))
         atexit.register(print, *TOLD, text, sep="\n", file=sys.stderr, flush=True)
+    if any(STOPS):
+        told = f"weckd: stopped; what is made stays, and this goes on:\n  {shlex.join(going_on(SUITE))}"
+        atexit.register(print, told, file=sys.stderr, flush=True)
 
 
 def refuse_memory():

@@ -463,8 +463,8 @@ KNOWN = (
             "--config seeds: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got "
             "'<stream end>' (line 1)",
         ),
-        (["seeds={a: 1, a: 2}"], "--config seeds: not valid YAML: key 'a' stands twice (line 1)"),
-        (["seeds=[1]", "seeds=[2]"], "--config seeds: stands twice; give it one value"),
+        (["seeds={a: 1, a: 2}"], "--config seeds: not valid YAML: key 'a' is given twice (line 1)"),
+        (["seeds=[1]", "seeds=[2]"], "--config seeds: is given twice; give it one value"),
         (
             ["data_root=/my images #2"],
             "--config data_root: of '/my images #2' only '/my images' would be read; write "
@@ -502,11 +502,11 @@ CLAIM = {"name": "a", "says": "b", "source": "c", "decided_by": EVIDENCE, "besid
         ),
         (
             {"analysis": {"families": 2 * [{"name": "a", "kind": "trend", "method": "weckd"}], "claims": []}},
-            r"analysis\.families: 'a' stands twice; give each a name of its own",
+            r"analysis\.families: 'a' is given twice; give each a name of its own",
         ),
         (
             {"analysis": {"claims": 2 * [CLAIM]}},
-            r"analysis\.claims: 'a' stands twice; give each a name of its own",
+            r"analysis\.claims: 'a' is given twice; give each a name of its own",
         ),
         (
             {"analysis": {"families": [FAMILY | {"references": ["single", "weckd"]}], "claims": []}},
@@ -535,7 +535,7 @@ def test_a_key_given_twice_in_a_suite_file_is_refused(tmp_path):
     file.write_text("training: {steps: 7}\nseeds: [1]\ntraining: {batch_size: 8}\n")
     with pytest.raises(UserError) as refused:
         resolve_suite([*DEMO, file], {})
-    assert str(refused.value) == f"{file}: not valid YAML: key 'training' stands twice (line 3)"
+    assert str(refused.value) == f"{file}: not valid YAML: key 'training' is given twice (line 3)"
 
 
 def test_a_wrong_file_is_told_without_the_command_line(tmp_path):
@@ -675,7 +675,7 @@ def test_panel_stands_for_all_its_methods_and_each_can_be_named():
         ),
         (
             {"panel": {**PANEL, "backbones": [*PANEL["backbones"], {"name": "resnet18", "init": "random"}]}},
-            "panel.backbones: resnet18 stands twice; a backbone can be there with one init",
+            "panel.backbones: resnet18 is given twice; a backbone can be there with one init",
         ),
         (
             {"tuning": {"trials": 4, "seeds": [7, 3]}},

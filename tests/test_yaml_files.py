@@ -64,8 +64,8 @@ TENFOLD = "\n".join(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("training: {}\nseeds: [1]\ntraining: {}", "key 'training' stands twice (line 3)"),
-        ("a: {1: x, '1': y}", "key '1' stands twice (line 1)"),
+        ("training: {}\nseeds: [1]\ntraining: {}", "key 'training' is given twice (line 3)"),
+        ("a: {1: x, '1': y}", "key '1' is given twice (line 1)"),
         ("{{a: 1}: 2}", "a key must be a word (line 1)"),
         ("[" * 100_000, "nested deeper than 40 (line 1)"),
         ("{a: " * 100_000, "nested deeper than 40 (line 1)"),

@@ -1,6 +1,6 @@
 """Files that appear whole or not at all, and are read back as what was written.
 
-Sums beside files, or within them, say what they hold; what differs is refused, or made anew.
+Sums beside files, or within them, say what they hold; what differs is refused, or made again.
 """
 
 import errno
@@ -35,7 +35,7 @@ FOLDER_SUMS = "sums.json"
 """Sums of the files of one job in a folder of its own."""
 OWN_SUM = "sum"
 """Key, in a JSON object, of the digest of all else that it says."""
-AGAIN = "the same snakemake command makes it anew"
+AGAIN = "the same snakemake command makes it again"
 
 
 @contextmanager
@@ -274,7 +274,7 @@ def unlike_sums(sums: Path) -> list[str]:
 
 
 def forget_sums(sums: Path) -> None:
-    """Remove sums that do not hold, so that their files, declared outputs of one rule, are made anew.
+    """Remove sums that do not hold, so that their files, declared outputs of one rule, are made again.
 
     Raises:
         UserError: they cannot be removed.

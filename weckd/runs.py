@@ -89,7 +89,8 @@ def _places(folder: Path, places: Mapping[str, str]) -> str:
 
 def _no_run(folder: Path, results: Path) -> UserError:
     """Return the error of a folder without a run: it names the runs that are there, or the suites."""
-    runs = [str(file.parent) for file in sorted(results.glob("*/suite.json"))]
+    places = dict.fromkeys((results, Path("results")))  # a run may be named without its folder
+    runs = [str(file.parent) for place in places for file in sorted(place.glob("*/suite.json"))]
     if runs:
         return UserError(f"{folder}: no run; there are {', '.join(runs)} (`weckd runs` tells of each)")
     files = sorted(Path("config").glob("*.yaml"))

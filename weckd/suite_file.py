@@ -72,7 +72,7 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     """Return command-line changes KEY=VALUE as a mapping; values are YAML, of which JSON is a part.
 
     Raises:
-        UserError: a change is not of that form, or a key stands twice.
+        UserError: a change is not of that form, or a key is given twice.
     """
     parsed: dict[str, Any] = {}
     for change in changes:
@@ -84,7 +84,7 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
             written = f"{above}='{{{below}: {text}}}'"
             raise UserError(f"--config {change}: a key below another is written as {written}")
         if key in parsed:
-            raise UserError(f"--config {key}: stands twice; give it one value")
+            raise UserError(f"--config {key}: is given twice; give it one value")
         parsed[key] = value = parse_yaml(text, f"--config {key}")
         plain_text = "" if value is None else value
         written = "" if text.strip().lower() in ("~", "null") else text.strip()
@@ -246,7 +246,7 @@ def _contradictions(suite: Suite) -> Iterator[str]:
             "that settings were chosen on"
         )
     for name in twice([backbone.name for backbone in suite.panel.backbones]):
-        yield f"panel.backbones: {name} stands twice; a backbone can be there with one init"
+        yield f"panel.backbones: {name} is given twice; a backbone can be there with one init"
     if suite.backbone_sizes and suite.backbone not in suite.backbone_sizes:
         own = suite.backbone
         yield f"backbone_sizes: must hold the suite's backbone, name: {own.name}, init: {own.init}"
@@ -258,7 +258,7 @@ def _contradictions_of_plan(plan: AnalysisPlan) -> Iterator[str]:
     families = [family.name for family in plan.families]
     for key, names in (("families", families), ("claims", [claim.name for claim in plan.claims])):
         for name in twice(names):
-            yield f"analysis.{key}: {name!r} stands twice; give each a name of its own"
+            yield f"analysis.{key}: {name!r} is given twice; give each a name of its own"
     for family in plan.families:
         told = f"analysis.families: {family.name!r}"
         if family.method in family.references:

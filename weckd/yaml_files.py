@@ -59,7 +59,7 @@ def parse_yaml(text: str, where: str) -> Any:
         where: it stands, for messages.
 
     Raises:
-        UserError: it is no YAML, a key stands twice or is more than a word, a value has a tag, or values are nested
+        UserError: it is no YAML, a key is given twice or is more than a word, a value has a tag, or values are nested
             deeper than 40 or, written out, more than 100,000.
     """
     try:
@@ -113,7 +113,7 @@ def _refuse_odd_keys(node: yaml.Node | None) -> None:
         if not isinstance(key, yaml.ScalarNode):
             raise _refusal("a key must be a word", key.start_mark)
         if key.value in seen:
-            raise _refusal(f"key {key.value!r} stands twice", key.start_mark)
+            raise _refusal(f"key {key.value!r} is given twice", key.start_mark)
         seen.add(key.value)
 
 

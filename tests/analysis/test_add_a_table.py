@@ -86,6 +86,7 @@ def test_the_pages_table_has_these_rows_below_a_whole_caption(toy):
 
 def test_all_other_tables_keep_their_bytes(toy):
     made = {file.name: file.read_bytes() for file in (toy / "tables").iterdir()}
+    del made["sums.json"]  # of the files themselves
     assert made.keys() - MADE == made.keys() ^ MADE
     assert {name: made[name] for name in made.keys() - MADE} == {
         file.name: file.read_bytes() for file in GOLDEN.iterdir()

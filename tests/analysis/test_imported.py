@@ -9,6 +9,7 @@ import pytest
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
 
 from weckd.analysis.imported import import_predictions
+from weckd.analysis.registry import TABLES
 from weckd.analysis.results import evaluate_suite
 from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
@@ -124,7 +125,7 @@ def test_it_stands_in_the_tables_that_the_page_names_and_in_no_other(run, tmp_pa
     write_tables(suite(), run, tmp_path / "tables")
     out.unlink()
     files = sorted((tmp_path / "tables").glob("*.md"))
-    assert len(files) == 19
+    assert len(files) == len(TABLES)
     text = {file.stem: file.read_text(encoding="utf-8") for file in files}
     assert {name for name, content in text.items() if "outsider" in content} == JOINED
     frames = {file.stem: file.with_suffix(".csv").read_text(encoding="utf-8") for file in files}
@@ -208,7 +209,7 @@ def changed(row, column, value):
         (changed(0, "dataset", "ear_mars"), "dataset ear_mars is not one of toy_three, toy_two"),
         (changed(0, "seed", 9), "seed 9 is not one of 1, 2, 3, 4, 5"),
         (changed(0, "split", "train"), "split train is not one of test, validation"),
-        (changed(0, "image_id", "image0001"), "toy_three, seed 1: test image image0001 stands twice"),
+        (changed(0, "image_id", "image0001"), "toy_three, seed 1: test image image0001 is given twice"),
         (
             changed(0, "image_id", "learnt"),
             "toy_three, seed 1: learnt is not a test image of this run's split",

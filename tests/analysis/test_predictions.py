@@ -175,7 +175,7 @@ def changed_first_row(column, value):
         ),
         (
             changed_first_row("image_id", "image0001"),
-            "method weckd, stage 1, seed 2: test image image0001 stands twice",
+            "method weckd, stage 1, seed 2: test image image0001 is given twice",
         ),
         (
             changed_first_row("p_0", 0.5),
@@ -211,7 +211,7 @@ def test_edited_predictions_are_refused(tmp_path, suite):
     frame.to_parquet(file, index=False)
     assert refusal(suite, tmp_path) == (
         f"{file}: edited or damaged, its SHA-256 is {file_digest(file)[:12]}…, seed2.sums.json records "
-        f"{before[:12]}…; the same snakemake command makes it anew"
+        f"{before[:12]}…; the same snakemake command makes it again"
     )
 
 

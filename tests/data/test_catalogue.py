@@ -257,13 +257,13 @@ def with_class(**changes):
             changed(layout="phantom"),
             "my_ears.layout: a phantom can only be one of the package's own",
         ),
-        (with_class(key="normal"), "my_ears.classes: key 'normal' stands twice"),
-        (with_class(title="normal"), "my_ears.classes: title 'normal' stands twice"),
-        (with_class(folder="Normal"), "my_ears.classes: folder 'Normal' stands twice"),
-        (changed(folders=2 * ENTRY["folders"]), "my_ears.folders: path '.' stands twice"),
+        (with_class(key="normal"), "my_ears.classes: key 'normal' is given twice"),
+        (with_class(title="normal"), "my_ears.classes: title 'normal' is given twice"),
+        (with_class(folder="Normal"), "my_ears.classes: folder 'Normal' is given twice"),
+        (changed(folders=2 * ENTRY["folders"]), "my_ears.folders: path '.' is given twice"),
         (
             changed(folders=[{"path": path, "official_split": ""} for path in ("a", "./a/")]),
-            "my_ears.folders: path 'a' stands twice",
+            "my_ears.folders: path 'a' is given twice",
         ),
         *(
             (
@@ -388,7 +388,7 @@ def test_layouts_with_labels_have_no_folders(tmp_path):
     ]
     classes = [{"key": key, "label": 3, "title": key} for key in ("a", "b")]
     told = refusal(tmp_path / ".", {"my_ears": {**labelled, "classes": classes}})
-    assert told.endswith("my_ears.classes: label 3 stands twice")
+    assert told.endswith("my_ears.classes: label 3 is given twice")
 
 
 def test_a_catalogue_that_cannot_be_read_is_refused(tmp_path):
@@ -410,7 +410,7 @@ def test_a_real_set_needs_folders_licence_and_source(tmp_path):
 def test_a_copied_entry_cannot_replace_its_original(tmp_path):
     text = yaml.safe_dump({"my_ears": ENTRY})
     told = refusal(tmp_path, text + text)
-    assert told.startswith("not valid YAML: key 'my_ears' stands twice")
+    assert told.startswith("not valid YAML: key 'my_ears' is given twice")
 
 
 def test_text_that_is_no_yaml_is_refused(tmp_path):

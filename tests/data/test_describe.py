@@ -78,7 +78,7 @@ def test_what_is_no_set_of_class_folders_is_refused(tmp_path):
     fill(tmp_path / "two" / "train", a=1, b=1)
     fill(tmp_path / "two" / "test", a=1, c=1)
     assert refusal(tmp_path / "two") == (
-        f"{tmp_path}/two/train: holds the classes a, b, elsewhere a, c; mend one"
+        f"{tmp_path}/two/train: holds the classes a, b, elsewhere a, c; correct one"
     )
 
 

@@ -100,7 +100,7 @@ def test_a_damaged_record_is_refused(prepared, tmp_path):
                 call()
             assert str(refused.value) == (
                 f"{lock}: mine: must hold SHA-256 below archives and below sizes; restore it, or remove the entry and "
-                "record anew"
+                "record again"
             )
     lock.write_text("a: [")
     with pytest.raises(UserError, match=r"datasets.lock: not valid YAML: while parsing a flow node"):
@@ -113,7 +113,10 @@ def test_a_damaged_record_is_refused(prepared, tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"mine: {archives: {}, sizes: {}}\nmine: {}\n", "not valid YAML: key 'mine' stands twice (line 2)"),
+        (
+            b"mine: {archives: {}, sizes: {}}\nmine: {}\n",
+            "not valid YAML: key 'mine' is given twice (line 2)",
+        ),
         (b"m\xfcne: {}\n", "not UTF-8 text (byte 1); save it as UTF-8"),
     ],
 )

@@ -201,7 +201,7 @@ def test_the_order_of_the_index_changes_no_membership():
 
 
 def test_names_of_groups_change_no_membership():
-    # Another order of the index numbers clusters anew.
+    # Another order of the index numbers clusters again.
     index, groups = collection(uneven())
     renamed = groups.assign(group_id=[f"g{int(i[1:]) * 7 % 61:04d}{i[0]}" for i in groups["group_id"]])
     assert membership(parts(index, renamed)) == membership(parts(index, groups))
@@ -387,7 +387,7 @@ def test_names_are_read_as_they_stand(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("i,g,a,0,test,\ni,g,a,0,test,\n", "image i stands twice"),
+        ("i,g,a,0,test,\ni,g,a,0,test,\n", "image i is given twice"),
         ("i,g,a,-1,test,\n", "image i has y '-1', which is no class's number"),
         ("i,g,a,,test,\n", "image i has y '', which is no class's number"),
         ("i,g,a,0,train,\n", "image i is in an unknown part 'train'"),

@@ -70,7 +70,7 @@ def test_a_file_that_is_not_of_fetched_weights_is_told(tmp_path, text, problem):
 def test_a_file_that_tells_of_other_weights_is_told(fetched, tmp_path):
     fetched().rename(tmp_path / "resnet50.a1_in1k.json")
     assert refusal(read_weights, tmp_path, "resnet50.a1_in1k") == (
-        f"{tmp_path}/resnet50.a1_in1k.json: tells of '{NAME}'; make it anew with `weckd weights resnet50.a1_in1k`"
+        f"{tmp_path}/resnet50.a1_in1k.json: tells of '{NAME}'; make it again with `weckd weights resnet50.a1_in1k`"
     )
 
 
@@ -79,7 +79,7 @@ def test_weights_that_are_gone_are_told(fetched, tmp_path):
     (tmp_path / f"{NAME}.safetensors").unlink()
     assert refusal(read_weights, tmp_path, NAME) == (
         f"{tmp_path}/{NAME}.safetensors: cannot be read (No such file or directory), {file} names it; put it back, or "
-        f"make {NAME}.json anew with `weckd weights`"
+        f"make {NAME}.json again with `weckd weights`"
     )
 
 
@@ -88,7 +88,7 @@ def test_weights_that_have_changed_are_told(fetched, tmp_path):
     (tmp_path / f"{NAME}.safetensors").write_bytes(b"others")
     assert refusal(read_weights, tmp_path, NAME) == (
         f"{tmp_path}/{NAME}.safetensors: its SHA-256 is {sha256_of(b'others')[:12]}…, {file} says "
-        f"{sha256_of(b'weights')[:12]}…; put the fetched file back, or make {NAME}.json anew with `weckd weights`"
+        f"{sha256_of(b'weights')[:12]}…; put the fetched file back, or make {NAME}.json again with `weckd weights`"
     )
 
 
@@ -117,13 +117,15 @@ def test_weights_that_have_changed_are_not_recorded(fetched, tmp_path):
 def test_a_damaged_record_is_refused(fetched, tmp_path):
     lock = tmp_path / "weights.lock"
     lock.write_text("- a")
-    damaged = f"{lock}: must hold an entry for each file of weights; restore it, or remove it and record anew"
+    damaged = (
+        f"{lock}: must hold an entry for each file of weights; restore it, or remove it and record again"
+    )
     assert refusal(recorded_weights, lock, NAME) == damaged
     assert refusal(record_weights, [fetched()], lock) == damaged
     for value in ("[]", "123", "abc"):
         lock.write_text(f"{NAME}: {value}")
         assert refusal(recorded_weights, lock, NAME) == (
-            f"{lock}: {NAME}: must be a SHA-256; restore it, or remove the entry and record anew"
+            f"{lock}: {NAME}: must be a SHA-256; restore it, or remove the entry and record again"
         )
 
 

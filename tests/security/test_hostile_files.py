@@ -182,7 +182,7 @@ def test_an_attention_file_that_is_a_pickle_is_refused_by_name(sprung, tmp_path)
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("train_labels", r"train_labels is object \(1,\), not one integer an image; mend it"),
+        ("train_labels", r"train_labels is object \(1,\), not one integer an image; correct it"),
         ("val_images", r"val_images is object \(1,\), not uint8 \(2, height, width\)"),
     ],
 )

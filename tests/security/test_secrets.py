@@ -94,7 +94,7 @@ def test_what_a_download_needs_is_not_printed_where_the_proxy_refuses_it(
     assert done.returncode != 0
     assert (
         "mine: My images cannot be downloaded from kaggle:someone/ears/versions/2 (the proxy "
-        f"{place} of HTTPS_PROXY answered 407 Proxy Authentication Required); mend HTTPS_PROXY, or unset it, or "
+        f"{place} of HTTPS_PROXY answered 407 Proxy Authentication Required); correct HTTPS_PROXY, or unset it, or "
     ) in done.stdout
     assert "sentinel" not in done.stdout
     assert holding(tmp_path, "sentinel") == []

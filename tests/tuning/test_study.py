@@ -104,7 +104,7 @@ def test_a_longer_study_begins_where_a_shorter_one_ended_and_a_shorter_one_needs
         found, _ = study(file, count)
         assert found == trials[:count]
     assert file.read_bytes() == whole
-    found, told = study(file, 4, lambda _: pytest.fail("a trial was made anew"))
+    found, told = study(file, 4, lambda _: pytest.fail("a trial was made again"))
     assert found == trials[:4]
     assert told == ["4 of 4 trials are there"]
 
@@ -161,7 +161,7 @@ def test_a_damaged_file_is_refused_by_line(undisturbed, tmp_path, damage, messag
     whole, _, _ = undisturbed
     file = tmp_path / "study.jsonl"
     file.write_text("\n".join(damage(whole.decode().splitlines())) + "\n")
-    remedy = "delete the file to have the search made anew, or restore it"
+    remedy = "delete the file to have the search made again, or restore it"
     with pytest.raises(UserError, match=rf"^{file}, {message}; {remedy}$"):
         study(file, 16)
 

@@ -1,4 +1,4 @@
-"""What somebody, or a disk, changes between two runs is made anew by the same command, and reaches no table."""
+"""What somebody, or a disk, changes between two runs is made again by the same command, and reaches no table."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def test_edited_tables_figures_and_pages_are_made_again_and_reach_no_record(fini
     names = ("tables/main.md", "tables/claims.json", "figures/forest.svg", "audit/across.csv", "report.html")
     for name in names:
         edit(copy / RUN / name, lambda file: file.write_text(file.read_text() + "more\n"))
-    with pytest.raises(UserError, match=r"across\.csv: edited or damaged, .* makes it anew$"):
+    with pytest.raises(UserError, match=r"across\.csv: edited or damaged, .* makes it again$"):
         write_crate(RunFiles(copy / RUN), REPOSITORY)
     done = snakemake(copy, "--cores", "2")
     assert done.returncode == 0, done.stdout
@@ -149,7 +149,7 @@ def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished
     edit(file, lambda file: file.write_text(file.read_text().replace('"steps": 4', '"steps": 5')))
     done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
     assert done.returncode == 0, done.stdout
-    assert f"{RUN}/suite.json: not what the suite files say; made anew\n" in done.stdout
+    assert f"{RUN}/suite.json: not what the suite files say; made again\n" in done.stdout
     assert f"\nchanged      {RUN}/suite.json (since read or made); made again: suite, " in done.stdout
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits
@@ -167,7 +167,7 @@ def test_a_job_refuses_damaged_images_before_its_first_step(copy):
     assert done.stderr.splitlines()[-1].startswith(
         "weckd: results/data/phantom_ear_ohio-32px/images.npy: edited or damaged, the fingerprint of its images is "
     )
-    assert done.stderr.endswith("the same snakemake command makes it anew, and so does `weckd prepare`\n")
+    assert done.stderr.endswith("the same snakemake command makes it again, and so does `weckd prepare`\n")
     assert list(copy.glob("results/fits/*/*/record.json")) == []
 
 

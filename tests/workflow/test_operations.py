@@ -70,7 +70,7 @@ def test_a_copied_folder_whose_configuration_holds_absolute_paths_within_it_has_
     assert result_bytes(copy / "results/own") == before
     save = json.loads((copy / "own.yaml").read_text())
     (copy / "own.yaml").write_text(json.dumps({**save, "image_size": 48}))
-    told = "results/own/suite.json: not what the suite files say; made anew\n"
+    told = "results/own/suite.json: not what the suite files say; made again\n"
     assert told in snakemake(copy, "-n", *wanted, configfile=(TINY, copy / "own.yaml")).stdout
 
 

@@ -180,7 +180,7 @@ def test_an_option_of_which_the_engine_would_drop_the_first_is_refused(tmp_path)
         ("--configfile", ["--configfile", demo, f"--configfile={tiny}"]),
     ):
         process = snakemake(tmp_path, "-n", *words, configfile=None)
-        told = f"weckd: {option}: stands twice, and the engine heeds the last alone; give all its values after one"
+        told = f"weckd: {option}: is given twice, and the engine heeds the last alone; give all its values after one"
         assert process.returncode != 0
         assert told in process.stdout
 

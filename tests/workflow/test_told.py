@@ -152,6 +152,9 @@ def test_one_ctrl_c_lets_a_training_job_come_to_its_end_and_starts_no_other(tmp_
     assert "asked to stop" not in output
     assert len(list(tmp_path.glob("results/tiny+*/manifests/*/*.json"))) == 1
     assert list(tmp_path.glob("results/tiny+*/predictions/*/*")) == []
+    told, command = output.splitlines()[-2:]
+    assert told == "weckd: stopped; what is made stays, and this goes on:"
+    assert command.startswith("  snakemake --cores all --snakefile ")
     assert list((tmp_path / ".snakemake/locks").iterdir()) == []
 
 

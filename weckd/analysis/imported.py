@@ -160,7 +160,7 @@ def _wrong_cell(rows: pd.DataFrame, split: pd.DataFrame, n_classes: int) -> Iter
             continue
         label_of = split.loc[split["part"] == part].set_index("image_id")["y"]
         for image in given.loc[given["image_id"].duplicated(), "image_id"]:
-            yield f"{part} image {image} stands twice"
+            yield f"{part} image {image} is given twice"
         for image in given.loc[~given["image_id"].isin(label_of.index), "image_id"]:
             yield f"{image} is not a {part} image of this run's split"
         lacking = sorted(set(label_of.index) - set(given["image_id"]))

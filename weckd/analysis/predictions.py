@@ -252,7 +252,7 @@ def read_predictions(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFr
     if len(duplicated):
         method, stage, split, image = duplicated.iloc[0]
         raise UserError(
-            f"{file}: method {method}, stage {stage}, seed {seed}: {split} image {image} stands twice; "
+            f"{file}: method {method}, stage {stage}, seed {seed}: {split} image {image} is given twice; "
             f"{REMEDY}"
         )
     _check_probabilities(file, frame, columns[len(KEYS) :])

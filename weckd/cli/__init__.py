@@ -25,7 +25,7 @@ _OF_A_PATH = {
     errno.EACCES: "give yourself the right to read it",
     errno.EPERM: "give yourself the right to read it",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ELOOP: "mend the link, which leads to itself",
+    errno.ELOOP: "correct the link, which leads to itself",
 }
 """What to do about a path of the command line that cannot be used; anything else is a fault of ours."""
 

@@ -241,7 +241,7 @@ def _neither(archive: Path) -> UserError:
     if what := next((_FOREIGN[first] for first in _FOREIGN if begin.startswith(first)), ""):
         return UserError(f"{archive}: {what}, which cannot be unpacked here; {_REPACK}")
     if begin.lstrip()[:1] == b"<":
-        told = "a web page, not an archive; download it anew, logged in where the page asks"
+        told = "a web page, not an archive; download it again, logged in where the page asks"
         return UserError(f"{archive}: {told}")
     return UserError(f"{archive}: neither a zip nor a tar archive; {_INTACT}")
 

@@ -220,9 +220,9 @@ def _contradictions(
         yield ".key: stands above the entry; leave it out here"
     for field in ("key", "title", "folder", "label"):
         values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
-        yield from (f".classes: {field} {value!r} stands twice" for value in twice(values))
+        yield from (f".classes: {field} {value!r} is given twice" for value in twice(values))
     paths = [str(Path(folder.path)) for folder in dataset.folders]
-    yield from (f".folders: path {path!r} stands twice" for path in twice(paths))
+    yield from (f".folders: path {path!r} is given twice" for path in twice(paths))
     for other in dataset.derived_from:
         if other not in known:
             yield f".derived_from: no data set {other!r} in the catalogue"

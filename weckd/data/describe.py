@@ -57,7 +57,7 @@ def describe_folder(folder: Path) -> str:
     for place, held in classes_of.items():
         if held != names:
             told = f"holds the classes {', '.join(held)}, elsewhere {', '.join(names)}"
-            raise UserError(f"{place}: {told}; mend one")
+            raise UserError(f"{place}: {told}; correct one")
     if len(names) < 2:
         files = len(list(listed(root))) - len(names)
         told = f"{counted(len(names), 'class folder')} and {counted(files, 'file')}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FACTS = "dataset.json"
 PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", FACTS)
-_AGAIN = "the same snakemake command makes it anew, and so does `weckd prepare`"
+_AGAIN = "the same snakemake command makes it again, and so does `weckd prepare`"
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def read_lock(lock: Path, what: str) -> dict[str, Any]:
     entries = read_yaml(lock, "restore it", {}) if lock.exists() else {}
     if not isinstance(entries, dict):
         raise UserError(
-            f"{lock}: must hold an entry for each {what}; restore it, or remove it and record anew"
+            f"{lock}: must hold an entry for each {what}; restore it, or remove it and record again"
         )
     return entries
 
@@ -90,7 +90,7 @@ def _entries(lock: Path) -> dict[str, Any]:
         if not all(isinstance(part, dict) for part in parts) or not all(map(_is_hashes, hashes)):
             raise UserError(
                 f"{lock}: {key}: must hold SHA-256 below archives and below sizes; restore it, or remove the entry and "
-                "record anew"
+                "record again"
             )
     return entries
 

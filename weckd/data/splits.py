@@ -214,14 +214,14 @@ def read_split(path: Path) -> pd.DataFrame:
     """Read and check a split file.
 
     Raises:
-        UserError: it is not one: a column is missing, an image stands twice, a part is unknown, a group crosses
+        UserError: it is not one: a column is missing, an image is given twice, a part is unknown, a group crosses
             parts, or classes and y do not match. The message names the first offender.
     """
     with unreadable(path, "not a readable split file", "make it with `weckd split`"):
         split = pd.read_csv(path, dtype=str, keep_default_na=False)
     if tuple(split.columns) != COLUMNS:
         raise UserError(f"{path}: columns must be {','.join(COLUMNS)}; make it with `weckd split`")
-    _refuse_any(path, split, split["image_id"].duplicated(), "image {image_id} stands twice")
+    _refuse_any(path, split, split["image_id"].duplicated(), "image {image_id} is given twice")
     wrong_y = ~split["y"].str.fullmatch(r"[0-9]+")
     _refuse_any(path, split, wrong_y, "image {image_id} has y {y!r}, which is no class's number")
     unknown = ~split["part"].str.fullmatch(r"test|validation|D[1-9][0-9]*|rest")

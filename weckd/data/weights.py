@@ -117,7 +117,7 @@ def read_weights(folder: Path, name: str) -> WeightsFile:
     file = folder / f"{name}.json"
     fetched, weights = _read(file)
     if fetched != name:
-        raise UserError(f"{file}: tells of {fetched!r}; make it anew with `weckd weights {name}`")
+        raise UserError(f"{file}: tells of {fetched!r}; make it again with `weckd weights {name}`")
     return weights
 
 
@@ -129,7 +129,9 @@ def recorded_weights(lock: Path, name: str) -> str | None:
     """
     sha256 = read_lock(lock, "file of weights").get(name)
     if sha256 is not None and not (isinstance(sha256, str) and SHA256.fullmatch(sha256)):
-        raise UserError(f"{lock}: {name}: must be a SHA-256; restore it, or remove the entry and record anew")
+        raise UserError(
+            f"{lock}: {name}: must be a SHA-256; restore it, or remove the entry and record again"
+        )
     return sha256
 
 
@@ -152,7 +154,7 @@ def _read(file: Path) -> tuple[str, WeightsFile]:
     with unreadable(file, "cannot be read", "make it with `weckd weights`"):
         facts = json.loads(file.read_text(encoding="utf-8"))
         name, path, sha256 = str(facts["weights"]), Path(facts["file"]), str(facts["sha256"])
-    again = f"or make {file.name} anew with `weckd weights`"
+    again = f"or make {file.name} again with `weckd weights`"
     try:
         found = file_digest(path)
     except OSError as problem:
@@ -218,7 +220,7 @@ def _downloaded_before(wanted: _Wanted) -> _Found | None:
         same = False
     if same:
         return wanted.target, facts
-    say(wanted.name, f"{wanted.target} is not what was downloaded; it is downloaded anew")
+    say(wanted.name, f"{wanted.target} is not what was downloaded; it is downloaded again")
     return None
 
 

@@ -106,7 +106,7 @@ def card_findings() -> list[Finding]:
         return [Finding("note", "GPU", f"no NVIDIA driver here (in a container: --gpus all); {_CPU}")]
     listed = asked_of_driver(tool, _QUERY, "noheader,nounits")
     if listed.failed:
-        remedy = "mend the driver, or hide the card with CUDA_VISIBLE_DEVICES=''"
+        remedy = "repair the driver, or hide the card with CUDA_VISIBLE_DEVICES=''"
         return [Finding("bad", "GPU", f"nvidia-smi fails: {listed.said}", remedy)]
     cuda = torch.version.cuda
     if cuda is None:

@@ -31,7 +31,7 @@ def _shape(network: nn.Module, image_size: int, pretrained: bool) -> Shape:
     name = network.pretrained_cfg["architecture"]  # type: ignore[index]
     if pretrained and getattr(head, "bias", None) is None:
         raise UserError(
-            f"backbone.init: {name} ends in no single linear classifier, which is drawn anew over pretrained weights; "
+            f"backbone.init: {name} ends in no single linear classifier, which is newly drawn over pretrained weights; "
             "use another backbone, or init: random"
         )
     with takes_images(network, image_size):

@@ -128,7 +128,7 @@ def _read(file: Path, tunables: Sequence[Tunable]) -> list[Trial]:
 
 def _parsed(file: Path, number: int, line: bytes, tunables: Sequence[Tunable]) -> Trial:
     where = f"{file}, line {number + 1}"
-    remedy = "delete the file to have the search made anew, or restore it"
+    remedy = "delete the file to have the search made again, or restore it"
     with unreadable(where, "not a trial", remedy):
         trial: Trial = build(Trial, without_sum(line))
     if trial.number != number:

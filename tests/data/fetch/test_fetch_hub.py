@@ -100,14 +100,14 @@ def test_a_token_goes_to_the_hub_alone(hub, place, monkeypatch):
 
 def test_a_token_that_the_hub_refuses_is_told_but_not_shown(hub, place, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "another-secret")
-    remedy = "mend HF_TOKEN or log in anew, or use none: these weights are public"
+    remedy = "correct HF_TOKEN or log in again, or use none: these weights are public"
     assert place.refused() == refusal(place, "the hub refuses the token with 401", remedy)
     assert len(hub.asked) == 1
 
 
 def test_a_token_that_is_none_is_told_but_not_shown(hub, place, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "secret…")
-    remedy = "mend HF_TOKEN or log in anew, or use none: these weights are public"
+    remedy = "correct HF_TOKEN or log in again, or use none: these weights are public"
     assert place.refused() == refusal(place, "the token holds characters that no token has", remedy)
     assert hub.asked == []
 
@@ -117,7 +117,7 @@ def test_a_token_that_cannot_be_read_is_told(hub, place, tmp_path, content):
     token = tmp_path / "home" / "token"
     token.parent.mkdir()
     token.mkdir() if content is None else token.write_bytes(content)
-    remedy = "mend HF_TOKEN or log in anew, or use none: these weights are public"
+    remedy = "correct HF_TOKEN or log in again, or use none: these weights are public"
     assert place.refused() == refusal(place, "the token of the hub cannot be read", remedy)
     assert hub.asked == []
 
@@ -137,7 +137,7 @@ def test_the_hubs_offline_mode_is_obeyed(hub, place, monkeypatch):
 def test_an_answer_that_is_not_the_hubs_is_told(hub, place):
     hub.statuses["model.safetensors"] = (200, 1)
     reason = "the answer states no commit and SHA-256 of model.safetensors, as the hub does"
-    remedy = "mend the connection, or HF_ENDPOINT where it is set"
+    remedy = "repair the connection, or HF_ENDPOINT where it is set"
     assert place.refused() == refusal(place, reason, remedy)
     assert len(hub.asked) == 1
 

@@ -126,7 +126,7 @@ def test_a_version_that_the_catalogue_pins_is_downloaded_recorded_and_told(
 @pytest.mark.usefixtures("credentials")
 def test_a_version_that_kaggle_does_not_have_is_told(published, workplace, dataset):
     pinned = dataset(source=PAGE, download=Download(kaggle="someone/ears", version=9))
-    reason, remedy = "Kaggle has no someone/ears/versions/9", "mend its name in the catalogue"
+    reason, remedy = "Kaggle has no someone/ears/versions/9", "correct its name in the catalogue"
     assert workplace.refused(pinned) == refusal(workplace, reason, remedy, "9")
     assert len(published.asked) == 1
 
@@ -211,7 +211,7 @@ def test_credentials_that_kaggle_refuses_are_told(published, workplace, ears, mo
 @pytest.mark.usefixtures("credentials")
 def test_a_set_that_is_gone_is_told(published, workplace, ears):
     published.kaggle.clear()
-    reason, remedy = "Kaggle has no someone/ears", "mend its name in the catalogue"
+    reason, remedy = "Kaggle has no someone/ears", "correct its name in the catalogue"
     assert workplace.refused(ears) == refusal(workplace, reason, remedy)
     assert len(published.asked) == 1
 

@@ -141,7 +141,7 @@ def test_an_archive_of_something_else_is_refused(workplace, zipped):
     save(workplace.root / "mine.zip", zipped("Cats/1.png"))
     assert workplace.refused() == (
         f"{workplace.own}/files: unpacked from mine.zip, holds Cats and not its class folders (Normal, A tube); "
-        "take the archive of https://doi.org/10.5281/zenodo.77, or mend the entry in the catalogue"
+        "take the archive of https://doi.org/10.5281/zenodo.77, or correct the entry in the catalogue"
     )
 
 
@@ -323,7 +323,7 @@ def test_archives_in_archives_in_an_archive_are_told(workplace, zipped):
     save(workplace.root / "mine.zip", zipped(**{"a.zip": zipped(**{"b.zip": zipped("Normal/1.png")})}))
     assert workplace.refused() == (
         f"{workplace.own}/files: unpacked from mine.zip, holds b.zip and not its class folders (Normal, A tube); take "
-        "the archive of https://doi.org/10.5281/zenodo.77, or mend the entry in the catalogue"
+        "the archive of https://doi.org/10.5281/zenodo.77, or correct the entry in the catalogue"
     )
 
 

@@ -25,7 +25,7 @@ BUNDLE = "name a file of PEM certificates, or unset it"
 LOGIN = "log in to this network if a browser is asked to, or run again from another network"
 BROWSER = "look at its page in a browser: it may ask for a login, or shut out scripts or this network"
 UNTRUSTED = (
-    "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; else mend "
+    "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; else repair "
     "the machine's clock or certificates"
 )
 HOSTS = {"doi": "doi.org", "kaggle": "api.kaggle.com", "hub": "huggingface.co"}
@@ -204,7 +204,7 @@ def test_a_server_that_does_not_speak_tls_is_told(told, served, way):
 @WAYS
 def test_a_name_that_cannot_be_resolved_is_told(told, way):
     reason = f"the name {HOSTS[way]} is not known to this network"
-    remedy = "connect this machine to the network, or mend its name server (DNS), and run again"
+    remedy = "connect this machine to the network, or repair its name server (DNS), and run again"
     assert told(way) == f"{reason}); {remedy}"
 
 
@@ -214,14 +214,14 @@ def test_a_dead_proxy_is_told_without_its_password(told, lead, monkeypatch, way,
     lead(1)
     monkeypatch.setenv(variable, "http://secret:secret@proxy.example:3128")
     reason = f"the proxy proxy.example:3128 of {variable} does not answer"
-    assert told(way) == f"{reason}); mend {variable}, or unset it"
+    assert told(way) == f"{reason}); correct {variable}, or unset it"
 
 
 @WAYS
 def test_a_proxy_whose_name_is_not_known_is_told(told, monkeypatch, way):
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
     reason = "the proxy proxy.example:3128 of HTTPS_PROXY has a name that is not known to this network"
-    assert told(way) == f"{reason}); mend HTTPS_PROXY, or unset it"
+    assert told(way) == f"{reason}); correct HTTPS_PROXY, or unset it"
 
 
 @WAYS
@@ -233,7 +233,7 @@ def test_a_proxy_that_refuses_is_told(told, served, monkeypatch, way, status, an
     server = served.plain(lambda handler: handler.send(status, b""))
     monkeypatch.setenv("HTTPS_PROXY", "http://secret:secret@proxy.example:3128")
     reason = f"the proxy proxy.example:3128 of HTTPS_PROXY answered {answer}"
-    assert told(way) == f"{reason}); mend HTTPS_PROXY, or unset it"
+    assert told(way) == f"{reason}); correct HTTPS_PROXY, or unset it"
     assert len(server.asked) == tries
 
 
@@ -243,7 +243,7 @@ def test_a_proxy_that_refuses_is_told(told, served, monkeypatch, way, status, an
 )
 def test_a_proxy_that_is_no_address_is_told_and_not_shown(told, monkeypatch, way, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    assert told(way) == "HTTPS_PROXY names no address of a proxy); mend HTTPS_PROXY, or unset it"
+    assert told(way) == "HTTPS_PROXY names no address of a proxy); correct HTTPS_PROXY, or unset it"
 
 
 @WAYS
@@ -341,7 +341,7 @@ HALF = {"Content-Length": "2000"}
          "another network"),
         ((200, PAGE, {}), "{} sent a web page in place of the file); " + LOGIN),
         ((200, b"", {}), "{} sent nothing in place of the file); run again later"),
-        ((404, b"", {}), "{} answered 404 Not Found); mend its address in the catalogue if it has moved"),
+        ((404, b"", {}), "{} answered 404 Not Found); correct its address in the catalogue if it has moved"),
         ((410, b"", {}), "{} answered 410 Gone); look at its page for what has taken its place"),
         ((200, b"PK" * 400, {}), "800 of 1,000 bytes came from {}); run again"),
         ((200, b"PK" * 500, HALF), "the connection broke off); run again"),

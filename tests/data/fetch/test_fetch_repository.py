@@ -240,8 +240,8 @@ def test_a_server_that_does_not_answer_is_told(published, workplace, monkeypatch
 def test_a_record_that_is_not_there_is_not_asked_for_twice(published, workplace):
     del published.records["77"]
     assert workplace.refused() == (
-        f"{TITLE} doi:10.5281/zenodo.77 (doi.org answered 404 Not Found); mend its address in the catalogue if it has "
-        f"moved, or {by_hand(workplace)}"
+        f"{TITLE} doi:10.5281/zenodo.77 (doi.org answered 404 Not Found); correct its address in the catalogue if it "
+        f"has moved, or {by_hand(workplace)}"
     )
     assert len(published.asked) == 1
 
@@ -273,7 +273,7 @@ def test_an_answer_that_cannot_be_read_is_told(published, workplace, dataset, do
 @pytest.mark.parametrize(
     ("status", "answer", "remedy"),
     [
-        (404, "404 Not Found", "mend its address in the catalogue if it has moved"),
+        (404, "404 Not Found", "correct its address in the catalogue if it has moved"),
         (410, "410 Gone", "look at its page for what has taken its place"),
         (429, "429 Too Many Requests", "run again later"),
         (503, "503 Service Unavailable", "run again later"),

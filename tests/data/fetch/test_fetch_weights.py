@@ -94,7 +94,7 @@ def test_a_download_that_has_changed_since_is_made_anew(hub, place, content, cap
     assert place.fetched() == first
     assert place.file.read_bytes() == content
     assert hub.asked.count(STORED) == 2
-    told = f"[{NAME}] {place.file} is not what was downloaded; it is downloaded anew\n"
+    told = f"[{NAME}] {place.file} is not what was downloaded; it is downloaded again\n"
     assert told in capfd.readouterr().err
 
 

@@ -194,7 +194,7 @@ def test_what_is_no_archive_is_refused(folder, tmp_path):
         assert refusal(folder, archive) == f"{archive}: neither a zip nor a tar archive; {INTACT}"
     archive.write_bytes(b"\n<html>please log in</html>" * 100)
     assert refusal(folder, archive) == (
-        f"{archive}: a web page, not an archive; download it anew, logged in where the page asks"
+        f"{archive}: a web page, not an archive; download it again, logged in where the page asks"
     )
 
 

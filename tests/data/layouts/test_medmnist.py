@@ -118,14 +118,14 @@ def test_arrays_of_another_kind_are_refused(tmp_path):
     content["val_images"] = content["val_images"].astype(float)
     assert refusal(tmp_path, content) == (
         "val_images is float64 (2, 28, 28, 3), not uint8 (2, height, width) or (2, height, width, 3); "
-        "mend it where it is your own, or download it again"
+        "correct it where it is your own, or download it again"
     )
     content["val_images"] = arrays()["val_images"][:1]
     assert refusal(tmp_path, content).startswith("val_images is uint8 (1, 28, 28, 3), not uint8 (2, ")
     content = arrays()
     content["train_labels"] = np.eye(4, 2, dtype=np.uint8)
     assert refusal(tmp_path, content) == (
-        "train_labels is uint8 (4, 2), not one integer an image; mend it where it is your own, or download it again"
+        "train_labels is uint8 (4, 2), not one integer an image; correct it where it is your own, or download it again"
     )
     content["train_labels"] = np.array(["0"] * 4)
     assert refusal(tmp_path, content).startswith("train_labels is <U1 (4,), not one integer")
@@ -187,7 +187,7 @@ def test_counts_are_checked_before_any_image_is_read(tmp_path):
 )
 def test_arrays_of_an_odd_shape_are_refused(tmp_path, name, values, told):
     assert refusal(tmp_path, {**arrays(), name: values}) == (
-        f"{told}; mend it where it is your own, or download it again"
+        f"{told}; correct it where it is your own, or download it again"
     )
 
 
@@ -218,7 +218,7 @@ def headed(file, name, header):
         (
             b"(2000000000,)",
             "train_labels is uint8 (2000000000,), more than 1,000,000,000 bytes; "
-            "mend it where it is your own, or download it again",
+            "correct it where it is your own, or download it again",
         ),
         (b"(-1,)", "an array in it has the shape (-1,); download it again"),
     ],

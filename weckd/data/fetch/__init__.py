@@ -171,7 +171,7 @@ def _in_layout(wanted: Wanted, came_from: str, facts: dict[str, Any]) -> Found:
         shown = f"{', '.join(there[:_SHOWN])}{', ..' if len(there) > _SHOWN else ''}" or "nothing"
         raise UserError(
             f"{wanted.unpacked}: unpacked from {', '.join(facts)}, holds {shown} and not {expected(wanted.dataset)}; "
-            f"take the archive of {wanted.dataset.source}, or mend the entry in the catalogue"
+            f"take the archive of {wanted.dataset.source}, or correct the entry in the catalogue"
         )
     return Found(folder, came_from, facts | check_files_in_place(wanted, folder))
 

@@ -18,7 +18,7 @@ from weckd.data.fetch.wanted import say
 from weckd.files import file_digest, refuse_full_disk
 
 FILE = "model.safetensors"
-_MEND = "mend HF_TOKEN or log in anew, or use none: these weights are public"
+_MEND = "correct HF_TOKEN or log in again, or use none: these weights are public"
 _ADDRESS = re.compile(r"https?://([^\s/@]*@)?([\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/")
 _BEGINNING = 1024  # bytes that tell a web page
 _SHA256 = re.compile(r'(?:W/)?"?([0-9a-f]{64})"?')
@@ -106,5 +106,5 @@ def _stated(response: requests.Response) -> HubFile:
     if etag is None or commit is None:
         refuse_page(response, next(response.iter_content(_BEGINNING), b""))
         reason = f"the answer states no commit and SHA-256 of {FILE}, as the hub does"
-        raise DownloadError(reason, "mend the connection, or HF_ENDPOINT where it is set", passing=False)
+        raise DownloadError(reason, "repair the connection, or HF_ENDPOINT where it is set", passing=False)
     return HubFile(commit, etag[1], stated_size(response))

@@ -115,7 +115,7 @@ def _refusal(problem: requests.HTTPError, what: str) -> Exception:
             f"Kaggle denies these credentials the data set with {status}",
             "log in to its page as the same user and accept what it asks for",
         ),
-        HTTPStatus.NOT_FOUND: (f"Kaggle has no {what}", "mend its name in the catalogue"),
+        HTTPStatus.NOT_FOUND: (f"Kaggle has no {what}", "correct its name in the catalogue"),
     }
     return DownloadError(*meant[HTTPStatus(status)], passing=False) if status in meant else problem
 

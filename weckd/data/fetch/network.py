@@ -37,12 +37,12 @@ _ELSEWHERE = "run again later or from another network"
 _LOGIN = "log in to this network if a browser is asked to, or run again from another network"
 _CERTIFICATES = (
     "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; "
-    "else mend the machine's clock or certificates"
+    "else repair the machine's clock or certificates"
 )
 _OF_PROXY = (exceptions.ProxyError, exceptions.MissingSchema, exceptions.InvalidURL, exceptions.InvalidSchema)
 _REMEDIES: dict[int, str] = {
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "name the proxy with its user and password in HTTP_PROXY",
-    HTTPStatus.NOT_FOUND: "mend its address in the catalogue if it has moved",
+    HTTPStatus.NOT_FOUND: "correct its address in the catalogue if it has moved",
     HTTPStatus.GONE: "look at its page for what has taken its place",
 }
 
@@ -175,7 +175,7 @@ def _no_answer(problem: requests.RequestException, url: str, server: str, cause:
     if isinstance(problem, exceptions.SSLError):
         return _not_secure(server, next(iter(getattr(cause, "args", ())), cause))
     if isinstance(cause, NameResolutionError):
-        remedy = "connect this machine to the network, or mend its name server (DNS), and run again"
+        remedy = "connect this machine to the network, or repair its name server (DNS), and run again"
         return DownloadError(f"the name {server} is not known to this network", remedy)
     if isinstance(problem, requests.Timeout) or isinstance(cause, ReadTimeoutError):
         return DownloadError(f"{server} did not answer in {TIMEOUT:g} s", "run again later")
@@ -205,7 +205,7 @@ def _proxy_failure(problem: requests.RequestException, url: str, cause: Any) -> 
     names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
     variable = _variable(*(each for name in names for each in (name, name.upper())), value=proxy)
     variable = variable or "the system's settings"
-    mend = f"mend {variable}, or unset it"
+    mend = f"correct {variable}, or unset it"
     if isinstance(problem, exceptions.InvalidSchema) and proxy.lower().startswith("socks"):
         reason = f"{variable} names a SOCKS proxy, for which the package PySocks is missing"
         return DownloadError(reason, "install pysocks, or name an HTTP proxy", passing=False)
@@ -235,7 +235,7 @@ def _bad_bundle(what: str) -> DownloadError:
         reason = f"{variable} names {os.environ[variable]}, which {what}"
         return DownloadError(reason, "name a file of PEM certificates, or unset it", passing=False)
     reason = f"the file of certificates of the package certifi {what}"
-    return DownloadError(reason, "install certifi anew", passing=False)
+    return DownloadError(reason, "install certifi again", passing=False)
 
 
 def _variable(*names: str, value: str | None = None) -> str:

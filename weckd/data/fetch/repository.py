@@ -83,7 +83,7 @@ def _record(doi: str) -> _Record:
         if isinstance(problem, OSError):  # an answer that is no JSON is both, and the network's
             raise
         reason = "the DOI leads to no record of figshare or Zenodo"
-        raise DownloadError(reason, "mend the DOI in the catalogue", passing=False) from None
+        raise DownloadError(reason, "correct the DOI in the catalogue", passing=False) from None
     return _Record(dict(listed.registry), _sizes(repository.api_response), urls)
 
 

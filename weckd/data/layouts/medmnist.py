@@ -23,7 +23,7 @@ from weckd.errors import UserError
 
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _DAMAGED = "download it again"
-_MEND = "mend it where it is your own, or download it again"
+_MEND = "correct it where it is your own, or download it again"
 _DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 """What `zipfile` raises on damaged archives, and on encrypted ones or those packed in an unknown way."""
 
