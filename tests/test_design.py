@@ -111,3 +111,16 @@ def test_every_invariant_names_a_test():
     assert len(rows) >= 12
     for always, held_by in rows:
         assert any(name.startswith("tests/") for name in quoted(held_by)), always
+
+
+def test_what_docstrings_and_documents_name_of_the_package_is_there():
+    for file in [*PACKAGE.rglob("*.py"), *(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "README.md"]:
+        for dotted in re.findall(r"`(weckd(?:\.\w+)+)`", file.read_text(encoding="utf-8")):
+            parts = dotted.split(".")
+            paths = [REPOSITORY.joinpath(*parts[:number]) for number in range(len(parts), 0, -1)]
+            sources = [(path.with_suffix(".py"), path / "__init__.py") for path in paths]
+            place, source = next(
+                (place, source) for place, both in enumerate(sources) for source in both if source.is_file()
+            )
+            for name in parts[len(parts) - place :][:1]:
+                assert re.search(rf"\b{name}\b", source.read_text(encoding="utf-8")), f"{file}: {dotted}"

@@ -80,7 +80,7 @@ class RunFiles:
         return Path(os.path.normpath(self.results / ".." / "data"))
 
     def source(self, suite: Suite, dataset: str) -> Path:
-        """Return what tells where a real data set's images lie, see `weckd.data.origin`."""
+        """Return what tells where a real data set's images lie, see `weckd.data.prepare.Origin`."""
         return self.downloads / dataset / f"source-{suite.image_size}px.json"
 
     def log(self, job: str) -> Path:
