@@ -22,7 +22,7 @@ _SHOWN = 5
 """Files that are named where more may have changed."""
 _STUDIES = {
     f"tables/{name}.md": {
-        "tables": f"tables ({names}, .csv .md .tex)",
+        "tables": f"tables ({names}, .csv .md .tex .json)",
         "figure": f"figures ({figure}.svg .png)",
     }
     for name, names, figure in (
