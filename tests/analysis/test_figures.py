@@ -20,6 +20,7 @@ from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
+from weckd.files import FOLDER_SUMS
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 
 NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]
@@ -36,7 +37,7 @@ def figures(toy_folder, tmp_path_factory):
 
 def test_two_runs_give_the_same_bytes(figures, toy_folder, tmp_path):
     write_figures(toy_suite(), toy_folder, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, FOLDER_SUMS])
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (figures / name).read_bytes()
 
