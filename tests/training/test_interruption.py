@@ -9,6 +9,7 @@ import pytest
 HEAD = """
 import os, signal, sys
 from weckd.locks import StopRequest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background are told to ignore it
 stop = StopRequest()
 stop.listen()
 def ask():
