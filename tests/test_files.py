@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import resource
 import subprocess
@@ -9,12 +10,15 @@ import pytest
 
 from weckd.errors import UserError
 from weckd.files import (
+    OWN_SUM,
     digest,
+    edited,
     forget_sums,
     refuse_full_disk,
     remove_left,
     unlike_sums,
     whole_file,
+    with_sum,
     write_json,
     write_sums,
     write_text,
@@ -198,3 +202,19 @@ def test_a_folder_in_the_place_of_sums_is_told(tmp_path):
         UserError, match=rf"^{sums}: cannot be removed \(Is a directory\); remove it by hand$"
     ):
         forget_sums(sums)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda content: content, False),
+        (lambda content: content | {"steps": 5}, True),
+        (lambda content: {key: value for key, value in content.items() if key != OWN_SUM}, True),
+        (lambda content: [content], True),
+    ],
+    ids=["as written", "edited", "its sum taken away", "no object"],
+)
+def test_an_object_that_is_not_what_its_own_sum_says_or_has_none_is_edited(tmp_path, change, found):
+    file = tmp_path / "seeds1-2.json"
+    file.write_text(json.dumps(change(with_sum({"steps": 4}))), encoding="utf-8")
+    assert edited(file) is found
