@@ -21,7 +21,7 @@ HERE = (
     *("--seconds-between-status-checks", "2"),
 )
 NARROWED = ["datasets=[phantom_brain_mri]", "seeds_per_job=1"]
-STEPS = 1200
+STEPS = 2400
 ONE_FIT = [*NARROWED, "seeds=[1]", "methods=[single,majority]", f"training={{steps: {STEPS}}}"]
 """Of steps that leave time to disturb it."""
 
@@ -148,7 +148,7 @@ def record_of_the_fit(folder):
 
 @dataclass(frozen=True)
 class Training:
-    """A run whose only training job is at its steps."""
+    """A run whose only training job is held in the midst of its steps, until SLURM wakes it up to end it."""
 
     folder: Path
     process: subprocess.Popen
@@ -182,13 +182,15 @@ def training(slurm, before_the_fit, tmp_path):
 
 
 def job_at_its_steps(slurm, folder, process):
-    """Wait until steps were made and return the number of the job that makes them."""
+    """Wait until steps were made, hold the process that makes them, and return its job's number."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         logs = list(folder.glob("results/*/logs/train/*/*.log"))
         running = slurm_host.said(slurm, "squeue", "--noheader", "--states=running", "--format=%i").split()
         if running and any(re.search(r"fit 1 of 1: \d+/", log.read_text()) for log in logs):
+            [trainer] = trainers(folder)
+            os.kill(trainer, signal.SIGSTOP)  # or it may be at its end before SLURM has acted
             return running[-1]
         time.sleep(0.2)
     pytest.fail("no step was made")
@@ -212,9 +214,6 @@ def test_a_job_that_is_ended_keeps_its_step_and_goes_on_when_it_is_submitted_aga
 
 
 def test_a_job_at_the_end_of_its_time_goes_on_when_it_is_submitted_again(slurm, undisturbed, training):
-    [trainer] = trainers(training.folder)
-    # SLURM looks at the time only twice a minute; what it ends it wakes up first.
-    os.kill(trainer, signal.SIGSTOP)
     order(slurm, "scontrol", "update", f"JobId={training.job}", "EndTime=now+1")
     assert training.went_on(undisturbed) == 2
     assert state_and_restarts(slurm, training.job) == ("TIMEOUT", 0)
