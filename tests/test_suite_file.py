@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from weckd.config import Family, load_suite, neutral_keys, suite_json
+from weckd.data.catalogue import load_catalogue
 from weckd.errors import UserError
 from weckd.study_suites import readings_suite
 from weckd.suite_file import parse_changes, resolve_suite
@@ -377,11 +378,7 @@ def test_a_value_that_cannot_be_is_told_by_key_bounds_and_meaning(changes, told)
     assert lines == told
 
 
-KNOWN = (
-    "Known data sets: ear_chile, ear_ohio, ear_turkiye, ear_kaggle, blood_cells, brain_mri, brain_nickparvar, "
-    "brain_sartaj, wbc_zheng, brain_yesno, phantom_ear_chile, phantom_ear_ohio, phantom_ear_turkiye, "
-    "phantom_ear_kaggle, phantom_blood_cells, phantom_brain_mri; one of your own stands in a file: catalogue=FILE"
-)
+KNOWN = f"Known data sets: {', '.join(load_catalogue())}; one of your own stands in a file: catalogue=FILE"
 
 
 @pytest.mark.parametrize(

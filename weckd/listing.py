@@ -68,7 +68,8 @@ def _total(dataset: Dataset) -> str:
 
 def _download_text(dataset: Dataset) -> str:
     if dataset.download is None:
-        return "drawn by this suite" if dataset.phantom else "your own folder"
+        lies = "this package" if dataset.packaged else "your own folder"
+        return "drawn by this suite" if dataset.phantom else lies
     version = f" version {dataset.download.version}" if dataset.download.version else ""
     doi = dataset.download.doi
     return f"doi:{doi}" if doi else f"Kaggle {dataset.download.kaggle}{version}"
@@ -79,6 +80,8 @@ def _how_to_get(dataset: Dataset, catalogue: Path | None) -> str:
     if dataset.phantom:
         return "Nothing to get: the suite draws it. It says nothing about the real images."
     own = f"Your own copy, in data_root/{key}/ (or an archive, data_root/{key}.zip): --config data_root=PATH"
+    if dataset.packaged:
+        return f"In this package (docs/data-sets.md). {own}"
     if dataset.download is None:
         return own
     named = f" --catalogue {catalogue}" if catalogue else ""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from small_suite import every_block, toy_suite
 
 from weckd.config import SplitSettings, TuningSettings
@@ -32,3 +34,14 @@ def test_official_test_parts_are_named_under_every_table_and_figure():
     )
     assert run_note(suite).endswith("; official test parts, copies in training included")
     assert "official" not in run_note(toy_suite())
+
+
+def test_small_copies_are_named_under_every_table_and_figure():
+    suite = toy_suite()
+    facts = suite.facts["toy_two"]
+    suite = replace(
+        suite, facts={**suite.facts, "toy_two": replace(facts, title="Toys, small copy at 64 px")}
+    )
+    assert closing(suite) == f"Small copies, not the data sets themselves: toy_two. Plan {suite.plan_hash}."
+    assert run_note(suite).endswith("; small copies, not the data sets themselves: toy_two")
+    assert "small" not in run_note(toy_suite())

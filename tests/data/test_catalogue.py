@@ -49,10 +49,11 @@ def refusal(tmp_path, entries):
     return str(refused.value).removeprefix(f"{tmp_path / 'catalogue.yaml'}: ")
 
 
-def test_the_catalogue_holds_the_six_sets_four_others_and_six_phantoms():
+def test_the_catalogue_holds_the_six_sets_others_small_copies_and_six_phantoms():
     six = ["ear_chile", "ear_ohio", "ear_turkiye", "ear_kaggle", "blood_cells", "brain_mri"]
     others = ["brain_nickparvar", "brain_sartaj", "wbc_zheng", "brain_yesno"]
-    assert list(load_catalogue()) == [*six, *others, *PHANTOM_CLASSES]
+    small = ["ear_chile_small", "blood_bccd_small"]
+    assert list(load_catalogue()) == [*six, *others, *small, *PHANTOM_CLASSES]
 
 
 # Images of each set as its source or the literature counts them (see docs/data-sets.md).
@@ -110,10 +111,11 @@ def test_phantoms_have_the_classes_of_what_they_stand_for(key, classes):
     assert dataset.groups == ("given" if key == "phantom_brain_mri" else "near-duplicates")
 
 
-def test_only_the_kaggle_set_and_its_phantom_are_derived():
+def test_only_the_kaggle_set_its_phantom_and_small_copies_are_derived():
     derived = {key: dataset.derived_from for key, dataset in load_catalogue().items() if dataset.derived_from}
     assert derived == {
         "ear_kaggle": ("ear_chile", "ear_turkiye"),
+        "ear_chile_small": ("ear_chile",),
         "phantom_ear_kaggle": ("phantom_ear_chile", "phantom_ear_turkiye"),
     }
 

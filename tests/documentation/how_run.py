@@ -363,6 +363,10 @@ BY_ANOTHER_TEST = (
         "weckd import-predictions mine.csv --run results/demo --name mine --selection validation",
         "tests/workflow/test_report.py::test_a_method_trained_elsewhere_joins_the_tables_without_training",
     ),
+    ByTest(
+        "python docs/small_copies.py PATH --out FOLDER",
+        "tests/data/test_small_copies.py::test_the_sources_give_the_same_bytes_again",
+    ),
     ByTest(LEAKAGE, "tests/workflow/test_leakage.py::test_the_copies_are_found_and_counted"),
     ByStage("make", "demo"),
     ByStage("make setup", "demo"),

@@ -12,6 +12,8 @@ from weckd.errors import UserError
 from weckd.yaml_files import read_yaml
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
+PACKAGED = Path(__file__).with_name("small")
+"""Folder of small copies of real images, an archive each, made by docs/small_copies.py."""
 TO_FILL_IN = "FILL IN"
 """What `weckd datasets --describe` writes where it knows nothing."""
 RESERVED = ("weights", "macro", "largest")
@@ -122,6 +124,11 @@ class Dataset(Declared):
     def phantom(self) -> bool:
         """Whether the images are drawn by the suite."""
         return self.layout == "phantom"
+
+    @property
+    def packaged(self) -> bool:
+        """Whether an archive of the images lies in the package."""
+        return (PACKAGED / f"{self.key}.tar.xz").is_file()
 
     @property
     def official_test(self) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from weckd.data.archives import SUFFIXES, is_archive
 from weckd.data.catalogue import Dataset
-from weckd.data.fetch.wanted import Wanted, refuse_no_root, refuse_not_there
+from weckd.data.fetch.wanted import Wanted, own_root, refuse_no_root, refuse_not_there
 from weckd.data.layouts import is_clutter
 from weckd.data.prepared import PREPARED_FILES
 from weckd.errors import counted
@@ -57,7 +57,8 @@ class Seen:
 def source_places(
     dataset: Dataset, image_size: int, data_root: Path | None, downloads: Path
 ) -> dict[str, Place]:
-    """Return where a real data set may lie: what is the user's own, and what was downloaded or unpacked."""
+    """Return where a real data set may lie: the user's own (or package's) copies, and what was downloaded."""
+    data_root = own_root(dataset, data_root)
     only: tuple[str, ...] = ()
     if dataset.layout == "medmnist-npz":  # a file a size
         only = tuple(file.name for file in dataset.record_files(image_size))

@@ -4,7 +4,15 @@ from pathlib import Path
 
 from weckd.config import Suite
 from weckd.data.catalogue import Dataset, suite_datasets
-from weckd.data.fetch.wanted import Wanted, find_archives, find_folder, has_unpacked, not_there, origin
+from weckd.data.fetch.wanted import (
+    Wanted,
+    find_archives,
+    find_folder,
+    has_unpacked,
+    not_there,
+    origin,
+    own_root,
+)
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.splits import write_splits
 from weckd.doctor.machine import Finding
@@ -23,7 +31,7 @@ def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
     """
     own = Path(suite.data_root).absolute() if suite.data_root else None
     found = [
-        _dataset(Wanted(entry, suite.image_size, own, downloads.absolute(), {}))
+        _dataset(Wanted(entry, suite.image_size, own_root(entry, own), downloads.absolute(), {}))
         for entry in suite_datasets(suite).values()
     ]
     grouped = [finding for key in suite.datasets if (finding := _groups(suite, key))]

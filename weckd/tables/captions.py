@@ -136,7 +136,10 @@ def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
     names, found = list(dict.fromkeys(missing)), undeclared_sentence(suite)
     missed = f"MISSING: {'; '.join(names)}. " if names else ""
     shared = f"{UNDECLARED_MARK} {found} " if found else ""
-    return f"{missed}{shared}{excluded_sentence(suite)}{official_sentence(suite)}Plan {suite.plan_hash}."
+    left_out = excluded_sentence(suite)
+    return (
+        f"{missed}{shared}{left_out}{small_sentence(suite)}{official_sentence(suite)}Plan {suite.plan_hash}."
+    )
 
 
 def excluded_sentence(suite: Suite) -> str:
@@ -147,6 +150,12 @@ def excluded_sentence(suite: Suite) -> str:
         if suite.exclude_classes.get(key)
     ]
     return f"Classes left out: {'; '.join(excluded)}. " if excluded else ""
+
+
+def small_sentence(suite: Suite) -> str:
+    """Return which data sets are small copies, as their titles say, if any."""
+    small = [key for key in suite.datasets if "small copy" in suite.facts[key].title]
+    return f"Small copies, not the data sets themselves: {', '.join(small)}. " if small else ""
 
 
 def official_sentence(suite: Suite) -> str:
@@ -191,4 +200,5 @@ def run_note(suite: Suite) -> str:
     official = (
         "; official test parts, copies in training included" if suite.split.protocol == "official" else ""
     )
-    return f"k = {counted(len(suite.seeds), 'seed')}; plan {suite.plan_hash}{mark}{official}"
+    small = f"; {told[0].lower()}{told[1:-2]}" if (told := small_sentence(suite)) else ""
+    return f"k = {counted(len(suite.seeds), 'seed')}; plan {suite.plan_hash}{mark}{official}{small}"

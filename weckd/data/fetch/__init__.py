@@ -21,6 +21,7 @@ from weckd.data.fetch.wanted import (
     not_downloaded,
     not_there,
     origin,
+    own_root,
     refuse_not_there,
     say,
 )
@@ -43,7 +44,8 @@ def fetch(
 ) -> None:
     """Find, unpack or download the images of a real data set and write where they lie.
 
-    The user's own folder comes first, then archives of the user, then what was unpacked before, then a download.
+    The user's own folder comes first, then archives of the user, or of the package, then what was unpacked before, then
+    a download.
 
     Args:
         dataset: entry of the catalogue.
@@ -60,8 +62,8 @@ def fetch(
     """
     if dataset.phantom:
         raise UserError(f"{dataset.key}: phantoms are drawn, not fetched; name a data set of real images")
-    own_root = data_root.absolute() if data_root else None
-    wanted = Wanted(dataset, image_size, own_root, downloads.absolute(), recorded)
+    own = own_root(dataset, data_root.absolute() if data_root else None)
+    wanted = Wanted(dataset, image_size, own, downloads.absolute(), recorded)
     found = find_folder(wanted) or _from_archives(wanted)
     facts = {"folder": str(found.folder), "origin": found.origin, "archives": found.archives}
     looked_in = {"data_root": str(data_root) if data_root else None, "downloads": str(downloads)}

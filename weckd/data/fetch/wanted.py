@@ -1,6 +1,7 @@
 """What is asked for, what the user has of it, and what can be done where it cannot be had by itself."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.data.archives import SUFFIXES, is_archive, is_foreign
-from weckd.data.catalogue import Dataset, RecordFile
+from weckd.data.catalogue import PACKAGED, Dataset, RecordFile
 from weckd.data.file_kinds import FOLDER, irregular
 from weckd.data.layouts import is_clutter, locate
 from weckd.errors import UserError
@@ -158,6 +159,14 @@ def refuse_no_root(data_root: Path | None, downloads: Path) -> None:
         raise UserError(
             f"data_root: {data_root}: no such folder{signs}; correct it, or leave it out to download what can be"
         )
+
+
+def own_root(dataset: Dataset, data_root: Path | None) -> Path | None:
+    """Return the folder of the user's own copies, or the package's where only that holds the data set."""
+    places = [data_root / f"{dataset.key}{end}" for end in ("", *SUFFIXES)] if data_root else []
+    lacks = data_root is None or irregular(data_root) == FOLDER  # what is no folder will be refused
+    held = any(os.access(place, os.F_OK) for place in places)
+    return PACKAGED if dataset.packaged and lacks and not held else data_root
 
 
 def find_folder(wanted: Wanted) -> Found | None:
