@@ -67,6 +67,20 @@ def test_paper_names_the_six_sets_at_224_pixels_with_ten_seeds():
     assert suite.facts["ear_kaggle"].derived_from == ("ear_chile", "ear_turkiye")
 
 
+def test_a_data_set_is_derived_only_where_what_it_was_made_of_is_in_the_suite(tmp_path):
+    def derived(key, *others, **changes):
+        changes["datasets"] = f"[{', '.join([key, *others])}]"
+        return resolve_suite([CONFIG / "real-small.yaml"], changes).facts[key].derived_from
+
+    assert derived("brain_cheng", "ear_chile") == ()
+    assert derived("brain_cheng", "brain_mri") == ("brain_mri",)
+    assert derived("ear_kaggle", "ear_turkiye") == ("ear_chile", "ear_turkiye")
+    own = tmp_path / "own.yaml"  # a copy of a copy
+    own.write_text(f"{ENTRY}  derived_from: [ear_kaggle]\n")
+    assert derived("2019", "ear_ohio", catalogue=str(own)) == ()
+    assert derived("2019", "ear_chile", catalogue=str(own)) == ("ear_kaggle",)
+
+
 def test_readings_are_methods_by_name_and_their_suite_has_room_for_the_longest_chain():
     suite = resolve_suite(DEMO, {"methods": "[single, start=fresh, length=2]", "seeds": "[1]"})
     assert suite.methods == ("single", "start=fresh", "length=2")

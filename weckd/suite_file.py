@@ -17,7 +17,15 @@ from weckd.config import (
     neutral_keys,
     refuse_more_than_all,
 )
-from weckd.data.catalogue import Dataset, find_dataset, load_catalogue, own_entries, suite_datasets, twice
+from weckd.data.catalogue import (
+    Dataset,
+    find_dataset,
+    load_catalogue,
+    made_from,
+    own_entries,
+    suite_datasets,
+    twice,
+)
 from weckd.declared import checked, near, plain, wanted
 from weckd.errors import UserError
 from weckd.files import digest
@@ -175,15 +183,19 @@ def _suite(file: SuiteFile, values: Mapping[str, Any], run: str) -> Suite:
         name=file.suite,
         run=run,
         groups_threshold=file.groups.threshold,
-        facts={key: _facts(dataset, kept.get(key, ())) for key, dataset in found.items()},
+        facts={key: _facts(dataset, kept.get(key, ()), found, own) for key, dataset in found.items()},
         roles={},
         plan_hash=digest(plan)[:12],
     )
 
 
-def _facts(dataset: Dataset, kept: tuple[str, ...]) -> DatasetFacts:
+def _facts(
+    dataset: Dataset, kept: tuple[str, ...], others: Mapping[str, Dataset], own: Path | None
+) -> DatasetFacts:
     classes = kept or tuple(entry.key for entry in dataset.classes)
-    derived_from, phantom = dataset.derived_from, dataset.phantom
+    phantom = dataset.phantom
+    # Of what is not in the suite, no image counts twice.
+    derived_from = dataset.derived_from if made_from(dataset.key, load_catalogue(own)) & set(others) else ()
     return DatasetFacts(dataset.key, dataset.title, dataset.modality, phantom, derived_from, classes)
 
 

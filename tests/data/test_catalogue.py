@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weckd.data.catalogue import ClassEntry, Download, SourceFolder, find_dataset, load_catalogue
+from weckd.data.catalogue import ClassEntry, Download, LabelTable, SourceFolder, find_dataset, load_catalogue
 from weckd.errors import UserError
 
 # Classes as in the literature on the six data sets; y follows this order in every file.
@@ -51,7 +51,7 @@ def refusal(tmp_path, entries):
 
 def test_the_catalogue_holds_the_six_sets_others_small_copies_and_six_phantoms():
     six = ["ear_chile", "ear_ohio", "ear_turkiye", "ear_kaggle", "blood_cells", "brain_mri"]
-    others = ["brain_nickparvar", "brain_sartaj", "wbc_zheng", "brain_yesno"]
+    others = ["brain_cheng", "brain_nickparvar", "brain_sartaj", "wbc_zheng", "blood_bccd", "brain_yesno"]
     small = ["ear_chile_small", "blood_bccd_small"]
     assert list(load_catalogue()) == [*six, *others, *small, *PHANTOM_CLASSES]
 
@@ -66,9 +66,11 @@ def test_the_catalogue_holds_the_six_sets_others_small_copies_and_six_phantoms()
         ("ear_kaggle", 3000, 5, "none stated"),
         ("blood_cells", 17092, 8, "CC BY 4.0"),
         ("brain_mri", 3064, 3, "CC BY 4.0"),
+        ("brain_cheng", 3064, 3, "CC BY 4.0"),
         ("brain_nickparvar", 7023, 4, "none checked"),
         ("brain_sartaj", 3264, 4, "none checked"),
         ("wbc_zheng", 300, 5, "GPL-3.0"),
+        ("blood_bccd", 351, 5, "MIT"),
         ("brain_yesno", 253, 2, "Apache-2.0"),
     ],
 )
@@ -76,7 +78,7 @@ def test_images_classes_and_licences(key, images, classes, licence):
     dataset = find_dataset(key)
     assert sum(entry.count for entry in dataset.classes) == images
     assert (len(dataset.classes), dataset.licence) == (classes, licence)
-    assert dataset.groups == ("given" if key == "brain_mri" else "near-duplicates")
+    assert dataset.groups == ("given" if key in ("brain_mri", "brain_cheng") else "near-duplicates")
 
 
 def test_phantoms_have_classes_of_the_sets_that_they_stand_for():
@@ -111,11 +113,13 @@ def test_phantoms_have_the_classes_of_what_they_stand_for(key, classes):
     assert dataset.groups == ("given" if key == "phantom_brain_mri" else "near-duplicates")
 
 
-def test_only_the_kaggle_set_its_phantom_and_small_copies_are_derived():
+def test_only_the_kaggle_set_its_phantom_and_copies_in_other_files_are_derived():
     derived = {key: dataset.derived_from for key, dataset in load_catalogue().items() if dataset.derived_from}
     assert derived == {
         "ear_kaggle": ("ear_chile", "ear_turkiye"),
+        "brain_cheng": ("brain_mri",),
         "ear_chile_small": ("ear_chile",),
+        "blood_bccd_small": ("blood_bccd",),
         "phantom_ear_kaggle": ("phantom_ear_chile", "phantom_ear_turkiye"),
     }
 
@@ -185,10 +189,14 @@ def changed(**changes):
 
 KEYS = (
     "Keys here: citation, classes, derived_from, download, folders, groups, groups_note, key, layout, licence, "
-    "modality, source, title"
+    "modality, patients, source, table, title"
 )
 WORDS = "at most 100 lower-case letters, digits and _"
 NONE = {"key": "none", "folder": "None", "title": "none"}
+
+
+BY_NAME = {"pattern": "(?P<patient>p[0-9]+)"}
+TABLE = {"file": "labels.csv", "image": "path", "label": "diagnosis"}
 
 
 def with_class(**changes):
@@ -254,7 +262,24 @@ def with_class(**changes):
             changed(classes=[]),
             "my_ears.classes: must be a list, of two or more classes, not []",
         ),
-        (changed(groups="given"), "my_ears.groups: must be near-duplicates: class folders name no patients"),
+        (
+            changed(groups="given"),
+            "my_ears.groups: must be near-duplicates: no patients are named, neither by `patients` nor by a column of "
+            "a table",
+        ),
+        (changed(patients=BY_NAME), "my_ears.groups: must be given: its patients are named"),
+        (changed(patients={}, groups="given"), "my_ears.patients: must hold one of file and pattern"),
+        (
+            changed(patients={**BY_NAME, "file": "p.csv"}, groups="given"),
+            "my_ears.patients: must hold one of file and pattern",
+        ),
+        (
+            changed(patients={"pattern": "p(patient)"}, groups="given"),
+            "my_ears.patients.pattern: must be a regular expression with a group (?P<patient>..), or null, not "
+            "'p(patient)'; in place of a table; searched in the image's path, and where that has none in its file's "
+            "name",
+        ),
+        (changed(table=TABLE), "my_ears.table: has no place in the layout class-folders"),
         (
             changed(layout="phantom"),
             "my_ears.layout: a phantom can only be one of the package's own",
@@ -390,7 +415,67 @@ def test_layouts_with_labels_have_no_folders(tmp_path):
     ]
     classes = [{"key": key, "label": 3, "title": key} for key in ("a", "b")]
     told = refusal(tmp_path / ".", {"my_ears": {**labelled, "classes": classes}})
-    assert told.endswith("my_ears.classes: label 3 is given twice")
+    assert told.endswith("my_ears.classes: label '3' is given twice")
+    classes[0]["label"] = "three"
+    told = refusal(tmp_path / ".", {"my_ears": {**labelled, "classes": classes}})
+    assert told.endswith("my_ears.classes.0.label: must be a whole number in the layout matlab-v73")
+
+
+def in_a_table(labels=("wart", 1), table=TABLE, **changes):
+    entry = {key: value for key, value in ENTRY.items() if key != "folders"} | {
+        "layout": "csv",
+        "table": table,
+    }
+    entry["classes"] = [
+        {"key": key, "label": label, "title": key} for key, label in zip("ab", labels, strict=True)
+    ]
+    return {"my_ears": {**entry, **changes}}
+
+
+def test_a_table_names_its_columns_and_has_labels_of_text_or_numbers(tmp_path):
+    dataset = load(tmp_path, in_a_table(groups="given", table={**TABLE, "patient": "who"}))["my_ears"]
+    assert dataset.table == LabelTable("labels.csv", "path", "diagnosis", "who")
+    assert [entry.label for entry in dataset.classes] == ["wart", 1]
+    assert not dataset.official_test
+    dataset = load(tmp_path / "..", in_a_table(table={**TABLE, "split": "part"}, labels=("1", "01")))[
+        "my_ears"
+    ]
+    assert dataset.official_test
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (
+            {"my_ears": {k: v for k, v in in_a_table()["my_ears"].items() if k != "table"}},
+            "table: is missing",
+        ),
+        (in_a_table(labels=("1", 1)), "classes: label '1' is given twice"),
+        (
+            in_a_table(labels=(1.5, "")),
+            "classes.0.label: must be a whole number from 0, or text, or null, not 1.5; what stands for the class in "
+            "a table (text or a number), or in the files of other layouts (a number)\n"
+            "  my_ears.classes.1.label: must be a whole number from 0, or text, or null, not ''; what stands for the "
+            "class in a table (text or a number), or in the files of other layouts (a number)",
+        ),
+        (
+            in_a_table(table={**TABLE, "label": "FILL IN"}),
+            "table.label: must be text other than FILL IN, not 'FILL IN'; column of labels, text or numbers",
+        ),
+        (
+            in_a_table(table={**TABLE, "file": "../labels.csv"}),
+            "table.file: must be a path below the data set's folder, text other than FILL IN, not '../labels.csv'; the "
+            "table, CSV, TSV or Parquet, below the data set's folder",
+        ),
+        (in_a_table(table={**TABLE, "patient": "who"}), "groups: must be given: its patients are named"),
+        (
+            in_a_table(table={**TABLE, "patient": "who"}, patients=BY_NAME, groups="given"),
+            "patients: table.patient names them already; leave one out",
+        ),
+    ],
+)
+def test_a_wrong_entry_of_a_table_is_refused(tmp_path, entries, told):
+    assert refusal(tmp_path, entries) == f"not a valid catalogue\n  my_ears.{told}"
 
 
 def test_a_catalogue_that_cannot_be_read_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """The catalogue of data sets: `catalogue.yaml`, as the dataclasses that declare what an entry may hold."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -19,6 +20,10 @@ TO_FILL_IN = "FILL IN"
 RESERVED = ("weights", "macro", "largest")
 """Keys of no data set: the folder of pretrained weights, and what tables call means and the largest gain."""
 
+_PATIENTS = (
+    "no patients are named, neither by `patients` nor by a column of a table",
+    "its patients are named",
+)
 _KEY = rf"[a-z0-9][a-z0-9_]{{0,{LONGEST_NAME - 1}}}"
 _KEY_WORDS = f"at most {LONGEST_NAME} lower-case letters, digits and _"
 _Count: TypeAlias = Annotated[int, Bounds(ge=1)] | None
@@ -26,7 +31,13 @@ _ClassKey: TypeAlias = Annotated[str, pattern(_KEY, _KEY_WORDS)]
 _Key: TypeAlias = Annotated[
     str, pattern(rf"(?!({'|'.join(RESERVED)})\Z){_KEY}", f"{_KEY_WORDS}, and not weights, macro or largest")
 ]
-_Label: TypeAlias = Annotated[int, Bounds(ge=0)]
+_Label: TypeAlias = Annotated[
+    Any,
+    Rule(
+        lambda label: label is None or (type(label) is int and label >= 0) or (type(label) is str and label),
+        "a whole number from 0, or text, or null",
+    ),
+]
 _Doi: TypeAlias = Annotated[str, pattern(r"10\.[0-9]+/\S+", "a DOI, as 10.5281/zenodo.4558155")]
 _OnKaggle: TypeAlias = Annotated[
     str, pattern("[a-z0-9-]+/[a-z0-9-]+", "owner/name on Kaggle, in lower-case letters, digits and -")
@@ -38,6 +49,15 @@ _FILLED_IN = Rule(lambda text: TO_FILL_IN not in text, f"text other than {TO_FIL
 _Told: TypeAlias = Annotated[str, _FILLED_IN]
 _Title: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
 _Name: TypeAlias = Annotated[str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a file or folder, without /")]
+_File: TypeAlias = Annotated[str, NOT_EMPTY, _BELOW, _FILLED_IN]
+_Column: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
+
+
+def _names_patient(regex: str) -> bool:
+    try:
+        return "patient" in re.compile(regex).groupindex
+    except re.error:
+        return False
 
 
 @dataclass(frozen=True)
@@ -50,8 +70,8 @@ class ClassEntry(Declared):
     """what it is called in tables and figures"""
     folder: _Name | None = None
     """of class folders, as the source spells it"""
-    label: _Label | None = None
-    """the number that stands for the class in the files of other layouts"""
+    label: _Label = None
+    """what stands for the class in a table (text or a number), or in the files of other layouts (a number)"""
     count: _Count = None
     """images to be found; leave it out where it is not known, and leave out a class without images"""
     unverified: Annotated[tuple[Literal["folder", "count"], ...], UNIQUE] = ()
@@ -64,6 +84,42 @@ class SourceFolder(Declared):
 
     path: Annotated[str, _BELOW]
     official_split: Literal["train", "validation", "test", ""]
+
+
+@dataclass(frozen=True)
+class LabelTable(Declared):
+    """A table with a row an image, and the names of its columns."""
+
+    file: _File
+    """the table, CSV, TSV or Parquet, below the data set's folder"""
+    image: _Column
+    """column of the images' paths, with or without the ends of the files' names"""
+    label: _Column
+    """column of labels, text or numbers"""
+    patient: _Column | None = None
+    """column of patients"""
+    split: _Column | None = None
+    """column of the official split: train, validation, test or nothing"""
+    fold: _Column | None = None
+    """column of the source's own folds, which the audit looks at"""
+    folder: Annotated[str, _BELOW] = "."
+    """where the paths begin, below the data set's folder"""
+
+
+@dataclass(frozen=True)
+class Patients(Declared):
+    """Where the patient of each image is told, if not by the table of labels or by the images' files."""
+
+    file: _File | None = None
+    """a table with a row an image, below the data set's folder"""
+    image: _Column = "image"
+    """its column of paths, as those of table.image"""
+    patient: _Column = "patient"
+    """its column of patients"""
+    pattern: (
+        Annotated[str, Rule(_names_patient, "a regular expression with a group (?P<patient>..)")] | None
+    ) = None
+    """in place of a table; searched in the image's path, and where that has none in its file's name"""
 
 
 @dataclass(frozen=True)
@@ -98,15 +154,19 @@ class Dataset(Declared):
     """what the data set is called in tables and figures"""
     modality: Modality
     """by which results are averaged"""
-    layout: Literal["class-folders", "medmnist-npz", "matlab-v73", "phantom"]
+    layout: Literal["class-folders", "csv", "medmnist-npz", "matlab-v73", "phantom"]
     """how its images lie in files"""
     groups: Literal["near-duplicates", "given"]
-    """clusters of near-duplicates, or given (patient ids come with the images), joined with such clusters"""
+    """clusters of near-duplicates, or given (patients are named), joined with such clusters"""
     classes: Annotated[
         tuple[ClassEntry, ...], Rule(lambda classes: len(classes) > 1, "of two or more classes")
     ]
     folders: tuple[SourceFolder, ...] = ()
     """where class folders lie below the data set's folder, and the official split that they stand for"""
+    table: LabelTable | None = None
+    """of the layout csv"""
+    patients: Patients | None = None
+    """of class folders, or of a table without a column of patients"""
     licence: Annotated[_Told, NEUTRAL] = "MIT (drawn by this suite)"
     """of the images; unknown where it is not known"""
     source: Annotated[_Told, NEUTRAL] = "drawn by this suite"
@@ -133,7 +193,8 @@ class Dataset(Declared):
     @property
     def official_test(self) -> bool:
         """Whether the source has a test part of its own."""
-        return self.layout == "medmnist-npz" or any(f.official_split == "test" for f in self.folders)
+        split = self.layout == "medmnist-npz" or bool(self.table and self.table.split)
+        return split or any(folder.official_split == "test" for folder in self.folders)
 
     def record_files(self, image_size: int) -> tuple[RecordFile, ...]:
         """Return the files that images of `image_size` pixels a side are made from.
@@ -194,7 +255,11 @@ def own_entries(own: Path) -> dict[str, dict[str, Any]]:
     """
     neutral = marked(Dataset, NEUTRAL)
     return {
-        key: {field: value for field, value in asdict(dataset).items() if field not in neutral}
+        key: {
+            field: value
+            for field, value in asdict(dataset).items()
+            if field not in neutral and value is not None
+        }
         for key, dataset in load_catalogue(own).items()
         if key not in load_catalogue()
     }
@@ -226,14 +291,14 @@ def _contradictions(
     if dataset.key != key:
         yield ".key: stands above the entry; leave it out here"
     for field in ("key", "title", "folder", "label"):
-        values = [value for entry in dataset.classes if (value := getattr(entry, field)) is not None]
+        values = [str(value) for entry in dataset.classes if (value := getattr(entry, field)) is not None]
         yield from (f".classes: {field} {value!r} is given twice" for value in twice(values))
     paths = [str(Path(folder.path)) for folder in dataset.folders]
     yield from (f".folders: path {path!r} is given twice" for path in twice(paths))
     for other in dataset.derived_from:
         if other not in known:
             yield f".derived_from: no data set {other!r} in the catalogue"
-        elif key in _made_from(other, known):
+        elif key in made_from(other, known):
             yield f".derived_from: {other} is itself derived from {key}"
     download, files = dataset.download, dataset.download.files if dataset.download else ()
     if download and (download.doi is None) == (download.kaggle is None):
@@ -251,23 +316,42 @@ def _contradictions(
 
 
 def _contradicts_layout(dataset: Dataset, written: frozenset[str]) -> Iterator[str]:
-    folders = dataset.layout == "class-folders"
-    for field in ("licence", "source", *(["folders"] if folders else [])):
+    layout = dataset.layout
+    folders = layout == "class-folders"
+    own = {"class-folders": ["folders"], "csv": ["table"]}.get(layout, [])
+    for field in ("licence", "source", *own):
         if field not in written:
             yield f".{field}: is missing"
-    if folders and dataset.groups == "given":
-        yield ".groups: must be near-duplicates: class folders name no patients"
     if not folders and dataset.folders:
-        yield f".folders: there are none in the layout {dataset.layout}"
+        yield f".folders: there are none in the layout {layout}"
+    if layout != "csv" and dataset.table:
+        yield f".table: has no place in the layout {layout}"
+    yield from _contradicts_patients(dataset)
     has, lacks = ("folder", "label") if folders else ("label", "folder")
     for number, entry in enumerate(dataset.classes):
         if getattr(entry, has) is None:
             yield f".classes.{number}.{has}: is missing"
         if getattr(entry, lacks) is not None:
-            yield f".classes.{number}.{lacks}: has no place in the layout {dataset.layout}"
+            yield f".classes.{number}.{lacks}: has no place in the layout {layout}"
+        if not own and isinstance(entry.label, str):
+            yield f".classes.{number}.label: must be a whole number in the layout {layout}"
 
 
-def _made_from(key: str, known: Mapping[str, Dataset]) -> set[str]:
+def _contradicts_patients(dataset: Dataset) -> Iterator[str]:
+    table, patients = dataset.table, dataset.patients
+    if dataset.layout in ("class-folders", "csv"):
+        named = bool(patients or (table and table.patient))
+        if named != (dataset.groups == "given"):
+            yield f".groups: must be {'given' if named else 'near-duplicates'}: {_PATIENTS[named]}"
+    elif patients:
+        yield f".patients: has no place in the layout {dataset.layout}"
+    if patients and (patients.file is None) == (patients.pattern is None):
+        yield ".patients: must hold one of file and pattern"
+    if patients and table and table.patient:
+        yield ".patients: table.patient names them already; leave one out"
+
+
+def made_from(key: str, known: Mapping[str, Dataset]) -> set[str]:
     """Return the data sets that one is derived from, and those that they are, and so on."""
     found: set[str] = set()
     ahead = {key}

@@ -8,12 +8,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,7 +21,7 @@ from weckd.data.fetch.wanted import say
 from weckd.data.file_kinds import irregular
 from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
 from weckd.data.phantoms import draw
-from weckd.data.prepared import COLUMNS, Record
+from weckd.data.prepared import Record, index_frame
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
 from weckd.errors import BadImageError, UserError, unreadable
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
@@ -127,8 +126,7 @@ def prepare(
         left_out = sum(record.problem != "" for record in records)
         if origin is not None and left_out:
             _refuse_lost_classes(dataset, origin.folder, records)
-        frame = pd.DataFrame([astuple(record) for record in records], columns=list(COLUMNS))
-        index_text = frame.to_csv(index=False, lineterminator="\n")
+        index_text = index_frame(records).to_csv(index=False, lineterminator="\n")
         write_text(out / "index.csv", index_text)
     fingerprint.update(index_text.encode())
     write_json(
@@ -145,8 +143,8 @@ def prepare(
         },
     )
     known = {}
-    if origin and dataset.layout == "class-folders":
-        folder = origin.folder.absolute()
+    if origin and dataset.layout in ("class-folders", "csv"):
+        folder = origin.folder.absolute() / (dataset.table.folder if dataset.table else "")
         known = {folder / record.image_id: record.file_sha256 for record in records if record.file_sha256}
     seen = {part: hashed(place, found, None, known) for part, (place, found) in places.items()}
     own = prepared_place(out)
@@ -163,6 +161,8 @@ def _rows(
     if origin is None:
         raise ValueError(f"{dataset.key}: a real data set needs an origin")
     listing = list_sources(dataset, origin.folder, image_size)
+    if listing.lacking and not skip_bad:
+        raise UserError(listing.lacking)
     rows = _decoded(dataset, listing, image_size, jobs, skip_bad)
     if listing.class_counts is None:  # the images themselves tell their class
         return listing.total, _counted(dataset, origin.folder, rows)
@@ -218,15 +218,17 @@ def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -
     except BadImageError as problem:
         if not skip_bad:
             raise UserError(f"{problem}{_without_bad_image(dataset, source.class_key)}") from problem
-        split = source.official_split
-        return _Row(Record(source.image_id, source.class_key, official_split=split, problem=problem.what))
+        split, fold = source.official_split, source.fold
+        record = Record(source.image_id, source.class_key, "", split, problem=problem.what, fold=fold)
+        return _Row(record)
     decoded = sample.decoded
     whole = decoded.image
     small = whole.resize((image_size, image_size), Image.Resampling.BICUBIC)
     thumbnail = whole.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     pixels = hashlib.sha256(f"{decoded.width}x{decoded.height}:".encode() + whole.tobytes()).hexdigest()
     told = (source.image_id, sample.class_key, sample.given_group, source.official_split)
-    record = Record(*told, decoded.width, decoded.height, decoded.file_sha256, pixels)
+    size = decoded.width, decoded.height
+    record = Record(*told, *size, decoded.file_sha256, pixels, fold=source.fold)
     return _Row(record, np.asarray(small), np.asarray(thumbnail))
 
 

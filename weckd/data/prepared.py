@@ -5,7 +5,8 @@ Its index tells what is where in its arrays, and which images were left out.
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,22 @@ class Record:
     file_sha256: str = ""  # of the file, or of the image's bytes in an array of the source
     pixel_sha256: str = ""  # of the decoded RGB pixels and their size
     problem: str = ""  # why the image was left out; empty for those in the arrays
+    fold: str = ""  # of the source's own
 
 
-COLUMNS = tuple("class" if field.name == "class_key" else field.name for field in fields(Record))
+_FOLD = "fold"
+COLUMNS = tuple(
+    "class" if field.name == "class_key" else field.name for field in fields(Record) if field.name != _FOLD
+)
+"""Of every index; that of a source which tells folds has one more, `fold`."""
+
+
+def index_frame(records: Iterable[Record]) -> "pd.DataFrame":
+    """Return the index of a data set."""
+    import pandas as pd  # noqa: PLC0415 - the workflow's start reads no index
+
+    frame = pd.DataFrame(map(astuple, records), columns=[*COLUMNS, _FOLD])
+    return frame if frame[_FOLD].any() else frame.drop(columns=_FOLD)
 
 
 def read_facts(prepared: Path, dataset: str | None = None) -> dict[str, Any]:
@@ -122,6 +136,8 @@ def _array(file: Path) -> NDArray[np.uint8]:
 def read_index(prepared: Path) -> "pd.DataFrame":
     """Return the rows of a prepared data set's images, in the order of its arrays; all values are text.
 
+    Beside COLUMNS there is `fold`, "" where the source tells none.
+
     Raises:
         UserError: the folder holds no index, or one of another version of this suite.
     """
@@ -145,6 +161,6 @@ def _read(prepared: Path) -> "pd.DataFrame":
     file = prepared / "index.csv"
     with unreadable(file, "not a readable index", "make it with `weckd prepare`"):
         index = pd.read_csv(file, dtype=str, keep_default_na=False)
-    if tuple(index.columns) != COLUMNS:
+    if tuple(index.columns) not in (COLUMNS, (*COLUMNS, _FOLD)):
         raise UserError(f"{file}: columns must be {','.join(COLUMNS)}; make it again with `weckd prepare`")
-    return index
+    return index.assign(**{_FOLD: index.get(_FOLD, "")})

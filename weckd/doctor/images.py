@@ -31,20 +31,22 @@ def image_findings(suite: Suite, downloads: Path) -> list[Finding]:
     """
     own = Path(suite.data_root).absolute() if suite.data_root else None
     found = [
-        _dataset(Wanted(entry, suite.image_size, own_root(entry, own), downloads.absolute(), {}))
+        _dataset(
+            Wanted(entry, suite.image_size, own_root(entry, own), downloads.absolute(), {}), suite.skip_bad
+        )
         for entry in suite_datasets(suite).values()
     ]
     grouped = [finding for key in suite.datasets if (finding := _groups(suite, key))]
     return found + grouped + [_weights(name, own, downloads) for name in fetched_weights(suite)]
 
 
-def _dataset(wanted: Wanted) -> Finding:
+def _dataset(wanted: Wanted, skip_bad: bool) -> Finding:
     dataset = wanted.dataset
     what = f"images {dataset.key}"
     if dataset.phantom:
         return Finding("ok", what, "drawn by the suite")
     try:
-        place = _place(wanted)
+        place = _place(wanted, skip_bad)
     except UserError as problem:
         return Finding("bad", what, str(problem))
     if place:
@@ -54,16 +56,18 @@ def _dataset(wanted: Wanted) -> Finding:
     return _to_be_downloaded(what, dataset)
 
 
-def _place(wanted: Wanted) -> str:
+def _place(wanted: Wanted, skip_bad: bool) -> str:
     """Return where the images are, "" where they are not on this machine; in the order in which `fetch` looks.
 
     Raises:
         UserError: they are not as the catalogue says, as far as can be told without reading them.
     """
     if folder := find_folder(wanted):
-        counts = list_sources(wanted.dataset, folder.folder, wanted.image_size).class_counts
-        if counts is not None:
-            check_counts(wanted.dataset, folder.folder, counts)
+        listing = list_sources(wanted.dataset, folder.folder, wanted.image_size)
+        if listing.lacking and not skip_bad:
+            raise UserError(listing.lacking)
+        if listing.class_counts is not None:
+            check_counts(wanted.dataset, folder.folder, listing.class_counts)
         return str(folder.folder)
     if archives := find_archives(wanted):
         return f"to be unpacked from {', '.join(map(str, archives))}"

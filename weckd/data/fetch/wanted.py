@@ -81,6 +81,8 @@ def origin(dataset: Dataset) -> str:
 
 def expected(dataset: Dataset) -> str:
     """Return what a folder of the data set holds."""
+    if dataset.table:
+        return f"its table {dataset.table.file}"
     class_folders = f"its class folders ({', '.join(str(entry.folder) for entry in dataset.classes)})"
     return {"medmnist-npz": "its npz file", "matlab-v73": "its .mat files"}.get(dataset.layout, class_folders)
 

@@ -47,6 +47,7 @@ class Source:
     official_split: str
     class_key: str  # "" where only the file itself says it
     read: Callable[[], Sample]
+    fold: str = ""  # of the source's own, where it tells them
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Listing:
     total: int
     class_counts: Mapping[str, int] | None  # None where only the files themselves tell their class
     sources: Iterator[Source]
+    lacking: str = ""  # files that are not there, which only skip_bad passes over
 
 
 def list_sources(dataset: Dataset, folder: Path, image_size: int) -> Listing:
@@ -75,9 +77,14 @@ def list_sources(dataset: Dataset, folder: Path, image_size: int) -> Listing:
         from weckd.data.layouts.matlab import list_matlab  # noqa: PLC0415
 
         return list_matlab(dataset, folder)
+    decoded_side = max(DECODED_SIDE, image_size * 3 // 2)
+    if dataset.layout == "csv":
+        from weckd.data.layouts.labels import list_labels  # noqa: PLC0415
+
+        return list_labels(dataset, folder, decoded_side)
     from weckd.data.layouts.class_folders import list_class_folders  # noqa: PLC0415
 
-    return list_class_folders(dataset, folder, max(DECODED_SIDE, image_size * 3 // 2))
+    return list_class_folders(dataset, folder, decoded_side)
 
 
 def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> None:
@@ -128,6 +135,8 @@ def _holds(dataset: Dataset, place: Path, image_size: int) -> bool:
     if dataset.layout == "class-folders":
         names = [str(entry.folder) for entry in dataset.classes]
         return all(any((place / f.path / name).is_dir() for name in names) for f in dataset.folders)
+    if dataset.table:
+        return (place / dataset.table.file).is_file()
     if dataset.layout == "medmnist-npz":
         return any((place / file.name).is_file() for file in dataset.record_files(image_size))
     # The slices of a set may lie in several folders, one an archive: their common folder holds them.

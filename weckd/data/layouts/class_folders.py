@@ -12,6 +12,7 @@ from weckd.data.catalogue import ClassEntry, Dataset
 from weckd.data.decode import decode_image
 from weckd.data.file_kinds import FOLDER, irregular
 from weckd.data.layouts import Listing, Sample, Source, listed
+from weckd.data.layouts.tables import patients_of, refuse_in_two_splits
 from weckd.errors import UserError
 
 
@@ -19,23 +20,28 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
     """Return the images class by class, folder by folder, in natural order of their names.
 
     Raises:
-        UserError: a folder is missing, empty or unknown, or holds what is no file or has a name that cannot be kept.
+        UserError: a folder is missing, empty or unknown, or holds what is no file or has a name that cannot be kept; or
+            an image has no patient where the entry names them, or a patient has images in two official splits.
     """
     _refuse_unknown_folders(dataset, folder)
-    sources: list[Source] = []
+    found: list[tuple[Path, str, str]] = []
     first: dict[Path, Path] = {}
     for entry, part in itertools.product(dataset.classes, dataset.folders):
         place = folder / part.path / str(entry.folder)
-        for file in _images(dataset, entry, place):
-            read = functools.partial(_read, file, decoded_side, entry.key)
-            image_id = file.relative_to(folder).as_posix()
-            sources.append(Source(image_id, part.official_split, entry.key, read))
+        found += [(file, part.official_split, entry.key) for file in _images(dataset, entry, place)]
         twin = first.setdefault(place.resolve(), place)
         if twin is not place:  # which would count each image twice, or in two classes
             remedy = "remove the link, and put its own images there"
             raise UserError(f"{place}: the same folder as {twin}; {remedy}")
-    counts = Counter(source.class_key for source in sources)
-    return Listing(len(sources), counts, iter(sources))
+    ids = [file.relative_to(folder).as_posix() for file, _, _ in found]
+    patients = patients_of(dataset, folder, ids)
+    remedy = 'correct the patients, or set official_split: "" of the folders to split by patients alone'
+    refuse_in_two_splits(f"{folder}", patients, (split for _, split, _ in found), remedy)
+    sources = (
+        Source(image_id, split, key, functools.partial(_read, file, decoded_side, key, patient))
+        for image_id, (file, split, key), patient in zip(ids, found, patients, strict=True)
+    )
+    return Listing(len(found), Counter(key for _, _, key in found), sources)
 
 
 def class_folder_names(place: Path) -> list[str]:
@@ -80,8 +86,8 @@ def writable_name(path: Path) -> str:
     raise UserError(f"{path.parent}: the name {shown} in it {told}; rename it")
 
 
-def _read(file: Path, decoded_side: int, class_key: str) -> Sample:
-    return Sample(decode_image(file, at_least=decoded_side), class_key)
+def _read(file: Path, decoded_side: int, class_key: str, patient: str) -> Sample:
+    return Sample(decode_image(file, at_least=decoded_side), class_key, patient)
 
 
 def _images(dataset: Dataset, entry: ClassEntry, place: Path) -> list[Path]:
