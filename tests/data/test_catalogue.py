@@ -188,8 +188,8 @@ def changed(**changes):
 
 
 KEYS = (
-    "Keys here: citation, classes, derived_from, download, folders, groups, groups_note, key, layout, licence, "
-    "modality, patients, source, table, title"
+    "Keys here: citation, classes, derived_from, download, folders, frame, groups, groups_note, key, layout, "
+    "licence, modality, patients, source, table, title"
 )
 WORDS = "at most 100 lower-case letters, digits and _"
 NONE = {"key": "none", "folder": "None", "title": "none"}
@@ -326,6 +326,11 @@ def with_class(**changes):
             changed(download={"kaggle": "a/b\n"}),
             "my_ears.download.kaggle: must be owner/name on Kaggle, in lower-case letters, digits and -, or null, "
             "not 'a/b\\n'",
+        ),
+        (
+            changed(frame="first"),
+            "my_ears.frame: must be a number from 0, or middle, or null, not 'first'; of DICOM files of several "
+            "frames, the one that is used",
         ),
         (
             changed(download={"doi": "10.5281/zenodo.77", "version": 2}),
@@ -512,3 +517,12 @@ def test_the_entry_that_the_readme_shows_is_all_that_is_needed(tmp_path):
     dataset = load_catalogue(file)["my_ears"]
     assert [entry.key for entry in dataset.classes] == ["normal", "effusion"]
     assert not dataset.phantom
+
+
+def test_a_frame_is_a_number_or_a_word(tmp_path):
+    frames = {
+        f"ears_{number}": {**ENTRY, "frame": frame} for number, frame in enumerate((0, "12", "middle", None))
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(frames))
+    found = load_catalogue(tmp_path / "mine.yaml")
+    assert [found[key].frame for key in frames] == ["0", "12", "middle", None]

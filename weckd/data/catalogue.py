@@ -51,6 +51,7 @@ _Title: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
 _Name: TypeAlias = Annotated[str, pattern(r"(?!\.\.?\Z)[^/\0]+", "the name of a file or folder, without /")]
 _File: TypeAlias = Annotated[str, NOT_EMPTY, _BELOW, _FILLED_IN]
 _Column: TypeAlias = Annotated[str, NOT_EMPTY, _FILLED_IN]
+_Frame: TypeAlias = Annotated[str, pattern("[0-9]{1,9}|middle", "a number from 0, or middle")]
 
 
 def _names_patient(regex: str) -> bool:
@@ -173,6 +174,8 @@ class Dataset(Declared):
     """where a person reads about the images"""
     citation: Annotated[_Told, NEUTRAL] = ""
     """of the images, for the report"""
+    frame: _Frame | None = None
+    """of DICOM files of several frames, the one that is used"""
     groups_note: Annotated[_Told, NEUTRAL] = ""
     """what is known of patients or videos"""
     download: Annotated[Download | None, NEUTRAL] = None

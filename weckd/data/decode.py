@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from weckd.data.file_kinds import CONVERT, RAW, irregular, recognised
-from weckd.errors import BadImageError
+from weckd.errors import BadImageError, UserError
 
 PIXEL_LIMIT = 80_000_000
 """Pixels of the largest image that is decoded; a small file may unfold to any number of them."""
@@ -51,26 +51,33 @@ class Decoded:
     width: int  # of the file's image, upright; a JPEG may be decoded smaller
     height: int
     file_sha256: str
+    patient: str = ""  # as a DICOM's header has it: a hospital's number, which may reach no file of ours
+    series: str = ""  # likewise, of the recording that a DICOM's picture is one of
 
 
-def decode_image(file: Path, at_least: int | None = None) -> Decoded:
+def decode_image(file: Path, at_least: int | None = None, frame: str | None = None) -> Decoded:
     """Decode an image file, whatever its mode; the content decides, not the file's extension.
 
     Transparent pixels are laid on black, the surroundings of otoscopic and MRI images. Grey images of more than
     eight bits are stretched from their own lowest to their own highest value, as viewers show them, and turned over
-    where a TIFF says that white is zero. Of several frames or pages the first is read.
+    where a TIFF says that white is zero. Of several frames or pages the first is read, but of a DICOM's that which is
+    chosen (see `weckd.data.dicom`).
 
     Args:
         file: the image.
         at_least: pixels that both sides keep where a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which
             saves most of the work; None decodes it whole.
+        frame: of a DICOM of several frames, the number from 0, or middle.
 
     Raises:
         BadImageError: the file is no readable image; the message names it and the remedy.
+        UserError: it is a DICOM file, and pydicom is not installed.
     """
     content = read_file(file)
     if not content:
         raise BadImageError(file, "the file is empty", _INTACT)
+    if content[128:132] == b"DICM":
+        return _dicom(file, content, frame)
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             width, height = opened.size
@@ -153,6 +160,17 @@ def refuse_too_large(file: Path, width: int, height: int) -> None:
     if max(width, height) > SIDE_LIMIT:
         told = f"too long to decode ({width}x{height} pixels, the limit of a side is {SIDE_LIMIT:,})"
         raise BadImageError(file, told, _SMALLER)
+
+
+def _dicom(file: Path, content: bytes, frame: str | None) -> Decoded:
+    try:
+        from weckd.data.dicom import decode_dicom  # noqa: PLC0415 - pydicom need not be there for other images
+    except ModuleNotFoundError as problem:
+        if problem.name != "pydicom":
+            raise
+        remedy = "install it with pip install -e '.[dicom]', or with all that the lock names: make setup"
+        raise UserError(f"{file}: a DICOM file, which needs pydicom; {remedy}") from problem
+    return decode_dicom(file, content, frame)
 
 
 def _too_large(file: Path, what: str) -> BadImageError:

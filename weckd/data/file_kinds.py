@@ -36,7 +36,7 @@ _KINDS = (
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture, which is not read", CONVERT),
     (rb"8BPS", "a Photoshop picture, which is not read", CONVERT),
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "a Windows metafile, which is not read", CONVERT),
-    (rb".{128}DICM", "a DICOM file, which is not read", CONVERT),
+    (rb".{128}DICM", "a DICOM file, which is not read here", CONVERT),
     (rb".{344}(n\+|ni)[12]\0|NRRD0|ObjectType =", "a volume of many slices, which is not read", _SLICES),
     (rb"MATLAB 5\.0 MAT-file", "a MATLAB file of an old version", "save it with -v7.3 in MATLAB"),
     (rb"\x89HDF|\x93NUMPY", "an array, not a picture", "save its pictures as PNG files, and remove it"),

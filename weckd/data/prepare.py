@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +23,7 @@ from weckd.data.layouts import Listing, Source, check_counts, list_sources, loca
 from weckd.data.phantoms import draw
 from weckd.data.prepared import Record, index_frame
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
-from weckd.errors import BadImageError, UserError, unreadable
+from weckd.errors import BadImageError, UserError, counted, unreadable
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
 
 THUMBNAIL = 32
@@ -49,6 +49,8 @@ class _Row:
     record: Record
     image: NDArray[np.uint8] | None = None
     thumbnail: NDArray[np.uint8] | None = None  # grey, of the whole image, whatever S
+    patient: str = ""  # of a DICOM file, as a hospital knows them; like its series, for no file of ours
+    series: str = ""
 
 
 def read_origin(dataset: Dataset, source: Path | None, image_size: int) -> Origin:
@@ -186,6 +188,9 @@ def _decoded(
 ) -> Iterator[_Row]:
     """Decode side by side (Pillow works outside the interpreter's lock) and yield in the listing's order."""
     told = time.monotonic()
+    patients: dict[str, str] = {}
+    series: dict[str, Record] = {}
+    unnamed = 0
     with ThreadPoolExecutor(jobs) as pool:
         waiting: deque[Future[_Row]] = deque()
         sources = iter(listing.sources)
@@ -193,13 +198,43 @@ def _decoded(
             for done in range(1, listing.total + 1):
                 for source in itertools.islice(sources, 2 * jobs - len(waiting)):
                     waiting.append(pool.submit(_decode, dataset, source, image_size, skip_bad))
-                yield waiting.popleft().result()
+                row = _with_patient(dataset, waiting.popleft().result(), patients, series)
+                unnamed += row.image is not None and not row.record.given_group
+                yield row
                 if time.monotonic() - told >= _PROGRESS_SECONDS:
                     told = time.monotonic()
                     say(dataset.key, f"{done}/{listing.total} images decoded")
             next(sources, None)  # the end of an archive, where a wrong checksum shows
+            if patients and unnamed:
+                lacking = f"{counted(unnamed, 'image')} of {listing.total} without a PatientID"
+                say(dataset.key, f"{lacking}: kept together with near-duplicates alone")
         finally:
             pool.shutdown(cancel_futures=True)  # after a refusal nothing else is decoded
+
+
+def _with_patient(dataset: Dataset, row: _Row, patients: dict[str, str], series: dict[str, Record]) -> _Row:
+    """Return a DICOM file's row with its patient, p001, p002, .. by first image, where the catalogue names none.
+
+    Args:
+        dataset: entry of the catalogue.
+        row: the next in order.
+        patients: number of each patient before, to which a new one is added.
+        series: likewise, the first image of each.
+
+    Raises:
+        UserError: images of one series differ in size.
+    """
+    first = series.setdefault(row.series, row.record) if row.series else row.record
+    own, others = (f"{record.width}x{record.height}" for record in (row.record, first))
+    if own != others:
+        raise UserError(
+            f"{row.record.image_id}: has {own} pixels, {first.image_id} of the same DICOM series {others}; "
+            "move what is no picture of the series out of the folder, or convert it to PNG"
+        )
+    if not row.patient or dataset.groups == "given":
+        return row
+    number = patients.setdefault(row.patient, f"p{len(patients) + 1:03d}")
+    return replace(row, record=replace(row.record, given_group=number))
 
 
 def _counted(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iterator[_Row]:
@@ -229,7 +264,7 @@ def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -
     told = (source.image_id, sample.class_key, sample.given_group, source.official_split)
     size = decoded.width, decoded.height
     record = Record(*told, *size, decoded.file_sha256, pixels, fold=source.fold)
-    return _Row(record, np.asarray(small), np.asarray(thumbnail))
+    return _Row(record, np.asarray(small), np.asarray(thumbnail), decoded.patient, decoded.series)
 
 
 def _without_bad_image(dataset: Dataset, class_key: str) -> str:

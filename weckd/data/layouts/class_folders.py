@@ -38,7 +38,7 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
     remedy = 'correct the patients, or set official_split: "" of the folders to split by patients alone'
     refuse_in_two_splits(f"{folder}", patients, (split for _, split, _ in found), remedy)
     sources = (
-        Source(image_id, split, key, functools.partial(_read, file, decoded_side, key, patient))
+        Source(image_id, split, key, functools.partial(read_image, dataset, decoded_side, file, key, patient))
         for image_id, (file, split, key), patient in zip(ids, found, patients, strict=True)
     )
     return Listing(len(found), Counter(key for _, _, key in found), sources)
@@ -86,8 +86,13 @@ def writable_name(path: Path) -> str:
     raise UserError(f"{path.parent}: the name {shown} in it {told}; rename it")
 
 
-def _read(file: Path, decoded_side: int, class_key: str, patient: str) -> Sample:
-    return Sample(decode_image(file, at_least=decoded_side), class_key, patient)
+def read_image(dataset: Dataset, decoded_side: int, file: Path, class_key: str, patient: str) -> Sample:
+    """Return one image that is a file of its own.
+
+    Raises:
+        BadImageError: it cannot be read.
+    """
+    return Sample(decode_image(file, decoded_side, dataset.frame), class_key, patient)
 
 
 def _images(dataset: Dataset, entry: ClassEntry, place: Path) -> list[Path]:

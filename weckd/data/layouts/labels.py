@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from weckd.data.catalogue import Dataset
-from weckd.data.decode import decode_image
-from weckd.data.layouts import Listing, Sample, Source
+from weckd.data.layouts import Listing, Source
+from weckd.data.layouts.class_folders import read_image
 from weckd.data.layouts.tables import (
     column,
     files_of_rows,
@@ -64,7 +64,7 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
     _tell_without_row(dataset, file, images, there, found)
     sources = []
     for path, name, key, patient, split, fold in zip(paths, found, keys, patients, parts, folds, strict=True):
-        read = functools.partial(_read, images / (name or path), decoded_side, key, patient)
+        read = functools.partial(read_image, dataset, decoded_side, images / (name or path), key, patient)
         sources.append(Source(path, split, key, read, fold))
     lost = [path for path, name in zip(paths, found, strict=True) if not name]
     lacking = ""
@@ -72,10 +72,6 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
         told = f"{counted(len(lost), 'row')} without a file in {images} (the first: {lost[0]})"
         lacking = f"{file}: has {told}; complete the images, remove those rows, or leave them out with skip_bad=true"
     return Listing(len(sources), Counter(keys), iter(sources), lacking)
-
-
-def _read(file: Path, decoded_side: int, class_key: str, patient: str) -> Sample:
-    return Sample(decode_image(file, at_least=decoded_side), class_key, patient)
 
 
 def _refuse_twice(file: Path, found: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
