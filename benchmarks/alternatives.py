@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from workplace import FOLDER, machine
 
-from weckd.training.device import prepare_device
+from weckd.training.networks import prepare_device
 from weckd.training.objectives.distillation import divergence
 
 NETWORKS = (("test_resnet", 32), ("tf_efficientnet_lite0", 64))  # pixels a side

@@ -26,8 +26,7 @@ from workplace import FOLDER, Workplace, machine, make_workplace
 from weckd.methods.catalogue import suite_methods
 from weckd.methods.fits import Fit
 from weckd.training.batches import load_prepared, unit_images
-from weckd.training.device import prepare_device
-from weckd.training.networks import Backbone, Networks, initial_state
+from weckd.training.networks import Backbone, Networks, initial_state, prepare_device
 
 CELLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "demo": (

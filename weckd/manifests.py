@@ -32,7 +32,7 @@ class TrainedCell:
     dataset: str
     seed: int
     threads: int
-    shared: Mapping[str, Any]  # by all fits, see `weckd.training.job.cell_ingredients`
+    shared: Mapping[str, Any]  # by all fits, see `weckd.training.identity.cell_ingredients`
     images_of_part: Mapping[str, int]
     fits: Mapping[str, Mapping[str, Any]]  # identity -> what it was and what it ran
     methods: Mapping[str, TrainedMethod]

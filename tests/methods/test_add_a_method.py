@@ -16,7 +16,7 @@ ADDED = Page("add-a-method.md")
 
 
 def test_nothing_of_the_pages_code_is_left_out():
-    assert len(ADDED.files) == len(ADDED.lines) == 2
+    assert len(ADDED.files) == len(ADDED.lines) == 4
     ADDED.holds_no_other_code()
 
 
@@ -45,11 +45,29 @@ for classes in (2, 3, 8):
     assert teacher.grad is None
     assert student.grad.abs().max() > 0
 
+from types import SimpleNamespace
+from weckd.methods.label_smoothing import LabelSmoothing
+from weckd.training.objectives.label_smoothing import Smoothed
+
+# A student that says (2, 0) of a first class, smoothed by 0.2: targets of 0.9 and 0.1.
+logits = torch.tensor([[2.0, 0.0]])
+setup = SimpleNamespace(
+    fit=SimpleNamespace(loss=LabelSmoothing(0.2), steps=4, teachers=()),
+    student=lambda views: logits,
+    cell=SimpleNamespace(networks=SimpleNamespace(teachers=lambda fits, states: [])),
+    given=SimpleNamespace(teachers=()),
+)
+value = Smoothed(setup).loss(0, torch.zeros(1, 3, 4, 4), torch.tensor([0])).item()
+assert math.isclose(value, math.log(1 + math.exp(-2)) + 0.1 * 2, abs_tol=1e-6), value
+
 budget = Budget(4, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 method = find_method("logit-matching")(budget)
 assert method.steps() == 12
 found = [(each.name, each.default) for each in tunables_of(method, 0.01)]
 assert found == [("learning_rate", 0.01), ("weight", 0.5)]
+smoothed = find_method("label-smoothing")(budget)
+assert (smoothed.role, smoothed.steps()) == ("control", 12)
+assert [each.name for each in tunables_of(smoothed, 0.01)] == ["learning_rate", "smoothing"]
 """
 
 
@@ -58,6 +76,7 @@ def test_the_loss_and_the_declaration_of_the_page_by_hand(copied):
     run(copied, sys.executable, "-c", TESTS_OF_THE_LOSS)
     listed = run(copied, sys.executable, "-m", "weckd", "methods")
     assert "taught by M1 (logit_matching_loss); 2 S" in listed
+    assert "labels smoothed by 0.1" in listed
 
 
 @pytest.mark.workflow

@@ -221,7 +221,7 @@ def test_a_checkpoint_is_never_unpickled_even_where_its_name_has_its_digest(trap
     from safetensors import SafetensorError
 
     from weckd.locks import StopRequest
-    from weckd.training.optimisation import Checkpoints, Progress
+    from weckd.training.job import Checkpoints, Progress
 
     content, identity = trap(sprung), "ab" * 32
     name = f"{identity[:20]}-00000001-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"

@@ -19,9 +19,10 @@ from weckd.methods.losses import (
     PseudoLabels,
     Temperature,
 )
-from weckd.training.fit import Given, run_fit
+from weckd.training.fit import NOBODY, run_fit
 from weckd.training.gate import with_gates
-from weckd.training.optimisation import Checkpoints, Progress
+from weckd.training.job import Checkpoints, Progress
+from weckd.training.optimisation import Given
 from weckd.training.store import EVALUATED
 
 STEPS = 8
@@ -73,7 +74,7 @@ def first_state(fit, member=1):
     return with_gates(toy_state(member), 2) if fit.gate else toy_state(member)
 
 
-def run(fit, data, networks, checkpoints=None, on_step=lambda: None):
+def run(fit, data, networks, checkpoints=NOBODY, on_step=lambda: None):
     teachers = [first_state(fit, 2)] * len(fit.teachers)
     given = Given(first_state(fit), teachers, toy_state(2))
     return run_fit(fit, cell_of(data, networks, on_step), given, checkpoints)

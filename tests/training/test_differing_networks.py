@@ -12,10 +12,11 @@ from weckd.config import BackboneSettings
 from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, PseudoLabels, Temperature
 from weckd.training.batches import unit_images
-from weckd.training.fit import Given, make_objective, run_fit
+from weckd.training.fit import run_fit
 from weckd.training.gate import with_gates
 from weckd.training.networks import Networks, initial_state
 from weckd.training.objectives.distillation import _compared_stages, attention_transfer, distillation_loss
+from weckd.training.optimisation import Given, make_objective
 
 # timm's means and deviations of the two are 0.5 each, and ImageNet's.
 OTHER = BackboneSettings("resnet10t", "random")

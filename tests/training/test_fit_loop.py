@@ -11,8 +11,9 @@ from toy_cell import toy_state as start
 from weckd.methods.fits import Fit, Initial, Loss
 from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
 from weckd.training import fit as fit_module
-from weckd.training.fit import Given, labelled_batches, run_fit
+from weckd.training.fit import labelled_batches, run_fit
 from weckd.training.gate import with_gates
+from weckd.training.optimisation import Given
 
 M1 = Fit(("D1",), 6)
 LOSS = Distillation(alpha=0.5, beta=1.0, temperature=Temperature("linear", 4.0, 1.0))

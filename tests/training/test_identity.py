@@ -30,7 +30,7 @@ from weckd.methods.losses import (
 from weckd.suite_file import resolve_suite
 from weckd.training import trials
 from weckd.training.batches import CellData
-from weckd.training.job import (
+from weckd.training.identity import (
     CORE,
     DECIDES_NOTHING,
     cell_ingredients,
@@ -256,6 +256,7 @@ def test_an_edit_of_the_gates_changes_the_fits_with_gates_alone(copied, tmp_path
         "weckd.methods.losses",
         "weckd.methods.fits",
         "weckd.training.attention_maps",
+        "weckd.training.identity",
         "weckd.training.job",
     ],
 )

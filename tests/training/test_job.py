@@ -16,12 +16,12 @@ from weckd.methods.fits import Fit
 from weckd.methods.tunables import with_values
 from weckd.suite_file import resolve_suite
 from weckd.training import fit as fit_module
-from weckd.training import job
+from weckd.training import job, optimisation
 from weckd.training.batches import CellData
-from weckd.training.fit import Cell, FitResult
-from weckd.training.job import Shelf
+from weckd.training.fit import FitResult
+from weckd.training.job import Progress, Shelf
 from weckd.training.networks import State
-from weckd.training.optimisation import Progress
+from weckd.training.optimisation import Cell
 from weckd.training.store import EVALUATED
 
 DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
@@ -40,7 +40,7 @@ def cell(tmp_path, monkeypatch):
 
     A state is one number: an initial one its member's, and each training adds 1.
     """
-    monkeypatch.setattr(fit_module, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[3])])})
+    monkeypatch.setattr(optimisation, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[3])])})
     parts = {name: np.arange(4) for name in ("D1", "D2", "D3", "E2", "E3", "rest", "validation", "test")}
     data = CellData("toy", 1, torch.zeros(4, 2, 2, 3), np.zeros(4, int), np.array(list("abcd")), parts, 3)
     numbers = {}
@@ -49,7 +49,7 @@ def cell(tmp_path, monkeypatch):
         suite, fits = of_methods(methods)
         asked = []
 
-        def run_fit(fit, cell, given, checkpoints):
+        def run_fit(fit, cell, given, watch):
             asked.append(Asked(fit, given.student, given.teachers, given.peer))
             status = "diverged" if fit in diverging else "finished"
             logits = {split: np.zeros((4, 3), np.float32) for split in ("validation", "test")}
@@ -62,9 +62,7 @@ def cell(tmp_path, monkeypatch):
         networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
         kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(data, networks, suite.training, suite.augmentation, tmp_path, EVALUATED)
-        shelf = Shelf(
-            tmp_path, "toy", identities, {"device": "toy"}, kept, 60.0, StopRequest(), Progress("toy", 1)
-        )
+        shelf = Shelf(tmp_path, identities, {"device": "toy"}, kept, 60.0, StopRequest(), Progress("toy", 1))
         stored = job._train_cell(toy, fits, shelf)
         return fits, asked, stored
 

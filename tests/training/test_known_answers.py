@@ -20,9 +20,9 @@ from weckd.data.splits import draw_split, part_rows
 from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, Temperature
 from weckd.training.batches import CellData
-from weckd.training.device import prepare_device
-from weckd.training.fit import Cell, Given, run_fit
-from weckd.training.networks import Networks, initial_state
+from weckd.training.fit import run_fit
+from weckd.training.networks import Networks, initial_state, prepare_device
+from weckd.training.optimisation import Cell, Given
 
 KEY, SEEDS, S = "phantom_blood_cells", (1, 2, 3, 4, 5), 40
 BACKBONE = BackboneSettings("test_resnet", "random")

@@ -29,7 +29,7 @@ def holds(network, state):
 
 
 def test_student_and_peer_are_two_networks_that_train(networks):
-    student, peer = networks.student(PLAIN, FIRST), networks.peer(PLAIN, SECOND)
+    student, peer = networks.student(PLAIN, FIRST), networks.student(PLAIN, SECOND, role="peer")
     assert student is not peer
     assert holds(student, FIRST)
     assert holds(peer, SECOND)

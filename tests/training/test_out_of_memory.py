@@ -7,9 +7,9 @@ from toy_cell import cell_of, toy_data, toy_state
 from weckd.errors import UserError
 from weckd.methods.fits import Fit
 from weckd.training.batches import load_prepared
-from weckd.training.fit import Given, run_fit
+from weckd.training.fit import run_fit
 from weckd.training.limits import memory_for, smaller_batch
-from weckd.training.optimisation import RunningFit
+from weckd.training.optimisation import Given, RunningFit
 
 TOO_MUCH = 1 << 55  # bytes
 

@@ -5,13 +5,13 @@ import sys
 
 import torch
 
-from weckd.training import device
-from weckd.training.device import Phases
+from weckd.training import fit
+from weckd.training.fit import Phases
 
 
 def test_the_seconds_of_a_phase_are_added_up(monkeypatch):
     times = iter([10.0, 12.5, 20.0, 20.25, 30.0, 31.0])
-    monkeypatch.setattr(device.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(fit.time, "monotonic", lambda: next(times))
     found = Phases(torch.device("cpu"))
     for phase in ("steps", "evaluation", "steps"):
         with found.timed(phase):
@@ -22,7 +22,7 @@ def test_the_seconds_of_a_phase_are_added_up(monkeypatch):
 
 MEASURED = """
 import numpy as np, torch
-from weckd.training.device import Phases
+from weckd.training.fit import Phases
 before = Phases(torch.device("cpu")).peak_memory()
 held = np.ones(3 * before["host"] // 8)  # three times all that was ever held
 after = Phases(torch.device("cpu")).peak_memory()

@@ -1,4 +1,4 @@
-from weckd.training.optimisation import Progress, duration
+from weckd.training.job import Progress, duration
 
 
 def test_a_line_every_few_seconds_with_the_time_left(capsys):

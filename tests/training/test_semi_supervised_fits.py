@@ -13,10 +13,11 @@ from weckd.methods.chain import Budget
 from weckd.methods.fits import Fit
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
 from weckd.training.batches import image_logits
-from weckd.training.fit import Given, labelled_batches, make_objective, run_fit
+from weckd.training.fit import labelled_batches, run_fit
 from weckd.training.objectives import semi_supervised
 from weckd.training.objectives.semi_supervised import average_decay
 from weckd.training.objectives.unlabelled import draw_unlabelled
+from weckd.training.optimisation import Given, make_objective
 
 LABELLED, REST = ("D1", "D2"), ("rest",)
 STEPS = 6

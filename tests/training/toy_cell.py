@@ -1,15 +1,17 @@
 """Sixty toy images that a small network learns in a few steps, and its settings."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
+from weckd.methods.fits import Fit, Loss
 from weckd.training.batches import CellData
-from weckd.training.device import prepare_device
-from weckd.training.fit import Cell, Given, Setup, labelled_batches, rows_of
-from weckd.training.networks import Networks, initial_state
+from weckd.training.fit import labelled_batches, rows_of
+from weckd.training.networks import Networks, initial_state, prepare_device
+from weckd.training.optimisation import Cell, Given, Setup
 from weckd.training.store import EVALUATED
 
 BACKBONE = BackboneSettings("test_resnet", "random")
@@ -76,3 +78,17 @@ def toy_setup(fit, data, networks, student, teachers=(), peer=None):
     views, labels = labelled_batches(fit, cell)
     unlabelled = rows_of(fit.unlabelled, data)
     return Setup(fit, cell, Given({}, teachers, peer), student, views.rows, unlabelled), views, labels
+
+
+def setup_of(student, loss=None, steps=6, teachers=(), peer=None, stages=(), gate=False):
+    """Return what an objective is made of, with any modules for its networks; `stages` have maps to compare."""
+    taught_by = [Fit(("D1",), 6)] * len(teachers)
+    networks = SimpleNamespace(
+        teachers=lambda *_: list(teachers), student=lambda *_, role: peer, attention=lambda _: list(stages)
+    )
+    return SimpleNamespace(
+        fit=SimpleNamespace(loss=loss or Loss(), steps=steps, teachers=taught_by, gate=gate),
+        cell=SimpleNamespace(networks=networks),
+        given=SimpleNamespace(teachers=(), peer={}),
+        student=student,
+    )

@@ -141,7 +141,7 @@ def test_an_edit_changes_the_code_of_the_commands_that_run_it(tmp_path):
         "analysis/sheets/main.py": {"tables"},
         "analysis/figures/gains.py": {"figures"},
         "data/phantoms/brain.py": {"prepare"},
-        "training/fit.py": {"train", "tune", "attention"},
+        "training/optimisation.py": {"train", "tune", "attention"},
         "training/attention_maps.py": {"attention"},
         "numpy_kernels.py": set(ENTRY),
     }

@@ -26,7 +26,7 @@ def _plan(options: argparse.Namespace) -> None:
 
     with claimed_gpu(jobs_per_gpu=1):
         from weckd.planning.cost import plan_page, state_bytes, suite_speeds
-        from weckd.training.device import device_kind, prepare_device
+        from weckd.training.networks import device_kind, prepare_device
 
         print(plan_page(suite, suite_speeds(suite), state_bytes(suite), device_kind(prepare_device())))
     if memory:

@@ -34,8 +34,8 @@ class Initial:
 class Loss:
     """What a fit minimises: cross-entropy; a subclass adds to it, with its settings."""
 
-    objective: ClassVar[str] = "weckd.training.fit:supervised"
-    """The function that makes it of a `weckd.training.fit.Setup`, as "module:function".
+    objective: ClassVar[str] = "weckd.training.optimisation:Objective"
+    """The class that computes it, made of a `weckd.training.optimisation.Setup`, as "module:class".
 
     It is imported only where something is trained. Its module, with those that it imports, is in the identity of the
     fits that use it, and of no other fit."""
@@ -48,7 +48,7 @@ class Loss:
 
     @property
     def code(self) -> tuple[str, ...]:
-        """All functions that make it, as "module:function"."""
+        """The class, and whatever else it names, as "module:function"."""
         return (self.objective,)
 
     @property

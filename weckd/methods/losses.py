@@ -31,7 +31,7 @@ class Temperature:
 class Distillation(Loss):
     """The terms that teachers add to cross-entropy (see `weckd.training.objectives.distillation`)."""
 
-    objective = "weckd.training.objectives.distillation:distilled"
+    objective = "weckd.training.objectives.distillation:Distilled"
     taught = True
     weight_of_maps = "beta"
     # The paper tunes the distillation weight and the temperature factor. Without divergence the weight is beta.
@@ -81,7 +81,7 @@ class Distillation(Loss):
 class Decoupled(Loss):
     """Decoupled knowledge distillation (see `weckd.training.objectives.rivals`)."""
 
-    objective = "weckd.training.objectives.rivals:decoupled"
+    objective = "weckd.training.objectives.rivals:DecoupledDistilled"
     taught = True
     words = "decoupled {target:g} : {others:g}, T {temperature:g}"
     ranges: ClassVar[Ranges] = {
@@ -103,7 +103,7 @@ class LogitLoss(Loss):
     has the fields alone, and returns a scalar (see docs/add-a-method.md).
     """
 
-    objective = "weckd.training.objectives.rivals:of_logits"
+    objective = "weckd.training.objectives.rivals:OfLogits"
     taught = True
     function: ClassVar[str]  # "module:function"
 
@@ -121,7 +121,7 @@ class LogitLoss(Loss):
 class Mutual(Loss):
     """Deep mutual learning with a peer that is trained beside it (see `weckd.training.objectives.rivals`)."""
 
-    objective = "weckd.training.objectives.rivals:mutual"
+    objective = "weckd.training.objectives.rivals:MutuallyTaught"
     words = "beside a peer from init, member {peer.member} (T {temperature:g})"
     ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
     peer: Initial  # where the peer starts
@@ -137,7 +137,7 @@ class Mutual(Loss):
 class PseudoLabels(Loss):
     """A teacher's predictions stand in for the labels of unlabelled images (see `objectives.semi_supervised`)."""
 
-    objective = "weckd.training.objectives.semi_supervised:pseudo_labelled"
+    objective = "weckd.training.objectives.semi_supervised:PseudoLabelled"
     taught = True
     with_unlabelled = True
     hard: bool  # the teacher's decision, or its probabilities
@@ -158,7 +158,7 @@ class PseudoLabels(Loss):
 class MeanTeacher(Loss):
     """Consistency with an average of the student's own weights (see `objectives.semi_supervised`)."""
 
-    objective = "weckd.training.objectives.semi_supervised:taught_by_average"
+    objective = "weckd.training.objectives.semi_supervised:TaughtByAverage"
     words = "consistent with its own average (weight {weight:g}, decay {decay:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
     with_unlabelled = True
@@ -183,7 +183,7 @@ class MeanTeacher(Loss):
 class FixMatch(Loss):
     """Confident decisions on a weak view are the labels of a strong one (see `objectives.semi_supervised`)."""
 
-    objective = "weckd.training.objectives.semi_supervised:fixmatched"
+    objective = "weckd.training.objectives.semi_supervised:FixMatched"
     words = "decisions of {threshold:g} and more as labels of strong views (weight {weight:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
     with_unlabelled = True

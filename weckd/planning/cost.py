@@ -14,8 +14,7 @@ from weckd.data.catalogue import suite_datasets
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
 from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
-from weckd.training.device import prepare_device
-from weckd.training.networks import Backbone, build_backbone
+from weckd.training.networks import Backbone, build_backbone, prepare_device
 
 MEASURED = 3
 """Passes whose median counts, after one that warms up."""

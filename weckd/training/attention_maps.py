@@ -25,8 +25,7 @@ from weckd.methods.catalogue import suite_methods
 from weckd.methods.fits import Fit, Method
 from weckd.run_files import RunFiles
 from weckd.training.batches import CellData, cell_data, image_logits, load_prepared
-from weckd.training.device import prepare_device
-from weckd.training.networks import Backbone, Networks, build_backbone, suite_networks
+from weckd.training.networks import Backbone, Networks, build_backbone, prepare_device, suite_networks
 from weckd.training.objectives.distillation import attention_energy
 from weckd.training.store import StoredFit, named_fit
 

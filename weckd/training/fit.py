@@ -1,11 +1,11 @@
 """One fit: its start, teachers and peer are found, its batches drawn, its steps made, and its images predicted once."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+import resource
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,51 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
-from weckd.methods.fits import Fit, Initial, Loss
+from weckd.methods.fits import Fit
 from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, image_logits
-from weckd.training.device import Phases
-from weckd.training.gate import with_gates
 from weckd.training.limits import SMALLER_IMAGES, memory_for, smaller_batch
-from weckd.training.networks import Backbone, Networks, State, initial_state
-from weckd.training.optimisation import Checkpoints, Objective, RunningFit, running_fit
+from weckd.training.networks import Backbone, State
+from weckd.training.optimisation import Cell, Given, RunningFit, Setup, make_objective, running_fit
 
 CHECK_EVERY = 25
 """Steps between looks at the loss: a look makes a GPU wait."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What all fits of a cell share."""
-
-    data: CellData
-    networks: Networks  # modules to load states into
-    training: TrainingSettings
-    augmentation: AugmentationSettings
-    weights: Path  # folder of fetched weights
-    evaluated: Sequence[str]  # parts of the split to predict, each once, after the last step of a fit
-    on_step: Callable[[], None] = lambda: None  # called after each step, for progress
-    _drawn: dict[tuple[BackboneSettings, int, bool], State] = field(default_factory=dict)
-
-    def initial(self, fit: Fit, start: Initial) -> State:
-        """Return the state that a fit, or the peer beside it, begins with; drawn when it is first needed."""
-        settings = self.networks.settings(fit)
-        key = (settings, start.member, fit.gate)
-        if key not in self._drawn:
-            data = self.data
-            state = initial_state(settings, data.classes, data.seed, start.member, self.weights)
-            self._drawn[key] = with_gates(state, len(self.networks.attention(fit))) if fit.gate else state
-        return self._drawn[key]
-
-
-@dataclass(frozen=True)
-class Given:
-    """The states of the networks that a fit begins with."""
-
-    student: State
-    teachers: Sequence[State] = ()  # in the order of the fit's teachers
-    peer: State | None = None  # of the network that is trained beside the student, where the loss names one
 
 
 @dataclass(frozen=True)
@@ -75,24 +39,25 @@ class FitResult:
         return bool(self.record["status"] != "finished")
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What a fit's objective can be made of."""
+class Watch:
+    """Is told how a fit goes on; this one keeps nothing of it (see `weckd.training.job.Checkpoints`)."""
 
-    fit: Fit
-    cell: Cell
-    given: Given
-    student: Backbone  # the network to be trained
-    labelled_rows: Tensor  # int64 (steps, B), rows of the labelled batches
-    unlabelled_rows: NDArray[np.int64]  # (M,), rows of the images that the fit sees without their labels
+    resumed_at: int | None = None  # steps of the checkpoint that the fit went on from
+    seconds_before: float = 0.0  # of its steps, in the processes before this one
 
-    def teachers(self) -> list[Backbone]:
-        """Return the networks of the fit's teachers."""
-        return self.cell.networks.teachers(self.fit.teachers, self.given.teachers)
+    def over(self, fit: RunningFit) -> AbstractContextManager[None]:
+        """Bring a fit to where it goes on, and watch over its steps."""
+        return nullcontext()
+
+    def after_step(self, fit: RunningFit) -> None:
+        """Take note of a step."""
+
+
+NOBODY = Watch()
 
 
 def train_fit(
-    fit: Fit, cell: Cell, state_of: Callable[[Fit], State | None], checkpoints: Checkpoints | None = None
+    fit: Fit, cell: Cell, state_of: Callable[[Fit], State | None], watch: Watch = NOBODY
 ) -> FitResult:
     """Train a fit whose parents are trained; where one of them diverged it is not trained and has no predictions.
 
@@ -100,7 +65,7 @@ def train_fit(
         fit: what to train.
         cell: its images, networks and settings.
         state_of: gives the state that a parent ended with, None where it diverged.
-        checkpoints: where the fit goes on from, and is kept on the way.
+        watch: keeps the fit on the way.
     """
     parents = {parent: state_of(parent) for parent in fit.parents()}
     states = {parent: state for parent, state in parents.items() if state is not None}
@@ -111,10 +76,10 @@ def train_fit(
         [states[teacher] for teacher in fit.teachers],
         cell.initial(fit, fit.loss.beside) if fit.loss.beside else None,
     )
-    return run_fit(fit, cell, given, checkpoints)
+    return run_fit(fit, cell, given, watch)
 
 
-def run_fit(fit: Fit, cell: Cell, given: Given, checkpoints: Checkpoints | None = None) -> FitResult:
+def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitResult:
     """Train one network for `fit.steps` steps and evaluate it once, after the last.
 
     Raises:
@@ -135,10 +100,9 @@ def run_fit(fit: Fit, cell: Cell, given: Given, checkpoints: Checkpoints | None 
             # For networks that draw while they train, as in dropout; whatever ran before must not matter.
             torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
         with phases.timed("steps"):
-            _make_steps(running, views, labels, checkpoints, cell.on_step)
+            _make_steps(running, views, labels, watch, cell.on_step)
             failed = running.failed_step()
-    if checkpoints is not None:
-        phases.add("steps", checkpoints.seconds_before)
+    phases.add("steps", watch.seconds_before)
     result = objective.result
     predicting = memory_for(f"{of_cell}: predictions of {EVALUATION_BATCH} images", SMALLER_IMAGES)
     with phases.timed("evaluation"), predicting:
@@ -156,7 +120,7 @@ def run_fit(fit: Fit, cell: Cell, given: Given, checkpoints: Checkpoints | None 
         "loss_last": _plain(losses[-1]),
         **({} if failed is None else {"failed_step": failed + 1, "failed_rate": running.rates[failed]}),
         **({"unlabelled": len(unlabelled_rows)} if fit.unlabelled else {}),
-        **({"resumed_at": checkpoints.resumed_at} if checkpoints and checkpoints.resumed_at else {}),
+        **({"resumed_at": watch.resumed_at} if watch.resumed_at else {}),
         "seconds": phases.seconds(),
         "peak_bytes": phases.peak_memory(),
     }
@@ -213,42 +177,17 @@ def labelled_batches(fit: Fit, cell: Cell) -> tuple[Views, Tensor]:
     return augmented(data.images, shown, cell.augmentation, generator("augmentation", *axes)), given
 
 
-def make_objective(setup: Setup) -> Objective:
-    """Return the objective that a fit declares."""
-    objective: Objective = named(setup.fit.loss.objective)(setup, setup.fit.loss)
-    return objective
-
-
-def supervised(setup: Setup, _: Loss) -> Objective:
-    """Return the cross-entropy of the student alone."""
-    return Objective(setup.student)
-
-
-def named(function: str) -> Callable[..., Any]:
-    """Return the function that a declaration names as "module:function"."""
-    module, _, name = function.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
-
-
 def _make_steps(
-    running: RunningFit,
-    views: Views,
-    labels: Tensor,
-    checkpoints: Checkpoints | None,
-    on_step: Callable[[], None],
+    running: RunningFit, views: Views, labels: Tensor, watch: Watch, on_step: Callable[[], None]
 ) -> None:
     """Run the steps that are left, ending early after a loss that is not finite."""
-    if checkpoints is not None:
-        checkpoints.resume(running)
-    with checkpoints.stop.deferred() if checkpoints else nullcontext():
+    with watch.over(running):
         while running.done < len(running.rates):
             running.step(views.at(running.done), labels[running.done])
             on_step()
             if running.done % CHECK_EVERY == 0 and running.failed_step() is not None:
                 return
-            if checkpoints is not None:
-                checkpoints.after_step(running)
+            watch.after_step(running)
 
 
 def _predicted(network: Backbone, data: CellData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -259,3 +198,40 @@ def _predicted(network: Backbone, data: CellData, rows: NDArray[np.int64]) -> ND
 def _plain(value: float) -> float | str:
     """Return a loss as JSON can hold it."""
     return value if math.isfinite(value) else str(value)
+
+
+@dataclass
+class Phases:
+    """Seconds of named phases, one after another; a GPU's work is waited for where a phase ends."""
+
+    device: torch.device
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin to watch the memory of a GPU."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the seconds of a block to a phase."""
+        began = time.monotonic()
+        yield
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.add(phase, time.monotonic() - began)
+
+    def add(self, phase: str, seconds: float) -> None:
+        """Add seconds to a phase."""
+        self._seconds[phase] = self._seconds.get(phase, 0.0) + seconds
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each phase, to a millisecond."""
+        return {phase: round(seconds, 3) for phase, seconds in self._seconds.items()}
+
+    def peak_memory(self) -> dict[str, int]:
+        """Return bytes: the largest memory of this process so far, and of this fit on a GPU."""
+        host = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        if self.device.type != "cuda":
+            return host
+        return {**host, "device": torch.cuda.max_memory_allocated(self.device)}

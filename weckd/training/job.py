@@ -1,24 +1,23 @@
-"""A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest.
+"""A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest."""
 
-A fit is stored under its identity, the hash of all that determines it.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import version
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load, save
 
-from weckd.code_digest import code_reached
 from weckd.config import BackboneSettings, Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted
-from weckd.files import digest, file_digest
+from weckd.files import digest, remove_left, whole_file
 from weckd.locks import StopRequest, held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
@@ -26,51 +25,25 @@ from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
 from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
-from weckd.training.device import THREADS, device_kind, prepare_device, surroundings
-from weckd.training.fit import Cell, FitResult, rows_of, train_fit
+from weckd.training.fit import Watch, rows_of, train_fit
+from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.limits import device_memory, refuse_job
-from weckd.training.networks import Networks, State, suite_networks, weights_digest
-from weckd.training.optimisation import Checkpoints, Progress
+from weckd.training.networks import (
+    THREADS,
+    Networks,
+    State,
+    device_kind,
+    prepare_device,
+    suite_networks,
+    surroundings,
+    weights_digest,
+)
+from weckd.training.optimisation import Cell, RunningFit
 from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
 
-CORE = (
-    "weckd.numpy_kernels",
-    "weckd.seeds",
-    "weckd.training.batches",
-    "weckd.training.device",
-    "weckd.training.fit",
-    "weckd.training.networks",
-    "weckd.training.optimisation",
-    "weckd.training.store",  # hands weights on
-)
-"""The modules whose code decides the result of every fit. What only some fits use, those name (`Fit.code`)."""
-
-DECIDES_NOTHING = {
-    "weckd": "holds the version alone",
-    "weckd.training": "holds a sentence alone",
-    "weckd.training.objectives": "holds a sentence alone",
-    "weckd.cli.arguments": "reads the command line",
-    "weckd.config": "its values are in the identity",
-    "weckd.declared": "checks what users write",
-    "weckd.yaml_files": "reads what users write",
-    "weckd.errors": "messages",
-    "weckd.files": "how files are written and hashed; refuses what is not what was written",
-    "weckd.run_files": "where files lie",
-    "weckd.manifests": "reports fits",
-    "weckd.locks": "who waits for whom, and when a fit stops, not how it goes on",
-    "weckd.gpus": "who waits for whom; the kind of card is in the identity",
-    "weckd.code_digest": "makes the identity",
-    "weckd.data*": "what it reads is in the identity: images, split and weights by digest, rows and labels themselves",
-    "weckd.methods*": "what it declares is in the identity, and of a declared loss nothing else is used",
-    "weckd.tuning": "holds a sentence alone",
-    "weckd.tuning.chosen": "what was chosen is in the declarations",
-    "weckd.training.gather": "averages what fits say",
-    "weckd.training.job": "makes the identity; finds, orders and reports fits",
-    "weckd.training.limits": "what is refused, and messages; a pretrained file is in the identity by its digest",
-    "weckd.training.probe": "what is refused",
-}
-"""The other modules, or patterns of them, that a training job imports, each with the reason."""
+INTERVAL = 5.0  # seconds between lines of progress
+_SECONDS = "seconds"
 
 
 @dataclass(frozen=True)
@@ -159,7 +132,7 @@ def train_batch(
         shared, identities = job.identities(cell.data)
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
         with held_lock(run.store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
-            shelf = Shelf(run.store, dataset, identities, shared, kept, checkpoint_seconds, stop, progress)
+            shelf = Shelf(run.store, identities, shared, kept, checkpoint_seconds, stop, progress)
             progress.cell = f"seed {seed} ({number} of {len(seeds)})"
             stored = _train_cell(cell, fits, shelf)
         trained = TrainedCell(
@@ -178,12 +151,136 @@ def train_batch(
     write_manifest(run.manifest(dataset, batch_name(seeds)), cells)
 
 
+@dataclass
+class Progress:
+    """Counts the optimiser steps that a job has to make and tells how far it is, and in which cell and fit.
+
+    A line every few seconds is as readable in a log file as on a terminal.
+    """
+
+    label: str
+    total_steps: int
+    seconds: Callable[[], float] = time.monotonic
+    done_steps: int = 0
+    cell: str = ""
+    fit: str = ""
+    began: float = field(init=False)
+    last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self.began = self.last = self.seconds()
+
+    def step(self) -> None:
+        """Count one optimiser step; print a line where the last is `INTERVAL` seconds old."""
+        self.done_steps += 1
+        now = self.seconds()
+        if now - self.last >= INTERVAL:
+            self.last = now
+            left = (now - self.began) / self.done_steps * (self.total_steps - self.done_steps)
+            self.tell(f"{self.done_steps}/{self.total_steps} steps, about {duration(left)} left")
+
+    def skip(self, steps: int) -> None:
+        """Take steps that need no training out of the count."""
+        self.total_steps -= steps
+
+    def tell(self, text: str) -> None:
+        """Print one line."""
+        place = ", ".join(filter(None, (self.cell, self.fit)))
+        print(f"[{self.label}] {place + ': ' if place else ''}{text}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as "40 s", "3 min" or "2.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass
+class Checkpoints(Watch):
+    """Keeps one fit's state at an interval, and when the process is asked to stop.
+
+    A checkpoint is a file that is whole or not there, named by its fit, its steps and its own digest.
+    """
+
+    folder: Path
+    identity: str  # of the fit
+    interval: float  # seconds between two checkpoints
+    stop: StopRequest
+    progress: Progress
+    clock: Callable[[], float] = time.monotonic
+    _began: float = field(init=False)
+    _kept: float = field(init=False)  # when the last checkpoint was written
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self._began = self._kept = self.clock()
+
+    @contextmanager
+    def over(self, fit: RunningFit) -> Iterator[None]:
+        """Go on from the last checkpoint; whoever asks to stop then waits for the end of a step."""
+        self.resume(fit)
+        with self.stop.deferred():
+            yield
+
+    def resume(self, fit: RunningFit) -> None:
+        """Bring a fit to its last checkpoint, where it has one; a damaged one is set aside and the one before used."""
+        for file in sorted(self.folder.glob(f"{self._stem}-*"), reverse=True):
+            content = file.read_bytes()
+            if hashlib.sha256(content).hexdigest()[:16] != file.stem.rpartition("-")[2]:
+                aside = file.replace(file.with_name(f"damaged-{file.name}"))
+                self.progress.tell(f"checkpoint {file} is damaged: set aside as {aside.name}")
+                continue
+            state = load(content)
+            self.seconds_before = float(state.pop(_SECONDS))
+            fit.load(state)
+            self.resumed_at = fit.done
+            self.progress.skip(fit.done)
+            self.progress.tell(f"goes on at step {fit.done} of {len(fit.rates)}, from {file}")
+            return
+
+    def after_step(self, fit: RunningFit) -> None:
+        """Write a checkpoint when the interval has passed; leave when the process was asked to."""
+        asked = self.stop.received is not None
+        if asked or self.clock() - self._kept >= self.interval:
+            self._keep(fit)
+            self._kept = self.clock()
+        if asked:
+            self.progress.tell(
+                f"asked to stop: kept step {fit.done} of {len(fit.rates)}; the same command goes on from there"
+            )
+            self.stop.leave()
+
+    def discard(self) -> None:
+        """Remove the fit's checkpoints, and what a killed process left of one."""
+        for file in self.folder.glob(f"{self._stem}-*"):
+            file.unlink()
+        remove_left(self.folder, f"{self._stem}-*")
+
+    @property
+    def _stem(self) -> str:
+        return self.identity[:20]
+
+    def _keep(self, fit: RunningFit) -> None:
+        state = {key: value.detach().cpu().contiguous() for key, value in fit.state().items()}
+        seconds = self.seconds_before + self.clock() - self._began
+        content = save({**state, _SECONDS: torch.tensor(seconds, dtype=torch.float64)})
+        # Eight digits sort; the digest at the end tells a damaged file.
+        name = f"{self._stem}-{fit.done:08d}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+        earlier = list(self.folder.glob(f"{self._stem}-*"))
+        with whole_file(self.folder / name) as temporary:
+            temporary.write_bytes(content)
+        for file in earlier:
+            if file.name != name:
+                file.unlink()
+
+
 @dataclass(frozen=True)
 class Shelf:
     """Where one cell's fits are looked up, kept under way and stored."""
 
     store: Path
-    dataset: str
     identities: Mapping[Fit, str]
     ingredients: dict[str, Any]  # of the cell
     with_weights: frozenset[Fit]  # fits whose weights are kept
@@ -191,46 +288,36 @@ class Shelf:
     stop: StopRequest
     progress: Progress
 
-    def find(self, fit: Fit) -> StoredFit | None:
-        """Return a finished fit, with weights where they are needed."""
-        return find_fit(self.store, self.dataset, self.identities[fit], fit in self.with_weights)
-
-    def checkpoints(self, fit: Fit) -> Checkpoints:
-        """Return where the state of a fit under way is kept."""
-        folder = self.store / self.dataset / "checkpoints"
-        return Checkpoints(folder, self.identities[fit], self.checkpoint_seconds, self.stop, self.progress)
-
-    def put(self, fit: Fit, result: FitResult) -> StoredFit:
-        """Store a finished fit."""
-        weights = {key: value.numpy() for key, value in result.state.items()}
-        return store_fit(
-            self.store,
-            self.dataset,
-            self.identities[fit],
-            {**result.record, **surroundings(), "fit": fit.ingredients(), "cell": self.ingredients},
-            result.logits,
-            result.history,
-            weights if not result.diverged and fit in self.with_weights else None,
-        )
-
 
 def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, StoredFit]:
     """Return every fit of the cell from the store, training those it lacks; parents come before children."""
     stored: dict[Fit, StoredFit] = {}
-    progress = shelf.progress
+    dataset, progress = cell.data.dataset, shelf.progress
+    folder = shelf.store / dataset / "checkpoints"
 
     def state_of(parent: Fit) -> State | None:
         found = stored[parent]
-        if found.diverged:
-            return None
-        return {key: torch.from_numpy(value) for key, value in found.weights().items()}
+        return None if found.diverged else {k: torch.from_numpy(v) for k, v in found.weights().items()}
 
     for number, fit in enumerate(fits, start=1):
-        found = shelf.find(fit)
+        identity, with_weights = shelf.identities[fit], fit in shelf.with_weights
+        found = find_fit(shelf.store, dataset, identity, with_weights)
         if found is None:
             progress.fit = f"fit {number} of {len(fits)}"
-            checkpoints = shelf.checkpoints(fit)
-            found = shelf.put(fit, train_fit(fit, cell, state_of, checkpoints))
+            checkpoints = Checkpoints(folder, identity, shelf.checkpoint_seconds, shelf.stop, progress)
+            result = train_fit(fit, cell, state_of, checkpoints)
+            of_cell = {"fit": fit.ingredients(), "cell": shelf.ingredients}
+            found = store_fit(
+                shelf.store,
+                dataset,
+                identity,
+                {**result.record, **surroundings(), **of_cell},
+                result.logits,
+                result.history,
+                {k: v.numpy() for k, v in result.state.items()}
+                if with_weights and not result.diverged
+                else None,
+            )
             checkpoints.discard()
             progress.tell(f"{found.record['status']} ({'+'.join(fit.parts)}, {_ran(found.record)})")
         else:
@@ -273,75 +360,3 @@ def _composition(
         stages=[[member(each) for each in members] for members in method.stages],
         tuning={key: tuning[key] for key in ("trials", "seeds", "values", "steps", "images") if chosen},
     )
-
-
-def cell_ingredients(
-    suite: Suite, data: CellData, fingerprint: str, split: Path, device: str
-) -> dict[str, Any]:
-    """Return what all fits of a cell share.
-
-    Args:
-        suite: settings of training and augmentation.
-        data: the cell's images, as the split file has them.
-        fingerprint: digest of the prepared images and their index.
-        split: the cell's split file.
-        device: device kind, see `weckd.training.device.device_kind`.
-    """
-    code = code_reached(*CORE)
-    rows = {part: found.tolist() for part, found in data.parts.items()}
-    return {
-        "dataset": data.dataset,
-        "fingerprint": fingerprint,
-        "image_size": suite.image_size,
-        "seed": data.seed,
-        "split": file_digest(split),
-        "rows": digest({"parts": rows, "labels": data.labels.tolist()}),
-        "classes": list(suite.facts[data.dataset].classes),
-        "training": {
-            key: value
-            for key, value in asdict(suite.training).items()
-            if key not in ("steps", "converged_factor")  # a fit's declaration holds its own steps
-        },
-        "augmentation": asdict(suite.augmentation),
-        "device": device,
-        "versions": {name: version(name) for name in ("torch", "timm", "numpy")},
-        "source": digest({name: code[name] for name in CORE}),
-    }
-
-
-def fit_identity(
-    fit: Fit,
-    cell: dict[str, Any],
-    backbone: BackboneSettings,
-    weights: Mapping[BackboneSettings, str | None],
-) -> str:
-    """Return the SHA-256 of a fit's declaration, its parents', their networks' and code, and the cell's ingredients.
-
-    Args:
-        fit: the declaration.
-        cell: see `cell_ingredients`.
-        backbone: of fits that name none.
-        weights: digest of each backbone's pretrained file, None for a random start.
-    """
-    lineage = fit.lineage()
-    networks = [member.backbone or backbone for member in lineage]
-    return digest(
-        {
-            "fit": fit.ingredients(),
-            "views": fit.loss.views,
-            "beside": asdict(fit.loss.beside) if fit.loss.beside else None,
-            "cell": cell,
-            "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
-            "code": [[member.code, code_beyond_core(*_modules(member))] for member in lineage],
-        }
-    )
-
-
-@cache
-def code_beyond_core(*entries: str) -> dict[str, str]:
-    """Return what `weckd.code_digest.code_reached` finds from entries on, but for `CORE` and what decides nothing."""
-    return code_reached(*entries, beyond=(*CORE, *DECIDES_NOTHING))
-
-
-def _modules(fit: Fit) -> list[str]:
-    return [function.partition(":")[0] for function in fit.code]

@@ -1,9 +1,11 @@
-"""The networks of a job: timm's, with their input normalisation, feature maps and initial states.
+"""The networks of a job: timm's, with their normalisation, feature maps and initial states; and its device.
 
 A network is built once for each role and backbone; every fit loads its states into it.
 """
 
 import difflib
+import os
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,8 +27,45 @@ from weckd.training.limits import no_maps, out_of_memory, packaged_file
 
 State = dict[str, Tensor]
 
+THREADS = 1
+"""CPU threads of a training job: two jobs use two cores, and another count changes the ninth digit."""
+_INSTRUCTION_SETS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+"""The vector extensions that oneDNN chooses its kernels by."""
 SMALLEST_MAP = 4
 """Pixels a side below which a map is not compared: a 1x1 map, normalised, is a constant."""
+
+
+def prepare_device() -> torch.device:
+    """Choose the first CUDA device, else the CPU, and make torch deterministic on it."""
+    # cuBLAS is deterministic only with a fixed workspace, and reads this when it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    # Every tensor is written before it is read here; filling new ones first would cost a tenth of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # set at import
+    torch.backends.cudnn.benchmark = False
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_kind(device: torch.device) -> str:
+    """Return what decides the bytes of a result on this device: card, or CPU instruction sets in use."""
+    if device.type == "cuda":
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        return f"cuda {torch.version.cuda} cudnn {cudnn} {torch.cuda.get_device_name(device)}"
+    names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
+    caps = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    sets = [name for name in _INSTRUCTION_SETS if name in flags]
+    return " ".join(["cpu", platform.machine(), torch.backends.cpu.get_cpu_capability(), *sets, *caps])
+
+
+def surroundings() -> dict[str, str | int]:
+    """Return what else of the machine a fit's record holds, which decides none of its bytes."""
+    driver = Path("/proc/driver/nvidia/version")
+    version = {"driver": driver.read_text().splitlines()[0]} if driver.exists() else {}
+    return {"threads": THREADS, "python": platform.python_version(), **version}
 
 
 class Backbone(nn.Module):
@@ -192,13 +231,9 @@ class Networks:
             self._attention[settings] = attention_indices(plain.network, self.image_size)
         return self._attention[settings]
 
-    def student(self, fit: Fit, state: State) -> Backbone:
-        """Return the network to be trained, in training mode."""
-        return self._loaded("student", fit, state).train()
-
-    def peer(self, fit: Fit, state: State) -> Backbone:
-        """Return the network that is trained beside the student, in training mode."""
-        return self._loaded("peer", fit, state).train()
+    def student(self, fit: Fit, state: State, role: str = "student") -> Backbone:
+        """Return the network to be trained, or in another role one that is trained beside it, in training mode."""
+        return self._loaded(role, fit, state).train()
 
     def teachers(self, fits: Sequence[Fit], states: Sequence[State]) -> list[Backbone]:
         """Return one network for each fit's state, in evaluation mode and without gradients."""

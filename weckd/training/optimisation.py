@@ -1,31 +1,70 @@
-"""A fit under way: what it minimises, its optimiser steps, their count, and the checkpoints from which it goes on.
+"""What a fit minimises, of what that is made, and the optimiser's steps."""
 
-A checkpoint is a file that is whole or not there, named by its fit, its steps and its own digest.
-"""
-
-import hashlib
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load, save
+from numpy.typing import NDArray
 from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined] # exported without __all__
 from torch import Tensor, nn
 
-from weckd.config import TrainingSettings
-from weckd.files import remove_left, whole_file
-from weckd.locks import StopRequest
-from weckd.training.networks import Backbone, State
-
-INTERVAL = 5.0  # seconds between lines of progress
-_SECONDS = "seconds"
+from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
+from weckd.methods.fits import Fit, Initial
+from weckd.training.batches import CellData
+from weckd.training.gate import with_gates
+from weckd.training.networks import Backbone, Networks, State, initial_state
 
 
-@dataclass
+@dataclass(frozen=True)
+class Cell:
+    """What all fits of a cell share."""
+
+    data: CellData
+    networks: Networks  # modules to load states into
+    training: TrainingSettings
+    augmentation: AugmentationSettings
+    weights: Path  # folder of fetched weights
+    evaluated: Sequence[str]  # parts of the split to predict, each once, after the last step of a fit
+    on_step: Callable[[], None] = lambda: None  # called after each step, for progress
+    _drawn: dict[tuple[BackboneSettings, int, bool], State] = field(default_factory=dict)
+
+    def initial(self, fit: Fit, start: Initial) -> State:
+        """Return the state that a fit, or the peer beside it, begins with; drawn when it is first needed."""
+        settings = self.networks.settings(fit)
+        key = (settings, start.member, fit.gate)
+        if key not in self._drawn:
+            data = self.data
+            state = initial_state(settings, data.classes, data.seed, start.member, self.weights)
+            self._drawn[key] = with_gates(state, len(self.networks.attention(fit))) if fit.gate else state
+        return self._drawn[key]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The states of the networks that a fit begins with."""
+
+    student: State
+    teachers: Sequence[State] = ()  # in the order of the fit's teachers
+    peer: State | None = None  # of the network that is trained beside the student, where the loss names one
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a fit's objective can be made of."""
+
+    fit: Fit
+    cell: Cell
+    given: Given
+    student: Backbone  # the network to be trained
+    labelled_rows: Tensor  # int64 (steps, B), rows of the labelled batches
+    unlabelled_rows: NDArray[np.int64]  # (M,), rows of the images that the fit sees without their labels
+
+
 class Objective:
     """What a fit minimises: here the cross-entropy of the labels.
 
@@ -33,7 +72,13 @@ class Objective:
     step.
     """
 
-    student: Backbone  # in training mode
+    settings: Any  # the declared loss, of whose declaration only the fields are used
+
+    def __init__(self, setup: Setup) -> None:
+        """Take the student, in training mode, and the networks of the fit's teachers."""
+        fit, networks = setup.fit, setup.cell.networks
+        self.student, self.settings, self.steps = setup.student, fit.loss, fit.steps
+        self.teachers = networks.teachers(fit.teachers, setup.given.teachers)
 
     @property
     def trained(self) -> list[nn.Module]:
@@ -51,6 +96,19 @@ class Objective:
 
     def after_step(self, step: int) -> None:
         """Bring up to date, after the optimiser's step (0 ..), what the loss carries."""
+
+
+def make_objective(setup: Setup) -> Objective:
+    """Return the objective that a fit declares."""
+    objective: Objective = named(setup.fit.loss.objective)(setup)
+    return objective
+
+
+def named(function: str) -> Callable[..., Any]:
+    """Return the function, or the class, that a declaration names as "module:function"."""
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
 
 
 @dataclass
@@ -171,120 +229,3 @@ def learning_rates(steps: int, peak: float, warmup: float) -> list[float]:
         optimiser.step()
         schedule.step()
     return [float(rate) for rate in rates]
-
-
-@dataclass
-class Progress:
-    """Counts the optimiser steps that a job has to make and tells how far it is, and in which cell and fit.
-
-    A line every few seconds is as readable in a log file as on a terminal.
-    """
-
-    label: str
-    total_steps: int
-    seconds: Callable[[], float] = time.monotonic
-    done_steps: int = 0
-    cell: str = ""
-    fit: str = ""
-    began: float = field(init=False)
-    last: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Start the clock."""
-        self.began = self.last = self.seconds()
-
-    def step(self) -> None:
-        """Count one optimiser step; print a line where the last is `INTERVAL` seconds old."""
-        self.done_steps += 1
-        now = self.seconds()
-        if now - self.last >= INTERVAL:
-            self.last = now
-            left = (now - self.began) / self.done_steps * (self.total_steps - self.done_steps)
-            self.tell(f"{self.done_steps}/{self.total_steps} steps, about {duration(left)} left")
-
-    def skip(self, steps: int) -> None:
-        """Take steps that need no training out of the count."""
-        self.total_steps -= steps
-
-    def tell(self, text: str) -> None:
-        """Print one line."""
-        place = ", ".join(filter(None, (self.cell, self.fit)))
-        print(f"[{self.label}] {place + ': ' if place else ''}{text}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as "40 s", "3 min" or "2.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@dataclass
-class Checkpoints:
-    """Keeps one fit's state at an interval, and when the process is asked to stop."""
-
-    folder: Path
-    identity: str  # of the fit
-    interval: float  # seconds between two checkpoints
-    stop: StopRequest
-    progress: Progress
-    clock: Callable[[], float] = time.monotonic
-    _began: float = field(init=False)
-    _kept: float = field(init=False)  # when the last checkpoint was written
-    resumed_at: int | None = field(default=None, init=False)  # steps of the checkpoint that it went on from
-    seconds_before: float = field(default=0.0, init=False)  # of its steps, in the processes before this one
-
-    def __post_init__(self) -> None:
-        """Start the clock."""
-        self._began = self._kept = self.clock()
-
-    def resume(self, fit: RunningFit) -> None:
-        """Bring a fit to its last checkpoint, where it has one; a damaged one is set aside and the one before used."""
-        for file in sorted(self.folder.glob(f"{self._stem}-*"), reverse=True):
-            content = file.read_bytes()
-            if hashlib.sha256(content).hexdigest()[:16] != file.stem.rpartition("-")[2]:
-                aside = file.replace(file.with_name(f"damaged-{file.name}"))
-                self.progress.tell(f"checkpoint {file} is damaged: set aside as {aside.name}")
-                continue
-            state = load(content)
-            self.seconds_before = float(state.pop(_SECONDS))
-            fit.load(state)
-            self.resumed_at = fit.done
-            self.progress.skip(fit.done)
-            self.progress.tell(f"goes on at step {fit.done} of {len(fit.rates)}, from {file}")
-            return
-
-    def after_step(self, fit: RunningFit) -> None:
-        """Write a checkpoint when the interval has passed; leave when the process was asked to."""
-        asked = self.stop.received is not None
-        if asked or self.clock() - self._kept >= self.interval:
-            self._keep(fit)
-            self._kept = self.clock()
-        if asked:
-            self.progress.tell(
-                f"asked to stop: kept step {fit.done} of {len(fit.rates)}; the same command goes on from there"
-            )
-            self.stop.leave()
-
-    def discard(self) -> None:
-        """Remove the fit's checkpoints, and what a killed process left of one."""
-        for file in self.folder.glob(f"{self._stem}-*"):
-            file.unlink()
-        remove_left(self.folder, f"{self._stem}-*")
-
-    @property
-    def _stem(self) -> str:
-        return self.identity[:20]
-
-    def _keep(self, fit: RunningFit) -> None:
-        state = {key: value.detach().cpu().contiguous() for key, value in fit.state().items()}
-        seconds = self.seconds_before + self.clock() - self._began
-        content = save({**state, _SECONDS: torch.tensor(seconds, dtype=torch.float64)})
-        # Eight digits sort; the digest at the end tells a damaged file.
-        name = f"{self._stem}-{fit.done:08d}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
-        earlier = list(self.folder.glob(f"{self._stem}-*"))
-        with whole_file(self.folder / name) as temporary:
-            temporary.write_bytes(content)
-        for file in earlier:
-            if file.name != name:
-                file.unlink()

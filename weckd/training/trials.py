@@ -14,11 +14,12 @@ from weckd.methods.chain import suite_budget
 from weckd.methods.fits import Fit, Method
 from weckd.methods.tunables import tunables_of, with_values
 from weckd.run_files import RunFiles
-from weckd.training.fit import Cell, FitResult, train_fit
+from weckd.training.fit import FitResult, train_fit
 from weckd.training.gather import probabilities_of
-from weckd.training.job import code_beyond_core, open_job
+from weckd.training.identity import code_beyond_core
+from weckd.training.job import Progress, open_job
 from weckd.training.networks import State
-from weckd.training.optimisation import Progress
+from weckd.training.optimisation import Cell
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from toy_cell import toy_data, toy_setup
+from toy_cell import setup_of, toy_data, toy_setup
 
 import weckd.methods.catalogue  # noqa: F401 - declares every loss
 from weckd.config import BackboneSettings
@@ -16,12 +16,11 @@ from weckd.methods import losses
 from weckd.methods.fits import Fit, Initial, Loss
 from weckd.methods.losses import Decoupled, Distillation, LogitLoss, Mutual, Temperature
 from weckd.training import objectives
-from weckd.training.fit import make_objective
 from weckd.training.gate import SpatialGate, with_gates
 from weckd.training.networks import Networks, initial_state
 from weckd.training.objectives.distillation import Distilled, distillation_loss
 from weckd.training.objectives.rivals import DecoupledDistilled, MutuallyTaught, decoupled_loss, mutual_loss
-from weckd.training.optimisation import Objective
+from weckd.training.optimisation import Objective, make_objective
 
 FALLING = Temperature("linear", 4.0, 1.0)
 BACKBONE = BackboneSettings("test_resnet", "random")
@@ -67,7 +66,7 @@ def test_supervised_is_cross_entropy(batch):
     student = Toy(1)
     nn.init.zeros_(student.head.weight)
     nn.init.zeros_(student.head.bias)
-    objective = Objective(student)
+    objective = Objective(setup_of(student))
     assert objective.loss(0, *batch).item() == pytest.approx(math.log(3))
     assert objective.trained == [student]
 
@@ -77,7 +76,7 @@ def test_student_and_teachers_see_the_same_views_at_the_steps_temperature(batch,
     views, labels = batch
     student, teachers = Toy(1), [Toy(2), Toy(3)]
     settings = Distillation(0.5, 0.0, FALLING)
-    objective = Distilled(student, teachers, settings, 4, [[], [], []], gated=False)
+    objective = Distilled(setup_of(student, settings, 4, teachers))
     loss = objective.loss(step, views, labels)
     for network in (student, *teachers):
         assert [id(shown) for shown in network.shown] == [id(views)]
@@ -91,8 +90,8 @@ def test_student_and_teachers_see_the_same_views_at_the_steps_temperature(batch,
 def test_no_gradient_is_kept_for_teachers(batch):
     student, teachers = Toy(1), [Toy(2), Toy(3)]
     for objective in (
-        Distilled(student, teachers, Distillation(0.5, 0.0, FALLING), 4, [[], [], []], gated=False),
-        DecoupledDistilled(student, teachers[0], Decoupled(1, 8, 4, 0), 4),
+        Distilled(setup_of(student, Distillation(0.5, 0.0, FALLING), 4, teachers)),
+        DecoupledDistilled(setup_of(student, Decoupled(1, 8, 4, 0), 4, teachers[:1])),
     ):
         student.zero_grad()
         objective.loss(0, *batch).backward()
@@ -106,7 +105,7 @@ def test_feature_maps_of_the_named_stages_are_compared():
     (teacher,) = networks.teachers([M1], [state_of_member(2)])
     views, labels = torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 0])
     settings = Distillation(0.5, 7.0, FALLING)
-    found = Distilled(student, [teacher], settings, 4, [[1, 2], [1, 2]], gated=False).loss(0, views, labels)
+    found = Distilled(setup_of(student, settings, 4, [teacher], stages=[1, 2])).loss(0, views, labels)
     own, own_maps = student.with_features(views, [1, 2])
     other, other_maps = teacher.with_features(views, [1, 2])
     assert [tuple(m.shape[1:]) for m in own_maps] == [(32, 8, 8), (48, 4, 4)]
@@ -122,9 +121,11 @@ def test_gated_networks_compare_the_maps_of_their_gates():
     views, labels = -torch.ones(2, 3, 4, 4), torch.tensor([0, 1])
     views[..., 1, 2] = 1.0
     settings = Distillation(0.0, 10.0, FALLING)
-    with_maps = Distilled(student, [teacher], settings, 4, [[1], [1]], gated=True).loss(0, views, labels)
+    with_maps = Distilled(setup_of(student, settings, 4, [teacher], stages=[1], gate=True)).loss(
+        0, views, labels
+    )
     assert with_maps.item() == pytest.approx(
-        Objective(student).loss(0, views, labels).item() + 10 * 1.5, rel=1e-5
+        Objective(setup_of(student)).loss(0, views, labels).item() + 10 * 1.5, rel=1e-5
     )
     with_maps.backward()
     assert float(student.gates[0].convolution.weight.grad.abs().sum()) > 0
@@ -139,7 +140,7 @@ def test_decoupled_weights_rise_over_the_warm_up(batch, warmup, steps, ramps):
     views, labels = batch
     student, teacher = Toy(1), Toy(2)
     settings = Decoupled(1, 8, 4, warmup)
-    objective = DecoupledDistilled(student, teacher, settings, steps)
+    objective = DecoupledDistilled(setup_of(student, settings, steps, [teacher]))
     found = [objective.loss(step, views, labels).item() for step in range(steps)]
     logits = student(views), teacher(views)
     assert found == pytest.approx(
@@ -151,7 +152,7 @@ def test_decoupled_weights_rise_over_the_warm_up(batch, warmup, steps, ramps):
 def test_peers_learn_from_each_other_and_are_both_trained(batch):
     views, labels = batch
     student, peer = Toy(1), Toy(2)
-    objective = MutuallyTaught(student, peer, 2.0)
+    objective = MutuallyTaught(setup_of(student, Mutual(Initial(2), 2.0), peer=peer))
     loss = objective.loss(0, views, labels)
     assert loss.item() == mutual_loss(student(views), peer(views), labels, 2.0).item()
     assert objective.trained == [student, peer]
@@ -231,7 +232,7 @@ def halved(student_logits, teacher_logits, labels, settings):
 def test_a_declared_function_gets_the_fields_of_its_settings_and_no_code_of_theirs(batch):
     objective = made(Fit(("D2",), 6, M1, (M1,), Halved(weight=3.0)))
     views = torch.randn(2, 3, 32, 32)
-    distance = (objective.student(views) - objective.teacher(views)).square().mean()
+    distance = (objective.student(views) - objective.teachers[0](views)).square().mean()
     assert objective.loss(0, views, torch.tensor([0, 1])).item() == pytest.approx(3 * distance.item())
     with pytest.raises(AttributeError, match="half"):
         objective.loss(0, views, torch.tensor([0, 0]))

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
+from toy_cell import setup_of
 
 from weckd.methods.losses import Distillation, Temperature
 from weckd.training.objectives.distillation import (
@@ -80,7 +81,7 @@ def test_in_training_it_moves_against_the_student():
     # With the student held still the divergence can change by the temperature alone, and it rises.
     torch.manual_seed(0)
     student, teacher = (nn.Sequential(nn.Flatten(), nn.Linear(12, 3)) for _ in range(2))
-    objective = Distilled(student, [teacher], Distillation(1.0, 0.0, CTKD), 100, [[], []], gated=False)
+    objective = Distilled(setup_of(student, Distillation(1.0, 0.0, CTKD), 100, [teacher]))
     assert objective.trained == [student, objective.learned]
     views, labels = 40 * torch.randn(8, 3, 2, 2), torch.randint(0, 3, (8,))
     optimiser = torch.optim.AdamW(objective.learned.parameters(), lr=0.05)

@@ -10,7 +10,6 @@ learned gates (`weckd.training.gate`): maps of one channel.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +17,8 @@ from torch import Tensor, nn
 
 from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, Temperature
-from weckd.training.fit import Setup
 from weckd.training.networks import Backbone, Networks
-from weckd.training.optimisation import Objective
+from weckd.training.optimisation import Objective, Setup
 
 CURRICULUM_SHARE = 10 / 240
 """Share of the steps over which the reversal of a learned temperature's gradient rises (10 of 240 epochs there)."""
@@ -61,12 +59,6 @@ class _Reversed(torch.autograd.Function):
         return -ctx.strength * gradients[0], None  # type: ignore[attr-defined]
 
 
-def distilled(setup: Setup, loss: Distillation) -> Objective:
-    """Return the chain's loss, with the teachers of the fit."""
-    stages = _compared_stages(setup.fit, setup.cell.networks, attention=loss.beta > 0)
-    return Distilled(setup.student, setup.teachers(), loss, setup.fit.steps, stages, setup.fit.gate)
-
-
 def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[list[int]]:
     """Return the stages whose maps are compared, of the student and of each teacher: as many of each, the deepest."""
     members = (fit, *fit.teachers)
@@ -77,19 +69,16 @@ def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[l
     return [found[-count:] for found in stages]
 
 
-@dataclass
 class Distilled(Objective):
     """The chain's loss, with one teacher or several."""
 
-    teachers: Sequence[Backbone]
     settings: Distillation
-    steps: int
-    stages: Sequence[Sequence[int]]  # that attention transfer compares: of the student, then of each teacher
-    gated: bool  # compare the gates' maps instead of the features
-    learned: LearnedTemperature | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Make the temperature, where it is learned, on the student's device."""
+    def __init__(self, setup: Setup) -> None:
+        """Find what is compared, and make the temperature, where it is learned, on the student's device."""
+        super().__init__(setup)
+        self.gated = setup.fit.gate  # compare the gates' maps instead of the features
+        self.stages = _compared_stages(setup.fit, setup.cell.networks, attention=self.settings.beta > 0)
         device = next(self.student.parameters()).device
         learned = self.settings.temperature.schedule == "learned"
         self.learned = LearnedTemperature(self.settings.temperature).to(device) if learned else None

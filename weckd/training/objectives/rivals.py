@@ -1,7 +1,5 @@
 """Rivals of the chain's distillation: decoupled (DKD), mutual (DML), and any loss of a teacher's logits."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
@@ -9,60 +7,42 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weckd.methods.losses import Decoupled, LogitLoss, Mutual
-from weckd.training.fit import Setup, named
 from weckd.training.objectives.distillation import divergence
-from weckd.training.optimisation import Objective
+from weckd.training.optimisation import Objective, Setup, named
 
 
-def of_logits(setup: Setup, loss: LogitLoss) -> Objective:
-    """Return the loss of a declared function, with the fit's teacher.
+class OfLogits(Objective):
+    """A declared function of the student's and one teacher's logits.
 
-    The function gets the fields of the settings alone: a fit's identity holds them, and no other code of a declaration.
+    It gets the fields of the settings alone: a fit's identity holds them, and no other code of a declaration.
     """
-    settings = SimpleNamespace(**vars(loss))
-    return LogitDistilled(setup.student, setup.teachers()[0], named(loss.function), settings)
 
-
-@dataclass
-class LogitDistilled(Objective):
-    """A loss of the student's and one teacher's logits."""
-
-    teacher: nn.Module
-    function: Callable[..., Tensor]
-    settings: SimpleNamespace
+    settings: LogitLoss
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of the function."""
-        logits, teacher_logits = _both_logits(self.student, self.teacher, views)
-        return self.function(logits, teacher_logits, labels, self.settings)
+        fields = SimpleNamespace(**vars(self.settings))
+        value: Tensor = named(self.settings.function)(*_both_logits(self, views), labels, fields)
+        return value
 
 
-def _both_logits(student: nn.Module, teacher: nn.Module, views: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the logits of both on the same views; the teacher's without gradients."""
+def _both_logits(objective: Objective, views: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logits of student and teacher on the same views; the teacher's without gradients."""
     with torch.no_grad():
-        teacher_logits = teacher(views)
-    return student(views), teacher_logits
+        teacher_logits = objective.teachers[0](views)
+    return objective.student(views), teacher_logits
 
 
-def decoupled(setup: Setup, loss: Decoupled) -> Objective:
-    """Return decoupled distillation from the fit's teacher."""
-    return DecoupledDistilled(setup.student, setup.teachers()[0], loss, setup.fit.steps)
-
-
-@dataclass
 class DecoupledDistilled(Objective):
     """Decoupled distillation from one teacher."""
 
-    teacher: nn.Module
     settings: Decoupled
-    steps: int
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
-        logits, teacher_logits = _both_logits(self.student, self.teacher, views)
         # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
         ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
-        return decoupled_loss(logits, teacher_logits, labels, self.settings, ramp)
+        return decoupled_loss(*_both_logits(self, views), labels, self.settings, ramp)
 
 
 def decoupled_loss(
@@ -117,20 +97,16 @@ def _without(values: Tensor, target: Tensor) -> Tensor:
     return values[~target].reshape(len(values), -1)
 
 
-def mutual(setup: Setup, loss: Mutual) -> Objective:
-    """Return the loss of a peer that is trained beside the student."""
-    assert setup.given.peer is not None  # noqa: S101 - drawn wherever the loss names where it starts
-    return MutuallyTaught(
-        setup.student, setup.cell.networks.peer(setup.fit, setup.given.peer), loss.temperature
-    )
-
-
-@dataclass
 class MutuallyTaught(Objective):
-    """Both networks learn the labels and each other's probabilities."""
+    """Student and peer both learn the labels and each other's probabilities."""
 
-    peer: nn.Module
-    temperature: float
+    settings: Mutual
+
+    def __init__(self, setup: Setup) -> None:
+        """Take the peer as well, which is drawn wherever the loss names where it starts."""
+        super().__init__(setup)
+        assert setup.given.peer is not None  # noqa: S101 - drawn wherever the loss names where it starts
+        self.peer = setup.cell.networks.student(setup.fit, setup.given.peer, role="peer")
 
     @property
     def trained(self) -> list[nn.Module]:
@@ -139,7 +115,7 @@ class MutuallyTaught(Objective):
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
-        return mutual_loss(self.student(views), self.peer(views), labels, self.temperature)
+        return mutual_loss(self.student(views), self.peer(views), labels, self.settings.temperature)
 
 
 def mutual_loss(first_logits: Tensor, second_logits: Tensor, labels: Tensor, temperature: float) -> Tensor:

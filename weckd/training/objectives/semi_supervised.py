@@ -4,7 +4,6 @@ n labelled and m unlabelled images a batch, C classes, sigma softmax.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,28 +11,23 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
-from weckd.training.batches import Views
-from weckd.training.fit import Setup
 from weckd.training.networks import Backbone
 from weckd.training.objectives.unlabelled import draw_unlabelled
-from weckd.training.optimisation import Objective
+from weckd.training.optimisation import Objective, Setup
 
 
-def pseudo_labelled(setup: Setup, loss: PseudoLabels) -> Objective:
-    """Return the loss of labels and of what the fit's teacher says of the unlabelled images."""
-    unlabelled = draw_unlabelled(setup, loss.ratio)
-    decided = teacher_labels(unlabelled.logits(setup.teachers()[0]), loss.hard)
-    views = unlabelled.strong() if loss.strong else unlabelled.weak(1)
-    return PseudoLabelled(setup.student, views, unlabelled.positions, decided)
-
-
-@dataclass
 class PseudoLabelled(Objective):
     """The student learns labelled and unlabelled images alike, in one pass, so that BatchNorm sees both."""
 
-    unlabelled: Views
-    positions: Tensor  # int64 (steps, m), where the stand-ins of a step's unlabelled images lie
-    stand_ins: Tensor  # int64 (M,) or float (M, C), fixed before the first step
+    settings: PseudoLabels
+
+    def __init__(self, setup: Setup) -> None:
+        """Fix, before the first step, what the fit's teacher says of the unlabelled images."""
+        super().__init__(setup)
+        unlabelled = draw_unlabelled(setup, self.settings.ratio)
+        self.unlabelled = unlabelled.strong() if self.settings.strong else unlabelled.weak(1)
+        self.positions = unlabelled.positions
+        self.stand_ins = teacher_labels(unlabelled.logits(self.teachers[0]), self.settings.hard)
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
@@ -71,21 +65,6 @@ def pseudo_label_loss(
     return F.cross_entropy(labelled_logits, labels) + F.cross_entropy(unlabelled_logits, stand_ins)
 
 
-def taught_by_average(setup: Setup, loss: MeanTeacher) -> Objective:
-    """Return the loss of labels and of agreement with an average that begins with the student's state."""
-    unlabelled = draw_unlabelled(setup, loss.ratio)
-    return TaughtByAverage(
-        setup.student,
-        setup.cell.networks.teachers([setup.fit], [setup.student.network.state_dict()])[0],
-        loss,
-        setup.fit.steps,
-        unlabelled.weak(1),
-        unlabelled.weak(2),
-        unlabelled.labelled_again(),
-    )
-
-
-@dataclass
 class TaughtByAverage(Objective):
     """The student sees one view of each image, its average another; the average is the fit's result.
 
@@ -93,16 +72,16 @@ class TaughtByAverage(Objective):
     batch by that batch and keeps BatchNorm statistics of its own, which belong to its own weights.
     """
 
-    average: Backbone  # begins with the student's state
     settings: MeanTeacher
-    steps: int
-    unlabelled: Views
-    unlabelled_again: Views
-    labelled_again: Views
 
-    def __post_init__(self) -> None:
-        """Put the average in training mode, without gradients."""
-        self.average.requires_grad_(False).train()
+    def __init__(self, setup: Setup) -> None:
+        """Begin the average with the student's state; it is in training mode, without gradients."""
+        super().__init__(setup)
+        state = self.student.network.state_dict()
+        self.average = setup.cell.networks.teachers([setup.fit], [state])[0].train()
+        unlabelled = draw_unlabelled(setup, self.settings.ratio)
+        self.unlabelled, self.unlabelled_again = unlabelled.weak(1), unlabelled.weak(2)
+        self.labelled_again = unlabelled.labelled_again()
 
     @property
     def result(self) -> Backbone:
@@ -177,19 +156,16 @@ def average_decay(step: int, steps: int, settings: MeanTeacher) -> float:
     return min(1 - 1 / (step + 2), settings.decay, 1 - 1 / longest)
 
 
-def fixmatched(setup: Setup, loss: FixMatch) -> Objective:
-    """Return the loss of labels and of confident decisions on unlabelled images."""
-    unlabelled = draw_unlabelled(setup, loss.ratio)
-    return FixMatched(setup.student, loss, unlabelled.weak(1), unlabelled.strong())
-
-
-@dataclass
 class FixMatched(Objective):
     """One pass over labelled, weak and strong views, as in the authors' code, so that BatchNorm sees them all."""
 
     settings: FixMatch
-    weak: Views
-    strong: Views  # of the same images
+
+    def __init__(self, setup: Setup) -> None:
+        """Draw both views of the same unlabelled images."""
+        super().__init__(setup)
+        unlabelled = draw_unlabelled(setup, self.settings.ratio)
+        self.weak, self.strong = unlabelled.weak(1), unlabelled.strong()
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""

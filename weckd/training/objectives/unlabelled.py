@@ -27,7 +27,7 @@ from weckd.training.batches import (
     image_logits,
     views,
 )
-from weckd.training.fit import Setup
+from weckd.training.optimisation import Setup
 
 STRENGTHS = AugmentationSettings(flip=False, rotation=30, shift=0.15, zoom=0.2, brightness=0.3, contrast=0.5)
 """Half-widths of the uniform draws; flips, and whatever the suite's own augmentation draws wider, stay as there."""
