@@ -18,7 +18,16 @@ from weckd.files import file_digest, write_json, write_text
 def make(tmp_path):
     """Return a function that writes a prepared data set and its groups, and returns both folders."""
 
-    def write(key, rows, modality="otoscopy", phantom=False, derived_from=(), left_out=(), threshold=0.97):
+    def write(
+        key,
+        rows,
+        modality="otoscopy",
+        phantom=False,
+        derived_from=(),
+        left_out=(),
+        threshold=0.97,
+        title="A set",
+    ):
         """Rows: image id, class, patient, official split, thumbnail."""
         prepared, groups = tmp_path / "prepared" / key, tmp_path / "groups" / key
         thumbnails = np.stack([row[4] for row in rows])
@@ -32,7 +41,7 @@ def make(tmp_path):
         np.save(prepared / "images.npy", np.repeat(thumbnails[..., np.newaxis], 3, axis=3))
         files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}
         facts = {"key": key, "modality": modality, "phantom": phantom, "derived_from": list(derived_from)}
-        facts["files"] = files
+        facts |= {"title": title, "files": files}
         write_json(prepared / "dataset.json", facts)
         write_groups(key, prepared, threshold, groups)
         return prepared, groups

@@ -105,6 +105,7 @@ def test_all_files_and_the_exact_tables(make, tmp_path):
             "copies",
             [("c1", "x", "", "", np.rot90(noise(8))), ("c2", "y", "", "", noise(20))],
             derived_from=["ears"],
+            title="Ears, small copy at 64 px",
         ),
         make("strangers", [("s1", "x", "", "", noise(2)), ("s2", "y", "", "", noise(21))]),
         make("blood", [("b1", "x", "", "", noise(1)), ("b2", "y", "", "", noise(22))], modality="microscopy"),
@@ -137,6 +138,8 @@ def test_all_files_and_the_exact_tables(make, tmp_path):
     assert cells[8][:6] == ["ears", "official", "4", "2", "3", "75%"]
     text = (out / "audit.md").read_text()
     assert "Left out because they cannot be read: ears: t/bad.png (not an image)." in text
+    small = "Small copies, not the data sets themselves: copies."
+    assert [text.count(small), (out / "across.md").read_text().count(small)] == [2, 1]
     assert "correlate above 0.97 in one of the eight flips and rotations" in text
     assert "phantom" not in text.lower()
     rows = [line for line in (out / "across.md").read_text().splitlines() if line.startswith("|")][2:]

@@ -52,7 +52,7 @@ def refusal(tmp_path, entries):
 def test_the_catalogue_holds_the_six_sets_others_small_copies_and_six_phantoms():
     six = ["ear_chile", "ear_ohio", "ear_turkiye", "ear_kaggle", "blood_cells", "brain_mri"]
     others = ["brain_cheng", "brain_nickparvar", "brain_sartaj", "wbc_zheng", "blood_bccd", "brain_yesno"]
-    small = ["ear_chile_small", "blood_bccd_small"]
+    small = ["ear_chile_small", "blood_bccd_small", "brain_cheng_small"]
     assert list(load_catalogue()) == [*six, *others, *small, *PHANTOM_CLASSES]
 
 
@@ -120,6 +120,7 @@ def test_only_the_kaggle_set_its_phantom_and_copies_in_other_files_are_derived()
         "brain_cheng": ("brain_mri",),
         "ear_chile_small": ("ear_chile",),
         "blood_bccd_small": ("blood_bccd",),
+        "brain_cheng_small": ("brain_cheng",),
         "phantom_ear_kaggle": ("phantom_ear_chile", "phantom_ear_turkiye"),
     }
 

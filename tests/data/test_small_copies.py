@@ -21,7 +21,7 @@ from weckd.listing import dataset_page, dataset_table
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "data"
-KEYS = ("ear_chile_small", "blood_bccd_small")
+KEYS = ("ear_chile_small", "blood_bccd_small", "brain_cheng_small")
 needs_real_images = pytest.mark.skipif(
     not REAL.is_dir(), reason="needs the real images in ../shared/data, beside the checkout"
 )

@@ -15,7 +15,7 @@ from weckd.audit.sets import AuditedSet, Overlap, copied_elsewhere, load_set, ov
 from weckd.errors import UserError
 from weckd.files import FOLDER_SUMS, write_sums, write_text
 from weckd.places import UNDECLARED
-from weckd.tables.captions import PHANTOM, joined
+from weckd.tables.captions import PHANTOM, joined, small_sentence
 from weckd.tables.cells import Bold
 from weckd.tables.render import Table, TableFile, csv_text, write_table_file
 
@@ -78,15 +78,16 @@ def write_audit(
     shared = overlaps(sets, across)
     phantom = PHANTOM if any(audited.phantom for audited in sets) else ""
     near = _NEAR.format(threshold=threshold)
-    caption = joined(_COPIES.format(near=near), _left_out_note(sets))
+    small = small_sentence({audited.key: audited.title for audited in sets})
+    caption = joined(_COPIES.format(near=near), _left_out_note(sets), small)
     copies, leaks = (pd.DataFrame(map(cells, found)) for cells in (_copies, _leaks))
-    leaked, leaking = "Audit: leaks into a test part", _LEAKS.format(near=near)
+    leaked, leaking = "Audit: leaks into a test part", joined(_LEAKS.format(near=near), small)
     tables = [
         Table("Audit: copies", caption, "audit-copies", copies, phantom),
         Table(leaked, leaking, "audit-leaks", leaks, phantom),
     ]
     write_table_file(out, TableFile("audit", pd.DataFrame(map(asdict, found)), tables))
-    caption = joined(_ACROSS.format(near=near), "" if shared else _NO_OVERLAP)
+    caption = joined(_ACROSS.format(near=near), "" if shared else _NO_OVERLAP, small)
     cells = pd.DataFrame([_shared(item) for item in shared], columns=_SHARED)
     rows = [{**asdict(item), "verdict": item.verdict} for item in shared]
     frame = pd.DataFrame(rows, columns=[*(field.name for field in fields(Overlap)), "verdict"])

@@ -24,6 +24,7 @@ class AuditedSet:
     """One data set."""
 
     key: str
+    title: str
     modality: str
     phantom: bool
     derived_from: tuple[str, ...]
@@ -67,6 +68,7 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
         pairs[column] = pairs[column].map(row_of).astype(np.int64)
     return AuditedSet(
         key=facts["key"],
+        title=facts["title"],
         modality=facts["modality"],
         phantom=facts["phantom"],
         derived_from=tuple(facts["derived_from"]),

@@ -1,6 +1,6 @@
 """Sentences that every table and figure of a run must carry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from weckd.config import Suite
@@ -136,10 +136,9 @@ def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
     names, found = list(dict.fromkeys(missing)), undeclared_sentence(suite)
     missed = f"MISSING: {'; '.join(names)}. " if names else ""
     shared = f"{UNDECLARED_MARK} {found} " if found else ""
-    left_out = excluded_sentence(suite)
-    return (
-        f"{missed}{shared}{left_out}{small_sentence(suite)}{official_sentence(suite)}Plan {suite.plan_hash}."
-    )
+    copies = f"{told} " if (told := small_sentence(_titles(suite))) else ""
+    left_out = excluded_sentence(suite) + copies
+    return f"{missed}{shared}{left_out}{official_sentence(suite)}Plan {suite.plan_hash}."
 
 
 def excluded_sentence(suite: Suite) -> str:
@@ -152,10 +151,14 @@ def excluded_sentence(suite: Suite) -> str:
     return f"Classes left out: {'; '.join(excluded)}. " if excluded else ""
 
 
-def small_sentence(suite: Suite) -> str:
-    """Return which data sets are small copies, as their titles say, if any."""
-    small = [key for key in suite.datasets if "small copy" in suite.facts[key].title]
-    return f"Small copies, not the data sets themselves: {', '.join(small)}. " if small else ""
+def small_sentence(titles: Mapping[str, str]) -> str:
+    """Return which data sets are small copies, as their titles say, if any; `titles` by key."""
+    small = [key for key, text in titles.items() if "small copy" in text]
+    return f"Small copies, not the data sets themselves: {', '.join(small)}." if small else ""
+
+
+def _titles(suite: Suite) -> dict[str, str]:
+    return {key: suite.facts[key].title for key in suite.datasets}
 
 
 def official_sentence(suite: Suite) -> str:
@@ -200,5 +203,5 @@ def run_note(suite: Suite) -> str:
     official = (
         "; official test parts, copies in training included" if suite.split.protocol == "official" else ""
     )
-    small = f"; {told[0].lower()}{told[1:-2]}" if (told := small_sentence(suite)) else ""
+    small = f"; {told[0].lower()}{told[1:-1]}" if (told := small_sentence(_titles(suite))) else ""
     return f"k = {counted(len(suite.seeds), 'seed')}; plan {suite.plan_hash}{mark}{official}{small}"
