@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from pydicom.uid import (
 )
 
 from weckd.data import dicom
-from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
+from weckd.data.catalogue import ClassEntry, Dataset, LabelTable, SourceFolder
 from weckd.data.decode import decode_image
 from weckd.data.file_kinds import recognised
 from weckd.data.prepare import Origin, prepare
@@ -320,9 +321,7 @@ def test_a_file_cut_short_is_refused(tmp_path):
     file.write_bytes(content[:-3])
     assert refusal(file) == f"{told}; {DAMAGED}"
     file.write_bytes(content[:-30])
-    assert refusal(file) == "a DICOM file without a picture; remove it"
-    file.write_bytes(content[:140])
-    assert refusal(file).endswith(DAMAGED) or refusal(file).endswith("remove it")
+    assert refusal(file) == "a DICOM file without a picture; replace it by an intact copy, or remove it"
 
 
 def test_what_a_damaged_header_says_stands_in_no_message(tmp_path):
@@ -444,7 +443,8 @@ def test_patients_are_numbered_and_no_file_holds_what_the_headers_say_of_them(fo
     }
     told = capsys.readouterr()
     assert told.err == (
-        "[scans] 1 image of 4 without a PatientID: kept together with near-duplicates alone\n"
+        "[scans] 1 image of 4 without a PatientID, kept together with near-duplicates alone; "
+        "name all patients with `patients` of the data set's entry in the catalogue\n"
     )
     secrets = [b"4711", b"0815", b"Mustermann", b"Erika", b"19640812", b"20210203", b"Charitas", b"840.999"]
     content = b"".join(file.read_bytes() for file in out.iterdir()) + told.out.encode()
@@ -455,15 +455,60 @@ def test_patients_are_numbered_and_no_file_holds_what_the_headers_say_of_them(fo
 
 
 def test_patients_whom_the_catalogue_names_come_before_those_of_the_headers(folder, tmp_path):
-    from dataclasses import replace
+    (folder / "table.csv").write_text(
+        "path,finding,who\ntumour/0,yes,a\ntumour/1,yes,a\nnone/2,no,b\nnone/3,no,c\n"
+    )
+    told = LabelTable("table.csv", "path", "finding", patient="who")
+    labels = (ClassEntry("tumour", "tumour", label="yes"), ClassEntry("none", "none", label="no"))
+    listed = replace(SCANS, layout="csv", groups="given", folders=(), classes=labels, table=told)
+    index = read_index(prepared(folder, tmp_path / "named", listed))
+    assert index[["image_id", "given_group"]].to_numpy().tolist() == [
+        ["tumour/0", "a"],
+        ["tumour/1", "a"],
+        ["none/2", "b"],
+        ["none/3", "c"],
+    ]
+    unnamed = replace(listed, groups="near-duplicates", table=replace(told, patient=None), frame="0")
+    write(folder / "tumour" / "1.dcm", FRAMES, NumberOfFrames=4, PatientID="H-0815")
+    assert read_index(prepared(folder, tmp_path / "out", unnamed))["given_group"].tolist() == [
+        "p001",
+        "p002",
+        "p001",
+        "",
+    ]
 
-    out = prepared(folder, tmp_path / "out", replace(SCANS, groups="given"))
-    assert set(read_index(out)["given_group"]) == {""}, "which class folders themselves cannot name"
+
+def test_one_patient_for_all_is_refused(folder, tmp_path):
+    for file in folder.rglob("*.dcm"):
+        write(file, EIGHT, PatientID="ANON")
+    with pytest.raises(UserError) as refused:
+        prepared(folder, tmp_path / "out")
+    assert str(refused.value) == (
+        f"{folder}: all DICOM files have one PatientID; "
+        "name the patients with `patients` of the data set's entry in the catalogue"
+    )
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_patient_in_two_official_splits_is_refused_by_number_and_first_image(folder, tmp_path):
+    (folder / "train").mkdir()
+    (folder / "test" / "tumour").mkdir(parents=True)
+    for name in ("tumour", "none"):
+        (folder / name).rename(folder / "train" / name)
+    (folder / "test" / "none").mkdir()
+    write(folder / "test" / "tumour" / "5.dcm", EIGHT, PatientID="H-0815")
+    write(folder / "test" / "none" / "6.dcm", EIGHT, PatientID="H-9999")
+    parts = (SourceFolder("train", "train"), SourceFolder("test", "test"))
+    with pytest.raises(UserError) as refused:
+        prepared(folder, tmp_path / "out", replace(SCANS, folders=parts))
+    assert str(refused.value) == (
+        f"{folder}: has 1 patient in several official splits "
+        "(the first: p002 of train/tumour/1.dcm in test and train); "
+        'correct the splits, or split by patients alone (official_split: "" of the folders, no table.split)'
+    )
 
 
 def test_the_entry_chooses_the_frame(folder, tmp_path):
-    from dataclasses import replace
-
     write(folder / "tumour" / "0.dcm", FRAMES, NumberOfFrames=4)
     with pytest.raises(UserError, match=r"0\.dcm: a DICOM file of 4 frames, of which none is chosen"):
         prepared(folder, tmp_path / "out")
@@ -488,7 +533,7 @@ def test_a_series_of_mixed_sizes_is_refused(folder, tmp_path):
     with pytest.raises(UserError) as refused:
         prepared(folder, tmp_path / "out")
     assert str(refused.value) == (
-        "none/5.dcm: has 8x8 pixels, none/4.dcm of the same DICOM series 4x4; "
+        f"{folder}: none/5.dcm has 8x8 pixels, 4x4 in none/4.dcm of the same DICOM series; "
         "move what is no picture of the series out of the folder, or convert it to PNG"
     )
     assert not list((tmp_path / "out").glob("*"))

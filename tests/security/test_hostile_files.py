@@ -1,7 +1,8 @@
 """Files that somebody else may have made are read as data: what hides in them is refused, and never run.
 
 Refused elsewhere: pickles among fetched weights (tests/data/fetch), archives that leave their folder
-(tests/data/fetch/test_unpack.py), hostile names and values of the command line (tests/workflow/test_hostile_names.py).
+(tests/data/fetch/test_unpack.py), DICOM files that unfold without end (tests/data/test_dicom.py), hostile
+names and values of the command line (tests/workflow/test_hostile_names.py).
 """
 
 import hashlib

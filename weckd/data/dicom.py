@@ -90,7 +90,7 @@ def decode_dicom(file: Path, content: bytes, frame: str | None) -> Decoded:
     try:
         header = dcmread(_Parts(file, content), specific_tags=_NEEDED)
         if not any(name in header for name in _PICTURES):
-            raise BadImageError(file, "a DICOM file without a picture", "remove it")
+            raise BadImageError(file, "a DICOM file without a picture", f"{_INTACT}, or remove it")
         raw = [part for part in header.elements() if isinstance(part, RawDataElement)]
         if sum(len(part.value or b"") for part in raw if part.tag.group != _PICTURE_GROUP) > HEADER_LIMIT:
             told = f"a DICOM file whose header is larger than {HEADER_LIMIT:,} bytes"
@@ -147,6 +147,8 @@ def _pixels(file: Path, header: Dataset, number: int) -> tuple[NDArray[Any], str
     try:
         values, facts = decoder.as_array(header, index=number, decoding_plugin=plugin)
     except RuntimeError:
+        if not decoder.is_encapsulated:
+            raise
         told = f"{packed} that is damaged, or of a kind that is not read"
         raise BadImageError(file, told, f"{_INTACT}, or {_UNPACK}") from None
     return values, str(facts["photometric_interpretation"])

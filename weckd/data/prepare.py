@@ -20,6 +20,7 @@ from weckd.data.catalogue import Dataset
 from weckd.data.fetch.wanted import say
 from weckd.data.file_kinds import irregular
 from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
+from weckd.data.layouts.tables import refuse_in_two_splits
 from weckd.data.phantoms import draw
 from weckd.data.prepared import Record, index_frame
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
@@ -31,6 +32,10 @@ THUMBNAIL = 32
 _FACTS = ("key", "title", "modality", "phantom", "derived_from", "licence", "source", "citation")
 _DIGESTED = ("images.npy", "thumbnails.npy", "index.csv")
 _PROGRESS_SECONDS = 5.0
+_BY_ENTRY = "with `patients` of the data set's entry in the catalogue"
+_ONE_SPLIT = (
+    'correct the splits, or split by patients alone (official_split: "" of the folders, no table.split)'
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ def _rows(
     listing = list_sources(dataset, origin.folder, image_size)
     if listing.lacking and not skip_bad:
         raise UserError(listing.lacking)
-    rows = _decoded(dataset, listing, image_size, jobs, skip_bad)
+    rows = _with_patients(dataset, origin.folder, _decoded(dataset, listing, image_size, jobs, skip_bad))
     if listing.class_counts is None:  # the images themselves tell their class
         return listing.total, _counted(dataset, origin.folder, rows)
     check_counts(dataset, origin.folder, listing.class_counts)
@@ -188,9 +193,6 @@ def _decoded(
 ) -> Iterator[_Row]:
     """Decode side by side (Pillow works outside the interpreter's lock) and yield in the listing's order."""
     told = time.monotonic()
-    patients: dict[str, str] = {}
-    series: dict[str, Record] = {}
-    unnamed = 0
     with ThreadPoolExecutor(jobs) as pool:
         waiting: deque[Future[_Row]] = deque()
         sources = iter(listing.sources)
@@ -198,43 +200,55 @@ def _decoded(
             for done in range(1, listing.total + 1):
                 for source in itertools.islice(sources, 2 * jobs - len(waiting)):
                     waiting.append(pool.submit(_decode, dataset, source, image_size, skip_bad))
-                row = _with_patient(dataset, waiting.popleft().result(), patients, series)
-                unnamed += row.image is not None and not row.record.given_group
-                yield row
+                yield waiting.popleft().result()
                 if time.monotonic() - told >= _PROGRESS_SECONDS:
                     told = time.monotonic()
                     say(dataset.key, f"{done}/{listing.total} images decoded")
             next(sources, None)  # the end of an archive, where a wrong checksum shows
-            if patients and unnamed:
-                lacking = f"{counted(unnamed, 'image')} of {listing.total} without a PatientID"
-                say(dataset.key, f"{lacking}: kept together with near-duplicates alone")
         finally:
             pool.shutdown(cancel_futures=True)  # after a refusal nothing else is decoded
 
 
-def _with_patient(dataset: Dataset, row: _Row, patients: dict[str, str], series: dict[str, Record]) -> _Row:
-    """Return a DICOM file's row with its patient, p001, p002, .. by first image, where the catalogue names none.
+def _with_patients(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Pass images on, those of DICOM files with the number of their patient where the catalogue names none.
 
-    Args:
-        dataset: entry of the catalogue.
-        row: the next in order.
-        patients: number of each patient before, to which a new one is added.
-        series: likewise, the first image of each.
+    Patients are p001, p002, .. in the order of their first images.
 
     Raises:
-        UserError: images of one series differ in size.
+        UserError: images of one series differ in size, or all are of one patient, or a patient's are in two official
+            splits; the message has no text of a header.
     """
-    first = series.setdefault(row.series, row.record) if row.series else row.record
-    own, others = (f"{record.width}x{record.height}" for record in (row.record, first))
-    if own != others:
-        raise UserError(
-            f"{row.record.image_id}: has {own} pixels, {first.image_id} of the same DICOM series {others}; "
-            "move what is no picture of the series out of the folder, or convert it to PNG"
+    series: dict[str, Record] = {}
+    patients: dict[str, Record] = {}
+    named: list[tuple[str, str]] = []
+    for row in rows:
+        record = row.record
+        first = series.setdefault(row.series, record) if row.series else record
+        if (first.width, first.height) != (record.width, record.height):
+            sizes = f"{record.width}x{record.height} pixels, {first.width}x{first.height} in {first.image_id}"
+            remedy = "move what is no picture of the series out of the folder, or convert it to PNG"
+            raise UserError(f"{folder}: {record.image_id} has {sizes} of the same DICOM series; {remedy}")
+        told = ""
+        if row.patient and dataset.groups != "given":
+            numbered = replace(record, given_group=f"p{len(patients) + 1:03d}")
+            first = patients.setdefault(row.patient, numbered)
+            told = f"{first.given_group} of {first.image_id}"
+            record = replace(record, given_group=first.given_group)
+        if not record.problem:
+            named.append((told, record.official_split))
+        yield replace(row, record=record)
+    if not patients:
+        return
+    of_images = [patient for patient, _ in named]
+    unnamed = of_images.count("")
+    if len(patients) == 1 and not unnamed:
+        raise UserError(f"{folder}: all DICOM files have one PatientID; name the patients {_BY_ENTRY}")
+    refuse_in_two_splits(f"{folder}", of_images, (split for _, split in named), _ONE_SPLIT)
+    if unnamed:
+        lacking = f"{counted(unnamed, 'image')} of {len(named)} without a PatientID"
+        say(
+            dataset.key, f"{lacking}, kept together with near-duplicates alone; name all patients {_BY_ENTRY}"
         )
-    if not row.patient or dataset.groups == "given":
-        return row
-    number = patients.setdefault(row.patient, f"p{len(patients) + 1:03d}")
-    return replace(row, record=replace(row.record, given_group=number))
 
 
 def _counted(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iterator[_Row]:
