@@ -27,8 +27,9 @@ def make(tmp_path):
         left_out=(),
         threshold=0.97,
         title="A set",
+        folds=(),
     ):
-        """Rows: image id, class, patient, official split, thumbnail."""
+        """Rows: image id, class, patient, official split, thumbnail; folds: the source's own, one a row."""
         prepared, groups = tmp_path / "prepared" / key, tmp_path / "groups" / key
         thumbnails = np.stack([row[4] for row in rows])
         table = [
@@ -36,7 +37,9 @@ def make(tmp_path):
             for row in rows
         ]
         table += [(name, "a", "", "", 0, 0, "", "", problem) for name, problem in left_out]
-        write_text(prepared / "index.csv", pd.DataFrame(table, columns=list(COLUMNS)).to_csv(index=False))
+        index = pd.DataFrame(table, columns=list(COLUMNS))
+        index = index.assign(fold=folds) if folds else index
+        write_text(prepared / "index.csv", index.to_csv(index=False))
         np.save(prepared / "thumbnails.npy", thumbnails)
         np.save(prepared / "images.npy", np.repeat(thumbnails[..., np.newaxis], 3, axis=3))
         files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}

@@ -15,6 +15,7 @@ from weckd.config import SplitSettings
 from weckd.data.catalogue import find_dataset
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups, write_groups
+from weckd.data.layouts import check_counts, list_sources
 from weckd.data.prepare import Origin, prepare
 from weckd.data.prepared import read_index
 from weckd.data.recorded import as_recorded
@@ -78,7 +79,7 @@ def test_near_duplicate_clusters_of_the_chilean_set(chile):
 
 @needs_real_images
 def test_the_prepared_sets_are_those_of_the_record(tmp_path):
-    keys = ("ear_chile", "wbc_zheng", "brain_yesno")
+    keys = ("ear_chile", "wbc_zheng", "blood_bccd", "brain_yesno")
     for key in keys:
         prepared(key, tmp_path / key, 64)
     lock = Path(__file__).resolve().parents[2] / "datasets.lock"
@@ -102,6 +103,25 @@ def test_the_audit_of_the_chilean_set(tmp_path):
     assert found.neighbour_leaked == 1.0
     assert round(found.neighbour_clean, 2) == 0.42  # of 76; published measurement on raw pixels: .38
     assert (found.conflicts_exact, found.conflicts_near) == (0, 0)
+
+
+@needs_real_images
+def test_the_table_of_the_brain_tumour_set_has_its_patients_and_folds():
+    dataset, seen = find_dataset("brain_cheng"), Counter()
+    listing = list_sources(dataset, REAL / "brain_cheng", 64)
+    check_counts(dataset, REAL / "brain_cheng", listing.class_counts)
+    patients = {}
+    for source in listing.sources:
+        if (number := seen[source.fold]) == 0:
+            assert source.read().given_group.startswith("p")
+        seen[source.fold] = number + 1
+        patients.setdefault(source.read.args[-1], set()).add((source.class_key, source.fold))
+    assert (seen.total(), sorted(seen), listing.lacking) == (3064, list("12345"), "")
+    assert Counter(class_key for ((class_key, _),) in patients.values()) == {
+        "meningioma": 82,
+        "glioma": 89,
+        "pituitary": 62,
+    }
 
 
 @needs_real_images

@@ -31,6 +31,12 @@ _LEAKS = (
     "thumbnails) on test images without and with a copy: what memory alone reaches. The suite's own splits are drawn "
     "by group and have no such images."
 )
+_PATIENTS = (
+    "What a split by image would have learnt of patients; {near}. Accuracy of one nearest neighbour (by correlation of "
+    "thumbnails) on all images, each looked for in the other folds: folds of images, drawn at random, and as many of "
+    "whole patients, the source's own where it tells them. What the former have above the latter is memory of "
+    "patients."
+)
 _ACROSS = (
     "Copies across data sets of one modality, and identical images across modalities; {near}. Declared: the catalogue "
     "derives one of the two from the other. Only a set that shares no image with the others is independent of them in "
@@ -86,6 +92,9 @@ def write_audit(
         Table("Audit: copies", caption, "audit-copies", copies, phantom),
         Table(leaked, leaking, "audit-leaks", leaks, phantom),
     ]
+    if by_patient := [_by_patient(item) for item in found if item.folds]:
+        title, caption = "Audit: patients", _PATIENTS.format(near=near)
+        tables.append(Table(title, caption, "audit-patients", pd.DataFrame(by_patient), phantom))
     write_table_file(out, TableFile("audit", pd.DataFrame(map(asdict, found)), tables))
     caption = joined(_ACROSS.format(near=near), "" if shared else _NO_OVERLAP, small)
     cells = pd.DataFrame([_shared(item) for item in shared], columns=_SHARED)
@@ -145,6 +154,17 @@ def _leaks(item: Findings) -> dict[str, str]:
         "leaked share": f"{item.test_leaked / item.test_images:.0%}",
         "1-NN, clean": _percent(item.neighbour_clean, item.test_images - item.test_leaked),
         "1-NN, leaked": _percent(item.neighbour_leaked, item.test_leaked),
+    }
+
+
+def _by_patient(item: Findings) -> dict[str, str]:
+    return {
+        "data set": item.dataset,
+        "patients": f"{item.patients}",
+        "copies (across patients)": f"{item.exact_pairs + item.near_pairs} ({item.pairs_across_patients})",
+        "1-NN, folds by image": f"{item.neighbour_by_image:.1%}",
+        "1-NN, folds by patient": f"{item.neighbour_by_patient:.1%}",
+        "folds by patient": item.folds,
     }
 
 

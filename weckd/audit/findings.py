@@ -1,6 +1,7 @@
 """The numbers of one data set's audit: its copies, and how far memory alone comes (one nearest neighbour)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,14 @@ from numpy.typing import NDArray
 
 from weckd.audit.sets import AuditedSet
 from weckd.data.duplicates import components
+from weckd.errors import counted
 from weckd.seeds import generator
 
 SHARE = 0.2
 """Share of the images in the test part that is drawn where the source names none."""
+FOLDS = 5
+"""Folds that are drawn where the source tells none."""
+_ROWS = 256  # images that are compared with all others at a time
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,12 @@ class Findings:
     neighbour_clean: float | None  # accuracy of one nearest neighbour
     neighbour_leaked: float | None
     copied_elsewhere: int  # images with a copy in another data set of the run
+    pairs_across_patients: (
+        int | None
+    )  # identical or near; None, as below, where fewer than two patients are known
+    neighbour_by_image: float | None  # accuracy of one nearest neighbour in the other folds, drawn by image
+    neighbour_by_patient: float | None  # the same, with folds of whole patients
+    folds: str  # what those are, "" where there are none
 
 
 def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> Findings:
@@ -81,7 +92,65 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
         neighbour_clean=float(neighbour.right[~leaked].mean()) if (~leaked).any() else None,
         neighbour_leaked=float(neighbour.right[leaked].mean()) if leaked.any() else None,
         copied_elsewhere=copied_elsewhere,
+        **_by_patient(audited),
     )
+
+
+def _by_patient(audited: AuditedSet) -> dict[str, Any]:
+    """Return what a split by image would have learnt of patients; an image of an unknown one counts as a patient."""
+    given, source = audited.index["given_group"], audited.index["fold"]
+    if given[given != ""].nunique() < 2:
+        columns = ("pairs_across_patients", "neighbour_by_image", "neighbour_by_patient")
+        return {**dict.fromkeys(columns), "folds": ""}
+    patients = pd.factorize(given.where(given != "", "of " + audited.index["image_id"]))[0]
+    cut = int((source.groupby(patients).nunique() > 1).sum())
+    told = (source != "").all() and source.nunique() > 1
+    number = source.nunique() if told else min(FOLDS, patients.max() + 1)
+    by_image = _drawn_folds(len(source), number, audited.key, "images")
+    by_patient, folds = pd.factorize(source)[0], f"{number} of the source"
+    if not told or cut:
+        by_patient = _drawn_folds(patients.max() + 1, number, audited.key, "patients")[patients]
+        folds = f"{number} drawn by patient" + (
+            f" (the source's cut {counted(cut, 'patient')})" if told else ""
+        )
+    return {
+        "pairs_across_patients": int(listed_pairs(audited)["crosses_patients"].sum()),
+        "neighbour_by_image": in_other_folds(audited, by_image),
+        "neighbour_by_patient": in_other_folds(audited, by_patient),
+        "folds": folds,
+    }
+
+
+def _drawn_folds(items: int, number: int, *axes: str) -> NDArray[np.int64]:
+    """Return the fold of each item, folds as equal in size as can be."""
+    return generator("audit", "folds", *axes).permutation(np.arange(items) % number)
+
+
+def in_other_folds(audited: AuditedSet, folds: NDArray[np.int64]) -> float:
+    """Return the share of images whose class is that of the image in the other folds that correlates most with it.
+
+    Correlations are those of near-duplicates, but unturned; one shade correlates with nothing.
+
+    Args:
+        audited: the data set.
+        folds: (N,) of each image.
+    """
+    pixels = audited.thumbnails.reshape(len(folds), -1).astype(np.float64)  # whose sums of integers are exact
+    sums = pixels.sum(axis=1)
+    spread = np.sqrt(pixels.shape[1] * (pixels**2).sum(axis=1) - sums**2)
+    right = 0
+    for fold in np.unique(folds):
+        others = np.flatnonzero(folds != fold)
+        for rows in np.array_split(test := np.flatnonzero(folds == fold), -(-len(test) // _ROWS)):
+            products = pixels.shape[1] * (pixels[rows] @ pixels[others].T) - np.outer(
+                sums[rows], sums[others]
+            )
+            likeness = np.divide(
+                products, spread[others], out=np.full_like(products, -np.inf), where=spread[others] > 0
+            )
+            nearest = others[likeness.argmax(axis=1)]
+            right += int((audited.classes[nearest] == audited.classes[rows]).sum())
+    return right / len(folds)
 
 
 def listed_pairs(audited: AuditedSet) -> pd.DataFrame:
@@ -140,6 +209,6 @@ def _nearest(test: NDArray[np.uint8], training: NDArray[np.uint8]) -> NDArray[np
     x, y = (images.reshape(len(images), -1).astype(np.float64) for images in (test, training))
     squares = (y**2).sum(axis=1)
     found = [
-        np.argmin(squares - 2 * (x[start : start + 256] @ y.T), axis=1) for start in range(0, len(x), 256)
+        np.argmin(squares - 2 * (x[start : start + _ROWS] @ y.T), axis=1) for start in range(0, len(x), _ROWS)
     ]
     return np.concatenate([np.empty(0, dtype=np.int64), *found])
