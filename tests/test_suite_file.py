@@ -209,6 +209,18 @@ def test_plan_hash_follows_the_plan_only():
     assert resolve_suite(DEMO, {"analysis": {"margin_pp": 3}}).plan_hash != plain
 
 
+def test_a_quick_look_is_part_of_the_plan_and_leaves_other_suites_as_they_are(tmp_path):
+    full = resolve_suite(DEMO, {})
+    quick = resolve_suite(DEMO, {"quick_look": "true"})
+    assert (full.quick_look, quick.quick_look) == (False, True)
+    assert quick.plan_hash != full.plan_hash
+    assert quick.run != "demo"
+    assert "quick_look" not in suite_json(full)
+    assert suite_json(resolve_suite(DEMO, {"quick_look": "false"})) == suite_json(full)
+    (tmp_path / "suite.json").write_text(suite_json(quick))
+    assert load_suite(tmp_path / "suite.json") == quick
+
+
 def test_the_plan_comes_from_its_file_and_changes_key_by_key(tmp_path):
     plain = resolve_suite(DEMO, {}).analysis
     assert (plain.margin_pp, plain.other_margins_pp, plain.stage) == (2.0, (1.0, 3.0), "last")

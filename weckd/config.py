@@ -313,6 +313,9 @@ class SuiteKeys(Declared):
     augmentation: AugmentationSettings
     distillation: DistillationSettings
     analysis: AnalysisPlan
+    quick_look: bool = False
+    """`true`: a quick look, which is no test of the paper's claims: the ledger says so, and prints gains and
+    intervals. Part of the plan; `false` unless told"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -380,6 +383,8 @@ def suite_json(suite: Suite) -> str:
     """Return the suite as indented JSON with sorted keys."""
     settings = dataclasses.asdict(suite)
     del settings["undeclared"]
+    if not suite.quick_look:  # what older files do not hold
+        del settings["quick_look"]
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 
 

@@ -155,6 +155,8 @@ def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what decides a run's results, the user's own entries of the catalogue among it."""
     neutral = neutral_keys(values["tuned"])
     identity = {key: value for key, value in values.items() if key not in neutral}
+    if identity.get("quick_look") is False:  # as where it is left out
+        del identity["quick_look"]
     identity["exclude_classes"] = {key: names for key, names in values["exclude_classes"].items() if names}
     own = values["catalogue"]
     if own and os.access(own, os.F_OK):  # else, and where its name is too long, it is told later
@@ -177,6 +179,7 @@ def _suite(file: SuiteFile, values: Mapping[str, Any], run: str) -> Suite:
         }
     methods = _methods(file)
     plan = {**{key: values[key] for key in ("datasets", "seeds", "analysis")}, "methods": methods}
+    plan |= {"quick_look": True} if file.quick_look else {}
     own_keys = {field.name: getattr(file, field.name) for field in fields(SuiteKeys)}
     return Suite(
         **own_keys | {"methods": tuple(methods), "exclude_classes": excluded},

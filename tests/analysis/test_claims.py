@@ -101,6 +101,23 @@ def test_claims_of_other_data_sets_and_methods_are_not_tested(tmp_path):
     assert five.decided.verdict == "not tested"
 
 
+def test_a_quick_look_decides_nothing_and_prints_gains_with_intervals(tmp_path):
+    methods = {"weckd": (300, 330, 360), "single": 300, "pooled": 370, "sequential": 340}
+    evaluation = evaluated(tmp_path, methods, quick_look=True)
+    found = claim(evaluation, 3)  # refuted, were it a test
+    assert found.decided.verdict == found.beside.verdict == "not tested (quick look)"
+    shown = claims_table(evaluation).tables[0]
+    row = next(row for row in shown.cells.itertuples(index=False) if row[0].startswith("3:"))
+    assert row[1] == "not tested (quick look)"
+    assert row[3] == "over pooled"
+    assert row[4] == (
+        "A quick look decides nothing: over pooled: -2.5 [-4.0, -1.0]; over sequential: +5.0 [+2.9, +7.1]; over "
+        "one-step: not run."
+    )
+    assert row[5] == "not tested (quick look): over single: +15.0 [+11.5, +18.5]"
+    assert "alpha = 0.05. A quick look, no test of the paper's claims." in shown.caption
+
+
 @pytest.mark.parametrize(
     ("bar", "verdict", "why"),
     [

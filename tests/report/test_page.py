@@ -122,6 +122,17 @@ def test_too_few_seeds_are_told_first(run):
     assert "Fewer than 5 seeds: this run describes, it tests nothing." in "".join(parsed(run).words)
 
 
+def test_a_quick_look_shows_gains_and_no_verdicts(run):
+    change_suite(run, quick_look=True)
+    file = run / "tables" / "answers.csv"
+    file.write_text(file.read_text().replace(",refuted,", ",not tested (quick look),"))
+    text = page(toy_suite(quick_look=True), run)
+    words = "".join(parsed(run).words)
+    assert "A quick look: this run tests none of the paper's claims; it shows gains and intervals" in words
+    assert "here are the answers" not in words
+    assert '<span class="verdict not tested (quick look)">not tested (quick look)</span>' in text
+
+
 def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):
     suite = toy_suite()
     facts = {key: replace(fact, phantom=False) for key, fact in suite.facts.items()}

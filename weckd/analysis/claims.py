@@ -11,7 +11,7 @@ from weckd.config import Claim, Evidence
 from weckd.places import MACRO, macro_of
 from weckd.tables.cells import P, Wording
 
-Verdict = Literal["supported", "refuted", "undecided", "not tested"]
+Verdict = Literal["supported", "refuted", "undecided", "not tested", "not tested (quick look)"]
 
 IN_WORDS = {
     "single": "one model on the first part of the labels",
@@ -50,7 +50,8 @@ def evaluate_claims(run: Results) -> tuple[ClaimVerdict, ...]:
     *Supported*: each comparison's two-sided interval lies above its threshold (0, or minus the margin); all of them
     together are an intersection-union test, which needs no correction. *Refuted*: at least one lies below its
     threshold, its p corrected within its family. Else *undecided*, also where something is missing or identical:
-    such a claim can be refuted by what is there, not supported. *Not tested*: no comparison is in this run.
+    such a claim can be refuted by what is there, not supported. *Not tested*: no comparison is in this run, or the
+    suite is a quick look, of which the least favourable comparison is shown.
     """
     return tuple(
         ClaimVerdict(claim, _judged(run, claim.decided_by), _judged(run, claim.beside))
@@ -79,6 +80,8 @@ def _judged(run: Results, evidence: Sequence[Evidence]) -> Judgement:
         [row for row, its_side in zip(rows, sides, strict=True) if its_side in wanted]
         for wanted in (("above", "below", "neither"), ("unknown",), ("below",))
     )
+    if run.suite.quick_look:
+        return Judgement("not tested (quick look)", rows, min(known or rows, key=_distance), absent)
     if below:
         return Judgement("refuted", rows, min(below, key=_distance), "")
     if unknown or absent:
@@ -131,6 +134,9 @@ def _absent(run: Results, evidence: Sequence[Evidence]) -> str:
 
 def sentence(run: Results, judgement: Judgement) -> str:
     """Return, in words that need no statistics, why a claim has its verdict."""
+    if run.suite.quick_look and judgement.rows:
+        absent = f"; {judgement.reason}" if judgement.reason else ""
+        return f"A quick look decides nothing: {listed_gains(judgement.rows)}{absent}."
     if judgement.deciding is None or judgement.reason:
         return f"No verdict: {judgement.reason}."
     found, count = _found(run, judgement.deciding), len(judgement.rows)

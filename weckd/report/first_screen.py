@@ -8,7 +8,7 @@ from weckd.config import Suite
 from weckd.errors import UserError
 from weckd.tables.captions import PHANTOM
 
-VERDICTS = ("supported", "refuted", "undecided")
+VERDICTS = ("supported", "refuted", "undecided", "not tested (quick look)")
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,10 @@ def design_sentence(suite: Suite) -> str:
         if few_seeds(suite)
         else ""
     )
+    quick = " A quick look, no test of the paper's claims." if suite.quick_look else ""
     return (
         f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; "
-        f"{TEST}; alpha = {suite.analysis.alpha:g}.{few}"
+        f"{TEST}; alpha = {suite.analysis.alpha:g}.{few}{quick}"
     )
 
 
