@@ -5,15 +5,10 @@ tests/clusters/test_kubernetes_profile.py.
 """
 
 import pytest
-from engine import snakemake
+from engine import IMAGE, KEYS, snakemake
 from loopback import Handler, Loopback
 
 pytestmark = pytest.mark.workflow
-KEYS = (
-    *("KAGGLE_KEY", "KAGGLE_API_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
-    *("SNAKEMAKE_STORAGE_S3_ACCESS_KEY", "SNAKEMAKE_STORAGE_S3_SECRET_KEY"),
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-)
 NARROWED = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[weckd,single,majority]")
 
 
@@ -23,31 +18,27 @@ def holding(folder, text):
     return sorted(str(file.relative_to(folder)) for file in files if text.encode() in file.read_bytes())
 
 
-def test_keys_of_the_environment_are_in_no_file_and_in_no_output(monkeypatch, tmp_path):
-    for name in KEYS:
-        monkeypatch.setenv(name, f"sentinel-of-{name.lower()}")
-    image = "5e" * 32  # this one is recorded: the environment did reach the run
-    monkeypatch.setenv("WECKD_IMAGE", f"sha256:{image}")
-    done = snakemake(tmp_path, "--cores", "2", "--config", *NARROWED)
-    assert done.returncode == 0, done.stdout
-    assert "sentinel" not in done.stdout
-    assert holding(tmp_path, "sentinel") == []
-    [run] = tmp_path.glob("results/tiny+*")
+def test_keys_of_the_environment_are_in_no_file_and_in_no_output(finished):
+    folder, output = finished
+    assert "sentinel" not in output
+    assert holding(folder, "sentinel") == []
     made = {
         "report.html",
         "suite.json",
         "ro-crate-metadata.json",
-        "manifests/phantom_brain_mri/seeds1-1.json",
+        "manifests/phantom_brain_mri/seeds1-2.json",
     }
+    run = folder / "results/tiny"
     assert {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()} > made
-    assert list(tmp_path.glob("results/fits/*/*/record.json"))
-    assert list(tmp_path.glob(".snakemake/log/*.log"))
-    assert f"{run.relative_to(tmp_path)}/ro-crate-metadata.json" in holding(tmp_path, image)
+    assert list(folder.glob("results/fits/*/*/record.json"))
+    assert list(folder.glob(".snakemake/log/*.log"))
+    # The image is recorded: the environment did reach the run.
+    assert "results/tiny/ro-crate-metadata.json" in holding(folder, IMAGE)
 
 
 def test_keys_are_not_printed_where_a_job_fails_and_everything_is_told(monkeypatch, tmp_path):
-    for name in KEYS:
-        monkeypatch.setenv(name, f"sentinel-of-{name.lower()}")
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
     in_the_way = tmp_path / "results" / "data" / "phantom_brain_mri-32px"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("a file where a folder has to be")

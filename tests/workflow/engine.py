@@ -1,11 +1,15 @@
 """Runs of the workflow in folders of their own."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +18,17 @@ OWN = Path(sys.executable).parent
 TINY = REPOSITORY / "tests" / "workflow" / "tiny.yaml"
 IMPORTED = "finished-run-imports"
 """Folder beside the finished run: a file for each of its commands, <command>-<process>, with what it imported."""
+KEYS = {
+    name: f"sentinel-of-{name.lower()}"
+    for name in (
+        *("KAGGLE_KEY", "KAGGLE_API_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+        *("SNAKEMAKE_STORAGE_S3_ACCESS_KEY", "SNAKEMAKE_STORAGE_S3_SECRET_KEY"),
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    )
+}
+"""Of the environment in which the finished run is made: they must be in none of its files."""
+IMAGE = "5e" * 32
+"""Named in the same environment as the container's image, which its record must hold."""
 
 
 def unavailable(reason):
@@ -30,14 +45,19 @@ def describe(folder, words="unknown"):
     return entry.replace("FILL IN", words)
 
 
-def snakemake_command(folder, *arguments, configfile=TINY, snakefile=REPOSITORY / "Snakefile"):
-    """Return the command that runs the workflow in a folder, with one suite file, several over each other, or none."""
+def arguments_in(folder, *arguments, configfile=TINY, snakefile=REPOSITORY / "Snakefile"):
+    """Return those that run the workflow in a folder, with one suite file, several over each other, or none."""
     several = configfile if isinstance(configfile, tuple) else (configfile,)
     files = ["--configfile", *map(str, several)] if configfile else []
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)),
-        *("--directory", str(folder), "--quiet", "host", *files, *arguments),
+        *("--snakefile", str(snakefile), "--directory", str(folder), "--quiet", "host"),
+        *(*files, *arguments),
     ]
+
+
+def snakemake_command(folder, *arguments, **files):
+    """Return the command that runs the workflow in a folder."""
+    return [sys.executable, "-m", "snakemake", *arguments_in(folder, *arguments, **files)]
 
 
 def environment():
@@ -51,8 +71,23 @@ def not_activated():
     return {**os.environ, "PATH": os.pathsep.join(others)}
 
 
+@cache
+def warm_engine():
+    """Return the process that `snakemake` asks; it ends with this one."""
+    command = [sys.executable, str(Path(__file__).with_name("warm_engine.py"))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def snakemake(folder, *arguments, **files):
-    """Run to the end and return the finished process, output and errors in one text."""
+    """Run to the end, with the engine's modules there already, and return the status, output and errors in one text."""
+    with NamedTemporaryFile(mode="r", encoding="utf-8") as output:
+        call = {"arguments": arguments_in(folder, *arguments, **files), "environment": not_activated()}
+        print(json.dumps({**call, "output": output.name}), file=warm_engine().stdin, flush=True)
+        return SimpleNamespace(returncode=int(warm_engine().stdout.readline()), stdout=output.read())
+
+
+def snakemake_alone(folder, *arguments, **files):
+    """Do the same in a process of its own from the start, as it is for a user."""
     return subprocess.run(
         snakemake_command(folder, *arguments, **files),
         stdout=subprocess.PIPE,
