@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weckd.data.catalogue import find_dataset, load_catalogue
+from weckd.data.catalogue import Patients, find_dataset, load_catalogue
 from weckd.data.describe import describe_folder
-from weckd.data.layouts import locate
+from weckd.data.layouts import list_sources, locate
 from weckd.errors import UserError
 
 
@@ -69,7 +69,7 @@ def test_what_is_no_set_of_class_folders_is_refused(tmp_path):
 
     assert (
         refusal(tmp_path / "x")
-        == f"{tmp_path}/x: no such folder; name one that holds a folder for each class"
+        == f"{tmp_path}/x: no such folder; name one that holds a folder for each class, or a table of labels"
     )
     fill(tmp_path / "one", a=1)
     assert refusal(tmp_path / "one") == (
@@ -252,12 +252,105 @@ def test_odd_folders_are_refused_with_the_reason(tmp_path):
         tmp_path / "loop",
         Path("/dev/zero"),
     ):
-        assert refusal(folder) == f"{folder}: no such folder; name one that holds a folder for each class"
+        assert (
+            refusal(folder)
+            == f"{folder}: no such folder; name one that holds a folder for each class, or a table of labels"
+        )
     long = tmp_path / ("x" * 300)
     assert refusal(long) == (
-        f"{long}: cannot be read (File name too long); name one that holds a folder for each class"
+        f"{long}: cannot be read (File name too long); name one that holds a folder for each class, or a table of "
+        "labels"
     )
     fill(tmp_path / "odd", **{"a\rb": 1, "c": 1})
     assert refusal(tmp_path / "odd") == (
         rf"{tmp_path}/odd: the name 'a\rb' in it holds a carriage return; rename it"
     )
+
+
+def table(folder, *rows, name="labels.csv"):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+def test_a_table_becomes_an_entry_that_the_catalogue_takes(tmp_path, capsys):
+    rows = [
+        f"{number};{label};P{number % 3};train;{number % 2}" for number, label in enumerate(["10", "9", "9"])
+    ]
+    folder = fill(table(tmp_path / "My skin", "Image ID;DX;Patient ID;set;fold", *rows), images=3)
+    entry, text = described(folder, tmp_path)
+    assert yaml.safe_load(text)["my_skin"] == {
+        "title": "My skin",
+        "modality": "other",
+        "licence": "FILL IN",
+        "source": "FILL IN",
+        "layout": "csv",
+        "table": {
+            "file": "labels.csv",
+            "image": "Image ID",
+            "label": "DX",
+            "patient": "Patient ID",
+            "split": "set",
+            "fold": "fold",
+            "folder": "images",
+        },
+        "groups": "given",
+        "classes": [
+            {"key": "9", "label": "9", "title": "9", "count": 2},
+            {"key": "10", "label": "10", "title": "10", "count": 1},
+        ],
+    }
+    assert comments(text)[3:] == ["columns of labels.csv: Image ID, DX, Patient ID, set, fold"]
+    assert (list_sources(entry, folder, 64).total, capsys.readouterr().err) == (3, "")
+
+
+def test_columns_that_no_name_tells_are_left_to_fill_in(tmp_path):
+    folder = table(tmp_path / "skin", "img,what,who,set", "a.jpg,wart,1,holdout", "b.jpg,mole,2,train")
+    text = describe_folder(folder)
+    entry = yaml.safe_load(text)["skin"]
+    assert entry["table"] == {"file": "labels.csv", "image": "img", "label": "FILL IN"}
+    assert entry["classes"] == [{"key": "FILL IN", "label": "FILL IN", "title": "FILL IN"}]
+    assert comments(text)[-1] == "columns of labels.csv: img, what, who, set"
+    with pytest.raises(
+        UserError, match=r"skin\.table\.label: must be text other than FILL IN, not 'FILL IN'"
+    ):
+        load_catalogue(write(tmp_path / "mine.yaml", text))
+
+
+def test_what_would_be_refused_of_a_table_is_asked_for(tmp_path):
+    folder = table(tmp_path / "skin", "file,label,patient", "a.jpg,wart,1", "b.jpg,mole,")
+    table(folder, "file,label", "c.jpg,wart", name="more.tsv")
+    assert comments(describe_folder(folder))[-2:] == [
+        f"{folder}/labels.csv: names no patient for 1 image (the first: b.jpg); name the patient; where none is known, "
+        "give the image a name of its own, as unknown-1",
+        "another table: more.tsv",
+    ]
+    (folder / "more.tsv").unlink()
+    table(folder, "file,label", "a.jpg,wart", "b.jpg,mole")
+    assert comments(describe_folder(folder))[-1] == (
+        f"{folder}/labels.csv: has 2 rows without a file in {folder} (the first: a.jpg); complete the images, remove "
+        "those rows, or leave them out with skip_bad=true"
+    )
+    table(folder, "file,label", "a.jpg,wart")
+    with pytest.raises(UserError) as refused:
+        describe_folder(folder)
+    assert str(refused.value) == (
+        f"{folder}/labels.csv: holds 1 label in the column 'label'; at least two classes are needed"
+    )
+    table(folder, "file,label", "a.jpg,", "b.jpg,")
+    with pytest.raises(
+        UserError, match=r"labels\.csv: holds 0 labels in the column 'label'; at least two classes"
+    ):
+        describe_folder(folder)
+
+
+def test_patients_beside_class_folders_are_named_and_a_table_that_cannot_be_read_is_told(tmp_path):
+    folder = table(
+        fill(tmp_path / "skin", Wart=1, Mole=1), "path,subject", "Wart/0,1", "Mole/0,2", name="who.csv"
+    )
+    (folder / "more.csv").touch()
+    entry, text = described(folder, tmp_path)
+    assert (entry.layout, entry.groups) == ("class-folders", "given")
+    assert entry.patients == Patients("who.csv", "path", "subject")
+    assert comments(text)[-1] == f"{folder}/more.csv: is empty; put a head and a row for each image there"
+    assert [source.read.args[-1] for source in list_sources(entry, folder, 64).sources] == ["2", "1"]

@@ -205,6 +205,13 @@ ON_IMAGES = (
         makes=("results/real-small+*/predictions/ear_chile/seed1.parquet",),
     ),
     Run(
+        f"{REAL} --config data_root=PATH datasets='[ear_chile]' split='{{stage: 0.05}}'",
+        instead=IN_PATH,
+        add="-n",
+        why=f"{DRAWN}; {TABLES}",
+        prints=("This was a dry-run",),
+    ),
+    Run(
         "weckd lock results/data/*",
         instead=(("lock", "lock --lock mine.lock"),),
         add="&& cat mine.lock",

@@ -93,7 +93,7 @@ def write_audit(
         Table(leaked, leaking, "audit-leaks", leaks, phantom),
     ]
     if by_patient := [_by_patient(item) for item in found if item.folds]:
-        title, caption = "Audit: patients", _PATIENTS.format(near=near)
+        title, caption = "Audit: patients", joined(_PATIENTS.format(near=near), small)
         tables.append(Table(title, caption, "audit-patients", pd.DataFrame(by_patient), phantom))
     write_table_file(out, TableFile("audit", pd.DataFrame(map(asdict, found)), tables))
     caption = joined(_ACROSS.format(near=near), "" if shared else _NO_OVERLAP, small)

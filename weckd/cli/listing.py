@@ -11,7 +11,7 @@ from weckd.cli.suites import SUITE_FILES, resolved
     "datasets",
     "list the data sets, or tell all about one",
     option("name", nargs="?", help="key of one data set"),
-    path("--describe", metavar="FOLDER", help="write the entry of class folders"),
+    path("--describe", metavar="FOLDER", help="write the entry of a table or of class folders"),
     CATALOGUE,
 )
 def _datasets(options: argparse.Namespace) -> None:

@@ -1,23 +1,34 @@
-"""The catalogue entry of a folder of class folders that a user has."""
+"""The catalogue entry of a folder that a user has: of its class folders, or of its table of labels."""
 
+import glob
 import itertools
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Any
 
 import yaml
 
-from weckd.data.catalogue import RESERVED, TO_FILL_IN, load_catalogue
+from weckd.data.catalogue import RESERVED, TO_FILL_IN, ClassEntry, Dataset, LabelTable, load_catalogue
 from weckd.data.layouts import DEPTH, listed
 from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
+from weckd.data.layouts.labels import list_labels, official_split
+from weckd.data.layouts.tables import Cells, read_table
 from weckd.errors import UserError, counted
 
-_SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[ _-]?(set|data|images)?(?![a-z])", re.IGNORECASE)
-_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_WANTED = "name one that holds a folder for each class"
+_WANTED = "name one that holds a folder for each class, or a table of labels"
+_TABLES = (".csv", ".tsv", ".parquet")
+_NAMES = {
+    "image": "image path file filename filepath imagepath imagefile imagename imageid img name id",
+    "label": "label class diagnosis dx target category classname labels",
+    "patient": "patient patientid subject subjectid case caseid pid",
+    "split": "split set partition subset",
+    "fold": "fold folds",
+}
+"""Names that the columns of a table have in the field, letters alone, the likeliest first."""
 _ASKED = (
     "modality: otoscopy, microscopy, MRI or other",
     "where the images were made from another data set's, add derived_from: [its key]",
@@ -32,14 +43,14 @@ _Dumper.add_implicit_resolver("number", re.compile(r"[-+.]?[0-9].*", re.DOTALL),
 
 
 def describe_folder(folder: Path) -> str:
-    """Return a catalogue entry, as YAML, for class folders, or for folders of official splits that hold them.
+    """Return a catalogue entry, as YAML, for a table of labels, for class folders, or for official splits of them.
 
-    Only file names are read. Licence and source are left for the user to fill in; what else the names do not say, or
-    say wrongly, comments ask for.
+    Of images only the names are read. Licence and source are left for the user to fill in; what else the names do not
+    say, or say wrongly, comments ask for.
 
     Raises:
-        UserError: there is no such folder, it cannot be read or holds fewer than two class folders, or the splits'
-            classes differ.
+        UserError: there is no such folder, it cannot be read or holds neither a table nor two class folders, or the
+            splits' classes differ.
     """
     try:
         found = folder.is_dir()
@@ -47,9 +58,40 @@ def describe_folder(folder: Path) -> str:
         raise UserError(f"{folder}: cannot be read ({problem.strerror}); {_WANTED}") from problem
     if not found:
         raise UserError(f"{folder}: no such folder; {_WANTED}")
+    tables = [file for file in sorted(listed(folder)) if file.suffix.lower() in _TABLES and file.is_file()]
+    columns, unread = {}, []
+    for file in tables:
+        try:
+            columns[file] = _guessed(read_table(file))
+        except UserError as problem:
+            columns[file] = {}
+            unread.append(str(problem))
+    labelled = [file for file in tables if {"image", "label"} <= columns[file].keys()]
+    name = writable_name(folder.resolve())
+    if labelled or (tables and len(class_folder_names(_root(folder))) < 2):
+        file = [*labelled, *tables][0]
+        body, comments, classes = _table(folder, file, columns[file])
+        comments += [f"another table: {other.name}" for other in labelled if other != file]
+    else:
+        body, comments, classes = _class_folders(folder)
+        for file in (file for file in tables if {"image", "patient"} <= columns[file].keys()):
+            body |= {"groups": "given", "patients": {"file": file.name, **columns[file]}}
+    ((key, doubts),) = _keys([name], {*load_catalogue(), *RESERVED})
+    moved = f"the images are looked for in data_root/{key}: give {name!r} that name, or link it so"
+    comments = [*doubts, *_ASKED, *([moved] if key != name else []), *unread, *comments]
+    head = {"title": name, "modality": "other", "licence": TO_FILL_IN, "source": TO_FILL_IN, **body}
+    top, rest = _dumped({key: head}).split("\n", 1)
+    text = f"{top}\n{indent(_told(comments), '  ')}{rest}  classes:\n{indent(''.join(classes), '  ')}"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _class_folders(folder: Path) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return what an entry says of class folders, its comments, and its classes."""
     root = _root(folder)
     names = class_folder_names(root)
-    splits = {name: split for name in names if (split := _split(name)) and class_folder_names(root / name)}
+    splits = {
+        name: split for name in names if (split := official_split(name)) and class_folder_names(root / name)
+    }
     places = {root / name: split for name, split in splits.items()} or {root: ""}
     others = [name for name in names if name not in splits] if splits else []
     classes_of = {place: class_folder_names(place) for place in places}
@@ -62,44 +104,105 @@ def describe_folder(folder: Path) -> str:
         files = len(list(listed(root))) - len(names)
         told = f"{counted(len(names), 'class folder')} and {counted(files, 'file')}"
         raise UserError(f"{root}: holds {told}; at least two class folders are needed")
-    name = writable_name(folder.resolve())
-    ((key, doubts),) = _keys([name], {*load_catalogue(), *RESERVED})
-    comments = [*doubts, *_ASKED]
-    if key != name:
-        there = f"data_root/{key}"
-        comments.append(f"the images are looked for in {there}: give {name!r} that name, or link it so")
-    if others:
-        comments.append(f"neither splits nor classes: {', '.join(others)}; move them out of {root}")
+    stray = f"neither splits nor classes: {', '.join(others)}; move them out of {root}"
     folders = [
         {"path": place.relative_to(root).as_posix(), "official_split": split}
         for place, split in places.items()
     ]
-    head: dict[str, Any] = {"title": name, "modality": "other", "licence": TO_FILL_IN, "source": TO_FILL_IN}
-    head |= {"layout": "class-folders", "folders": folders, "groups": "near-duplicates"}
-    lower = [name.lower() for name in names]
-    titles = lower if len(set(lower)) == len(names) else names
+    body = {"layout": "class-folders", "folders": folders, "groups": "near-duplicates"}
     classes = [
         _class(*keyed, name, title, places)
-        for keyed, name, title in zip(_keys(names), names, titles, strict=True)
+        for keyed, name, title in zip(_keys(names), names, _titles(names), strict=True)
     ]
-    top, rest = _dumped({key: head}).split("\n", 1)
-    text = f"{top}\n{indent(_told(comments), '  ')}{rest}  classes:\n{indent(''.join(classes), '  ')}"
-    return text.encode("utf-8", "backslashreplace").decode()
+    return body, [stray] if others else [], classes
+
+
+def _table(
+    folder: Path, file: Path, columns: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return what an entry says of a table of labels, its comments, and its classes.
+
+    Args:
+        folder: of the data set.
+        file: the table in it.
+        columns: names of its columns, by key, as far as they could be guessed.
+
+    Raises:
+        UserError: the table cannot be read, or has fewer than two labels.
+    """
+    cells = read_table(file)
+    table = {"file": file.name, **dict.fromkeys(("image", "label"), TO_FILL_IN), **columns}
+    comments = [f"columns of {file.name}: {', '.join(cells)}"]
+    groups = "given" if "patient" in columns else "near-duplicates"
+    if "label" not in columns:
+        blank = dict.fromkeys(("key", "label", "title"), TO_FILL_IN)
+        return {"layout": "csv", "table": table, "groups": groups}, comments, [_dumped([blank])]
+    counts = Counter(filter(None, cells[columns["label"]]))
+    labels = sorted(counts, key=lambda label: (len(label) if label.isdigit() else 0, label))
+    if len(labels) < 2:
+        told = f"holds {counted(len(labels), 'label')} in the column {columns['label']!r}"
+        raise UserError(f"{file}: {told}; at least two classes are needed")
+    entries = [
+        (doubts, ClassEntry(key, title, label=label, count=counts[label]))
+        for (key, doubts), label, title in zip(_keys(labels), labels, _titles(labels), strict=True)
+    ]
+    if "image" in columns:
+        images = cells[columns["image"]]
+        below = [".", *class_folder_names(folder)]
+        start = next((place for place in below if _there(folder / place, images[0])), ".")
+        table |= {"folder": start} if start != "." else {}
+        comments += _doubts_of_table(folder, table, [entry for _, entry in entries], groups)
+    classes = [
+        _told(doubts) + _dumped([{key: getattr(entry, key) for key in ("key", "label", "title", "count")}])
+        for doubts, entry in entries
+    ]
+    return {"layout": "csv", "table": table, "groups": groups}, comments, classes
+
+
+def _doubts_of_table(
+    folder: Path, table: Mapping[str, str], classes: Sequence[ClassEntry], groups: Any
+) -> list[str]:
+    """Return what would be refused of a table by now."""
+    named = LabelTable(**table)
+    dataset = Dataset("described", "described", "other", "csv", groups, tuple(classes), table=named)
+    try:
+        lacking = list_labels(dataset, folder, 1).lacking
+    except UserError as problem:
+        return [str(problem)]
+    return [lacking] if lacking else []
+
+
+def _there(place: Path, image: str) -> bool:
+    """Return whether the file of a path, with its end or without, is below a folder."""
+    file = place / image.replace("\\", "/")
+    return file.is_file() or any(file.parent.glob(f"{glob.escape(file.name)}.*"))
 
 
 def _root(folder: Path) -> Path:
     """Return the folder itself, or where it wraps another one folder in a few, the one that is wrapped."""
     for _ in range(DEPTH):
         names = class_folder_names(folder)
-        if len(names) != 1 or _split(names[0]) or not class_folder_names(folder / names[0]):
+        if len(names) != 1 or official_split(names[0]) or not class_folder_names(folder / names[0]):
             break
         folder = folder / names[0]
     return folder
 
 
-def _split(name: str) -> str:
-    found = _SPLIT.match(name)
-    return _SPLITS[found[1].lower()] if found else ""
+def _titles(names: Sequence[str]) -> Sequence[str]:
+    lower = [name.lower() for name in names]
+    return lower if len(set(lower)) == len(names) else names
+
+
+def _guessed(cells: Cells) -> dict[str, str]:
+    """Return the columns that a table's names tell, by key of the catalogue; of splits only words that are known."""
+    plain = {re.sub("[^a-z]", "", name.lower()): name for name in [*cells][::-1]}
+    found = {
+        key: next((plain[word] for word in words.split() if word in plain), "")
+        for key, words in _NAMES.items()
+    }
+    if any(cell and not official_split(cell) for cell in cells.get(found["split"], ())):
+        found["split"] = ""
+    return {key: name for key, name in found.items() if name}
 
 
 def _keys(names: Iterable[str], taken: Iterable[str] = ()) -> list[tuple[str, list[str]]]:
