@@ -14,7 +14,7 @@ from weckd.agreement.agree import compare, tolerance_of, verdict
 from weckd.agreement.freeze import freeze_run, unfreeze
 from weckd.agreement.reference import read_reference
 from weckd.analysis.inference.reader_study import half_width
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
 from weckd.config import load_suite, suite_json
@@ -201,7 +201,7 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
         "otherwise: device another card, not cpu x86_64; predictions are equal to the last digit in 9 of 10 cells all "
         "the same." in verdict(agreement)
     )
-    theirs = evaluate_suite(suite(), other)
+    theirs = load_run(suite(), other)
     level = next(
         x for x in theirs.levels if (x.method, x.dataset, x.metric) == ("single", "toy_two", "accuracy")
     )
@@ -302,7 +302,7 @@ def test_a_part_made_otherwise_is_compared_by_the_spread_of_the_references_seeds
     assert (agreement.exact, agreement.reproduced, agreement.equal_files) == (False, True, 1)
     level = next(
         x
-        for x in evaluate_suite(suite(), write_run(tmp_path / "whole")).levels
+        for x in load_run(suite(), write_run(tmp_path / "whole")).levels
         if (x.method, x.dataset, x.metric) == ("single", "toy_two", "accuracy")
     )
     spread = np.std(level.estimate.study.per_seed, ddof=1)

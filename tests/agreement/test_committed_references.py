@@ -10,8 +10,8 @@ from references import FILES, OFFICIAL, REFERENCES, ROOT, WITH_REPORT
 from weckd.agreement.freeze import unfreeze
 from weckd.agreement.reference import read_reference
 from weckd.analysis.figures.write import write_figures
-from weckd.analysis.leakage.write import write_leakage
-from weckd.analysis.published import read_published
+from weckd.analysis.leakage import write_leakage
+from weckd.analysis.results import read_published
 from weckd.analysis.write_tables import write_tables
 from weckd.config import load_suite
 from weckd.files import file_digest

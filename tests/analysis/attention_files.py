@@ -3,6 +3,7 @@
 import numpy as np
 
 from weckd.files import sums_of, whole_file, write_sums
+from weckd.run_files import RunFiles
 
 GROUPS = {"toy_three": [0, 0, 1, 2, 3, 4], "toy_two": [0, 1, 2, 3]}
 
@@ -44,8 +45,8 @@ def toy_arrays(dataset):
 
 
 def write_arrays(folder, arrays, name=None):
-    """Write arrays as the file of a data set; return the file."""
-    file = folder / f"{name or arrays['dataset']}.npz"
+    """Write arrays as the file of a data set of a run; return the file."""
+    file = RunFiles(folder).attention(name or str(arrays["dataset"]))
     with whole_file(file) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
     write_sums(sums_of(file), [file])

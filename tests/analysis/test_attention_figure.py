@@ -5,16 +5,17 @@ import pytest
 from attention_files import toy_arrays, write_arrays, write_toy_attention
 from small_suite import toy_suite
 
-from weckd.analysis.attention import load_attention
 from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.style import ACCENT, GREY, save, styled
+from weckd.analysis.results import Results
+from weckd.run_files import RunFiles
 
 PHANTOM = "PHANTOM IMAGES DRAWN BY THIS SUITE: SAYS NOTHING ABOUT THE PAPER'S DATA."
 
 
 def figure_of(suite, folder):
     with styled():
-        return attention_figure(suite, load_attention(suite, folder))
+        return attention_figure(Results(suite, None, RunFiles(folder)))
 
 
 @pytest.fixture(scope="module")

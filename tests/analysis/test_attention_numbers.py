@@ -7,19 +7,35 @@ import pytest
 from attention_files import toy_arrays, write_arrays, write_toy_attention
 from small_suite import toy_suite
 
-from weckd.analysis.attention import Term, attention_frame, evaluate_attention, load_attention
+from weckd.analysis.attention import attention_frame, evaluate_attention, load_attention
+from weckd.analysis.contrasts import gain, own
 from weckd.analysis.inference.reader_study import half_width, p_value
-from weckd.analysis.sheets.attention import attention_of
+from weckd.analysis.results import Results
+from weckd.analysis.sheets.attention import attention_table
 from weckd.errors import UserError
 from weckd.files import sums_of, write_sums
+from weckd.run_files import RunFiles
 from weckd.tables.render import latex, markdown
 
 
+def load(folder, suite):
+    return load_attention(suite, RunFiles(folder))
+
+
+def table_of(folder, suite):
+    return attention_table(Results(suite, None, RunFiles(folder)))
+
+
 @pytest.fixture(scope="module")
-def maps(tmp_path_factory):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("attention")
     write_toy_attention(folder)
-    return load_attention(toy_suite(), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def maps(folder):
+    return load(folder, toy_suite())
 
 
 def test_files_are_read_as_they_were_written(maps):
@@ -35,7 +51,7 @@ def test_files_are_read_as_they_were_written(maps):
 def test_a_contrast_is_the_two_way_test_of_the_images_numbers(maps):
     # M3 - M1 of every image of toy_three is 0.25 + 0.01 * (seed - 3): seeds alone vary, by var 0.00025.
     suite = toy_suite()
-    ends = [Term(1.0, "sharpness", 3), Term(-1.0, "sharpness", 1)]
+    ends = gain("sharpness", 3, "sharpness", 1)
     results = evaluate_attention(suite, maps, ends)
     study = results["toy_three"].study
     assert study.estimate == pytest.approx(0.25)
@@ -49,7 +65,7 @@ def test_a_contrast_is_the_two_way_test_of_the_images_numbers(maps):
 
 def test_groups_are_the_cases(maps):
     # By hand: sharpness of M1 is 0.10, 0.20, 0.30, 0.40, 0.50, 0.60 for the images, the first two of one group.
-    study = evaluate_attention(toy_suite(), maps, [Term(1.0, "sharpness", 1)])["toy_three"].study
+    study = evaluate_attention(toy_suite(), maps, own("sharpness", 1))["toy_three"].study
     sums = np.array([0.1 + 0.2 - 0.7, -0.05, 0.05, 0.15, 0.25])  # minus the mean, 0.35, an image
     assert study.estimate == pytest.approx(0.35)
     assert study.seed_part == pytest.approx(0, abs=1e-12)
@@ -58,13 +74,13 @@ def test_groups_are_the_cases(maps):
 
 def test_what_is_missing_is_named(maps):
     suite = toy_suite()
-    sharp = [evaluate_attention(suite, maps, [Term(1.0, "sharpness", n)]) for n in (1, 2, 3)]
+    sharp = [evaluate_attention(suite, maps, own("sharpness", n)) for n in (1, 2, 3)]
     assert [results["toy_two"].missing for results in sharp] == [
         (),
         ("toy_two seeds 2, 4 weckd stage 2 diverged",),
         ("toy_two seeds 2, 4 weckd stage 3 diverged",),
     ]
-    agreeing = evaluate_attention(suite, maps, [Term(1.0, "agreement", 3)])
+    agreeing = evaluate_attention(suite, maps, own("agreement", 3))
     assert agreeing["toy_two"].missing == (
         "toy_two seeds 2, 4 weckd stage 2 diverged",
         "toy_two seeds 2, 4 weckd stage 3 diverged",
@@ -95,10 +111,10 @@ def test_the_frame_has_a_row_a_data_set_seed_and_model(maps):
     assert frame.query("dataset == 'toy_copy'")["missing"].tolist() == ["attention maps"] * 15
 
 
-def test_the_table(maps):
+def test_the_table(folder):
     # By hand: SE^2 of toy_three's M1 is 5 * 0.0625 / 36, t(4) = 2.776; of toy_two's 0.016667 / 4, t(3) = 3.182; of the
     # macro mean a quarter of their sum, t(6.70) = 2.386.
-    (table,) = attention_of(toy_suite(), maps).tables
+    (table,) = table_of(folder, toy_suite()).tables
     lines = markdown(table).splitlines()
     assert lines[0] == "### Do the attention maps sharpen along the chain, suite toy"
     assert [re.sub(" +", " ", line) for line in (lines[4], *lines[6:])] == [
@@ -129,7 +145,7 @@ def test_the_table(maps):
 def test_few_seeds_are_only_described(tmp_path):
     suite = toy_suite(datasets=("toy_three",), seeds=(1, 2))
     write_arrays(tmp_path, {**toy_arrays("toy_three"), **of_seeds(2)})
-    (table,) = attention_of(suite, load_attention(suite, tmp_path)).tables
+    (table,) = table_of(tmp_path, suite).tables
     row = [re.sub(" +", " ", cell) for cell in markdown(table).splitlines()[6].split("|")[3:8]]
     assert row == [" 0.350 ", " 0.450 ", " 0.585 ", " +0.235 ", " - "]
     assert "Fewer than 5 seeds: description only" in table.caption
@@ -137,7 +153,7 @@ def test_few_seeds_are_only_described(tmp_path):
 
 def test_a_run_without_a_chain_says_so(tmp_path):
     suite = toy_suite(methods=("single", "pooled"))
-    file = attention_of(suite, load_attention(suite, tmp_path))
+    file = table_of(tmp_path, suite)
     assert "no method of this run is a chain; add one, such as weckd" in markdown(file.tables[0])
     assert len(file.frame) == 0
 
@@ -147,7 +163,7 @@ def test_a_file_may_lack_its_images(tmp_path, maps):
         name: value for name, value in toy_arrays("toy_three").items() if not name.startswith("example")
     }
     write_arrays(tmp_path, arrays)
-    found = load_attention(toy_suite(), tmp_path)["toy_three"]
+    found = load(tmp_path, toy_suite())["toy_three"]
     assert found.examples is None
     assert np.array_equal(found.numbers["sharpness"], maps["toy_three"].numbers["sharpness"])
 
@@ -218,7 +234,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, arrays, message):
         tmp_path, {key: value for key, value in whole.items() if value is not None}, "toy_three"
     )
     with pytest.raises(UserError) as told:
-        load_attention(toy_suite(), tmp_path)
+        load(tmp_path, toy_suite())
     assert str(told.value) == f"{file}: {message}; delete the file and run the suite again"
 
 
@@ -240,11 +256,11 @@ def test_a_damaged_file_is_told_with_what_to_do(tmp_path, damage):
         with file.open("wb") as stream:
             np.save(stream, np.zeros(3))
     with pytest.raises(UserError) as edited:
-        load_attention(toy_suite(), tmp_path)
+        load(tmp_path, toy_suite())
     assert str(edited.value).startswith(f"{file}: edited or damaged, its SHA-256 is ")
     write_sums(sums_of(file), [file])  # as of a frozen reference that holds such a file
     with pytest.raises(UserError) as told:
-        load_attention(toy_suite(), tmp_path)
+        load(tmp_path, toy_suite())
     text = str(told.value)
     assert text.startswith(f"{file}: not a readable file of attention maps (")
     assert text.endswith("); delete the file and run the suite again")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_suite import toy_suite, write_scores, write_text
 
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.sheet import best_methods
 from weckd.config import suite_json
 
@@ -17,7 +17,7 @@ def bold(tmp_path, methods, **changes):
     write_text(tmp_path / "suite.json", suite_json(suite))
     scores = {(name, 1): np.tile(np.arange(N) < right, (5, 1)) for name, right in methods.items()}
     write_scores(tmp_path / "predictions", "toy_two", scores, np.arange(N) % 2, np.arange(N), 2)
-    evaluation = evaluate_suite(suite, tmp_path)
+    evaluation = load_run(suite, tmp_path)
     levels = [x for x in evaluation.levels if x.metric == "accuracy" and x.dataset == "macro"]
     return best_methods(evaluation, levels)
 
@@ -41,6 +41,6 @@ def test_the_best_and_all_not_significantly_worse(tmp_path, methods, expected):
 def test_nothing_is_bold_with_few_seeds_or_a_missing_level(tmp_path):
     assert bold(tmp_path, {"weckd": 360, "single": 200}, seeds=(1, 2)) == set()
     suite = toy_suite(datasets=("toy_two",), methods=("weckd", "pooled"))
-    evaluation = evaluate_suite(suite, tmp_path / "nowhere")
+    evaluation = load_run(suite, tmp_path / "nowhere")
     levels = [x for x in evaluation.levels if x.metric == "accuracy" and x.dataset == "macro"]
     assert best_methods(evaluation, levels) == set()

@@ -10,14 +10,14 @@ from weckd.analysis.method_groups import method_groups
 from weckd.analysis.results import Results
 from weckd.analysis.sheets.inputs import budgets_frame, budgets_table, tuned_table
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
-from weckd.run_files import batch_name
+from weckd.run_files import RunFiles, batch_name
 from weckd.tables.cells import Wording, cell_text
 from weckd.tables.render import write_table_file
 
 
 def read_from(suite, folder):
     """Return the results of a run of which only files are read."""
-    return Results(suite, None, folder, (), (), {})
+    return Results(suite, None, RunFiles(folder))
 
 
 def fit(parts, steps, steps_run=None, status="finished", networks=1):

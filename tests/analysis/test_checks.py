@@ -6,7 +6,9 @@ import pytest
 from small_suite import toy_suite, write_scores
 
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.sheets.checks import checks_frame, evaluate_checks
+from weckd.analysis.results import Results
+from weckd.analysis.sheets.checks import checks_table, evaluate_checks
+from weckd.run_files import RunFiles
 
 
 def checks_of(tmp_path, right, methods):
@@ -14,8 +16,8 @@ def checks_of(tmp_path, right, methods):
     scores = {(name, 1): right[name] for name in methods}
     write_scores(tmp_path, "toy_two", scores, np.arange(40) % 2, np.arange(40), 2)
     suite = toy_suite(datasets=("toy_two",), methods=methods)
-    loaded = load_predictions(suite, tmp_path)
-    return checks_frame(suite, evaluate_checks(suite, loaded)).set_index("subject")
+    run = Results(suite, load_predictions(suite, tmp_path), RunFiles(tmp_path))
+    return checks_table(run).frame.set_index("subject")
 
 
 def test_checks_find_a_leak_and_a_method_above_the_bar(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from small_suite import CLAIMS, FAMILIES, toy_suite, with_plan, write_scores, write_text
 
 from weckd.analysis.claims import evaluate_claims, sentence
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.sheets.claims import claims_table
 from weckd.config import Claim, Evidence, suite_json
 
@@ -25,7 +25,7 @@ def evaluated(tmp_path, methods, datasets=("toy_two",), **changes):
         n_classes = len(suite.facts[dataset].classes)
         y = np.arange(N) % n_classes
         write_scores(tmp_path / "predictions", dataset, scores, y, np.arange(N), n_classes)
-    return evaluate_suite(suite, tmp_path)
+    return load_run(suite, tmp_path)
 
 
 def claim(evaluation, number):
@@ -189,12 +189,12 @@ def test_few_seeds_give_no_verdict(tmp_path):
 
 def test_a_plan_without_claims_says_so(tmp_path):
     suite = with_plan(toy_suite(), claims=())
-    text = claims_table(evaluate_suite(suite, tmp_path)).tables[0].cells.to_numpy().tolist()
+    text = claims_table(load_run(suite, tmp_path)).tables[0].cells.to_numpy().tolist()
     assert text == [["the plan of this run holds no claim; see claims in config/analysis.yaml"]]
 
 
 def test_the_frame_has_every_comparison_of_every_claim(toy_folder):
-    frame = claims_table(evaluate_suite(toy_suite(), toy_folder)).frame
+    frame = claims_table(load_run(toy_suite(), toy_folder)).frame
     pairs = list(zip(frame["claim"].str[0], frame["role"], frame["reference"].fillna("none"), strict=True))
     assert pairs == [
         ("1", "decides", "full-converged"),
@@ -217,6 +217,6 @@ def test_a_family_that_is_named_twice_counts_once(tmp_path):
     twice = Claim("6: twice", "the same", "nowhere", (Evidence("chain over single"),) * 2, CLAIMS[0].beside)
     suite = with_plan(toy_suite(datasets=("toy_two",), methods=("weckd", "single")), claims=(twice,))
     evaluated(tmp_path, {"weckd": 360, "single": 300})
-    (found,) = evaluate_claims(evaluate_suite(suite, tmp_path))
+    (found,) = evaluate_claims(load_run(suite, tmp_path))
     assert len(found.decided.rows) == 1
     assert FAMILIES[0].name == "chain over single"

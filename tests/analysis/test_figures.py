@@ -6,7 +6,6 @@ import pytest
 from matplotlib.image import imread
 from small_suite import toy_frame, toy_suite, with_plan, write_cell
 
-from weckd.analysis.estimates import planned_gains
 from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
 from weckd.analysis.figures.methods import (
     label_curves,
@@ -20,12 +19,18 @@ from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
+from weckd.analysis.results import Results
 from weckd.files import FOLDER_SUMS
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
+from weckd.run_files import RunFiles
 
 NAMES = ["attention", "chain", "forest", "labels", "ranks", "reliability", "variance"]
 FILES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
 PHANTOM = "PHANTOM IMAGES DRAWN BY THIS SUITE: SAYS NOTHING ABOUT THE PAPER'S DATA."
+
+
+def results(suite, predictions):
+    return Results(suite, load_predictions(suite, predictions), RunFiles(predictions.parent))
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +65,8 @@ def test_real_images_are_not_marked(toy_folder, tmp_path):
 
 
 def test_forest_draws_what_the_table_says(toy_predictions):
-    suite = toy_suite()
-    gains = planned_gains(suite, load_predictions(suite, toy_predictions))
-    figure = forest_figure(suite, gains)
+    run = results(toy_suite(), toy_predictions)
+    figure = forest_figure(run)
     panels = {axis.get_title(loc="left"): axis for axis in figure.axes if axis.get_visible()}
     assert list(panels) == [
         "weckd over single",
@@ -71,7 +75,7 @@ def test_forest_draws_what_the_table_says(toy_predictions):
         "weckd against full-converged",
     ]
     axis = panels["weckd over single"]
-    gain = next(gain for gain in gains if gain.dataset == "toy_three")
+    gain = next(gain for gain in run.drawn if gain.dataset == "toy_three")
     seeds, bar, mean = axis.lines[1:4]  # after the line at zero
     assert seeds.get_xdata().tolist() == pytest.approx(
         [100 * value for value in gain.estimate.study.per_seed]
@@ -85,16 +89,15 @@ def test_forest_draws_what_the_table_says(toy_predictions):
 
 
 def test_chain_draws_each_stage_over_its_first(toy_predictions):
-    suite = toy_suite()
-    loaded = load_predictions(suite, toy_predictions)
-    figure = chain_figure(suite, loaded)
+    run = results(toy_suite(), toy_predictions)
+    figure = chain_figure(run)
     axis = figure.axes[0]
     assert axis.get_ylabel() == "over own stage 1"
     mean = axis.lines[-1].get_ydata()
     assert mean[0] == 0
     last = next(
         gain
-        for gain in planned_gains(suite, loaded)
+        for gain in run.drawn
         if gain.comparison.reference == "own stage 1" and gain.dataset == "toy_three"
     )
     assert mean[2] == pytest.approx(100 * last.estimate.study.estimate)
@@ -111,19 +114,16 @@ def test_runs_without_a_chain_or_a_plan_say_so(toy_folder, tmp_path):
 
 
 def test_few_seeds_draw_no_interval(toy_predictions):
-    suite = toy_suite(seeds=(1, 2))
-    loaded = load_predictions(suite, toy_predictions)
-    axis = forest_figure(suite, planned_gains(suite, loaded)).axes[0]
+    run = results(toy_suite(seeds=(1, 2)), toy_predictions)
+    axis = forest_figure(run).axes[0]
     assert not [line for line in axis.lines if line.get_linewidth() == 1.3]
-    assert not chain_figure(suite, loaded).axes[0].collections
+    assert not chain_figure(run).axes[0].collections
 
 
 def test_forest_draws_the_prediction_interval_of_a_new_data_set(toy_predictions):
-    suite = toy_suite()
-    gains = planned_gains(suite, load_predictions(suite, toy_predictions))
     axis = next(
         a
-        for a in forest_figure(suite, gains).axes
+        for a in forest_figure(results(toy_suite(), toy_predictions)).axes
         if a.get_title(loc="left") == "weckd against full-converged"
     )
     dashed = next(
@@ -135,13 +135,12 @@ def test_forest_draws_the_prediction_interval_of_a_new_data_set(toy_predictions)
 
 
 def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
-    suite = toy_suite()
-    gains = planned_gains(suite, load_predictions(suite, toy_predictions))
-    axis = variance_figure(suite, gains).axes[0]
+    run = results(toy_suite(), toy_predictions)
+    axis = variance_figure(run).axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels[0] == "over single (macro of 2)"
     assert labels[3] == "against full-converged (macro otoscopy of 1)"
-    shown = [gain for gain in gains if gain.decides]
+    shown = [gain for gain in run.drawn if gain.decides]
     widths = [bar.get_width() for bar in axis.patches]
     known = [
         gain.estimate.study
@@ -152,15 +151,14 @@ def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
     assert widths[1::2] == pytest.approx([100 - 100 * study.seed_share for study in known])
     texts = [text.get_text() for text in axis.texts]
     assert texts[:3] == [f"{100 * known[0].se:.1f}", "missing", "no variation"]
-    assert not variance_figure(toy_suite(seeds=(1, 2)), gains).axes
+    assert not variance_figure(results(toy_suite(seeds=(1, 2)), toy_predictions)).axes
 
 
 def test_reliability_draws_the_bins_and_prints_the_error(toy_predictions):
-    suite = toy_suite()
-    loaded = load_predictions(suite, toy_predictions)
-    figure = reliability_figure(suite, loaded)
+    run = results(toy_suite(), toy_predictions)
+    figure = reliability_figure(run)
     axes = [axis for axis in figure.axes if axis.get_ylabel() == "single\naccuracy"]
-    predicted = loaded.datasets["toy_three"].predicted("single", 1)
+    predicted = run.predictions.datasets["toy_three"].predicted("single", 1)
     curve = reliability_curve(predicted.probabilities, predicted.y)
     assert axes[0].lines[1].get_ydata().tolist() == pytest.approx(curve.accuracy.tolist())
     # Every confidence is .9 and the mean accuracy .542: the error is the mean of |accuracy of a seed - .9|.
@@ -168,29 +166,28 @@ def test_reliability_draws_the_bins_and_prints_the_error(toy_predictions):
     assert error == pytest.approx(100 * (0.9 - 0.5416667), abs=1e-3)
     assert [text.get_text() for text in axes[0].texts] == [f"ECE {error:.1f}"]
     assert len(axes[0].lines) == 2  # no validation predictions, so no curve after scaling
-    columns = len(suite.datasets)
+    columns = len(run.suite.datasets)
     copies = figure.axes[2::columns]
     assert [axis.texts[0].get_text() for axis in copies] == ["missing"] * 4
 
 
 def test_ranks_need_three_whole_data_sets(toy_predictions, tmp_path):
     suite = toy_suite()
-    loaded = load_predictions(suite, toy_predictions)
-    means = seed_means(suite, loaded)
+    run = results(suite, toy_predictions)
+    means = seed_means(run)
     assert list(means.index) == ["toy_three", "toy_two"]
     assert means.loc["toy_two"].isna().to_dict()["pooled"]
     assert (
-        ranks_figure(suite, loaded).get_label()
+        ranks_figure(run).get_label()
         == "6 whole methods on 2 independent data sets; ranks need at least 3 of both"
     )
     facts = {key: replace(fact, derived_from=()) for key, fact in suite.facts.items()}
     for dataset in suite.datasets:
         for seed in suite.seeds:
             write_cell(tmp_path, toy_frame(dataset, seed))
-    suite = toy_suite(facts=facts)
-    whole = load_predictions(suite, tmp_path)
-    figure = ranks_figure(suite, whole)
-    ranks = seed_means(suite, whole).rank(axis="columns", ascending=False).mean()
+    whole = results(toy_suite(facts=facts), tmp_path)
+    figure = ranks_figure(whole)
+    ranks = seed_means(whole).rank(axis="columns", ascending=False).mean()
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert f"full-converged ({ranks['full-converged']:.1f})" in texts
     assert "description only" in figure.get_suptitle()
@@ -198,22 +195,22 @@ def test_ranks_need_three_whole_data_sets(toy_predictions, tmp_path):
 
 def test_ranks_begin_with_the_least_of_a_metric_whose_least_is_best(toy_predictions):
     suite = with_plan(toy_suite(), metrics=("brier", "accuracy"))
-    means = seed_means(suite, load_predictions(suite, toy_predictions)).loc["toy_three"]
+    means = seed_means(results(suite, toy_predictions)).loc["toy_three"]
     assert means.idxmax() == "full-converged"
     assert (means < 0).all()
 
 
 def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
     suite = toy_suite(datasets=("toy_three",))
-    loaded = load_predictions(suite, toy_folder / "predictions")
-    (nowhere, no_chain) = label_curves(suite, loaded, tmp_path)["toy_three"]
+    run = replace(results(suite, toy_folder / "predictions"), files=RunFiles(tmp_path))
+    (nowhere, no_chain) = label_curves(run)["toy_three"]
     assert all(math.isnan(point.labels) for point in (*nowhere.points, *no_chain.points))
     shutil.copytree(toy_folder / "splits", tmp_path / "splits")
     labels = {"single": 8, "pooled": 25, "full-converged": 82}
     methods = {name: TrainedMethod(count, [], []) for name, count in labels.items()}
     cells = [TrainedCell("toy_three", seed, 1, {}, {}, {}, methods) for seed in suite.seeds]
     write_manifest(tmp_path / "manifests" / "toy_three" / "seeds1-5.json", cells)
-    chain, no_chain = label_curves(suite, loaded, tmp_path)["toy_three"]
+    chain, no_chain = label_curves(run)["toy_three"]
     assert (chain.name, no_chain.name) == ("weckd, stage by stage", "no chain")
     assert [point.labels for point in chain.points] == pytest.approx(
         [8, 16, 25.6]
@@ -224,5 +221,5 @@ def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
         (82, 88.3),
     ]
     assert no_chain.points[0].half_width == pytest.approx(4.0647, abs=1e-3)
-    axis = labels_figure(suite, loaded, tmp_path).axes[0]
+    axis = labels_figure(run).axes[0]
     assert axis.lines[0].get_ydata().tolist() == pytest.approx([point.mean for point in chain.points])

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from small_suite import toy_frame, toy_suite, write_cell, write_toy_splits
 
-from weckd.analysis.estimates import planned_gains
-from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
-from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, short_name, styled, wrapped
+from weckd.analysis.figures.write import MADE_BY
+from weckd.analysis.registry import FIGURES
 from weckd.analysis.results import load_run
 
 LONG = "a-suite-of-a-name-that-is-longer-than-any-figure-of-one-data-set-is-wide-at-its-own-size"
@@ -27,16 +26,12 @@ def run_of(suite, folder, *, diverged=False):
 
 def drawn(suite, folder):
     """Return every figure of a run, as it was when its files were written."""
-    suite, loaded = load_run(suite, folder)
-    gains = planned_gains(suite, loaded)
-    return {
-        "forest": forest_figure(suite, gains),
-        "chain": chain_figure(suite, loaded),
-        "labels": labels_figure(suite, loaded, folder),
-        "variance": variance_figure(suite, gains),
-        "reliability": reliability_figure(suite, loaded),
-        "ranks": ranks_figure(suite, loaded),
-    }
+    run = load_run(suite, folder)
+    return {name: draw(run) for name, draw in MADE_BY.items()}
+
+
+def test_every_figure_of_the_registry_is_drawn():
+    assert tuple(MADE_BY) == FIGURES
 
 
 @pytest.mark.parametrize("run", ["toy", LONG])
@@ -87,6 +82,7 @@ def test_a_run_of_one_method_and_seed_says_what_would_fill_each_figure(tmp_path)
         "variance": family,
         "reliability": "",
         "ranks": "1 whole method on 1 independent data set; ranks need at least 3 of both",
+        "attention": "no method of this run is a chain; add one, such as weckd",
     }
 
 

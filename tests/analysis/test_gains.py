@@ -7,11 +7,11 @@ import pytest
 from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 
 from weckd.analysis.comparisons import present_families
-from weckd.analysis.estimates import evaluate_gains, planned_gains
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.results import results_of
+from weckd.analysis.results import Results, load_run
 from weckd.analysis.sheets.gains import gains_frame
 from weckd.config import Family
+from weckd.run_files import RunFiles
 
 COLUMNS = (
     "suite,phantom,dataset,method,stage,reference,metric,k,n_images,n_groups,unit,gain,ci_low,ci_high,se,df,test,"
@@ -20,8 +20,7 @@ COLUMNS = (
 
 
 def frame_of(suite, folder):
-    loaded = load_predictions(suite, folder)
-    run = results_of(suite, loaded, Path())
+    run = Results(suite, load_predictions(suite, folder), RunFiles(Path()))
     return gains_frame(run, run.gains)
 
 
@@ -112,14 +111,11 @@ def test_families_and_corrections(toy):
     assert links["p_adjusted"].tolist() == links["p"].tolist()  # they rise along the chain
 
 
-def test_planned_gains_are_the_rows_of_families(toy_predictions):
-    suite = toy_suite()
-    loaded = load_predictions(suite, toy_predictions)
-    planned = planned_gains(suite, loaded)
-    whole = [g for g in evaluate_gains(suite, loaded) if g.family not in ("secondary", "exploratory")]
-    run = results_of(suite, loaded, toy_predictions.parent)
-    assert gains_frame(run, planned).equals(gains_frame(run, whole))
-    assert sum(gain.decides for gain in planned) == 13
+def test_drawn_gains_are_the_rows_of_families(toy_folder):
+    run = load_run(toy_suite(), toy_folder)
+    whole = [gain for gain in run.gains if gain.family not in ("secondary", "exploratory")]
+    assert gains_frame(run, run.drawn).equals(gains_frame(run, whole))
+    assert sum(gain.decides for gain in run.drawn) == 13
 
 
 def test_macro_is_the_mean_of_the_independent_data_sets(toy):

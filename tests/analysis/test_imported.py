@@ -10,7 +10,7 @@ from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_text
 
 from weckd.analysis.imported import import_predictions
 from weckd.analysis.registry import TABLES
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
 from weckd.config import suite_json
@@ -86,7 +86,7 @@ def test_it_joins_every_table_without_training(run, tmp_path):
     shuffled = made_elsewhere().sample(frac=1, random_state=1)
     out = imported(run, tmp_path, shuffled)
     assert out == run / "imported" / "mine.parquet"
-    evaluation = evaluate_suite(suite(), run)
+    evaluation = load_run(suite(), run)
     out.unlink()
     assert evaluation.suite.methods == (*SKILL, "mine")
     assert evaluation.suite.plan_hash == suite().plan_hash
@@ -172,7 +172,7 @@ def test_its_gains_are_exploratory_and_it_is_never_bold(run, tmp_path):
 
 def test_a_data_set_that_is_not_there_is_missing_by_name(run, tmp_path):
     out = imported(run, tmp_path, made_elsewhere(["toy_two"]), "half")
-    evaluation = evaluate_suite(suite(), run)
+    evaluation = load_run(suite(), run)
     out.unlink()
     rows = {g.dataset: g.verdict for g in evaluation.gains if g.comparison.method == "half"}
     assert rows["toy_three"] == "missing: toy_three seeds 1, 2, 3, 4, 5 half"
@@ -183,7 +183,7 @@ def test_a_diverged_seed_is_missing_by_name(run, tmp_path):
     frame = made_elsewhere()
     frame.loc[(frame["dataset"] == "toy_two") & (frame["seed"] == 2), ["p_0", "p_1"]] = np.nan
     out = imported(run, tmp_path, frame, "broken")
-    evaluation = evaluate_suite(suite(), run)
+    evaluation = load_run(suite(), run)
     out.unlink()
     rows = {g.dataset: g.verdict for g in evaluation.gains if g.comparison.method == "broken"}
     assert rows["toy_two"] == "missing: toy_two seed 2 broken diverged"

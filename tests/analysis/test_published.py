@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from small_suite import toy_suite, write_scores, write_text
 
-from weckd.analysis.published import Published, read_published
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import Published, load_run, read_published
 from weckd.analysis.sheets.claims import published_table
 from weckd.cli import main
 from weckd.config import suite_json
@@ -28,7 +27,7 @@ def evaluation(tmp_path):
         (name, 1): np.tile(np.arange(N) < right, (5, 1)) for name, right in (("weckd", 360), ("single", 300))
     }
     write_scores(tmp_path / "predictions", "toy_two", scores, np.arange(N) % 2, np.arange(N), 2)
-    return evaluate_suite(suite, tmp_path)
+    return load_run(suite, tmp_path)
 
 
 def rows(evaluation, *published):
@@ -66,7 +65,7 @@ def test_largest_macro_and_what_is_not_there(evaluation):
 
 
 def test_phantoms_are_not_comparable(toy_folder):
-    evaluation = evaluate_suite(toy_suite(), toy_folder)
+    evaluation = load_run(toy_suite(), toy_folder)
     (row,) = rows(evaluation, number(23, "toy_three"))
     assert row[3:] == ["+22.5 [+11.8, +33.2]", "toy_three", "not comparable: phantom images"]
     (row,) = rows(evaluation, number(23, "toy_copy"))

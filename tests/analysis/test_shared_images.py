@@ -99,7 +99,7 @@ def run(tmp_path_factory):
 
 
 def test_one_list_of_independent_data_sets_is_used_everywhere(run):
-    suite, _ = load_run(toy_suite(), run)
+    suite = load_run(toy_suite(), run).suite
     assert independent(suite) == ("toy_three",)
     assert means(suite) == {"macro": ("toy_three",), "macro otoscopy": ("toy_three",)}
     rows = pd.read_csv(run / "tables" / "gains.csv").query(
@@ -112,7 +112,7 @@ def test_one_list_of_independent_data_sets_is_used_everywhere(run):
 
 
 def test_every_table_says_which_set_is_left_out_and_what_to_do(run):
-    assert undeclared_sentence(load_run(toy_suite(), run)[0]) == SENTENCE
+    assert undeclared_sentence(load_run(toy_suite(), run).suite) == SENTENCE
     for file in sorted(GOLDEN.glob("*.md")):
         text = (run / "tables" / file.name).read_text(encoding="utf-8")
         assert text.count(f"‡ {SENTENCE} ") == text.count("### "), file.name
@@ -125,7 +125,7 @@ def test_every_table_says_which_set_is_left_out_and_what_to_do(run):
 
 
 def test_figures_summary_and_terminal_say_so_too(run):
-    suite, _ = load_run(toy_suite(), run)
+    suite = load_run(toy_suite(), run).suite
     assert run_note(suite).endswith("; ‡ shares images with a larger data set, not in the macro mean")
     assert f"\ndata sets    {SENTENCE}\nreport       " in run_summary(run)
 

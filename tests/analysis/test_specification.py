@@ -10,7 +10,7 @@ import pytest
 from small_suite import toy_suite, with_plan, write_predictions, write_scores
 
 from weckd.analysis.predictions import load_predictions
-from weckd.analysis.published import read_published
+from weckd.analysis.results import Results, read_published
 from weckd.analysis.specification import (
     sorted_readings,
     specification_figure,
@@ -18,6 +18,7 @@ from weckd.analysis.specification import (
     write_specification,
 )
 from weckd.places import UNDECLARED
+from weckd.run_files import RunFiles
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 METHODS = (
@@ -62,9 +63,13 @@ def run(tmp_path_factory):
     return suite, folder
 
 
+def results(suite, folder):
+    return Results(suite, load_predictions(suite, folder), RunFiles(folder))
+
+
 def test_gains_over_single_and_over_the_pooled_control_of_as_many_labels(run):
     suite, folder = run
-    found = specifications(suite, load_predictions(suite, folder))
+    found = specifications(results(suite, folder))
     gains = {
         item.method: (
             100 * item.over_single.study.estimate,
@@ -119,7 +124,7 @@ def test_a_reading_that_is_missing_is_printed_as_missing(run, tmp_path):
 
 def test_the_curve_is_sorted_and_marks_each_readings_choices(run):
     suite, folder = run
-    figure = specification_figure(suite, specifications(suite, load_predictions(suite, folder)), None)
+    figure = specification_figure(results(suite, folder), specifications(results(suite, folder)))
     above, below = figure.axes
     means = [
         line.get_ydata()[0] for line in above.lines if line.get_marker() == "o" and len(line.get_xdata())

@@ -14,7 +14,7 @@ from small_suite import (
 )
 
 from weckd.analysis.contrasts import Term, slope
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.sheets.methods import levels_frame
 from weckd.analysis.write_tables import write_tables
 from weckd.tables.cells import Bold, Gain, Joined, Level, Name, Number, P, Wording, cell_text
@@ -85,7 +85,7 @@ def test_a_run_without_the_plans_methods_says_so(toy_folder, tmp_path):
 
 def test_accuracy_rows(toy_folder):
     suite = toy_suite()
-    run = evaluate_suite(suite, toy_folder)
+    run = load_run(suite, toy_folder)
     frame = levels_frame(run, run.levels)
     assert len(frame) == 2 * 10 * 6  # metrics, stages of all methods, data sets and their means
     stages = frame[

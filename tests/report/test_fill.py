@@ -5,14 +5,15 @@ from html import escape
 from small_suite import GOLDEN, toy_suite
 from tiny_run import table_of
 
-from weckd.analysis.figures.style import nothing_figure, save, styled
+from weckd.analysis.figures import style
 from weckd.analysis.registry import TABLES
+from weckd.analysis.sheet import nothing
 from weckd.files import write_json
 from weckd.report.contents import SECTIONS
 from weckd.report.fill import fill
 from weckd.report.page import page
 from weckd.tables.captions import NO_FAMILY
-from weckd.tables.render import nothing_to_show, write_table_file
+from weckd.tables.render import write_table_file
 
 SVG_URI = (  # base64 of tiny_run.SVG
     "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIGlkPSJmaWd1cmVfMSI+PGcgaWQ9ImF4ZXNf"
@@ -149,11 +150,11 @@ def test_what_is_missing_is_named(run):
 def test_what_has_nothing_to_show_stands_in_one_line_a_reason(run):
     suite = toy_suite()
     for name, title in (("across", "Across data sets"), ("modality", "By modality")):
-        file = nothing_to_show(suite, name, title, "comparison", NO_FAMILY)
+        file = nothing(suite, name, title, "comparison", NO_FAMILY)
         write_table_file(run / "tables", file)
-    with styled():
-        figure = nothing_figure(suite, "Mean ranks", "2 whole methods & 1 data set")
-    save(figure, run / "figures", "ranks")
+    with style.styled():
+        figure = style.nothing(suite, "Mean ranks", "2 whole methods & 1 data set")
+    style.save(figure, run / "figures", "ranks")
     filled = {part.section.key: part for part in fill(suite, run)}
     assert filled["tables"].empty == (f"Across data sets, By modality: {NO_FAMILY}",)
     assert filled["figures"].empty == ("Mean ranks: 2 whole methods & 1 data set",)

@@ -23,7 +23,7 @@ from trap import archive, bare_pickle, object_array, tagged, torch_file
 
 from weckd.agreement.freeze import pack_records
 from weckd.analysis.attention import load_attention
-from weckd.analysis.published import read_published
+from weckd.analysis.results import read_published
 from weckd.audit.pictures import pair_sheet
 from weckd.audit.sets import load_set
 from weckd.config import BackboneSettings

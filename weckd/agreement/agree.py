@@ -18,6 +18,7 @@ from weckd.agreement.reference import (
     read_reference,
     refuse_other_suite,
 )
+from weckd.analysis import sheet
 from weckd.analysis.comparisons import comparisons
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
@@ -29,7 +30,7 @@ from weckd.places import with_finding
 from weckd.run_files import RunFiles
 from weckd.tables.captions import closing, joined
 from weckd.tables.cells import NOTHING, Number
-from weckd.tables.render import TableFile, sheet
+from weckd.tables.render import TableFile
 
 ROW = ["split", "method", "stage", "image_id"]
 EXACT = 1e-9  # what nothing varies in must be equal, but for the rounding of sums
@@ -221,27 +222,26 @@ def _outputs(run: Path, facts: Reference) -> Iterator[Cell]:
 
 def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) -> TableFile:
     """Return every cell of an agreement; in the table for people, those that do not agree come first."""
-    rows = [
-        [
-            cell.what,
-            cell.dataset or NOTHING,
-            cell.name,
-            *(Number(value, 2) for value in (cell.reference, cell.rerun, cell.tolerance)),
-            "yes" if cell.agrees else "NO",
-            cell.note,
-        ]
-        for cell in sorted(agreement.cells, key=lambda cell: cell.agrees)
-    ]
-    headers = ["what", "data set", "of", "reference", "rerun", "allowed", "agrees", "note"]
+    shown = sheet.listed(
+        sorted(agreement.cells, key=lambda cell: cell.agrees),
+        {
+            "what": lambda cell: cell.what,
+            "data set": lambda cell: cell.dataset or NOTHING,
+            "of": lambda cell: cell.name,
+            "reference": lambda cell: Number(cell.reference, 2),
+            "rerun": lambda cell: Number(cell.rerun, 2),
+            "allowed": lambda cell: Number(cell.tolerance, 2),
+            "agrees": lambda cell: "yes" if cell.agrees else "NO",
+            "note": lambda cell: cell.note,
+        },
+    )
     says = joined(
         f"{verdict(agreement)} {reference.rule} Level {reference.level:g}, declared in the reference. Percent and "
         "percentage points. Nothing is tested.",
         closing(suite),
     )
-    shown = pd.DataFrame(rows, columns=headers)
-    table = sheet(suite, "agreement", "Agreement with the reference", shown, says)
     lines = [{"suite": suite.run, **asdict(cell), "plan_hash": suite.plan_hash} for cell in agreement.cells]
-    return TableFile("agreement", pd.DataFrame(lines), [table])
+    return sheet.file(suite, "agreement", "Agreement with the reference", lines, shown, says)
 
 
 def verdict(agreement: Agreement) -> str:

@@ -2,30 +2,29 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from weckd.analysis.contrasts import Result, mean_result
-from weckd.analysis.inference.reader_study import two_way
-from weckd.analysis.metrics.scored import weighted_sum
+from weckd.analysis.contrasts import Contrast, Result, combined, mean_result
 from weckd.analysis.metrics.scores import mean_score
 from weckd.config import Suite
 from weckd.errors import UserError, named
 from weckd.files import refuse_changed, sums_of
 from weckd.places import MACRO, independent, is_phantom
+from weckd.run_files import RunFiles
 
 REMEDY = "delete the file and run the suite again"
 TOLERANCE = 1e-5  # of float32 numbers between 0 and 1
 
-Quantity = Literal["sharpness", "agreement"]
+QUANTITIES = ("sharpness", "agreement")
 """How concentrated a map is, 0 to 1; the cosine of a map with that of the model before, 0 to 1."""
-QUANTITIES: tuple[Quantity, ...] = ("sharpness", "agreement")
 
 # The kind of each array's type and its axes: k seeds, N models, n test images, e examples.
 _ARRAYS = {
@@ -62,39 +61,32 @@ class AttentionMaps:
     groups: NDArray[np.int64]  # (n,), 0..G-1
     map_size: tuple[int, int]
     diverged: NDArray[np.bool_]  # (k, N)
-    numbers: Mapping[Quantity, NDArray[np.float64]]  # (k, N, n); agreement is NaN for the first model
+    numbers: Mapping[str, NDArray[np.float64]]  # (k, N, n); agreement is NaN for the first model
     examples: Examples | None  # None where the records hold no images
 
-    def missing(self, quantity: Quantity, model: int) -> tuple[str, ...]:
+    def missing(self, quantity: str, model: int) -> tuple[str, ...]:
         """Return by name the diverged models that keep a quantity of a model (1 .. N) from being known."""
         needed = (model - 1, model) if quantity == "agreement" else (model,)
-        return tuple(name for number in needed for name in self._diverged(number))
-
-    def _diverged(self, model: int) -> tuple[str, ...]:
-        seeds = [seed for seed, gone in zip(self.seeds, self.diverged[:, model - 1], strict=True) if gone]
-        if not seeds:
-            return ()
-        return (f"{self.dataset} {named('seed', seeds)} {self.method} stage {model} diverged",)
-
-
-@dataclass(frozen=True)
-class Term:
-    """A quantity of one model (1 .. N) and its weight in a contrast."""
-
-    weight: float
-    quantity: Quantity
-    model: int
+        gone = {
+            number: [x for x, lost in zip(self.seeds, self.diverged[:, number - 1], strict=True) if lost]
+            for number in needed
+        }
+        return tuple(
+            f"{self.dataset} {named('seed', seeds)} {self.method} stage {number} diverged"
+            for number, seeds in gone.items()
+            if seeds
+        )
 
 
-def load_attention(suite: Suite, folder: Path) -> dict[str, AttentionMaps]:
-    """Read `folder/<dataset>.npz` (see `weckd.training.attention_maps`) of every data set of the suite that has one.
+def load_attention(suite: Suite, run: RunFiles) -> dict[str, AttentionMaps]:
+    """Read the maps of every data set of the suite that has a file of them (see `weckd.training.attention_maps`).
 
     A file may lack all of its examples, where images may not be passed on.
 
     Raises:
         UserError: a file is edited or damaged, or is not of this suite; the message says what to do.
     """
-    files = {key: folder / f"{key}.npz" for key in suite.datasets}
+    files = {key: run.attention(key) for key in suite.datasets}
     return {key: _load(suite, key, file) for key, file in files.items() if file.exists()}
 
 
@@ -104,48 +96,42 @@ def has_chain(suite: Suite) -> bool:
 
 
 def evaluate_attention(
-    suite: Suite, maps: Mapping[str, AttentionMaps], contrast: Sequence[Term]
+    suite: Suite, maps: Mapping[str, AttentionMaps], contrast: Contrast
 ) -> dict[str, Result]:
-    """Return the study of a contrast on every data set of the suite and on their mean, or what is missing for it."""
-    results = {key: _evaluate(key, maps.get(key), contrast) for key in suite.datasets}
+    """Return the study of a contrast on every data set of the suite and on their mean, or what is missing for it.
+
+    Its terms name a quantity in place of a method, and a model in place of a stage.
+    """
+    results = {
+        key: _evaluate(maps[key], contrast) if key in maps else Result(None, (f"{key} attention maps",))
+        for key in suite.datasets
+    }
     return {**results, MACRO: mean_result(independent(suite), results)}
+
+
+def _evaluate(maps: AttentionMaps, contrast: Contrast) -> Result:
+    return combined(
+        contrast,
+        lambda term: maps.missing(term.method, term.stage),
+        lambda term: mean_score(maps.numbers[term.method][:, term.stage - 1], maps.groups),
+    )
 
 
 def attention_frame(suite: Suite, maps: Mapping[str, AttentionMaps]) -> pd.DataFrame:
     """Return the long frame of a CSV: the means over test images, a row a data set, seed and stage."""
-    rows = [
-        _row(suite, maps.get(key), key, position, stage)
-        for key in (suite.datasets if has_chain(suite) else ())
-        for position in range(len(suite.seeds))
-        for stage in range(1, suite.chain_length + 1)
-    ]
+    rows: list[tuple[object, ...]] = []
+    cells = product(suite.datasets, enumerate(suite.seeds), range(suite.chain_length))
+    for key, (position, seed), model in cells if has_chain(suite) else ():
+        found, of = maps.get(key), (suite.run, is_phantom(suite, key), key, seed, model + 1)
+        numbers: tuple[object, ...] = (*[float("nan")] * len(QUANTITIES), pd.NA, pd.NA, "attention maps")
+        if found:
+            shown = (float(found.numbers[name][position, model].mean()) for name in QUANTITIES)
+            gone = "diverged" if found.diverged[position, model] else ""
+            numbers = (*shown, len(found.groups), int(found.groups.max()) + 1, gone)
+        rows.append((*of, *numbers, suite.plan_hash))
     sizes = ["n_images", "n_groups", "missing"]
     columns = ["suite", "phantom", "dataset", "seed", "stage", *QUANTITIES, *sizes, "plan_hash"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _row(
-    suite: Suite, maps: AttentionMaps | None, dataset: str, position: int, stage: int
-) -> tuple[object, ...]:
-    of = (suite.run, is_phantom(suite, dataset), dataset, suite.seeds[position], stage)
-    if maps is None:
-        return (*of, float("nan"), float("nan"), pd.NA, pd.NA, "attention maps", suite.plan_hash)
-    means = (float(maps.numbers[name][position, stage - 1].mean()) for name in QUANTITIES)
-    gone = "diverged" if maps.diverged[position, stage - 1] else ""
-    return (*of, *means, len(maps.groups), int(maps.groups.max()) + 1, gone, suite.plan_hash)
-
-
-def _evaluate(dataset: str, maps: AttentionMaps | None, contrast: Sequence[Term]) -> Result:
-    if maps is None:
-        return Result(None, (f"{dataset} attention maps",))
-    missing = {name: None for term in contrast for name in maps.missing(term.quantity, term.model)}
-    if missing:
-        return Result(None, tuple(missing))
-    terms = [
-        (term.weight, mean_score(maps.numbers[term.quantity][:, term.model - 1], maps.groups))
-        for term in contrast
-    ]
-    return Result(two_way(weighted_sum(terms)))
 
 
 def _load(suite: Suite, dataset: str, file: Path) -> AttentionMaps:

@@ -1,6 +1,6 @@
 """Weighted sums of methods' scores, evaluated on a data set or averaged over data sets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,17 +51,24 @@ def slope(method: str, stages: int) -> Contrast:
     )
 
 
+def combined(
+    contrast: Contrast, missing: Callable[[Term], Iterable[str]], score: Callable[[Term], Scored]
+) -> Result:
+    """Return the study of a contrast whose terms are scored; nothing is computed where a part of it is missing."""
+    names = tuple(dict.fromkeys(name for term in contrast for name in missing(term)))
+    if names:
+        return Result(None, names)
+    return Result(two_way(weighted_sum([(term.weight, score(term)) for term in contrast])))
+
+
 def evaluate(data: DatasetPredictions, contrast: Contrast, metric: str) -> Result:
-    """Evaluate a contrast on one data set; nothing is computed from what is left when a part is missing."""
-    missing = {
-        name: None
-        for term in contrast
-        for name in data.missing(term.method, term.stage, METRICS[metric].needs_validation)
-    }
-    if missing:
-        return Result(None, tuple(missing))
-    terms = [(term.weight, scored(data, term.method, term.stage, metric)) for term in contrast]
-    return Result(two_way(weighted_sum(terms)))
+    """Evaluate a contrast on one data set."""
+    validated = METRICS[metric].needs_validation
+    return combined(
+        contrast,
+        lambda term: data.missing(term.method, term.stage, validated),
+        lambda term: scored(data, term.method, term.stage, metric),
+    )
 
 
 def scored(data: DatasetPredictions, method: str, stage: int, metric: str) -> Scored:
@@ -76,10 +83,9 @@ def mean_result(keys: Sequence[str], results: Mapping[str, Result]) -> Result:
     """Return the unweighted mean over data sets, or all that is missing for it."""
     if not keys:
         return Result(None, ("an independent data set",))
-    missing = {name: None for key in keys for name in results[key].missing}
-    if missing:
-        return Result(None, tuple(missing))
-    return Result(mean_study([study for key in keys if (study := results[key].study) is not None]))
+    missing = tuple(dict.fromkeys(name for key in keys for name in results[key].missing))
+    studies = [study for key in keys if (study := results[key].study) is not None]
+    return Result(None, missing) if missing else Result(mean_study(studies))
 
 
 def evaluate_all(

@@ -1,21 +1,64 @@
 """A run's saved predictions and all that is computed from them once, for every table, figure and claim."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
 from weckd.analysis.comparisons import Comparison, Kind
-from weckd.analysis.contrasts import sizes
-from weckd.analysis.estimates import EXPLORATORY, Gain, Level, evaluate_gains, evaluate_levels
+from weckd.analysis.contrasts import Contrast, evaluate_all, sizes
+from weckd.analysis.estimates import (
+    EXPLORATORY,
+    Estimate,
+    Gain,
+    Level,
+    estimate,
+    evaluate_gains,
+    evaluate_levels,
+    planned_gains,
+)
 from weckd.analysis.imported import IMPORTED, imported_files, with_imported
+from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
-from weckd.analysis.published import Published
-from weckd.config import Suite
+from weckd.config import Metric, Suite
+from weckd.declared import NOT_EMPTY, Declared, checked, plain
 from weckd.places import MACRO, means, places, with_finding
 from weckd.run_files import RunFiles
+from weckd.yaml_files import read_yaml
+
+LARGEST = "largest"
+"""Stands for the data set with the largest gain: what "up to" says."""
+
+_Text: TypeAlias = Annotated[str, NOT_EMPTY]
+
+
+@dataclass(frozen=True)
+class Published(Declared):
+    """A gain that the paper prints."""
+
+    name: _Text
+    method: _Text
+    reference: _Text
+    metric: Metric
+    data_set: _Text  # a key, "macro" or "largest"
+    value: float  # percentage points
+    where: _Text  # table, page or section
+    version: _Text  # of the paper
+
+
+def read_published(file: Path | None) -> tuple[Published, ...]:
+    """Read the paper's own numbers from a file such as config/published.yaml; none where there is no file.
+
+    Raises:
+        UserError: the file cannot be read, or an entry lacks a key or has a wrong one.
+    """
+    if file is None:
+        return ()
+    values = plain(tuple[Published, ...], read_yaml(file, "name a list of published numbers", []))
+    return checked(tuple[Published, ...], values, f"{file}: not a valid list of published numbers")
 
 
 @dataclass(frozen=True)
@@ -48,25 +91,58 @@ class Floor:
 
 @dataclass(frozen=True)
 class Results:
-    """All that is computed from a run's predictions, for every table, figure and claim."""
+    """A run's predictions, and all that is computed from them for tables, figures and claims, when it is asked for."""
 
     suite: Suite
     predictions: SuitePredictions
-    folder: Path  # of the run
-    gains: tuple[Gain, ...]
-    levels: tuple[Level, ...]
-    sizes: dict[str, tuple[int, int] | None]  # data set or mean -> test images and groups
-    published: tuple[Published, ...] = field(default=())  # the paper's own numbers
+    files: RunFiles
+    published: tuple[Published, ...] = ()  # the paper's own numbers
 
     @property
     def primary(self) -> str:
         """The plan's primary metric."""
         return self.suite.analysis.metrics[0]
 
+    @property
+    def primary_name(self) -> str:
+        """The name of the primary metric."""
+        return METRICS[self.primary].name
+
+    @property
+    def scale(self) -> float:
+        """What values of the primary metric are multiplied with to be shown."""
+        return METRICS[self.primary].scale
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[int, int] | None]:
+        """Test images and groups of every data set and mean; None where not known."""
+        return sizes(self.suite, self.predictions.datasets)
+
+    def of(self, contrast: Contrast, metric: str = "") -> dict[str, Estimate]:
+        """Return a contrast on every data set and mean, on the primary metric unless another is named."""
+        name = metric or self.primary
+        results = evaluate_all(self.suite, self.predictions.datasets, contrast, name)
+        return {place: estimate(self.suite, x, METRICS[name].scale) for place, x in results.items()}
+
+    @cached_property
+    def gains(self) -> tuple[Gain, ...]:
+        """Every comparison on every metric, data set and mean, see `evaluate_gains`."""
+        return evaluate_gains(self.suite, self.predictions)
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """Every method on every metric, data set and mean, see `evaluate_levels`."""
+        return evaluate_levels(self.suite, self.predictions)
+
     @cached_property
     def planned(self) -> tuple[Gain, ...]:
         """The plan's comparisons on the primary metric."""
         return tuple(gain for gain in self.gains if gain.comparison.family and gain.metric == self.primary)
+
+    @cached_property
+    def drawn(self) -> tuple[Gain, ...]:
+        """Those of `planned` that figures show, see `planned_gains`; no other metric is computed for them."""
+        return planned_gains(self.suite, self.predictions)
 
     @cached_property
     def finals(self) -> dict[tuple[str, str, str], Level]:
@@ -85,10 +161,8 @@ class Results:
             floors = [known[key] for key in keys if key in known]
             if floors and len(floors) == len(keys):
                 smallest = min(floors, key=lambda floor: floor.smallest_n)
-                majority, chance = (
-                    float(np.mean(values))
-                    for values in zip(*((x.majority, x.chance) for x in floors), strict=True)
-                )
+                both = ([floor.majority for floor in floors], [floor.chance for floor in floors])
+                majority, chance = (float(np.mean(values)) for values in both)
                 known[name] = Floor(majority, chance, smallest.smallest_class, smallest.smallest_n)
         return known
 
@@ -124,42 +198,23 @@ class Results:
         return tuple(Compared(comparison, gains) for comparison, gains in found.items())
 
 
-def as_evaluated(suite: Suite, run: Path) -> Suite:
-    """Return a run's suite with the methods that were made elsewhere, and what its audit found of shared images.
+def load_run(suite: Suite, run: Path, published: tuple[Published, ...] = ()) -> Results:
+    """Return the results of a run from its saved predictions.
 
-    Raises:
-        UserError: the audit's finding cannot be read.
-    """
-    return with_finding(with_imported(suite, run), RunFiles(run).across)
-
-
-def load_run(suite: Suite, run: Path) -> tuple[Suite, SuitePredictions]:
-    """Return a run's saved predictions, and its suite as tables need it, see `as_evaluated`.
+    Its suite has the methods that were made elsewhere, and what its audit found of shared images.
 
     Args:
         suite: the run's settings.
         run: folder with predictions/<dataset>/seed<k>.parquet, and audit/ and imported/<method>.parquet where there
             are any.
+        published: the paper's own numbers.
 
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is kept and named instead.
     """
-    whole = as_evaluated(suite, run)
-    return whole, load_predictions(whole, run / "predictions", imported_files(run))
-
-
-def evaluate_suite(suite: Suite, run: Path, published: Sequence[Published] = ()) -> Results:
-    """Evaluate a run's saved predictions, see `load_run`."""
-    return results_of(*load_run(suite, run), run, published)
-
-
-def results_of(
-    suite: Suite, predictions: SuitePredictions, run: Path, published: Sequence[Published] = ()
-) -> Results:
-    """Evaluate predictions that are loaded; `run` is the folder that they come from."""
-    gains, levels = evaluate_gains(suite, predictions), evaluate_levels(suite, predictions)
-    known = sizes(suite, predictions.datasets)
-    return Results(suite, predictions, run, gains, levels, known, tuple(published))
+    files = RunFiles(run)
+    whole = with_finding(with_imported(suite, run), files.across)
+    return Results(whole, load_predictions(whole, files.predictions, imported_files(run)), files, published)
 
 
 def _floor(data: DatasetPredictions, classes: tuple[str, ...]) -> Floor:

@@ -2,41 +2,82 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import pandas as pd
 
-from weckd.analysis.contrasts import evaluate_all, gain
-from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, Level, descriptive, estimate
+from weckd.analysis.contrasts import gain as gain_of
+from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, Level, descriptive
 from weckd.analysis.inference.reader_study import Study, adjust, p_value
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent, is_phantom
-from weckd.tables import cells
-from weckd.tables.captions import caption, mean_or_dataset
+from weckd.tables import captions, cells
 from weckd.tables.cells import MISSING, NOTHING, Cell, Joined, Name
+from weckd.tables.render import Table, TableFile
 
 Row = TypeVar("Row")
 Column = TypeVar("Column")
+Columns: TypeAlias = dict[str, list[Cell]]
+"""The cells of a table by header."""
 
 BOLD_SENTENCE = (
     "Bold: the best of a row and all that are not significantly worse (two-way test, Holm in the row)."
 )
 COUNT = "wins / ties / losses"
 UNTESTED: Mapping[str, object] = {
-    **dict.fromkeys(("test", "family", "correction"), ""),
-    "family": "not tested",
-    **dict.fromkeys(("alpha", "p", "p_adjusted"), NOT_KNOWN),
-    "verdict": "",
+    **{"test": "", "family": "not tested", "correction": ""},
+    **{"alpha": NOT_KNOWN, "p": NOT_KNOWN, "p_adjusted": NOT_KNOWN, "verdict": ""},
 }
 """What is in the columns of `tested` where nothing is tested."""
 
 
-def listed(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Cell]]) -> pd.DataFrame:
+def table(
+    suite: Suite,
+    label: str,
+    title: str,
+    shown: Columns | pd.DataFrame,
+    says: str,
+    none: tuple[str, str] = ("", ""),
+) -> Table:
+    """Return a table of a run.
+
+    Args:
+        suite: the run.
+        label: names the table in LaTeX and in a layout.
+        title: without the suite's name.
+        shown: the cells.
+        says: the caption.
+        none: where there is no row, one cell below a header says why.
+    """
+    frame = pd.DataFrame(shown)
+    frame = frame if len(frame) or not none[0] else pd.DataFrame({none[0]: [none[1]]})
+    return Table(f"{title}, suite {suite.run}", says, label, frame, captions.warning(suite))
+
+
+def file(
+    suite: Suite,
+    name: str,
+    title: str,
+    rows: Any,
+    shown: Columns | pd.DataFrame,
+    says: str,
+    none: tuple[str, str] = ("", ""),
+) -> TableFile:
+    """Return the file of one table of its name, with the rows of its CSV."""
+    return TableFile(name, pd.DataFrame(rows), [table(suite, name, title, shown, says, none)])
+
+
+def nothing(suite: Suite, name: str, title: str, column: str, why: str) -> TableFile:
+    """Return a table of one cell, which says why a run has nothing to show here and what would change that."""
+    return file(suite, name, title, {column: [why]}, {column: [why]}, captions.closing(suite))
+
+
+def listed(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Cell]]) -> Columns:
     """Return a cell a row and header."""
     rows = list(rows)
-    return pd.DataFrame({header: [cell(row) for row in rows] for header, cell in columns.items()})
+    return {header: [cell(row) for row in rows] for header, cell in columns.items()}
 
 
 def pivoted(
@@ -44,7 +85,7 @@ def pivoted(
     head: Mapping[str, Callable[[Row], Cell]],
     columns: Mapping[str, Column],
     show: Mapping[str, Callable[[Row, Column], Cell]],
-) -> pd.DataFrame:
+) -> Columns:
     """Return the columns of `head`, then for each of `columns` one for each of `show`, whose headers are patterns."""
     rows = list(rows)
     across = {
@@ -52,12 +93,13 @@ def pivoted(
         for name, column in columns.items()
         for pattern, cell in show.items()
     }
-    return pd.DataFrame({header: [cell(row) for row in rows] for header, cell in head.items()} | across)
+    return listed(rows, head) | across
 
 
-def run_caption(run: Results, *lead: str, **options: object) -> str:
-    """Return the caption of a table of a run's results, see `caption`, with the size of the macro mean."""
-    return caption(run.suite, *lead, **{"size": run.sizes[MACRO], **options})  # type: ignore[arg-type]
+def caption(run: Results, *lead: str, **options: object) -> str:
+    """Return the caption of a run's table, see `weckd.tables.captions`; `size` is by default that of the macro mean."""
+    size = options.pop("size") if "size" in options else run.sizes[MACRO]
+    return captions.caption(run.suite, *lead, size=size, **options)  # type: ignore[arg-type]
 
 
 def gains_caption(
@@ -65,19 +107,9 @@ def gains_caption(
 ) -> str:
     """Return the caption of a table of gains on the primary metric."""
     names = [name for item in shown for name in item.missing] if missing is None else missing
-    level = confidence(run.suite)
-    lead = f"Gains in {primary_name(run)}, percentage points, with their {level} intervals, not adjusted;"
-    return run_caption(run, lead, notes=notes, missing=names)
-
-
-def primary_name(run: Results) -> str:
-    """Return the name of the primary metric."""
-    return METRICS[run.primary].name
-
-
-def confidence(suite: Suite) -> str:
-    """Return the confidence level of the intervals."""
-    return f"{100 * (1 - suite.analysis.alpha):g} %"
+    level = captions.confidence(run.suite)
+    lead = f"Gains in {run.primary_name}, percentage points, with their {level} intervals, not adjusted;"
+    return caption(run, lead, notes=notes, missing=names)
 
 
 def margin_sentence(suite: Suite) -> str:
@@ -88,50 +120,52 @@ def margin_sentence(suite: Suite) -> str:
     )
 
 
-def place_cell(suite: Suite, place: str) -> Name:
-    """Return a data set, marked where it is derived, or a mean with the number of its data sets."""
-    return Name(place, mean_or_dataset(suite, place).removeprefix(place))
+def place(suite: Suite, name: str) -> Name:
+    """Return the cell of a data set, marked where it is derived, or of a mean with the number of its data sets."""
+    return Name(name, captions.mean_or_dataset(suite, name).removeprefix(name))
 
 
-def size_cell(run: Results, place: str) -> str:
-    """Return test images and groups."""
-    size = run.sizes[place]
-    return f"{size[0]} ({size[1]})" if size else MISSING
+def size(found: tuple[int, int] | None) -> str:
+    """Return the cell of test images and groups."""
+    return f"{found[0]} ({found[1]})" if found else MISSING
 
 
-def comparison_cell(item: Compared) -> Cell:
-    """Return what is compared."""
+def comparison(item: Compared) -> Cell:
+    """Return the cell of what is compared."""
     return Joined((Name(item.comparison.method), item.comparison.text))
 
 
-def level_cell(shown: Estimate) -> cells.Level:
-    """Return a mean with the half-width of its interval."""
+def level(shown: Estimate) -> cells.Level:
+    """Return the cell of a mean with the half-width of its interval."""
     return cells.Level(shown.value, shown.half_width, shown.scale == 100)
 
 
-def gain_cell(shown: Estimate, mark: str = "") -> cells.Gain:
-    """Return a difference with its interval."""
+def gain(shown: Estimate, mark: str = "") -> cells.Gain:
+    """Return the cell of a difference with its interval."""
     return cells.Gain(shown.value, shown.low, shown.high, shown.scale == 100, mark)
 
 
-def untested_cell(shown: Estimate) -> Cell:
+def untested(shown: Estimate) -> Cell:
     """Return a difference with its interval, or that the predictions are identical, where no p is beside it."""
-    return IDENTICAL if shown.identical else gain_cell(shown)
+    return IDENTICAL if shown.identical else gain(shown)
 
 
-def number_cell(shown: Estimate, value: float) -> Cell:
-    """Return a number in the unit of an estimate."""
+def number(shown: Estimate, value: float) -> Cell:
+    """Return the cell of a number in the unit of an estimate."""
     return cells.Number(value, None if shown.scale == 100 else cells.NATS_DIGITS)
 
 
-def decision_cell(gain: Gain) -> Cell:
+def decision(found: Gain) -> Cell:
     """Return the verdict of a non-inferiority test; else the adjusted p, or why there is none."""
-    if gain.comparison.kind == "non-inferiority" or not math.isfinite(gain.p_adjusted):
-        return gain.short_verdict
-    return cells.P(gain.p_adjusted)
+    return found.short_verdict if found.comparison.kind == "non-inferiority" else p_adjusted(found)
 
 
-def csv_row(
+def p_adjusted(found: Gain) -> Cell:
+    """Return the adjusted p, or why there is none."""
+    return cells.P(found.p_adjusted) if math.isfinite(found.p_adjusted) else found.short_verdict
+
+
+def row(
     run: Results,
     place: str,
     of: Mapping[str, object],
@@ -154,14 +188,13 @@ def csv_row(
         value: header of the estimate.
         percent: the unit where the metric's is percent: "points" for differences.
     """
-    size, unit = run.sizes[place], METRICS[metric].unit
+    unit = METRICS[metric].unit
     return {
-        **csv_head(run.suite, place),
+        **head(run.suite, place),
         **of,
         "metric": metric,
         "k": len(run.suite.seeds),
-        "n_images": size[0] if size else pd.NA,
-        "n_groups": size[1] if size else pd.NA,
+        **counts(run, place),
         "unit": percent if unit == "percent" else unit,
         value: shown.value,
         "ci_low": shown.low,
@@ -174,27 +207,31 @@ def csv_row(
     }
 
 
-def csv_head(suite: Suite, place: str) -> dict[str, object]:
+def head(suite: Suite, place: str) -> dict[str, object]:
     """Return the first columns of every long frame."""
     return {"suite": suite.run, "phantom": is_phantom(suite, place), "dataset": place}
 
 
-def tested(run: Results, gain: Gain) -> dict[str, object]:
+def counts(run: Results, place: str) -> dict[str, object]:
+    """Return the columns of test images and groups."""
+    return dict(zip(("n_images", "n_groups"), run.sizes[place] or (pd.NA, pd.NA), strict=True))
+
+
+def tested(run: Results, found: Gain) -> dict[str, object]:
     """Return the columns of a gain's test."""
     names = ("test", "family", "correction", "alpha", "p", "p_adjusted", "verdict")
-    return {name: run.suite.analysis.alpha if name == "alpha" else getattr(gain, name) for name in names}
+    return {name: run.suite.analysis.alpha if name == "alpha" else getattr(found, name) for name in names}
 
 
-def gain_row(run: Results, gain: Gain, of: Mapping[str, object]) -> dict[str, object]:
+def gain_row(run: Results, found: Gain, of: Mapping[str, object]) -> dict[str, object]:
     """Return the row of a tested gain, with its test, family, correction, p and verdict."""
-    return csv_row(
-        run, gain.dataset, {**of, **compared_of(gain)}, gain.metric, gain.estimate, tested(run, gain)
-    )
+    of = {**of, **compared_of(found)}
+    return row(run, found.dataset, of, found.metric, found.estimate, tested(run, found))
 
 
-def compared_of(gain: Gain | Compared) -> dict[str, object]:
+def compared_of(item: Gain | Compared) -> dict[str, object]:
     """Return the columns that say what is compared."""
-    return {name: getattr(gain.comparison, name) for name in ("method", "stage", "reference")}
+    return {name: getattr(item.comparison, name) for name in ("method", "stage", "reference")}
 
 
 def independent_studies(suite: Suite, gains: Mapping[str, Gain]) -> dict[str, Study]:
@@ -245,20 +282,8 @@ def best_methods(run: Results, levels: Sequence[Level]) -> frozenset[str]:
     others = [level for level in levels if level.method != best.method]
     p_values = []
     for other in others:
-        contrast = gain(best.method, best.stage, other.method, other.stage)
-        results = evaluate_all(run.suite, run.predictions.datasets, contrast, best.metric)
-        study = results[best.dataset].study
+        contrast = gain_of(best.method, best.stage, other.method, other.stage)
+        study = run.of(contrast, best.metric)[best.dataset].study
         p_values.append(NOT_KNOWN if study is None or study.all_zero else p_value(study))
     adjusted = zip(others, adjust(p_values, "holm"), strict=True)
     return frozenset(values) - {other.method for other, p in adjusted if p < run.suite.analysis.alpha}
-
-
-def differences(
-    run: Results, method: str, stage: int, reference: str, reference_stage: int
-) -> dict[str, Estimate]:
-    """Return a method's stage minus a reference's on the primary metric, by data set and mean."""
-    contrast = gain(method, stage, reference, reference_stage)
-    results = evaluate_all(run.suite, run.predictions.datasets, contrast, run.primary)
-    return {
-        place: estimate(run.suite, result, METRICS[run.primary].scale) for place, result in results.items()
-    }

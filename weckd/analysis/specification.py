@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from weckd.analysis.contrasts import evaluate_all, gain, sizes
-from weckd.analysis.estimates import Estimate, estimate
-from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE, captioned, save, styled
-from weckd.analysis.metrics import METRICS
-from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.analysis.published import LARGEST, Published
-from weckd.analysis.sheet import gain_cell
+from weckd.analysis import sheet
+from weckd.analysis.contrasts import gain
+from weckd.analysis.estimates import Estimate
+from weckd.analysis.figures import style
+from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
+from weckd.analysis.predictions import load_predictions
+from weckd.analysis.results import LARGEST, Published, Results
 from weckd.config import Suite
 from weckd.errors import UserError, counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
-from weckd.places import MACRO, few_seeds, independent, is_phantom, with_finding
-from weckd.tables.captions import caption, run_note
-from weckd.tables.cells import Bold, Cell
-from weckd.tables.render import Table, TableFile, sheet, write_table_file
+from weckd.places import MACRO, few_seeds, independent, with_finding
+from weckd.run_files import RunFiles
+from weckd.tables.captions import confidence
+from weckd.tables.cells import Bold
+from weckd.tables.render import TableFile, write_table_file
 
 CHAIN, SINGLE, POOLED = "weckd", "single", "pooled"
 
@@ -58,51 +58,39 @@ def write_specification(
     if not any(map(is_reading, suite.methods)):
         raise UserError(f"{out}: a run without readings; make one with `snakemake --cores all readings`")
     suite = with_finding(suite, across) if across else suite
-    loaded = load_predictions(suite, predictions)
-    found = specifications(suite, loaded)
-    frame = specification_frame(suite, found)
-    claimed = claimed_gain(published)
-    write_table_file(out / "tables", TableFile("readings", frame, [_table(suite, loaded, found, claimed)]))
-    with styled():
-        figure = specification_figure(suite, found, claimed)
-    save(figure, out / "figures", "specification")
+    run = Results(suite, load_predictions(suite, predictions), RunFiles(out), tuple(published))
+    found = specifications(run)
+    write_table_file(run.files.tables, _table(run, found))
+    with style.styled():
+        figure = specification_figure(run, found)
+    style.save(figure, run.files.figures, "specification")
 
 
-def specifications(suite: Suite, predictions: SuitePredictions) -> tuple[Specification, ...]:
+def specifications(run: Results) -> tuple[Specification, ...]:
     """Return every reading on every data set and on their mean, by the first metric of the plan."""
-    metric = suite.analysis.metrics[0]
-    found = []
-    for method in suite.methods:
+    stages, found = run.predictions.stages, []
+    for method in run.suite.methods:
         if method != CHAIN and not is_reading(method):
             continue
         reading = REFERENCE if method == CHAIN else parse_reading(method)
         pooled = POOLED if reading.length == REFERENCE.length else f"{POOLED}-{reading.length}"
-        stage = predictions.stages[method]
-        gains = (gain(method, stage, other, predictions.stages[other]) for other in (SINGLE, pooled))
-        results = [evaluate_all(suite, predictions.datasets, one, metric) for one in gains]
-        for place in (*suite.datasets, MACRO):
-            one, other = (estimate(suite, of[place], METRICS[metric].scale) for of in results)
-            found.append(Specification(method, reading, place, one, other, pooled))
+        one, other = (run.of(gain(method, stages[method], name, stages[name])) for name in (SINGLE, pooled))
+        for place in (*run.suite.datasets, MACRO):
+            found.append(Specification(method, reading, place, one[place], other[place], pooled))
     return tuple(found)
 
 
-def specification_frame(suite: Suite, found: Sequence[Specification]) -> pd.DataFrame:
-    """Return the long frame of `readings.csv`: a row a reading and data set, gains in percentage points."""
+def _rows(run: Results, found: Sequence[Specification]) -> list[dict[str, object]]:
+    """Return the rows of `readings.csv`: a row a reading and data set, gains in percentage points."""
     rows = []
     for item in found:
-        row: dict[str, object] = {
-            "suite": suite.run,
-            "phantom": is_phantom(suite, item.dataset),
-            "dataset": item.dataset,
-            "method": item.method,
-            **{name: getattr(item.reading, name) for name in choices()},
-            "metric": suite.analysis.metrics[0],
-            "k": len(suite.seeds),
-        }
+        row = sheet.head(run.suite, item.dataset) | {"method": item.method}
+        row |= {name: getattr(item.reading, name) for name in choices()}
+        row |= {"metric": run.primary, "k": len(run.suite.seeds)}
         for name, over in (("over_single", item.over_single), ("over_pooled", item.over_pooled)):
             row |= {f"{name}_pp": over.value, f"{name}_low": over.low, f"{name}_high": over.high}
-        rows.append(row | {"pooled": item.pooled, "plan_hash": suite.plan_hash})
-    return pd.DataFrame(rows)
+        rows.append(row | {"pooled": item.pooled, "plan_hash": run.suite.plan_hash})
+    return rows
 
 
 def sorted_readings(found: Sequence[Specification]) -> list[Specification]:
@@ -113,28 +101,27 @@ def sorted_readings(found: Sequence[Specification]) -> list[Specification]:
     return known + [item for item in shown if not item.over_single.study]
 
 
-def claimed_gain(published: Sequence[Published]) -> Published | None:
+def _claimed(run: Results) -> Published | None:
     """Return the paper's largest gain over a single backbone, where it is listed."""
-    return next((x for x in published if (x.reference, x.data_set) == (SINGLE, LARGEST)), None)
+    return next((x for x in run.published if (x.reference, x.data_set) == (SINGLE, LARGEST)), None)
 
 
-def specification_figure(suite: Suite, found: Sequence[Specification], claimed: Published | None) -> Figure:
+def specification_figure(run: Results, found: Sequence[Specification]) -> Figure:
     """Return the curve: above, gains of each reading, sorted; below, which choices made it."""
-    shown = sorted_readings(found)
+    suite, shown = run.suite, sorted_readings(found)
     options = _options(shown)
-    width = max(6.5, 1.9 + 0.17 * len(shown))
-    figure = Figure(figsize=(width, 2.6 + 0.13 * len(options) + 0.9), layout="constrained")
+    figure = style.figure(max(6.5, 1.9 + 0.17 * len(shown)), 2.6 + 0.13 * len(options) + 0.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
-    _curve(above, shown, claimed)
+    _curve(above, shown, _claimed(run))
     _choices(below, shown, options)
-    bars = f"bars: {100 * (1 - suite.analysis.alpha):g} % two-way intervals, not adjusted"
-    return captioned(
+    bars = f"bars: {confidence(suite)} two-way intervals, not adjusted"
+    return style.captioned(
         figure,
         suite,
-        f"Readings of the chain, {METRICS[suite.analysis.metrics[0]].name}, suite {suite.run}",
+        f"Readings of the chain, {run.primary_name}",
         f"mean of {counted(len(independent(suite)), 'independent data set')}; "
         f"{'too few seeds for intervals' if few_seeds(suite) else bars}; shaded: the reference reading (ours); black "
-        f"marks: changes from it\n{run_note(suite)}",
+        "marks: changes from it",
     )
 
 
@@ -179,39 +166,35 @@ def _choices(axis: Any, shown: Sequence[Specification], options: Sequence[tuple[
         chosen = [x for x, item in enumerate(shown) if getattr(item.reading, name) == option]
         changed = option != getattr(REFERENCE, name)
         axis.plot(chosen, [y] * len(chosen), "s", color=INK if changed else GREY, markersize=3)
-    axis.set_yticks(range(len(options)), [f"{name}: {option}" for name, option in options], fontsize=6.5)
-    axis.set_ylim(len(options) - 0.5, -0.5)
+    style.name_rows(axis, [f"{name}: {option}" for name, option in options], fontsize=6.5)
     axis.set_xlim(-0.7, len(shown) - 0.3)
     axis.set_xticks([])
-    axis.tick_params(axis="y", length=0)
 
 
-def _table(
-    suite: Suite, predictions: SuitePredictions, found: Sequence[Specification], claimed: Published | None
-) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            Bold(item.method) if item.reading == REFERENCE else item.method,
-            gain_cell(item.over_single),
-            gain_cell(item.over_pooled),
-            item.pooled,
-        ]
-        for item in sorted_readings(found)
-    ]
-    headers = ["reading (changes from the reference)", "over single", "over pooled", "pooled control"]
-    says = caption(
-        suite,
-        f"Gains in {METRICS[suite.analysis.metrics[0]].name}, percentage points, smallest first; in bold the reference "
+def _table(run: Results, found: Sequence[Specification]) -> TableFile:
+    shown, claimed = sorted_readings(found), _claimed(run)
+    cells = sheet.listed(
+        shown,
+        {
+            "reading (changes from the reference)": lambda item: (
+                Bold(item.method) if item.reading == REFERENCE else item.method
+            ),
+            "over single": lambda item: sheet.gain(item.over_single),
+            "over pooled": lambda item: sheet.gain(item.over_pooled),
+            "pooled control": lambda item: item.pooled,
+        },
+    )
+    says = sheet.caption(
+        run,
+        f"Gains in {run.primary_name}, percentage points, smallest first; in bold the reference "
         "reading, which is ours and not the paper's. Exploratory: nothing here is tested, intervals are not adjusted "
-        f"for the {len(rows)} readings, and the largest of so many is too large by selection. A chain of another "
+        f"for the {len(shown)} readings, and the largest of so many is too large by selection. A chain of another "
         "length is compared with the pooled control of as many labels and steps.",
         _claim_sentence(found, claimed) if claimed else "",
-        size=sizes(suite, predictions.datasets)[MACRO],
         omit="scope",
         missing=[name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing],
     )
-    shown = pd.DataFrame(rows, columns=headers)
-    return sheet(suite, "readings", "Readings of the chain", shown, says)
+    return sheet.file(run.suite, "readings", "Readings of the chain", _rows(run, found), cells, says)
 
 
 def _claim_sentence(found: Sequence[Specification], claimed: Published) -> str:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from weckd.analysis.published import Published
 from weckd.analysis.registry import KINDS, TABLES
-from weckd.analysis.results import Results, evaluate_suite
+from weckd.analysis.results import Published, Results, load_run
 from weckd.analysis.sheets.claims import answers_text
 from weckd.config import Suite
 from weckd.files import FOLDER_SUMS, write_sums, write_text
@@ -29,7 +28,7 @@ def write_tables(
     Raises:
         UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
     """
-    results = evaluate_suite(suite, run, published)
+    results = load_run(suite, run, tuple(published))
     files = {name: table_file(name, results) for name in TABLES}
     write_text(out / "answers.csv", answers_text(files["claims"].tables[0], layout.wording))
     for file in files.values():

@@ -16,14 +16,14 @@ _PUBLISHED = path("--published", metavar="FILE", help="the paper's own numbers, 
     _PUBLISHED,
 )
 def _tables(options: argparse.Namespace) -> None:
-    from weckd.analysis.published import read_published
+    from weckd.analysis.results import read_published
     from weckd.analysis.write_tables import write_tables
     from weckd.tables.layout import AS_IT_IS, read_layout
 
     suite, run = suite_of_run(options)
     layout = read_layout(options.layout) if options.layout else AS_IT_IS
-    published = read_published(options.published) if options.published else ()
-    write_tables(suite, run.folder, options.out or run.tables, layout, published)
+    out, published = options.out or run.tables, read_published(options.published)
+    write_tables(suite, run.folder, out, layout, published)
 
 
 @command(
@@ -47,11 +47,11 @@ def _figures(options: argparse.Namespace) -> None:
     _PUBLISHED,
 )
 def _specification(options: argparse.Namespace) -> None:
-    from weckd.analysis.published import read_published
+    from weckd.analysis.results import read_published
     from weckd.analysis.specification import write_specification
 
     suite, run = suite_of_run(options)
-    published = read_published(options.published) if options.published else ()
+    published = read_published(options.published)
     write_specification(suite, run.predictions, run.folder, published, options.across)
 
 
@@ -62,7 +62,7 @@ def _specification(options: argparse.Namespace) -> None:
     path("--grouped", required=True, help="folder of the run on grouped test parts, set beside"),
 )
 def _leakage(options: argparse.Namespace) -> None:
-    from weckd.analysis.leakage.write import write_leakage
+    from weckd.analysis.leakage import write_leakage
     from weckd.config import load_suite
     from weckd.run_files import RunFiles
 

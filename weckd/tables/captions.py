@@ -106,6 +106,11 @@ def tuning_images(suite: Suite) -> str:
     return f"validation images of {named('seed', suite.tuning.seeds)}"
 
 
+def confidence(suite: Suite) -> str:
+    """Return the confidence level of the intervals."""
+    return f"{100 * (1 - suite.analysis.alpha):g} %"
+
+
 def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:
     """Return what the macro mean stands on; `size` is its images and groups."""
     count = len(independent(suite))

@@ -10,9 +10,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from weckd.config import Suite
 from weckd.files import write_text
-from weckd.tables.captions import closing, warning
 from weckd.tables.cells import Span
 from weckd.tables.layout import AS_IT_IS, Layout, printed
 
@@ -37,20 +35,6 @@ class TableFile:
     name: str
     frame: pd.DataFrame
     tables: Sequence[Table]
-
-
-def sheet(
-    suite: Suite, label: str, title: str, frame: pd.DataFrame, says: str, none: tuple[str, str] = ("", "")
-) -> Table:
-    """Return a table of a run; where it has no row, one cell below a header says why (`none`)."""
-    shown = frame if len(frame) or not none[0] else pd.DataFrame({none[0]: [none[1]]})
-    return Table(f"{title}, suite {suite.run}", says, label, shown, warning(suite))
-
-
-def nothing_to_show(suite: Suite, name: str, title: str, column: str, why: str) -> TableFile:
-    """Return a table of one cell, which says why a run has nothing to show here and what would change that."""
-    cells = pd.DataFrame({column: [why]})
-    return TableFile(name, cells, [sheet(suite, name, title, cells, closing(suite))])
 
 
 def write_table_file(folder: Path, file: TableFile, layout: Layout = AS_IT_IS) -> None:

@@ -8,8 +8,7 @@ import pytest
 from small_suite import cell_frame, toy_suite, with_plan, write_cell, write_scores
 
 from weckd.analysis.inference.reader_study import difference, two_way
-from weckd.analysis.leakage.study import copied_images, leaks
-from weckd.analysis.leakage.write import leakage_figure, write_leakage
+from weckd.analysis.leakage import copied_images, leakage_figure, leaks, write_leakage
 from weckd.analysis.metrics.scored import Scored
 from weckd.analysis.metrics.scores import mean_score
 from weckd.analysis.predictions import load_predictions

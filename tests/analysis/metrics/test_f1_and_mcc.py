@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from drawn_predictions import certain, influence
 
-from weckd.analysis.metrics.scores import macro_f1, mcc, per_class
+from weckd.analysis.metrics.scores import CLASS_SCORES, f1, macro_f1, mcc, precision, recall
 
 # Seed 1: class 0 has 2 of 3, class 1 has 1 of 2, class 2 has 1 of 1; predicted 3, 2, 1 times with 2, 1, 1 right.
 # Seed 2 predicts class 0 alone.
@@ -11,23 +11,22 @@ CLASSES = [[0, 0, 1, 1, 0, 2], [0, 0, 0, 0, 0, 0]]
 GROUPS = [0, 0, 1, 1, 2, 2]
 
 
-def test_per_class():
-    found = per_class(certain(CLASSES, Y, GROUPS))
-    assert [(one.label, one.n_images, one.n_groups) for one in found] == [(0, 3, 2), (1, 2, 2), (2, 1, 1)]
-    scores = np.array(
-        [(one.recall.values, one.precision.values, one.f1.values) for one in found]
-    )  # (C, 3, k)
+def test_scores_of_a_class():
+    predicted = certain(CLASSES, Y, GROUPS)
+    found = [[score(predicted, label) for score in (recall, precision, f1)] for label in range(3)]
+    scores = np.array([[score.values for score in of_class] for of_class in found])  # (C, 3, k)
     first = [[2 / 3, 2 / 3, 2 / 3], [1 / 2, 1 / 2, 1 / 2], [1, 1, 1]]
     second = [[1, 1 / 2, 2 / 3], [0, 0, 0], [0, 0, 0]]
     assert scores == pytest.approx(np.stack([first, second], axis=2))
     # Recall of class 0, seed 1: influence 1/9, 1/9, -2/9 of its images, in groups 0, 0, 1.
-    assert found[0].recall.cases[0] == pytest.approx(np.sqrt(3) * np.array([2 / 9, -2 / 9, 0]))
-    assert found[0].recall.case_df == 2
+    assert found[0][0].cases[0] == pytest.approx(np.sqrt(3) * np.array([2 / 9, -2 / 9, 0]))
+    assert found[0][0].case_df == 2
 
 
 def test_a_class_that_is_never_predicted_has_no_influence():
-    for one in per_class(certain(CLASSES, Y))[1:]:
-        for scored in (one.recall, one.precision, one.f1):
+    for label in (1, 2):
+        for score in CLASS_SCORES.values():
+            scored = score(certain(CLASSES, Y), label)
             assert (scored.values[1], np.abs(scored.cases[1]).max()) == (0, 0)
 
 

@@ -2,7 +2,7 @@ import pytest
 from small_suite import with_plan
 from wide_suite import only, wide_suite, write_wide_predictions
 
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 
 
 @pytest.fixture(scope="session")
@@ -15,27 +15,25 @@ def wide_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def wide(wide_folder):
-    return evaluate_suite(wide_suite(), wide_folder)
+    return load_run(wide_suite(), wide_folder)
 
 
 @pytest.fixture(scope="session")
 def few(wide_folder):
     """Two seeds: too few for a test."""
-    return evaluate_suite(wide_suite(seeds=(1, 2)), wide_folder)
+    return load_run(wide_suite(seeds=(1, 2)), wide_folder)
 
 
 @pytest.fixture(scope="session")
 def unplanned(wide_folder):
     """No family, so no chain to follow."""
-    return evaluate_suite(
-        with_plan(wide_suite(), families=(), claims=(), metrics=("accuracy", "nll")), wide_folder
-    )
+    return load_run(with_plan(wide_suite(), families=(), claims=(), metrics=("accuracy", "nll")), wide_folder)
 
 
 @pytest.fixture(scope="session")
 def primary_nll(wide_folder):
     """A primary metric that is no share of right answers."""
-    return evaluate_suite(with_plan(wide_suite(), metrics=("nll",)), wide_folder)
+    return load_run(with_plan(wide_suite(), metrics=("nll",)), wide_folder)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import Gain
 from weckd.analysis.estimates import estimate as shown_as
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.sheet import wins_ties_losses
 from weckd.analysis.sheets.gains import across_table, leave_one_out_table, modality_table
 from weckd.places import independent
@@ -116,7 +116,7 @@ def test_left_out_means_are_those_of_the_others(wide):
 
 
 def test_one_data_set_has_no_other(wide_folder):
-    evaluation = evaluate_suite(dataclasses.replace(wide_suite(), datasets=("toy_three",)), wide_folder)
+    evaluation = load_run(dataclasses.replace(wide_suite(), datasets=("toy_three",)), wide_folder)
     assert independent(evaluation.suite) == ("toy_three",)
     line = cells_of(leave_one_out_table(evaluation).tables[0])[0]
     assert [line["smallest"], line["largest"], line["verdict"]] == ["-", "-", "one data set"]

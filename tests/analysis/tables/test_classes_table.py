@@ -7,7 +7,7 @@ from small_suite import SEEDS
 from wide_suite import GOLDEN, cells_of, only, text_of, wide_frame, wide_suite
 
 from weckd.analysis.comparisons import shown_methods
-from weckd.analysis.results import evaluate_suite
+from weckd.analysis.results import load_run
 from weckd.analysis.sheets.methods import classes_table
 
 
@@ -59,9 +59,7 @@ def test_sizes_of_classes_by_hand(wide):
 def test_a_data_set_without_files(wide_folder, tmp_path):
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "toy_three").symlink_to(wide_folder / "predictions" / "toy_three")
-    evaluation = evaluate_suite(
-        dataclasses.replace(wide_suite(), datasets=("toy_three", "toy_two")), tmp_path
-    )
+    evaluation = load_run(dataclasses.replace(wide_suite(), datasets=("toy_three", "toy_two")), tmp_path)
     table = classes_table(evaluation).tables[1]
     assert cells_of(table)[0] == {
         "class": "no",

@@ -15,7 +15,7 @@ import pandas as pd
 from small_suite import CLASSES, ROLES, SEEDS, SKILL, toy_frame, toy_suite, with_plan, write_cell
 
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.results import Results, evaluate_suite
+from weckd.analysis.results import Results, load_run
 from weckd.analysis.sheets.chain import along_table
 from weckd.analysis.sheets.gains import across_table, leave_one_out_table, modality_table
 from weckd.analysis.sheets.methods import classes_table, metrics_table
@@ -120,14 +120,14 @@ def text_of(file: TableFile) -> str:
 def changed_run(folder: Path, change, **changes) -> Results:
     """Return the evaluation of the wide run with its frames changed, as a suite with fields changed."""
     write_wide_predictions(folder / "predictions", change)
-    return evaluate_suite(dataclasses.replace(wide_suite(), **changes), folder)
+    return load_run(dataclasses.replace(wide_suite(), **changes), folder)
 
 
 def only(folder: Path, *methods: str) -> Results:
     """Return the evaluation of the wide run with these methods alone, on accuracy alone."""
     write_wide_predictions(folder / "predictions", lambda frame: frame[frame["method"].isin(methods)])
     suite = with_plan(dataclasses.replace(wide_suite(), methods=methods), metrics=("accuracy",))
-    return evaluate_suite(suite, folder)
+    return load_run(suite, folder)
 
 
 def row(frame, **where):
@@ -141,7 +141,7 @@ def row(frame, **where):
 def _rewrite_golden() -> None:
     with tempfile.TemporaryDirectory() as name:
         write_wide_predictions(Path(name) / "predictions")
-        evaluation = evaluate_suite(wide_suite(), Path(name))
+        evaluation = load_run(wide_suite(), Path(name))
     GOLDEN.mkdir(exist_ok=True)
     for make in MAKERS:
         file = make(evaluation)

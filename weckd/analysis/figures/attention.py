@@ -1,34 +1,35 @@
 """Where the chain's models look: examples of their attention maps, and two numbers over all test images."""
 
 import textwrap
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from weckd.analysis.attention import QUANTITIES, AttentionMaps, Quantity, has_chain
-from weckd.analysis.figures.style import captioned, draw_stages, nothing_figure
+from weckd.analysis.attention import QUANTITIES, AttentionMaps, has_chain, load_attention
+from weckd.analysis.figures import style
+from weckd.analysis.results import Results
 from weckd.config import Suite
-from weckd.tables.captions import NO_CHAIN, dataset_text, run_note
+from weckd.tables.captions import NO_CHAIN, dataset_text
 
 SHOWN = 2
 """Examples of each data set."""
 
 
-def attention_figure(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Figure:
+def attention_figure(run: Results) -> Figure:
     """Return two rows a data set: a test image and the map of each model; beside them sharpness and agreement."""
+    suite, maps = run.suite, load_attention(run.suite, run.files)
     if not has_chain(suite):
-        return nothing_figure(suite, "Attention maps", NO_CHAIN)
+        return style.nothing(suite, "Attention maps", NO_CHAIN)
     if not maps:
         why = "no maps in this run; they are made where the chain transfers attention, distillation.beta above 0"
-        return nothing_figure(suite, "Attention maps", why)
+        return style.nothing(suite, "Attention maps", why)
     models, rows = suite.chain_length, SHOWN * len(suite.datasets)
-    figure = Figure(figsize=(4.4 + 0.9 * models, 0.8 * rows + 1.4), layout="constrained")
+    figure = style.figure(4.4 + 0.9 * models, 0.8 * rows + 1.4)
     widths = [0.25, *[1.0] * (models + 1), 2.0, 2.0]
     grid = figure.add_gridspec(rows, len(widths), width_ratios=widths)
-    panels: dict[Quantity, Any] = {}  # the first of each, whose scale the others share
+    panels: dict[str, Any] = {}  # the first of each, whose scale the others share
     for number, dataset in enumerate(suite.datasets):
         found, first = maps.get(dataset), SHOWN * number
         block = slice(first, first + SHOWN)
@@ -48,8 +49,18 @@ def attention_figure(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Figure:
             _panel(axis, found, quantity, models)
             if number == 0:
                 axis.set_title("agreement with\nthe model before" if quantity == "agreement" else quantity)
-    what = f"Attention maps of the chain's models on the same test images, suite {suite.run}"
-    return captioned(figure, suite, what, _notes(suite, maps))
+    sizes = {found.map_size: None for found in maps.values()}
+    size = f" of {' or '.join(f'{height}x{width}' for height, width in sizes)}" if sizes else ""
+    return style.captioned(
+        figure,
+        suite,
+        "Attention maps of the chain's models on the same test images",
+        f"maps{size}: mean over channels of the squared activation, deepest feature stage that attention transfer "
+        "compares",
+        "first seed; first test image of a class; brighter: more attention, one scale an image",
+        "sharpness: 0 flat, 1 one point; agreement: cosine of two maps; thin lines: seeds; thick line: mean",
+        "in no family of the plan: a description",
+    )
 
 
 def _blank(figure: Figure, place: Any) -> Any:
@@ -81,22 +92,11 @@ def _example(suite: Suite, axes: list[Any], found: AttentionMaps, example: int, 
             axis.set_title(heading)
 
 
-def _panel(axis: Any, found: AttentionMaps | None, quantity: Quantity, models: int) -> None:
+def _panel(axis: Any, found: AttentionMaps | None, quantity: str, models: int) -> None:
     """Draw a quantity along the chain; agreement begins with the second model."""
     first = 2 if quantity == "agreement" else 1
     stages = list(range(first, models + 1))
     nothing = np.full((1, models), np.nan)
     seeds: NDArray[np.float64] = nothing if found is None else found.numbers[quantity].mean(axis=2)
-    draw_stages(axis, stages, seeds[:, first - 1 :], seeds.mean(axis=0)[first - 1 :])
+    style.draw_stages(axis, stages, seeds[:, first - 1 :], seeds.mean(axis=0)[first - 1 :])
     axis.set_xticks(stages, [f"M{n}" if first == 1 else f"M{n} with M{n - 1}" for n in stages])
-
-
-def _notes(suite: Suite, maps: Mapping[str, AttentionMaps]) -> str:
-    sizes = {found.map_size: None for found in maps.values()}
-    size = f" of {' or '.join(f'{height}x{width}' for height, width in sizes)}" if sizes else ""
-    return (
-        f"maps{size}: mean over channels of the squared activation, deepest feature stage that attention transfer "
-        "compares\nfirst seed; first test image of a class; brighter: more attention, one scale an image\n"
-        "sharpness: 0 flat, 1 one point; agreement: cosine of two maps; thin lines: seeds; thick line: mean\n"
-        f"in no family of the plan: a description\n{run_note(suite)}"
-    )

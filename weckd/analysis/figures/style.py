@@ -50,16 +50,24 @@ def styled() -> Iterator[None]:
         yield
 
 
-def captioned(figure: Figure, suite: Suite, what: str, notes: str) -> Figure:
-    """Return the figure below its title, with the phantom sentence where there are phantoms, and above its notes."""
-    figure.suptitle(title(suite, what), weight="bold")
-    figure.supxlabel(notes, fontsize=8)
-    return figure
+def figure(width: float, height: float) -> Figure:
+    """Return a figure of a size in inches, whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
 
 
-def grid(figure: Figure, count: int, columns: int, *, sharex: bool = False) -> list[Any]:
+def captioned(drawn: Figure, suite: Suite, what: str, *notes: str, end: str = "\n", more: str = "") -> Figure:
+    """Return the figure below what it shows, with the phantom sentence where there are phantoms, and above its notes.
+
+    The last note is what every figure of the suite says; it begins after `end`. The title ends with `more`.
+    """
+    drawn.suptitle(title(suite, f"{what}, suite {suite.run}{more}"), weight="bold")
+    drawn.supxlabel("\n".join(notes) + end + run_note(suite), fontsize=8)
+    return drawn
+
+
+def grid(drawn: Figure, count: int, columns: int, *, sharex: bool = False) -> list[Any]:
     """Return the axes of so many panels on one y scale, a few in a row; those that are left over are hidden."""
-    axes = figure.subplots(-(-count // columns), columns, sharex=sharex, sharey=True, squeeze=False).ravel()
+    axes = drawn.subplots(-(-count // columns), columns, sharex=sharex, sharey=True, squeeze=False).ravel()
     for axis in axes[count:]:
         axis.set_visible(False)
     return list(axes[:count])
@@ -67,11 +75,18 @@ def grid(figure: Figure, count: int, columns: int, *, sharex: bool = False) -> l
 
 def matrix(suite: Suite, rows: int, names: Sequence[str], height: float) -> tuple[Figure, Any]:
     """Return a figure of panels on the same scales, and its axes (rows, names), a column a data set or mean."""
-    figure = Figure(figsize=(1.0 + 1.45 * max(len(names), 5), height), layout="constrained")
-    axes = figure.subplots(rows, len(names), sharex=True, sharey=True, squeeze=False)
+    drawn = figure(1.0 + 1.45 * max(len(names), 5), height)
+    axes = drawn.subplots(rows, len(names), sharex=True, sharey=True, squeeze=False)
     for name, axis in zip(names, axes[0], strict=True):
         axis.set_title(short_name(suite, name))
-    return figure, axes
+    return drawn, axes
+
+
+def name_rows(axis: Any, names: Sequence[str], **font: Any) -> None:
+    """Name rows at 0, 1, .. from above, each of height 1, without ticks."""
+    axis.set_yticks(range(len(names)), names, **font)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)
 
 
 def draw_stages(axis: Any, stages: Sequence[int], seeds: Iterable[Any], means: Any) -> None:
@@ -87,15 +102,14 @@ def draw_stages(axis: Any, stages: Sequence[int], seeds: Iterable[Any], means: A
     axis.tick_params(length=2)
 
 
-def nothing_figure(suite: Suite, what: str, why: str) -> Figure:
+def nothing(suite: Suite, what: str, why: str) -> Figure:
     """Return a figure of two lines: what it would show, and why a run has nothing to show.
 
     The reason is the figure's label too, which `save` writes into the SVG as its description.
     """
-    figure = Figure(figsize=(7, 1.2), layout="constrained")
-    figure.set_label(why)
-    notes = f"nothing to draw: {why}\n{run_note(suite)}"
-    return captioned(figure, suite, f"{what}, suite {suite.run}", notes)
+    drawn = figure(7, 1.2)
+    drawn.set_label(why)
+    return captioned(drawn, suite, what, f"nothing to draw: {why}")
 
 
 def wrapped(text: str, width: int) -> str:
@@ -108,26 +122,26 @@ def short_name(suite: Suite, name: str) -> str:
     return wrapped(mean_or_dataset(suite, name).replace("phantom_", "phantom_\n"), 24)
 
 
-def save(figure: Figure, folder: Path, name: str, kinds: Sequence[str] = ("svg", "png")) -> None:
+def save(drawn: Figure, folder: Path, name: str, kinds: Sequence[str] = ("svg", "png")) -> None:
     """Write `name`.svg and `name`.png (150 dots an inch), without date or version in them.
 
     A figure that is too small for its words is enlarged; no other changes.
     """
     with styled():
-        figure.draw_without_rendering()
-        _enlarge(figure)
-        figure.set_layout_engine("none")  # lay out once, not again for each file
+        drawn.draw_without_rendering()
+        _enlarge(drawn)
+        drawn.set_layout_engine("none")  # lay out once, not again for each file
     for kind in kinds:
-        metadata = _METADATA[kind] | ({"Description": figure.get_label()} if figure.get_label() else {})
+        metadata = _METADATA[kind] | ({"Description": drawn.get_label()} if drawn.get_label() else {})
         with styled(), whole_file(folder / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
+            drawn.savefig(temporary, format=kind, dpi=150, metadata=metadata)
 
 
-def _enlarge(figure: Figure) -> None:
+def _enlarge(drawn: Figure) -> None:
     """Make a figure as large as what is drawn, where words reach beyond its edges, and lay it out again."""
-    size, drawn = figure.get_size_inches(), figure.get_tightbbox()
-    beyond = np.maximum(0, np.maximum(-np.array(drawn.min), drawn.max - size))
+    size, box = drawn.get_size_inches(), drawn.get_tightbbox()
+    beyond = np.maximum(0, np.maximum(-np.array(box.min), box.max - size))
     if beyond.any():
         # Titles and notes are centred: what is beyond one edge needs room at both.
-        figure.set_size_inches(*(size + 2 * np.where(beyond, beyond + MARGIN, 0)))
-        figure.draw_without_rendering()
+        drawn.set_size_inches(*(size + 2 * np.where(beyond, beyond + MARGIN, 0)))
+        drawn.draw_without_rendering()

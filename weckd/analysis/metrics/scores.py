@@ -1,7 +1,5 @@
 """Scores of the predicted classes: means over images, of each class, correlation; and of how classes are ranked."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -48,33 +46,6 @@ def class_mean_score(scores: NDArray[np.float64], y: NDArray[np.int64], groups: 
     return from_influence(means.mean(axis=1), influence, groups)
 
 
-@dataclass(frozen=True)
-class ClassScores:
-    """How well one method's stage finds one class."""
-
-    label: int  # 0..C-1
-    n_images: int  # test images of the class
-    n_groups: int  # groups with an image of the class
-    recall: Scored  # sensitivity
-    precision: Scored
-    f1: Scored
-
-
-def per_class(predicted: Predicted) -> tuple[ClassScores, ...]:
-    """Return the scores of every class, in the order of the labels."""
-    return tuple(
-        ClassScores(
-            label=label,
-            n_images=int((predicted.y == label).sum()),
-            n_groups=len(np.unique(predicted.groups[predicted.y == label])),
-            recall=recall(predicted, label),
-            precision=precision(predicted, label),
-            f1=f1(predicted, label),
-        )
-        for label in range(predicted.probabilities.shape[2])
-    )
-
-
 def recall(predicted: Predicted, label: int) -> Scored:
     """Return the share of the class's images that are predicted as the class."""
     chosen, true = _chosen_and_true(predicted, label)
@@ -91,6 +62,10 @@ def f1(predicted: Predicted, label: int) -> Scored:
     """Return 2 TP / (predicted as the class + images of the class), the harmonic mean of precision and recall."""
     chosen, true = _chosen_and_true(predicted, label)
     return _ratio(2 * chosen * true, chosen + true, predicted.groups)
+
+
+CLASS_SCORES = {"sensitivity": recall, "precision": precision, "F1": f1}
+"""How well one class is found."""
 
 
 def macro_f1(predicted: Predicted) -> Scored:

@@ -4,64 +4,64 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.attention import (
     AttentionMaps,
-    Term,
     attention_frame,
     evaluate_attention,
     has_chain,
     load_attention,
 )
+from weckd.analysis.contrasts import Contrast, own
+from weckd.analysis.contrasts import gain as gain_of
 from weckd.analysis.estimates import NOT_KNOWN, Estimate, estimate
 from weckd.analysis.inference.reader_study import p_value
 from weckd.analysis.results import Results
-from weckd.analysis.sheet import confidence, gain_cell, level_cell, place_cell
 from weckd.config import Suite
-from weckd.places import MACRO, few_seeds, independent
-from weckd.tables.captions import NO_CHAIN, caption, design_sentence
+from weckd.places import few_seeds, independent
+from weckd.tables.captions import NO_CHAIN, confidence, design_sentence
 from weckd.tables.cells import MISSING, NOTHING, Cell, P
-from weckd.tables.render import Table, TableFile, nothing_to_show, sheet
+from weckd.tables.render import Table, TableFile
 
 TITLE = "Do the attention maps sharpen along the chain"
 
 
 def attention_table(run: Results) -> TableFile:
     """Return the table of what the maps say, see `weckd.analysis.attention`."""
-    return attention_of(run.suite, load_attention(run.suite, run.folder / "attention"))
+    maps = load_attention(run.suite, run.files)
+    frame = attention_frame(run.suite, maps)
+    if not has_chain(run.suite):
+        nothing = sheet.nothing(run.suite, "attention", TITLE, "data set", NO_CHAIN)
+        return TableFile("attention", frame, nothing.tables)
+    return TableFile("attention", frame, [_attention(run, maps)])
 
 
-def attention_of(suite: Suite, maps: Mapping[str, AttentionMaps]) -> TableFile:
-    """Return the table of some maps."""
-    if not has_chain(suite):
-        nothing = nothing_to_show(suite, "attention", TITLE, "data set", NO_CHAIN)
-        return TableFile("attention", attention_frame(suite, maps), nothing.tables)
-    return TableFile("attention", attention_frame(suite, maps), [_attention(suite, maps)])
+def _attention(run: Results, maps: Mapping[str, AttentionMaps]) -> Table:
+    suite, last = run.suite, run.suite.chain_length
 
+    def estimates(contrast: Contrast) -> dict[str, Estimate]:
+        found = evaluate_attention(suite, maps, contrast)
+        return {name: estimate(suite, result, 1.0) for name, result in found.items()}
 
-def _attention(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Table:
-    last, names = suite.chain_length, (*suite.datasets, MACRO)
-
-    def shown(*terms: Term) -> dict[str, Estimate]:
-        results = evaluate_attention(suite, maps, terms)
-        return {name: estimate(suite, results[name], 1.0) for name in names}
-
-    sharp = {f"sharpness M{model}": shown(Term(1.0, "sharpness", model)) for model in range(1, last + 1)}
+    sharp = {f"sharpness M{model}": estimates(own("sharpness", model)) for model in range(1, last + 1)}
     kept = {
-        f"agreement M{model} with M{model - 1}": shown(Term(1.0, "agreement", model))
+        f"agreement M{model} with M{model - 1}": estimates(own("agreement", model))
         for model in range(2, last + 1)
     }
-    change = shown(Term(1.0, "sharpness", last), Term(-1.0, "sharpness", 1))
+    change = estimates(gain_of("sharpness", last, "sharpness", 1))
+    names = list(change)
     columns: dict[str, list[Cell]] = {
-        "data set": [place_cell(suite, name) for name in names],
+        "data set": [sheet.place(suite, name) for name in names],
         "map": [_size_cell(suite, maps, name) for name in names],
     }
-    columns |= {header: [level_cell(found[name]) for name in names] for header, found in sharp.items()}
+    columns |= {header: [*map(sheet.level, found.values())] for header, found in sharp.items()}
     if last > 1:
-        columns[f"M{last} - M1 [{confidence(suite)} CI]"] = [gain_cell(change[name]) for name in names]
-        columns["p"] = [_p(suite, change[name]) for name in names]
-    columns |= {header: [level_cell(found[name]) for name in names] for header, found in kept.items()}
-    says = caption(
-        suite,
+        columns[f"M{last} - M1 [{confidence(suite)} CI]"] = [*map(sheet.gain, change.values())]
+        columns["p"] = [_p(suite, shown) for shown in change.values()]
+    columns |= {header: [*map(sheet.level, found.values())] for header, found in kept.items()}
+    of_place = pd.DataFrame([*sharp.values(), *kept.values()])
+    says = sheet.caption(
+        run,
         "Attention maps of the chain's models on the same test images: mean over channels of the squared activation,",
         "deepest feature stage that attention transfer compares (Zagoruyko and Komodakis 2017).",
         "sharpness: one minus the normalised entropy of a map, from 0 (flat) to 1 (one point).",
@@ -73,14 +73,9 @@ def _attention(suite: Suite, maps: Mapping[str, AttentionMaps]) -> Table:
         "Means over all test images;",
         size=_images(suite, maps),
         omit="design tuning scope",
-        missing=[
-            cause
-            for name in names
-            for found in (*sharp.values(), *kept.values())
-            for cause in found[name].missing
-        ],
+        missing=[cause for name in names for found in of_place[name] for cause in found.missing],
     )
-    return sheet(suite, "attention", TITLE, pd.DataFrame(columns), says)
+    return sheet.table(suite, "attention", TITLE, columns, says)
 
 
 def _size_cell(suite: Suite, maps: Mapping[str, AttentionMaps], name: str) -> Cell:

@@ -1,12 +1,11 @@
 """The table of checks that a run must pass before its gains mean anything."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.comparisons import BAR
 from weckd.analysis.contrasts import Result, evaluate, evaluate_all, gain, mean_result, own
 from weckd.analysis.estimates import NOT_KNOWN
@@ -14,16 +13,12 @@ from weckd.analysis.inference.reader_study import ROUNDING, adjust, half_width, 
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.results import Results
-from weckd.analysis.sheet import (
-    listed,
-    run_caption,
-)
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent
 from weckd.tables.captions import has_phantom
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.cells import Name, P
-from weckd.tables.render import TableFile, sheet
+from weckd.tables.render import TableFile
 
 PERMUTED = "permuted"
 LABELS_LEVEL = 0.99
@@ -42,20 +37,22 @@ class Check:
     half_width: float = NOT_KNOWN
     p_adjusted: float = NOT_KNOWN  # NaN where the check does not use one
 
+    @property
+    def points(self) -> tuple[float, float, float]:
+        """The value and both ends of its interval, percentage points."""
+        low, high = self.value - self.half_width, self.value + self.half_width
+        return 100 * self.value, 100 * low, 100 * high
+
 
 def checks_table(run: Results) -> TableFile:
     """Return the checks that a run must pass before its gains mean anything, a row each."""
     suite, checks = run.suite, evaluate_checks(run.suite, run.predictions)
-    shown = listed(
+    shown = sheet.listed(
         checks,
         {
             "check": lambda check: check.check,
             "subject": lambda check: Name(check.subject),
-            "points [interval]": lambda check: GainCell(
-                100 * check.value,
-                100 * (check.value - check.half_width),
-                100 * (check.value + check.half_width),
-            ),
+            "points [interval]": lambda check: GainCell(*check.points),
             "level": lambda check: f"{100 * check.level:g} %",
             "p (Holm)": lambda check: P(check.p_adjusted),
             "passed": lambda check: check.passed,
@@ -63,36 +60,27 @@ def checks_table(run: Results) -> TableFile:
     )
     panel = any(suite.roles[method] == PANEL for method in suite.methods)
     but = " but the panel's, whose networks may be better than the bar's," if panel else ""
-    says = run_caption(
+    says = sheet.caption(
         run,
         "Checks on the macro mean, percentage points;",
         notes=(f"Family: all methods{but} against the supervised bar, Holm; the label check stands alone.",),
         omit="tuning derived scope",
     )
-    table = sheet(suite, "checks", "Checks", shown, says)
-    return TableFile("checks", checks_frame(suite, checks), [table])
-
-
-def checks_frame(suite: Suite, checks: Sequence[Check]) -> pd.DataFrame:
-    """Return the frame of `checks.csv`: values in percentage points, NaN where not computed."""
-    return pd.DataFrame(
-        [
-            {
-                "suite": suite.run,
-                "phantom": has_phantom(suite),
-                "check": check.check,
-                "subject": check.subject,
-                "value_pp": 100 * check.value,
-                "ci_low": 100 * (check.value - check.half_width),
-                "ci_high": 100 * (check.value + check.half_width),
-                "level": check.level,
-                "p_adjusted": check.p_adjusted,
-                "passed": check.passed,
-                "plan_hash": suite.plan_hash,
-            }
-            for check in checks
-        ]
-    )
+    rows = [
+        {
+            "suite": suite.run,
+            "phantom": has_phantom(suite),
+            "check": check.check,
+            "subject": check.subject,
+            **dict(zip(("value_pp", "ci_low", "ci_high"), check.points, strict=True)),
+            "level": check.level,
+            "p_adjusted": check.p_adjusted,
+            "passed": check.passed,
+            "plan_hash": suite.plan_hash,
+        }
+        for check in checks
+    ]
+    return sheet.file(suite, "checks", "Checks", rows, shown, says)
 
 
 def evaluate_checks(suite: Suite, predictions: SuitePredictions) -> tuple[Check, ...]:

@@ -1,10 +1,10 @@
 """The ledger of the paper's claims: a verdict each, why, and what the paper's own comparison says; and its numbers."""
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.claims import (
     ClaimVerdict,
     Judgement,
@@ -14,15 +14,13 @@ from weckd.analysis.claims import (
     sentence,
 )
 from weckd.analysis.estimates import NOT_KNOWN, Gain, missing_of
-from weckd.analysis.published import LARGEST, Published
-from weckd.analysis.results import Results
-from weckd.analysis.sheet import confidence, gain_cell, run_caption
+from weckd.analysis.results import LARGEST, Published, Results
 from weckd.analysis.sheets.gains import gains_frame
 from weckd.places import independent, is_phantom, means
-from weckd.tables.captions import caption, dataset_text, has_phantom
+from weckd.tables.captions import confidence, dataset_text, has_phantom
 from weckd.tables.cells import NOTHING, Cell, Wording, cell_text
 from weckd.tables.cells import Gain as GainCell
-from weckd.tables.render import Table, TableFile, csv_text, sheet
+from weckd.tables.render import Table, TableFile, csv_text
 
 ANSWER = ("claim", "verdict", "effect", "compared", "why")
 """The columns of answers.csv, which the report's first screen is made of."""
@@ -33,19 +31,19 @@ NO_NUMBER = "no number of the paper is listed; config/published.yaml holds them"
 def claims_table(run: Results) -> TableFile:
     """Return the ledger, and as a frame every comparison of every claim with its numbers."""
     suite, claims = run.suite, evaluate_claims(run)
-    rows: list[list[Cell]] = [
-        [
-            item.claim.name,
-            item.decided.verdict,
-            *_deciding(item.decided),
-            sentence(run, item.decided),
-            _beside(item.beside),
-        ]
-        for item in claims
-    ]
-    headers = {"effect": f"effect [{confidence(suite)} CI]"}
-    columns = [*(headers.get(name, name) for name in ANSWER), "the paper's own comparison"]
-    says = run_caption(
+    shown = sheet.listed(
+        claims,
+        {
+            "claim": lambda item: item.claim.name,
+            "verdict": lambda item: item.decided.verdict,
+            f"effect [{confidence(suite)} CI]": lambda item: _effect(item.decided.deciding),
+            "compared": lambda item: _compared(item.decided.deciding),
+            "why": lambda item: sentence(run, item.decided),
+            "the paper's own comparison": lambda item: _beside(item.beside),
+        },
+    )
+    sets = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in means(suite).items() if keys)
+    says = sheet.caption(
         run,
         *(f"Claim {item.claim.name}: {item.claim.says} ({item.claim.source})." for item in claims),
         "Decided against methods with the same labels and steps, or against all labels, as the plan says: supported "
@@ -54,16 +52,13 @@ def claims_table(run: Results) -> TableFile:
         "undecided. effect: percentage points of accuracy, of the comparison that decides or is the least favourable.",
         "The last column is the comparison that the paper makes itself; it decides nothing here.",
         "The paper's settings are not public: verdicts hold for these data sets and our reading of the method.",
-        "means: "
-        + "; ".join(f"{name}: {', '.join(keys)}" for name, keys in means(suite).items() if keys)
-        + ".",
+        f"means: {sets}.",
         missing=[
             name for item in claims for part in (item.decided, item.beside) for name in missing_of(part.rows)
         ],
     )
-    shown = pd.DataFrame(rows, columns=columns)
-    ledger = sheet(suite, "claims", "Claims of the paper", shown, says, ("claim", NO_CLAIM))
-    return TableFile("claims", _frame(run, claims), [ledger])
+    frame = _frame(run, claims)
+    return sheet.file(suite, "claims", "Claims of the paper", frame, shown, says, ("claim", NO_CLAIM))
 
 
 def answers_text(table: Table, wording: Wording) -> str:
@@ -73,10 +68,12 @@ def answers_text(table: Table, wording: Wording) -> str:
     return csv_text(pd.DataFrame(rows if len(shown.columns) == len(ANSWER) else [], columns=list(ANSWER)))
 
 
-def _deciding(judgement: Judgement) -> tuple[Cell, Cell]:
-    if judgement.deciding is None:
-        return NOTHING, NOTHING
-    return gain_cell(judgement.deciding.estimate), comparison_words(judgement.deciding)
+def _effect(deciding: Gain | None) -> Cell:
+    return sheet.gain(deciding.estimate) if deciding else NOTHING
+
+
+def _compared(deciding: Gain | None) -> Cell:
+    return comparison_words(deciding) if deciding else NOTHING
 
 
 def _beside(judgement: Judgement) -> str:
@@ -88,7 +85,7 @@ def _beside(judgement: Judgement) -> str:
 
 def _frame(run: Results, claims: tuple[ClaimVerdict, ...]) -> pd.DataFrame:
     """Return the comparisons of each claim, or one row without numbers where this run has none."""
-    frames = []
+    frames = [pd.DataFrame(columns=["claim"])] if not claims else []
     for item in claims:
         for role, judgement in (("decides", item.decided), ("beside", item.beside)):
             of_claim = {
@@ -100,26 +97,35 @@ def _frame(run: Results, claims: tuple[ClaimVerdict, ...]) -> pd.DataFrame:
             }
             of = pd.DataFrame([of_claim] * max(1, len(judgement.rows)))
             frames.append(pd.concat([of, gains_frame(run, judgement.rows)], axis=1))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["claim"])
+    return pd.concat(frames, ignore_index=True)
 
 
 def published_table(run: Results) -> TableFile:
     """Return every number of the paper beside the same comparison here: inside or outside our interval."""
     suite, found = run.suite, [(item, _ours(run, item)) for item in run.published]
-    headers = ["what", "where", "paper says", "here", "on", "paper's number is"]
-    rows = [_published_cells(run, item, gain) for item, gain in found]
-    says = caption(
-        suite,
+    shown = sheet.listed(
+        found,
+        {
+            "what": lambda pair: pair[0].name,
+            "where": lambda pair: f"{pair[0].where}, {pair[0].version}",
+            "paper says": lambda pair: GainCell(pair[0].value),
+            "here": lambda pair: _effect(pair[1]),
+            "on": lambda pair: _on(run, *pair),
+            "paper's number is": lambda pair: _judgement(run, *pair),
+        },
+    )
+    says = sheet.caption(
+        run,
         "The paper's numbers as far as they can be read, in percentage points, beside the same comparison in this run "
         f"with its {confidence(suite)} two-way interval, not adjusted. largest: the data set with "
         "the largest gain here, chosen on these test images and so flattered. Nothing is tested.",
         "Phantom images are not comparable with the paper's." if has_phantom(suite) else "",
+        size="not said",
         omit="derived",
         missing=missing_of(gain for _, gain in found if gain),
     )
-    shown = pd.DataFrame(rows, columns=headers)
-    table = sheet(suite, "published", "What the paper says", shown, says, ("what", NO_NUMBER))
-    return TableFile("published", pd.DataFrame([_published_row(run, *pair) for pair in found]), [table])
+    rows = [_published_row(run, *pair) for pair in found]
+    return sheet.file(suite, "published", "What the paper says", rows, shown, says, ("what", NO_NUMBER))
 
 
 def _ours(run: Results, item: Published) -> Gain | None:
@@ -136,7 +142,7 @@ def _ours(run: Results, item: Published) -> Gain | None:
     return max(whole, key=lambda gain: gain.estimate.value, default=None)
 
 
-def _published_judgement(run: Results, item: Published, gain: Gain | None) -> str:
+def _judgement(run: Results, item: Published, gain: Gain | None) -> str:
     if gain is None:
         return "not in this run"
     if gain.estimate.study is None:
@@ -150,16 +156,14 @@ def _published_judgement(run: Results, item: Published, gain: Gain | None) -> st
     return "outside our interval, below" if item.value < gain.estimate.low else "inside our interval"
 
 
-def _published_cells(run: Results, item: Published, gain: Gain | None) -> list[Cell]:
-    ours: list[Cell] = [NOTHING, item.data_set]
-    if gain is not None:
-        on = dataset_text(run.suite, gain.dataset) if gain.dataset in run.suite.datasets else gain.dataset
-        ours = [gain_cell(gain.estimate), f"{LARGEST}: {on}" if item.data_set == LARGEST else on]
-    where = f"{item.where}, {item.version}"
-    return [item.name, where, GainCell(item.value), *ours, _published_judgement(run, item, gain)]
+def _on(run: Results, item: Published, gain: Gain | None) -> str:
+    if gain is None:
+        return item.data_set
+    on = dataset_text(run.suite, gain.dataset) if gain.dataset in run.suite.datasets else gain.dataset
+    return f"{LARGEST}: {on}" if item.data_set == LARGEST else on
 
 
-def _published_row(run: Results, item: Published, gain: Gain | None) -> Mapping[str, object]:
+def _published_row(run: Results, item: Published, gain: Gain | None) -> dict[str, object]:
     names = ("name", "method", "reference", "metric", "data_set", "where", "version")
     shown = gain.estimate if gain else None
     return {
@@ -171,6 +175,6 @@ def _published_row(run: Results, item: Published, gain: Gain | None) -> Mapping[
         "gain": shown.value if shown else NOT_KNOWN,
         "ci_low": shown.low if shown else NOT_KNOWN,
         "ci_high": shown.high if shown else NOT_KNOWN,
-        "judgement": _published_judgement(run, item, gain),
+        "judgement": _judgement(run, item, gain),
         "plan_hash": run.suite.plan_hash,
     }

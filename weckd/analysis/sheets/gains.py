@@ -1,46 +1,24 @@
 """The tables of gains: the plan's families, by data set, by modality, across data sets, and with one left out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import EXPLORATORY, IDENTICAL, NOT_KNOWN, Gain, estimate, missing_of
 from weckd.analysis.inference.data_sets import NewDataSet, leave_one_out, new_data_set
 from weckd.analysis.inference.nine_tests import Hypothesis
 from weckd.analysis.inference.reader_study import Estimate as TEstimate
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.metrics import METRICS
 from weckd.analysis.results import Compared, Results
-from weckd.analysis.sheet import (
-    COUNT,
-    compared_of,
-    comparison_cell,
-    confidence,
-    count_cell,
-    csv_row,
-    decision_cell,
-    gain_cell,
-    gain_row,
-    gains_caption,
-    independent_studies,
-    listed,
-    margin_sentence,
-    pivoted,
-    place_cell,
-    primary_name,
-    run_caption,
-    size_cell,
-    tested,
-    why_not_together,
-)
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent, means
-from weckd.tables import cells
-from weckd.tables.captions import NO_FAMILY, caption, mean_or_dataset
+from weckd.tables.captions import NO_FAMILY, caption, confidence, mean_or_dataset
 from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Name, Number, P
-from weckd.tables.render import Table, TableFile, nothing_to_show, sheet
+from weckd.tables.cells import Gain as GainCell
+from weckd.tables.render import Table, TableFile
 
 ONE_DATA_SET = "one data set"
 SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
@@ -49,17 +27,16 @@ SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 
 def gains_tables(run: Results) -> TableFile:
     """Return every contrast as a frame; as tables the families of the plan, then each of them by data set."""
-    # A family that is decided on another mean holds no comparison that these do not.
-    over_all = [gain for gain in run.planned if gain.comparison.decided_on == (MACRO,)]
     tables = [_families(run, [gain for gain in run.planned if gain.decides])]
-    for family in dict.fromkeys(gain.comparison.family for gain in over_all):
-        rows = [g for g in run.planned if g.comparison.family == family and g.dataset in run.suite.datasets]
-        tables.append(_by_dataset(run, str(family), rows))
-    imported: dict[str, list[Gain]] = {}
+    of_family: dict[str, list[Gain]] = {}
+    for gain in run.planned:
+        # A family that is decided on another mean holds no comparison that these do not.
+        if gain.comparison.decided_on == (MACRO,) and gain.dataset in run.suite.datasets:
+            of_family.setdefault(str(gain.comparison.family), []).append(gain)
     for item in run.made_elsewhere:
         rows = [gain for place, gain in item.gains.items() if place in (*run.suite.datasets, MACRO)]
-        imported.setdefault(f"{item.comparison.method} made elsewhere", []).extend(rows)
-    tables += [_by_dataset(run, *of_method) for of_method in imported.items()]
+        of_family.setdefault(f"{item.comparison.method} made elsewhere", []).extend(rows)
+    tables += [_by_dataset(run, *family) for family in of_family.items()]
     return TableFile("gains", gains_frame(run, run.gains), tables)
 
 
@@ -67,37 +44,38 @@ def gains_frame(run: Results, gains: Sequence[Gain]) -> pd.DataFrame:
     """Return the long frame of `gains.csv`: numbers in the unit of their row, NaN where not defined."""
     rows = []
     for gain in gains:
-        more = tested(run, gain)
+        more = sheet.tested(run, gain)
         more |= {"min_detectable": gain.estimate.detectable, "verdict": more.pop("verdict")}
-        row = csv_row(run, gain.dataset, compared_of(gain), gain.metric, gain.estimate, more, value="gain")
+        of = sheet.compared_of(gain)
+        row = sheet.row(run, gain.dataset, of, gain.metric, gain.estimate, more, value="gain")
         del row["missing"]  # the verdict says it
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _families(run: Results, rows: Sequence[Gain]) -> Table:
-    suite = run.suite
-    shown = listed(
+    suite, alpha = run.suite, run.suite.analysis.alpha
+    shown = sheet.listed(
         rows,
         {
             "family": lambda gain: gain.family,
             "mean over": lambda gain: gain.dataset,
             "method": lambda gain: Name(gain.comparison.method),
             "comparison": lambda gain: gain.comparison.text,
-            f"gain [{confidence(suite)} CI]": lambda gain: gain_cell(gain.estimate),
+            f"gain [{confidence(suite)} CI]": lambda gain: sheet.gain(gain.estimate),
             "p": lambda gain: P(gain.p),
             "p (adjusted)": lambda gain: P(gain.p_adjusted),
             "correction": lambda gain: gain.correction,
             "detectable": lambda gain: Number(
-                NOT_KNOWN if gain.p_adjusted < suite.analysis.alpha else gain.estimate.detectable
+                NOT_KNOWN if gain.p_adjusted < alpha else gain.estimate.detectable
             ),
             "seed share": lambda gain: Number(100 * gain.estimate.seed_share, 0, " %"),
             "verdict": lambda gain: gain.short_verdict,
         },
     )
-    says = run_caption(
+    says = sheet.caption(
         run,
-        f"Gains in {primary_name(run)}, percentage points;",
+        f"Gains in {run.primary_name}, percentage points;",
         notes=(
             "Each family is decided here, at alpha of its own; p is corrected within it, intervals are not adjusted.",
             "A comparison against a method is a test of non-inferiority:",
@@ -108,41 +86,41 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
         omit="derived",
         missing=missing_of(rows),
     )
-    return sheet(suite, "families", "Families of the plan", shown, says, ("family", NO_FAMILY))
+    return sheet.table(suite, "families", "Families of the plan", shown, says, ("family", NO_FAMILY))
 
 
 def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
     """Return a family's secondary rows, or a method's exploratory ones: data sets down, its comparisons across."""
-    suite = run.suite
+    suite, found = run.suite, {(gain.dataset, gain.comparison): gain for gain in rows}
     compared = tuple(dict.fromkeys(gain.comparison for gain in rows))
-    found = {(gain.dataset, gain.comparison): gain for gain in rows}
     against = compared[0].kind == "non-inferiority"
-    shown = pivoted(
+    shown = sheet.pivoted(
         dict.fromkeys(gain.dataset for gain in rows),
         {
-            "data set": lambda place: place_cell(suite, place),
-            "images (groups)": lambda place: size_cell(run, place),
+            "data set": lambda place: sheet.place(suite, place),
+            "images (groups)": lambda place: sheet.size(run.sizes[place]),
         },
         {item.text: item for item in compared},
         {
-            "{}": lambda place, item: gain_cell(found[(place, item)].estimate),
-            f"{'verdict' if against else 'p'}, {{}}": lambda place, item: decision_cell(found[(place, item)]),
+            "{}": lambda place, item: sheet.gain(found[place, item].estimate),
+            f"{'verdict' if against else 'p'}, {{}}": lambda place, item: sheet.decision(found[place, item]),
         },
     )
+    exploratory = rows[0].family == EXPLORATORY
     of_what = (
         "exploratory, in no family of the plan"
-        if rows[0].family == EXPLORATORY
+        if exploratory
         else "the family's secondary one of single data sets"
     )
     says = caption(
         suite,
-        f"Gains of {compared[0].method} in {primary_name(run)}, percentage points, with their {confidence(suite)} "
+        f"Gains of {compared[0].method} in {run.primary_name}, percentage points, with their {confidence(suite)} "
         f"intervals, not adjusted; p: {rows[0].correction}, {of_what}.",
         f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points." if against else "",
         missing=missing_of(rows),
     )
     label = "gains-" + family.replace(" ", "-")
-    return sheet(suite, label, f"{family.capitalize()}, by data set", shown, says)
+    return sheet.table(suite, label, f"{family.capitalize()}, by data set", shown, says)
 
 
 def _families_of(gains: Sequence[Gain]) -> str:
@@ -154,166 +132,150 @@ def modality_table(run: Results) -> TableFile:
     """Return each comparison of the plan on the mean over each modality's independent data sets."""
     suite, compared = run.suite, run.compared("superiority", "non-inferiority")
     if not compared:
-        return nothing_to_show(suite, "modality", "By modality", "comparison", NO_FAMILY)
+        return sheet.nothing(suite, "modality", "By modality", "comparison", NO_FAMILY)
     sets = {name: keys for name, keys in means(suite).items() if name != MACRO}
     gains = [item.gains[name] for item in compared for name in sets]
-    rows = [gain_row(run, gain, {"n_datasets": len(sets[gain.dataset])}) for gain in gains]
-    shown = pivoted(
+    rows = [sheet.gain_row(run, gain, {"n_datasets": len(sets[gain.dataset])}) for gain in gains]
+    shown = sheet.pivoted(
         compared,
-        {"comparison": comparison_cell},
+        {"comparison": sheet.comparison},
         {mean_or_dataset(suite, name): name for name in sets},
         {
-            "{}": lambda item, name: gain_cell(item.gains[name].estimate),
-            "p, {}": lambda item, name: decision_cell(item.gains[name]),
+            "{}": lambda item, name: sheet.gain(item.gains[name].estimate),
+            "p, {}": lambda item, name: sheet.decision(item.gains[name]),
         },
     )
     held = "; ".join(f"{name.removeprefix(f'{MACRO} ')}: {', '.join(keys)}" for name, keys in sets.items())
-    says = gains_caption(
+    says = sheet.gains_caption(
         run,
         compared,
         f"Data sets: {held}. p: adjusted, in families of their own and secondary ones: {_families_of(gains)}.",
-        margin_sentence(suite),
+        sheet.margin_sentence(suite),
         missing=missing_of(gains),
     )
-    return TableFile("modality", pd.DataFrame(rows), [sheet(suite, "modality", "By modality", shown, says)])
+    return sheet.file(suite, "modality", "By modality", rows, shown, says)
 
 
 def across_table(run: Results) -> TableFile:
     """Return for each comparison of the plan what these data sets say, and what they say about a new one."""
     suite, compared = run.suite, run.compared("superiority", "non-inferiority")
     if not compared:
-        return nothing_to_show(suite, "across", "Across data sets", "comparison", NO_FAMILY)
+        return sheet.nothing(suite, "across", "Across data sets", "comparison", NO_FAMILY)
     level, futures = confidence(suite), [_future(suite, item) for item in compared]
-    headers = [
-        "comparison",
-        f"these: {mean_or_dataset(suite, MACRO)} [{level} CI]",
-        "p (adjusted)",
-        f"new: t over means [{level} CI]",
-        "p, t over means",
-        f"new: random effects [{level} CI]",
-        "p, random effects",
-        "tau",
-        f"{level} prediction, true gain",
-        f"{level} prediction, measured gain",
-        COUNT,
-    ]
-    lines = [
-        [
-            comparison_cell(item),
-            gain_cell(item.gains[MACRO].estimate),
-            decision_cell(item.gains[MACRO]),
-            *_new_cells(run, future),
-            count_cell(suite, item.gains),
-        ]
-        for item, future in zip(compared, futures, strict=True)
-    ]
-    says = gains_caption(
+    on_macro = [item.gains[MACRO] for item in compared]
+    shown: sheet.Columns = {
+        "comparison": [sheet.comparison(item) for item in compared],
+        f"these: {mean_or_dataset(suite, MACRO)} [{level} CI]": [
+            sheet.gain(gain.estimate) for gain in on_macro
+        ],
+        "p (adjusted)": [sheet.decision(gain) for gain in on_macro],
+        **_new_cells(run, level, futures),
+        sheet.COUNT: [sheet.count_cell(suite, item.gains) for item in compared],
+    }
+    says = sheet.gains_caption(
         run,
         compared,
         "these: new seeds and cases, the same data sets, which is what the plan decides by; p: adjusted, in its "
-        f"family: {_families_of([item.gains[MACRO] for item in compared])}. {margin_sentence(suite)}",
+        f"family: {_families_of(on_macro)}. {sheet.margin_sentence(suite)}",
         "new: the data sets as a sample of such, in no family, p not adjusted; t over the data-set means, and "
         "random effects (Paule-Mandel tau, the standard deviation between data sets; modified "
         "Hartung-Knapp-Sidik-Jonkman interval).",
         "prediction: where the gain lies that one more data set has (random effects), and that its test would "
         "measure (t over means).",
-        f"{COUNT}: data sets, derived ones too, whose gain is significantly beyond its null, neither, or below it "
-        "(adjusted in the secondary family of single data sets).",
+        f"{sheet.COUNT}: data sets, derived ones too, whose gain is significantly beyond its null, neither, or below "
+        "it (adjusted in the secondary family of single data sets).",
     )
     rows = [_across_row(run, *pair) for pair in zip(compared, futures, strict=True)]
-    table = sheet(suite, "across", "Across data sets", pd.DataFrame(lines, columns=headers), says)
-    return TableFile("across", pd.DataFrame(rows), [table])
+    return sheet.file(suite, "across", "Across data sets", rows, shown, says)
 
 
 def _future(suite: Suite, item: Compared) -> NewDataSet | str:
     """Return what a comparison says about a new data set, or why nothing."""
-    studies = independent_studies(suite, item.gains)
-    return why_not_together(suite, item.gains) or new_data_set(
-        list(studies.values()), 1 - suite.analysis.alpha, item.comparison.null
-    )
+    studies = list(sheet.independent_studies(suite, item.gains).values())
+    level, null = 1 - suite.analysis.alpha, item.comparison.null
+    return sheet.why_not_together(suite, item.gains) or new_data_set(studies, level, null)
 
 
-def _new_cells(run: Results, found: NewDataSet | str) -> list[Cell]:
-    if isinstance(found, str):
-        return [found, *[NOTHING] * 6]
-    scale = METRICS[run.primary].scale
+def _new_cells(run: Results, level: str, futures: Sequence[NewDataSet | str]) -> sheet.Columns:
+    """Return the columns of what a new data set would show; the first says why there is nothing."""
+    scale = run.scale
     digits = None if scale == 100 else NATS_DIGITS
 
     def estimated(item: TEstimate) -> Cell:
         # A data set on which nothing varies forbids an estimate.
         if math.isnan(item.value):
             return NOTHING
-        return cells.Gain(scale * item.value, scale * item.low, scale * item.high, scale == 100)
+        return GainCell(scale * item.value, scale * item.low, scale * item.high, scale == 100)
 
     def ranged(low: float, high: float) -> Cell:
         ends = (Number(scale * low, digits), "to", Number(scale * high, digits))
         return NOTHING if math.isnan(low) else Joined(ends)
 
-    return [
-        estimated(found.over_means),
-        P(found.over_means.p),
-        estimated(found.random_effects),
-        P(found.random_effects.p),
-        Number(scale * math.sqrt(found.tau2), digits),
-        ranged(found.prediction_low, found.prediction_high),
-        ranged(found.measured_low, found.measured_high),
-    ]
+    columns: dict[str, Callable[[NewDataSet], Cell]] = {
+        f"new: t over means [{level} CI]": lambda new: estimated(new.over_means),
+        "p, t over means": lambda new: P(new.over_means.p),
+        f"new: random effects [{level} CI]": lambda new: estimated(new.random_effects),
+        "p, random effects": lambda new: P(new.random_effects.p),
+        "tau": lambda new: Number(scale * math.sqrt(new.tau2), digits),
+        f"{level} prediction, true gain": lambda new: ranged(new.prediction_low, new.prediction_high),
+        f"{level} prediction, measured gain": lambda new: ranged(new.measured_low, new.measured_high),
+    }
+    why = next(iter(columns))
+    return {
+        header: [cell(x) if not isinstance(x, str) else x if header == why else NOTHING for x in futures]
+        for header, cell in columns.items()
+    }
 
 
 def _across_row(run: Results, item: Compared, future: NewDataSet | str) -> dict[str, object]:
     """Return the row of the mean over these data sets, with what they say about a new one behind it."""
-    scale, found = METRICS[run.primary].scale, None if isinstance(future, str) else future
-    row = gain_row(run, item.gains[MACRO], {"n_datasets": len(independent(run.suite))})
+    found = None if isinstance(future, str) else future
+    row = sheet.gain_row(run, item.gains[MACRO], {"n_datasets": len(independent(run.suite))})
     plan_hash = row.pop("plan_hash")
-    for name in ("over_means", "random_effects"):
-        new: TEstimate | None = getattr(found, name, None)
-        key = f"t_{name}" if name == "over_means" else name
-        row |= {
-            key: scale * new.value if new else NOT_KNOWN,
-            f"{key}_ci_low": scale * new.low if new else NOT_KNOWN,
-            f"{key}_ci_high": scale * new.high if new else NOT_KNOWN,
-            f"{key}_p": new.p if new else NOT_KNOWN,
-        }
-    row["tau"] = scale * math.sqrt(found.tau2) if found else NOT_KNOWN
+    for key, new in (
+        ("t_over_means", found and found.over_means),
+        ("random_effects", found and found.random_effects),
+    ):
+        for header, name in ((key, "value"), (f"{key}_ci_low", "low"), (f"{key}_ci_high", "high")):
+            row[header] = run.scale * getattr(new, name, NOT_KNOWN)
+        row[f"{key}_p"] = new.p if new else NOT_KNOWN
+    row["tau"] = run.scale * math.sqrt(found.tau2) if found else NOT_KNOWN
     for name in ("prediction_low", "prediction_high", "measured_low", "measured_high"):
-        row[name] = scale * getattr(found, name) if found else NOT_KNOWN
-    return row | {"wins_ties_losses": count_cell(run.suite, item.gains), "plan_hash": plan_hash}
+        row[name] = run.scale * getattr(found, name, NOT_KNOWN)
+    return row | {"wins_ties_losses": sheet.count_cell(run.suite, item.gains), "plan_hash": plan_hash}
 
 
 def leave_one_out_table(run: Results) -> TableFile:
     """Return each comparison's smallest and largest mean with one data set left out, and what becomes of it."""
     suite, compared = run.suite, run.compared("superiority", "non-inferiority")
-    title = "One data set left out"
+    name, title = "leave-one-out", "One data set left out"
     if not compared:
-        return nothing_to_show(suite, "leave-one-out", title, "comparison", NO_FAMILY)
-    studies = [independent_studies(suite, item.gains) for item in compared]
+        return sheet.nothing(suite, name, title, "comparison", NO_FAMILY)
+    studies = [sheet.independent_studies(suite, item.gains) for item in compared]
     left_out = [leave_one_out(of_item) if of_item else {} for of_item in studies]
     macro = f"{mean_or_dataset(suite, MACRO)} [{confidence(suite)} CI]"
     lines = [_left_out_cells(run, *pair) for pair in zip(compared, left_out, strict=True)]
     shown = pd.DataFrame(lines, columns=["comparison", macro, "smallest", "largest", "verdict"])
-    says = gains_caption(
+    says = sheet.gains_caption(
         run,
         compared,
         "smallest, largest: of the means over the other independent data sets, with the data set left out.",
         "verdict: whether the mean is significantly above or below its null, or neither, by the two-way p of each "
-        f"mean at alpha, not adjusted. {margin_sentence(suite)} Sensitivity, in no family.",
+        f"mean at alpha, not adjusted. {sheet.margin_sentence(suite)} Sensitivity, in no family.",
         missing=missing_of(item.gains[MACRO] for item in compared),
     )
     rows = [row for pair in zip(compared, left_out, strict=True) for row in _left_out_rows(run, *pair)]
-    return TableFile("leave-one-out", pd.DataFrame(rows), [sheet(suite, "leave-one-out", title, shown, says)])
+    return sheet.file(suite, name, title, rows, shown, says)
 
 
 def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study]) -> list[Cell]:
-    start = [comparison_cell(item), gain_cell(item.gains[MACRO].estimate)]
-    why_not = why_not_together(run.suite, item.gains)
+    start = [sheet.comparison(item), sheet.gain(item.gains[MACRO].estimate)]
+    why_not = sheet.why_not_together(run.suite, item.gains)
     if not left_out or why_not in ("missing", IDENTICAL):
         return [*start, NOTHING, NOTHING, why_not or ONE_DATA_SET]
     ordered = sorted(left_out, key=lambda key: left_out[key].estimate)
-    scale = METRICS[run.primary].scale
-    shown = {key: estimate(run.suite, Result(left_out[key]), scale) for key in (ordered[0], ordered[-1])}
-    ends: list[Cell] = [
-        Joined((gain_cell(shown[key]), "without", Name(key))) for key in (ordered[0], ordered[-1])
-    ]
+    shown = {key: estimate(run.suite, Result(left_out[key]), run.scale) for key in (ordered[0], ordered[-1])}
+    ends = [Joined((sheet.gain(shown[key]), "without", Name(key))) for key in (ordered[0], ordered[-1])]
     return [*start, *ends, why_not or _stays(run.suite, item, left_out)]
 
 
@@ -333,19 +295,19 @@ def _side(suite: Suite, item: Compared, study: Study) -> str:
 
 def _left_out_rows(run: Results, item: Compared, left_out: Mapping[str, Study]) -> list[dict[str, object]]:
     """Return a row for the mean over all independent data sets and one for each that is left out."""
-    suite, gain, null = run.suite, item.gains[MACRO], item.comparison.null
-    whole = Result(gain.estimate.study, gain.estimate.missing)
+    suite, shown, null = run.suite, item.gains[MACRO].estimate, item.comparison.null
+    whole = Result(shown.study, shown.missing)
     lines = []
     for key, result in {"": whole, **{key: Result(x) for key, x in left_out.items()}}.items():
-        scale, study = METRICS[gain.metric].scale, result.study
-        of = {"left_out": key, "n_datasets": len(independent(suite)) - bool(key), **compared_of(item)}
+        study = result.study
+        of = {"left_out": key, "n_datasets": len(independent(suite)) - bool(key), **sheet.compared_of(item)}
         tests = study is not None and not few_seeds(suite)
         more = {
             "alpha": suite.analysis.alpha,
-            "null": scale * null,
+            "null": run.scale * null,
             "p": p_value(study, null) if study and tests else NOT_KNOWN,
             "side": _side(suite, item, study) if study and tests else "",
         }
-        line = csv_row(run, MACRO, of, gain.metric, estimate(suite, result, scale), more)
+        line = sheet.row(run, MACRO, of, run.primary, estimate(suite, result, run.scale), more)
         lines.append(line | ({"n_images": study.n_images, "n_groups": study.n_groups} if study else {}))
     return lines

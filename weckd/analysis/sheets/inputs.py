@@ -1,42 +1,35 @@
 """The tables of what a run was given: its splits, each method's budget, and the settings that tuning chose."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.method_groups import MethodGroup, method_groups
 from weckd.analysis.results import Results
-from weckd.analysis.split_counts import (
-    ALL,
-    COPIES,
-    LABELS,
-    PartCount,
-    chain_parts,
-    count_splits,
-    splits_frame,
-    stage_parts,
-)
+from weckd.analysis.split_counts import ALL, COPIES, LABELS, chain_parts, count_splits, stage_parts
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.manifests import TrainedCell, trained_cells
-from weckd.tables.captions import caption, derived_mark, tuning_images
+from weckd.tables.captions import caption, tuning_images
 from weckd.tables.cells import MISSING, NOTHING, Cell, Name
-from weckd.tables.render import Table, TableFile, sheet
+from weckd.tables.render import Table, TableFile
 
+SPANS = {
+    "fits": "fits",
+    "steps": "steps",
+    "steps run": "steps_run",
+    "images seen": "images",
+    "labels": "labels",
+    "tuning trials": "tuning_trials",
+}
+"""Header of a budget -> its column."""
 PER_METHOD = (
-    "fits",
-    "steps",
-    "steps_run",
-    "images",
-    "labels",
-    "diverged",
-    "tuning_trials",
-    "tuning_steps",
-    "tuning_images",
+    *("fits", "steps", "steps_run", "images", "labels", "diverged"),
+    *("tuning_trials", "tuning_steps", "tuning_images"),
 )
 TUNED = ("dataset", "method", "setting", "value", "trials", "plan_hash")
 BARE = "design tuning scope"
@@ -44,35 +37,30 @@ BARE = "design tuning scope"
 
 
 def splits_table(run: Results) -> TableFile:
-    """Return how many images each part of a split holds, true fractions included, see `splits_of`."""
-    return splits_of(run.suite, count_splits(run.suite, run.folder / "splits"))
+    """Return how many images each part of a split holds, true fractions included.
 
-
-def splits_of(suite: Suite, counts: Sequence[PartCount]) -> TableFile:
-    """Return one row a data set; ranges over the seeds where they differ."""
-    official = suite.split.protocol == "official"
+    A row a data set; ranges over the seeds where they differ.
+    """
+    suite, counts = run.suite, count_splits(run.suite, run.files)
+    official, nobody = suite.split.protocol == "official", counts[:0]
     parts = ("test", *([COPIES] if official else []), "validation", *stage_parts(suite), "rest", LABELS)
     rows = []
-    for dataset in suite.datasets:
-        of_part: dict[str, list[PartCount]] = {}
-        for count in counts:
-            if count.dataset == dataset:
-                of_part.setdefault(count.part, []).append(count)
-        whole = [count for count in of_part[ALL] if not count.missing]
-        row: list[Cell] = [
-            Name(dataset, derived_mark(suite, dataset)),
-            str(len(suite.facts[dataset].classes)),
-            _range([count.n_images for count in whole]),
-            _range([count.n_groups for count in whole]),
-        ]
-        for part in parts:
-            found = of_part.get(part, [])
-            shares = _range([f"{100 * count.share:.1f}" for count in found])
-            row.append(f"{_range([count.n_images for count in found])} ({shares} %)" if found else MISSING)
-        row.append(_smallest(of_part.get(LABELS, [])))
-        row.append(_smallest([count for part in chain_parts(suite) for count in of_part.get(part, [])]))
-        rows.append(row)
-    smallest = ("smallest class used", "smallest in one stage")
+    for dataset, of_set in counts.groupby("dataset", sort=False):
+        key = str(dataset)
+        of_part = dict(iter(of_set[of_set["missing"] == ""].groupby("part")))
+        found = [of_part.get(part, nobody) for part in parts]
+        whole, used = of_part.get(ALL, nobody), of_part.get(LABELS, nobody)
+        rows.append(
+            [
+                sheet.place(suite, key),
+                str(len(suite.facts[key].classes)),
+                _range(whole["n_images"]),
+                _range(whole["n_groups"]),
+                *(f"{_range(x['n_images'])} ({_shares(x)} %)" if len(x) else MISSING for x in found),
+                _smallest(used),
+                _smallest(pd.concat([of_part.get(part, nobody) for part in chain_parts(suite)])),
+            ]
+        )
     says = caption(
         suite,
         "Images in each part (lowest to highest over the seeds).",
@@ -84,22 +72,27 @@ def splits_of(suite: Suite, counts: Sequence[PartCount]) -> TableFile:
         "smallest class: in any seed; 0 in one stage: a model of the chain learns from a subset without that class.",
         f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')}, split seed {suite.split.seed}.",
         omit=BARE,
-        missing=(count.missing for count in counts if count.missing),
+        missing=filter(None, counts["missing"]),
     )
+    smallest = ("smallest class used", "smallest in one stage")
     shown = pd.DataFrame(rows, columns=["data set", "classes", "images", "groups", *parts, *smallest])
-    return TableFile("splits", splits_frame(suite, counts), [sheet(suite, "splits", "Splits", shown, says)])
+    return sheet.file(suite, "splits", "Splits", counts, shown, says)
 
 
-def _smallest(counts: Sequence[PartCount]) -> str:
+def _shares(counts: pd.DataFrame) -> str:
+    return _range(f"{share:.1f}" for share in counts["share_pct"])
+
+
+def _smallest(counts: pd.DataFrame) -> str:
     """Return the smallest class of all counts, its images, and the part where that is not the labels used."""
-    smallest = min(counts, key=lambda count: count.smallest_class_n or 0, default=None)
-    if smallest is None:
+    if counts.empty:
         return MISSING
-    where = "" if smallest.part == LABELS else f" ({smallest.part}, seed {smallest.seed})"
-    return f"{smallest.smallest_class}, {smallest.smallest_class_n}{where}"
+    smallest = counts.iloc[int(counts["smallest_class_n"].astype(int).argmin())]
+    where = "" if smallest["part"] == LABELS else f" ({smallest['part']}, seed {smallest['seed']})"
+    return f"{smallest['smallest_class']}, {smallest['smallest_class_n']}{where}"
 
 
-def _range(values: Sequence[object]) -> str:
+def _range(values: Iterable[object]) -> str:
     """Return one value where all are the same text, else the lowest and the highest number."""
     texts = sorted({str(value) for value in values}, key=float)
     if not texts:
@@ -109,10 +102,9 @@ def _range(values: Sequence[object]) -> str:
 
 def budgets_table(run: Results) -> TableFile:
     """Return what each method was given, a row a data set and method; one table a group of methods."""
-    frame = budgets_frame(run.suite, run.folder / "manifests")
-    return TableFile(
-        "budgets", frame, [_budgets(run.suite, frame, *group) for group in method_groups(run.suite).items()]
-    )
+    suite, frame = run.suite, budgets_frame(run.suite, run.files.manifests)
+    tables = [_budgets(suite, frame, *group) for group in method_groups(suite).items()]
+    return TableFile("budgets", frame, tables)
 
 
 def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
@@ -124,54 +116,41 @@ def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
     where the method was not tuned; no other number counts them.
     A method without a manifest keeps its row, with empty numbers.
     """
-    rows, cells = [], trained_cells(suite, manifests)
-    for dataset in suite.datasets:
-        for method in suite.methods:
-            of_method = [cell for cell in cells if cell.dataset == dataset and method in cell.methods]
-            numbers = [_numbers(cell, method) for cell in of_method]
-            rows.append({"dataset": dataset, "method": method, "cells": len(numbers), **_mean(numbers)})
-    return pd.DataFrame(rows)
+    axes = ["dataset", "method"]
+    cells = trained_cells(suite, manifests)
+    rows = [(cell.dataset, method, *_numbers(cell, method)) for cell in cells for method in cell.methods]
+    found = pd.DataFrame(rows, columns=[*axes, *PER_METHOD]).astype(dict.fromkeys(PER_METHOD, float))
+    by_method = found.groupby(axes)
+    numbers = by_method.mean().assign(diverged=by_method["diverged"].sum())
+    numbers.insert(0, "cells", by_method.size())
+    every = pd.MultiIndex.from_product((suite.datasets, suite.methods), names=axes)
+    return numbers.reindex(every).reset_index().fillna({"cells": 0}).astype({"cells": int})
 
 
-def _numbers(cell: TrainedCell, method: str) -> dict[str, float]:
+def _numbers(cell: TrainedCell, method: str) -> tuple[float, ...]:
+    """Return the numbers of PER_METHOD."""
     entry = cell.methods[method]
     fits = [cell.fits[identity] for identity in entry.fits]
-    return {
-        "fits": len(fits),
-        "steps": sum(fit["steps"] * fit["networks"] for fit in fits),
-        "steps_run": sum(fit["steps_run"] * fit["networks"] for fit in fits),
-        "images": sum(fit["images"] for fit in fits),
-        "labels": entry.labels,
-        "diverged": sum(fit["status"] != "finished" for fit in fits),
-        **{f"tuning_{key}": entry.tuning.get(key, 0) for key in ("trials", "steps", "images")},
-    }
-
-
-def _mean(numbers: list[dict[str, float]]) -> dict[str, float]:
-    if not numbers:
-        return dict.fromkeys(PER_METHOD, float("nan"))
-    means = {key: float(np.mean([n[key] for n in numbers])) for key in PER_METHOD}
-    return means | {"diverged": float(sum(n["diverged"] for n in numbers))}
+    return (
+        len(fits),
+        sum(fit["steps"] * fit["networks"] for fit in fits),
+        sum(fit["steps_run"] * fit["networks"] for fit in fits),
+        sum(fit["images"] for fit in fits),
+        entry.labels,
+        sum(fit["status"] != "finished" for fit in fits),
+        *(entry.tuning.get(key, 0) for key in ("trials", "steps", "images")),
+    )
 
 
 def _budgets(suite: Suite, frame: pd.DataFrame, group: MethodGroup, methods: Sequence[str]) -> Table:
     """Return a row a method; what differs between data sets is given as a range."""
-    spans = {
-        "fits": "fits",
-        "steps": "steps",
-        "steps run": "steps_run",
-        "images seen": "images",
-        "labels": "labels",
-        "tuning trials": "tuning_trials",
-    }
     rows: list[list[Cell]] = []
     for method in methods:
         own = frame[frame["method"] == method]
-        if suite.roles[method] == IMPORTED:
-            rows.append([Name(method), *["not known"] * (len(spans) + 1)])
-            continue
-        diverged = MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}"
-        rows.append([Name(method), *(_span(own[key]) for key in spans.values()), diverged])
+        numbers = [*(_span(own[key]) for key in SPANS.values())]
+        numbers.append(MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}")
+        imported = suite.roles[method] == IMPORTED
+        rows.append([Name(method), *(["not known"] * len(numbers) if imported else numbers)])
     says = caption(
         suite,
         f"Suite {suite.run}. Per data set and seed: trained networks, optimiser steps "
@@ -181,8 +160,8 @@ def _budgets(suite: Suite, frame: pd.DataFrame, group: MethodGroup, methods: Seq
         _tuning_cost(suite, frame[frame["method"].isin(methods)]),
         omit=f"{BARE} derived",
     )
-    shown = pd.DataFrame(rows, columns=["method", *spans, "diverged fits"])
-    table = sheet(suite, f"budgets{group.suffix}", f"Budgets, {group.title}", shown, says)
+    shown = pd.DataFrame(rows, columns=["method", *SPANS, "diverged fits"])
+    table = sheet.table(suite, f"budgets{group.suffix}", f"Budgets, {group.title}", shown, says)
     return dataclasses.replace(table, title=f"Budgets, {group.title}")
 
 
@@ -215,8 +194,7 @@ def tuned_table(run: Results) -> TableFile:
     for (dataset, method), own in frame.groupby(["dataset", "method"], sort=False):
         values = dict(zip(own["setting"], own["value"], strict=True))
         shown = (f"{values[name]:.2g}" if name in values else NOTHING for name in settings)
-        rows.append([Name(str(dataset), derived_mark(suite, str(dataset))), Name(str(method)), *shown])
-    headers = ["data set", "method", *(name.replace("_", " ") for name in settings)]
+        rows.append([sheet.place(suite, str(dataset)), Name(str(method)), *shown])
     kd, rate = suite.distillation, suite.training.learning_rate
     says = caption(
         suite,
@@ -228,27 +206,18 @@ def tuned_table(run: Results) -> TableFile:
         ),
         omit="design derived scope",
     )
-    return TableFile(
-        "tuned", frame, [sheet(suite, "tuned", "Settings", pd.DataFrame(rows, columns=headers), says)]
-    )
+    headers = ["data set", "method", *(name.replace("_", " ") for name in settings)]
+    return sheet.file(suite, "tuned", "Settings", frame, pd.DataFrame(rows, columns=headers), says)
 
 
-def _tuned_rows(run: Results) -> list[dict[str, object]]:
+def _tuned_rows(run: Results) -> list[tuple[object, ...]]:
     """Return a row a data set, method and setting, of the first cell: all seeds of a data set are trained alike."""
-    first = {cell.dataset: cell for cell in reversed(trained_cells(run.suite, run.folder / "manifests"))}
-    rows: list[dict[str, object]] = []
-    for dataset in run.suite.datasets:
-        methods = first[dataset].methods if dataset in first else {}
-        for method in run.suite.methods:
-            tuning = methods[method].tuning if method in methods else {}
-            rows += [
-                dict(
-                    zip(
-                        TUNED,
-                        (dataset, method, name, value, tuning["trials"], run.suite.plan_hash),
-                        strict=True,
-                    )
-                )
-                for name, value in tuning.get("values", {}).items()
-            ]
-    return rows
+    first = {cell.dataset: cell for cell in reversed(trained_cells(run.suite, run.files.manifests))}
+    return [
+        (dataset, method, name, value, tuning["trials"], run.suite.plan_hash)
+        for dataset in run.suite.datasets
+        for method in run.suite.methods
+        if dataset in first and method in first[dataset].methods
+        for tuning in [first[dataset].methods[method].tuning]
+        for name, value in tuning.get("values", {}).items()
+    ]

@@ -5,34 +5,21 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
 from weckd.analysis.estimates import NOT_KNOWN, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
 from weckd.analysis.results import Results
-from weckd.analysis.sheet import (
-    BOLD_SENTENCE,
-    COUNT,
-    best_methods,
-    confidence,
-    count_cell,
-    csv_head,
-    decision_cell,
-    gain_cell,
-    independent_studies,
-    level_cell,
-    primary_name,
-    run_caption,
-    size_cell,
-)
 from weckd.places import MACRO, few_seeds
 from weckd.tables import cells
-from weckd.tables.captions import NO_FAMILY, derived_mark, mean_or_dataset
+from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset
 from weckd.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
-from weckd.tables.render import TableFile, nothing_to_show, sheet
+from weckd.tables.render import TableFile
 
 BEST_CONTROL = "best control"
 NEW = "a new data set"
+TITLE = "Gains by data set"
 
 
 @dataclass(frozen=True)
@@ -51,24 +38,20 @@ def main_table(run: Results) -> TableFile:
     """
     suite, chain, compared = run.suite, chain_method(run.suite), _compared(run)
     if chain is None or not compared:
-        return nothing_to_show(suite, "main", "Gains by data set", "data set", NO_FAMILY)
+        return sheet.nothing(suite, "main", TITLE, "data set", NO_FAMILY)
     lines = [_line(run, chain, place, compared) for place in (*suite.datasets, MACRO)]
     by_reference = {name: {line.place: line.gains[name] for line in lines} for name in compared}
     futures = {name: _future(run, gains) for name, gains in by_reference.items()}
     blank: list[Cell] = [NOTHING] * (len(lines[0].levels) + 1)
-    counts = [count_cell(suite, gains) for gains in by_reference.values()]
-    rows = [
-        *(_cells(run, line) for line in lines),
-        [NEW, *blank, *(cell for future in futures.values() for cell in (_future_cell(future), NOTHING))],
-        [COUNT, *blank, *(cell for count in counts for cell in (count, NOTHING))],
-    ]
+    rows = [*(_cells(run, line) for line in lines), [NEW, *blank], [sheet.COUNT, *blank]]
     headers = ["data set", "images (groups)", *lines[0].levels]
     for reference, comparison in compared.items():
         kind = "verdict" if comparison.kind == "non-inferiority" else "p (Holm)"
         headers += [f"gain {comparison.text}", f"{kind}, {reference}"]
+        rows[-2] += [_future_cell(futures[reference]), NOTHING]
+        rows[-1] += [sheet.count_cell(suite, by_reference[reference]), NOTHING]
     shown = pd.DataFrame(rows, columns=headers)
-    table = sheet(suite, "main", "Gains by data set", shown, _caption(run, lines))
-    return TableFile("main", _frame(run, lines, futures), [table])
+    return sheet.file(suite, "main", TITLE, _rows(run, lines, futures), shown, _caption(run, lines))
 
 
 def _compared(run: Results) -> dict[str, Comparison]:
@@ -82,19 +65,18 @@ def _compared(run: Results) -> dict[str, Comparison]:
 
 
 def _line(run: Results, chain: str, place: str, compared: Mapping[str, Comparison]) -> _Line:
-    roles = run.suite.roles
-    finals = {method: run.finals[(place, method, run.primary)] for method in run.suite.methods}
-    controls = [x for method, x in finals.items() if roles[method] == "control"]
-    whole = [level for level in controls if level.estimate.study]
-    levels: dict[str, Level | None] = {}
-    if BASELINE in compared:
-        levels[BASELINE] = finals[BASELINE]
-    if controls:
+    finals = {method: run.finals[place, method, run.primary] for method in run.suite.methods}
+    of_role = {
+        role: {method: level for method, level in finals.items() if run.suite.roles[method] == role}
+        for role in ("control", IMPORTED)
+    }
+    levels: dict[str, Level | None] = {BASELINE: finals[BASELINE]} if BASELINE in compared else {}
+    if of_role["control"]:
+        whole = [level for level in of_role["control"].values() if level.estimate.study]
         levels[BEST_CONTROL] = max(whole, key=lambda level: level.estimate.value, default=None)
     if BAR in compared:
         levels[BAR] = finals[BAR]
-    levels[chain] = finals[chain]
-    levels |= {method: level for method, level in finals.items() if roles[method] == IMPORTED}
+    levels |= {chain: finals[chain], **of_role[IMPORTED]}
     gains = {
         reference: next(x for x in run.planned if x.dataset == place and x.comparison == comparison)
         for reference, comparison in compared.items()
@@ -104,7 +86,7 @@ def _line(run: Results, chain: str, place: str, compared: Mapping[str, Compariso
 
 def _future(run: Results, gains: Mapping[str, Gain]) -> NewDataSet | None:
     """Return what a new data set would show, or None where a data set's gain is missing or seeds are too few."""
-    studies = independent_studies(run.suite, gains)
+    studies = sheet.independent_studies(run.suite, gains)
     if few_seeds(run.suite) or not studies:
         return None
     return new_data_set(list(studies.values()), 1 - run.suite.analysis.alpha)
@@ -112,36 +94,42 @@ def _future(run: Results, gains: Mapping[str, Gain]) -> NewDataSet | None:
 
 def _cells(run: Results, line: _Line) -> list[Cell]:
     suite, place = run.suite, line.place
-    name: Cell = mean_or_dataset(suite, place) if place == MACRO else Name(place, derived_mark(suite, place))
     own = [x for x in line.levels.values() if x is not None and suite.roles[x.method] != IMPORTED]
-    bold = best_methods(run, own)
-    found: list[Cell] = [name, size_cell(run, place)]
+    bold = sheet.best_methods(run, own)
+    found: list[Cell] = [
+        mean_or_dataset(suite, place) if place == MACRO else sheet.place(suite, place),
+        sheet.size(run.sizes[place]),
+    ]
     for column, level in line.levels.items():
         if level is None:
             found.append(MISSING)
             continue
-        cell: Cell = level_cell(level.estimate)
+        cell: Cell = sheet.level(level.estimate)
         cell = Bold(cell) if level.method in bold else cell
         found.append(Joined((Name(level.method), cell)) if column == BEST_CONTROL else cell)
     for item in line.gains.values():
         mark = "*" if item.p_adjusted < suite.analysis.alpha else ""
-        found += [gain_cell(item.estimate, mark), decision_cell(item)]
+        found += [sheet.gain(item.estimate, mark), sheet.decision(item)]
     return found
 
 
 def _future_cell(future: NewDataSet | None) -> Cell:
     """Return the mean and the prediction interval."""
+    return cells.Gain(*_future_numbers(future)) if future else MISSING
+
+
+def _future_numbers(future: NewDataSet | None) -> tuple[float, float, float]:
     if future is None:
-        return MISSING
-    return cells.Gain(100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high)
+        return NOT_KNOWN, NOT_KNOWN, NOT_KNOWN
+    return 100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high
 
 
 def _caption(run: Results, lines: list[_Line]) -> str:
     suite, level = run.suite, confidence(run.suite)
     imported = [method for method in suite.methods if suite.roles[method] == IMPORTED]
-    return run_caption(
+    return sheet.caption(
         run,
-        f"{primary_name(run).capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
+        f"{run.primary_name.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
         f"{level} two-way interval; gains in percentage points with their {level} intervals, not adjusted;",
         notes=(
             "p: Holm, in the macro row within the family that it decides, in the rows above within that family's "
@@ -151,40 +139,33 @@ def _caption(run: Results, lines: list[_Line]) -> str:
             "flattered.",
             f"{NEW}: mean of the independent data sets and {level} prediction interval of the gain that one more "
             "would show (t over data sets).",
-            f"{COUNT}: data sets whose gain is significant (adjusted), not, or significant the other way.",
-            BOLD_SENTENCE,
+            f"{sheet.COUNT}: data sets whose gain is significant (adjusted), not, or significant the other way.",
+            sheet.BOLD_SENTENCE,
             f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
         ),
         missing=[name for line in lines for name in missing_of(line.gains.values())],
     )
 
 
-def _frame(run: Results, lines: list[_Line], futures: Mapping[str, NewDataSet | None]) -> pd.DataFrame:
-    rows = []
+def _rows(
+    run: Results, lines: list[_Line], futures: Mapping[str, NewDataSet | None]
+) -> list[dict[str, object]]:
+    of_suite, rows = {"plan_hash": run.suite.plan_hash}, []
     for line in lines:
-        size = run.sizes[line.place] or (pd.NA, pd.NA)
-        row = csv_head(run.suite, line.place)
-        row |= {"n_images": size[0], "n_groups": size[1], "k": len(run.suite.seeds)}
+        row = sheet.head(run.suite, line.place) | sheet.counts(run, line.place) | {"k": len(run.suite.seeds)}
         for column, level in line.levels.items():
-            row |= {
-                f"{column} method": level.method if level else MISSING,
-                f"{column} mean": level.estimate.value if level else NOT_KNOWN,
-                f"{column} half_width": level.estimate.half_width if level else NOT_KNOWN,
-            }
+            row[f"{column} method"] = level.method if level else MISSING
+            row[f"{column} mean"] = level.estimate.value if level else NOT_KNOWN
+            row[f"{column} half_width"] = level.estimate.half_width if level else NOT_KNOWN
         for reference, item in line.gains.items():
-            row |= {
-                f"gain {reference}": item.estimate.value,
-                f"ci_low {reference}": item.estimate.low,
-                f"ci_high {reference}": item.estimate.high,
-                f"p_adjusted {reference}": item.p_adjusted,
-                f"verdict {reference}": item.verdict,
-            }
-        rows.append(row | {"plan_hash": run.suite.plan_hash})
-    new = csv_head(run.suite, MACRO) | {"dataset": NEW}
+            row[f"gain {reference}"] = item.estimate.value
+            row[f"ci_low {reference}"] = item.estimate.low
+            row[f"ci_high {reference}"] = item.estimate.high
+            row[f"p_adjusted {reference}"] = item.p_adjusted
+            row[f"verdict {reference}"] = item.verdict
+        rows.append(row | of_suite)
+    new = sheet.head(run.suite, MACRO) | {"dataset": NEW}
     for reference, future in futures.items():
-        new |= {
-            f"gain {reference}": 100 * future.over_means.value if future else NOT_KNOWN,
-            f"ci_low {reference}": 100 * future.measured_low if future else NOT_KNOWN,
-            f"ci_high {reference}": 100 * future.measured_high if future else NOT_KNOWN,
-        }
-    return pd.DataFrame([*rows, new | {"plan_hash": run.suite.plan_hash}])
+        names = (f"{name} {reference}" for name in ("gain", "ci_low", "ci_high"))
+        new |= dict(zip(names, _future_numbers(future), strict=True))
+    return [*rows, new | of_suite]

@@ -1,30 +1,28 @@
 """The tables of methods: their accuracy, the secondary metrics, and how well each class is found."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.comparisons import REFERENCES, chain_method, shown_methods
 from weckd.analysis.contrasts import Result
-from weckd.analysis.estimates import MARGIN_METRICS, NOT_KNOWN, Estimate, Gain, Level, estimate, missing_of
+from weckd.analysis.estimates import MARGIN_METRICS, NOT_KNOWN, Estimate, Level, estimate, missing_of
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.method_groups import MethodGroup, method_groups
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scores import per_class
+from weckd.analysis.metrics.scores import CLASS_SCORES
 from weckd.analysis.results import Results
-from weckd.analysis.sheet import confidence, csv_row, gain_cell, level_cell, pivoted, run_caption, size_cell
 from weckd.errors import counted
 from weckd.places import MACRO
-from weckd.tables.captions import derived_mark, mean_or_dataset
-from weckd.tables.cells import MISSING, Cell, Name, Number, P
-from weckd.tables.render import Table, TableFile, nothing_to_show, sheet
+from weckd.tables.captions import confidence, derived_mark, mean_or_dataset
+from weckd.tables.cells import MISSING, Name, Number
+from weckd.tables.render import Table, TableFile
 
 SHOWN = ("accuracy", "balanced_accuracy")
 """Metrics with a table for each group of methods; the others are side by side in the tables of metrics."""
-SCORES = ("sensitivity", "precision", "F1")
 DIRECTIONS = {False: "higher", True: "lower"}
 """Which values are better, by `Metric.lower_is_better`."""
 
@@ -41,20 +39,17 @@ def levels_frame(run: Results, levels: Sequence[Level]) -> pd.DataFrame:
     """Return the long frame of levels: numbers in the unit of their row, NaN where not defined."""
     rows = []
     for level in levels:
-        floor, study = run.floors.get(level.dataset), level.estimate.study
+        floor, shown = run.floors.get(level.dataset), level.estimate
         of = {"method": level.method, "stage": level.stage, "final": level.final}
         more = {
-            "seed_share": study.seed_share if study else NOT_KNOWN,
+            "seed_share": shown.study.seed_share if shown.study else NOT_KNOWN,
             "majority_pct": 100 * floor.majority if floor else NOT_KNOWN,
             "chance_pct": 100 * floor.chance if floor else NOT_KNOWN,
             "smallest_class": floor.smallest_class if floor else "",
             "smallest_class_n": floor.smallest_n if floor else pd.NA,
         }
-        rows.append(
-            csv_row(
-                run, level.dataset, of, level.metric, level.estimate, more, value="mean", percent="percent"
-            )
-        )
+        unit: dict[str, str] = {"value": "mean", "percent": "percent"}
+        rows.append(sheet.row(run, level.dataset, of, level.metric, shown, more, **unit))
     frame = pd.DataFrame(rows)
     half_widths = [level.estimate.half_width for level in levels]
     frame.insert(list(frame.columns).index("ci_low"), "half_width", half_widths)
@@ -65,16 +60,17 @@ def _accuracy(run: Results, metric: str, group: MethodGroup, methods: Sequence[s
     """A group's methods in rows, data sets in columns: the last stage's mean and half-width."""
     suite, name = run.suite, METRICS[metric].name
     head = ("test images (groups)", "majority class", "chance", "smallest class")
-    columns: dict[str, list[Cell]] = {"method": [*head, *(Name(method) for method in methods)]}
+    columns: sheet.Columns = {"method": [*head, *map(Name, methods)]}
     for place in (*suite.datasets, MACRO):
         floor = run.floors.get(place)
-        cells: list[Cell] = [MISSING] * 3
-        if floor:
-            cells = [Number(100 * floor.majority), Number(100 * floor.chance)]
-            cells.append(f"{floor.smallest_class}, {floor.smallest_n}")
-        levels = [level_cell(run.finals[(place, method, metric)].estimate) for method in methods]
-        columns[mean_or_dataset(suite, place)] = [size_cell(run, place), *cells, *levels]
-    says = run_caption(
+        columns[mean_or_dataset(suite, place)] = [
+            sheet.size(run.sizes[place]),
+            Number(100 * floor.majority) if floor else MISSING,
+            Number(100 * floor.chance) if floor else MISSING,
+            f"{floor.smallest_class}, {floor.smallest_n}" if floor else MISSING,
+            *(sheet.level(run.finals[place, method, metric].estimate) for method in methods),
+        ]
+    says = sheet.caption(
         run,
         f"{name.capitalize()} of each method's last stage in percent, mean ± h;",
         f"h is the half-width of the {confidence(suite)} two-way interval.",
@@ -84,8 +80,8 @@ def _accuracy(run: Results, metric: str, group: MethodGroup, methods: Sequence[s
         ),
         missing=missing_of(x for x in run.levels if x.final and x.metric == metric and x.method in methods),
     )
-    title = f"{name.capitalize()}, {group.title}"
-    return sheet(suite, metric.replace("_", "-") + group.suffix, title, pd.DataFrame(columns), says)
+    label, title = metric.replace("_", "-") + group.suffix, f"{name.capitalize()}, {group.title}"
+    return sheet.table(suite, label, title, columns, says)
 
 
 def metrics_table(run: Results) -> TableFile:
@@ -93,7 +89,7 @@ def metrics_table(run: Results) -> TableFile:
     suite, secondary = run.suite, run.suite.analysis.metrics[1:]
     if not secondary:
         why = "the plan has no metric besides the primary; its metrics may name more"
-        return nothing_to_show(suite, "metrics", "Secondary metrics", "method", why)
+        return sheet.nothing(suite, "metrics", "Secondary metrics", "method", why)
     tables = [_metrics(run, secondary, *group) for group in method_groups(suite).items()]
     frame = levels_frame(run, [level for level in run.levels if level.metric in secondary])
     return TableFile("metrics", frame, [*tables, _metric_gains(run, secondary)])
@@ -101,8 +97,8 @@ def metrics_table(run: Results) -> TableFile:
 
 def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Sequence[str]) -> Table:
     """A group's methods in rows, metrics in columns: the last stage's macro mean and half-width."""
-    levels = {(method, metric): run.finals[(MACRO, method, metric)] for metric in shown for method in methods}
-    says = run_caption(
+    levels = {(method, metric): run.finals[MACRO, method, metric] for metric in shown for method in methods}
+    says = sheet.caption(
         run,
         f"Metrics of each method's last stage on the macro mean, mean ± h, h the half-width of the "
         f"{confidence(run.suite)} two-way interval; {_unit_sentence('percent', shown)}.",
@@ -111,13 +107,13 @@ def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Se
         notes=("Family: none, nothing is compared here.",),
         missing=missing_of(levels.values()),
     )
-    frame = pivoted(
+    cells = sheet.pivoted(
         methods,
         {"method": Name},
         {METRICS[metric].name: metric for metric in shown},
-        {"{}": lambda method, metric: level_cell(levels[(method, metric)].estimate)},
+        {"{}": lambda method, metric: sheet.level(levels[method, metric].estimate)},
     )
-    return sheet(run.suite, f"metrics{group.suffix}", f"Secondary metrics, {group.title}", frame, says)
+    return sheet.table(run.suite, f"metrics{group.suffix}", f"Secondary metrics, {group.title}", cells, says)
 
 
 def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
@@ -130,24 +126,22 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
         if gain.comparison.method == chain and gain.comparison.decided_on in ((MACRO,), ())
     }
     compared = [first[reference] for reference in REFERENCES if reference in first]
-    found = {(gain.comparison, gain.metric): gain for gain in run.gains if gain.dataset == MACRO}
-    frame = pivoted(
-        shown,
+    found = {(gain.metric, gain.comparison): gain for gain in run.gains if gain.dataset == MACRO}
+    cells = sheet.pivoted(
+        shown if compared else (),
         {
             "metric": lambda metric: METRICS[metric].name,
             "better": lambda metric: DIRECTIONS[METRICS[metric].lower_is_better],
         },
         {comparison.text: comparison for comparison in compared},
         {
-            "{}": lambda metric, comparison: gain_cell(found[(comparison, metric)].estimate),
-            "p, {}": lambda metric, comparison: _p_cell(found[(comparison, metric)]),
+            "{}": lambda *cell: sheet.gain(found[cell].estimate),
+            "p, {}": lambda *cell: sheet.p_adjusted(found[cell]),
         },
     )
-    if not compared:
-        frame = frame.iloc[:0]
     against = [comparison.reference for comparison in compared if comparison.kind == "non-inferiority"]
     with_margin = [METRICS[metric].name for metric in shown if metric in MARGIN_METRICS]
-    says = run_caption(
+    says = sheet.caption(
         run,
         f"Gains of {chain} on the macro mean, with their {confidence(suite)} intervals, not adjusted; "
         f"{_unit_sentence('percentage points', shown)}."
@@ -162,14 +156,10 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
             if against and with_margin
             else "",
         ),
-        missing=missing_of(found[(comparison, metric)] for metric in shown for comparison in compared),
+        missing=missing_of(found[metric, comparison] for metric in shown for comparison in compared),
     )
     none = ("metric", f"no gain of a chain in this run; add weckd and one of {', '.join(REFERENCES)}")
-    return sheet(suite, "metrics-gains", "Gains on secondary metrics", frame, says, none)
-
-
-def _p_cell(gain: Gain) -> Cell:
-    return P(gain.p_adjusted) if math.isfinite(gain.p_adjusted) else gain.short_verdict
+    return sheet.table(suite, "metrics-gains", "Gains on secondary metrics", cells, says, none)
 
 
 def _unit_sentence(unit: str, shown: Sequence[str]) -> str:
@@ -191,63 +181,60 @@ class _ClassRow:
     label: str  # name of the class
     size: tuple[int, int] | None  # test images and groups of the class; None where the test set is not known
     method: str
-    stage: int
-    scores: Mapping[str, Estimate]  # by SCORES
+    scores: Mapping[str, Estimate]  # by CLASS_SCORES
 
 
 def classes_table(run: Results) -> TableFile:
     """Return sensitivity, precision and F1 of every class; a table a data set."""
-    suite, methods = run.suite, shown_methods(run.suite)
+    suite, methods, stages = run.suite, shown_methods(run.suite), run.predictions.stages
     if not methods:
         why = f"neither a chain nor {', '.join(REFERENCES)} is in this run; add one of them"
-        return nothing_to_show(suite, "classes", "Classes", "class", why)
+        return sheet.nothing(suite, "classes", "Classes", "class", why)
     found = {dataset: _class_rows(run, dataset, methods) for dataset in suite.datasets}
-    frame = pd.DataFrame(
-        [line for name, rows in found.items() for row in rows for line in _lines(run, name, row)]
-    )
-    return TableFile("classes", frame, [_classes(run, name, rows) for name, rows in found.items()])
+    rows = []
+    for dataset, of_classes in found.items():
+        for one in of_classes:
+            of = {"class": one.label, "method": one.method, "stage": stages[one.method]}
+            size = dict(zip(("n_images", "n_groups"), one.size or (pd.NA, pd.NA), strict=True))
+            for score, shown in one.scores.items():
+                row = sheet.row(run, dataset, of, run.primary, shown, {})
+                rows.append(row | size | {"unit": "percent", "metric": score})
+    return TableFile("classes", pd.DataFrame(rows), [_classes(run, *of_set) for of_set in found.items()])
 
 
 def _class_rows(run: Results, dataset: str, methods: Sequence[str]) -> list[_ClassRow]:
     """Return a row a class and method, class by class."""
-    suite, data = run.suite, run.predictions.datasets[dataset]
-    scores: dict[str, list[tuple[Result, ...]]] = {}
-    for method in methods:
-        stage = run.predictions.stages[method]
-        missing = data.missing(method, stage)
-        if missing:
-            scores[method] = [(Result(None, missing),) * len(SCORES)] * len(suite.facts[dataset].classes)
-        else:
-            of_classes = per_class(data.predicted(method, stage))
-            scores[method] = [
-                tuple(Result(two_way(x)) for x in (c.recall, c.precision, c.f1)) for c in of_classes
-            ]
+    suite, data, stages = run.suite, run.predictions.datasets[dataset], run.predictions.stages
+    missing = {method: data.missing(method, stages[method]) for method in methods}
     rows = []
     for label, name in enumerate(suite.facts[dataset].classes):
         of_class = data.y == label
         size = (int(of_class.sum()), len(np.unique(data.groups[of_class]))) if data.n_images else None
         for method in methods:
-            shown = {
-                score: estimate(suite, x) for score, x in zip(SCORES, scores[method][label], strict=True)
-            }
-            rows.append(_ClassRow(name, size, method, run.predictions.stages[method], shown))
+            scores = {}
+            for score, function in CLASS_SCORES.items():
+                result = Result(None, missing[method])
+                if not result.missing:
+                    result = Result(two_way(function(data.predicted(method, stages[method]), label)))
+                scores[score] = estimate(suite, result)
+            rows.append(_ClassRow(name, size, method, scores))
     return rows
 
 
 def _classes(run: Results, dataset: str, rows: Sequence[_ClassRow]) -> Table:
     suite, size, floor = run.suite, run.sizes[dataset], run.floors.get(dataset)
-    shown = pivoted(
+    shown = sheet.pivoted(
         rows,
         {
             "class": lambda row: row.label,
-            "images (groups)": lambda row: MISSING if row.size is None else f"{row.size[0]} ({row.size[1]})",
+            "images (groups)": lambda row: sheet.size(row.size),
             "method": lambda row: Name(row.method),
         },
-        {score: score for score in SCORES},
-        {"{}": lambda row, score: level_cell(row.scores[score])},
+        {score: score for score in CLASS_SCORES},
+        {"{}": lambda row, score: sheet.level(row.scores[score])},
     )
     origin = suite.facts[dataset].derived_from
-    says = run_caption(
+    says = sheet.caption(
         run,
         f"{dataset}, each method's last stage, percent, mean ± h, h the half-width of the {confidence(suite)} two-way "
         "interval. sensitivity: share of the class's images that are found; precision: share of the images called so "
@@ -262,18 +249,7 @@ def _classes(run: Results, dataset: str, rows: Sequence[_ClassRow]) -> Table:
             "Family: none, nothing is compared here; intervals of classes with few groups are too narrow.",
         ),
         omit="derived",
-        missing=[name for row in rows for name in row.scores[SCORES[0]].missing],
+        missing=[name for row in rows for name in row.scores["F1"].missing],
     )
     title = f"Classes of {dataset}{derived_mark(suite, dataset)}"
-    return sheet(suite, f"classes-{dataset}", title, shown, says)
-
-
-def _lines(run: Results, dataset: str, row: _ClassRow) -> list[dict[str, object]]:
-    """Return the frame's rows of a class and method, one a score."""
-    of = {"class": row.label, "method": row.method, "stage": row.stage}
-    n_images, n_groups = row.size or (pd.NA, pd.NA)
-    own = {"n_images": n_images, "n_groups": n_groups, "unit": "percent"}
-    return [
-        {**csv_row(run, dataset, of, run.primary, shown, {}), **own, "metric": score}
-        for score, shown in row.scores.items()
-    ]
+    return sheet.table(suite, f"classes-{dataset}", title, shown, says)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.comparisons import BAR, chain_method
+from weckd.analysis.contrasts import gain as gain_of
 from weckd.analysis.estimates import (
     EXPLORATORY,
     IDENTICAL,
@@ -17,22 +19,11 @@ from weckd.analysis.estimates import (
 )
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.results import Results
-from weckd.analysis.sheet import (
-    confidence,
-    csv_row,
-    differences,
-    gain_cell,
-    level_cell,
-    place_cell,
-    primary_name,
-    run_caption,
-    size_cell,
-)
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, places
-from weckd.tables.captions import NO_CHAIN
+from weckd.tables.captions import NO_CHAIN, confidence
 from weckd.tables.cells import NOTHING, Cell, Name, P
-from weckd.tables.render import Table, TableFile, nothing_to_show, sheet
+from weckd.tables.render import TableFile
 
 
 @dataclass(frozen=True)
@@ -49,44 +40,37 @@ class _Against:
 
 def panel_table(run: Results) -> TableFile:
     """Return the bar and every panel method, and how the chain stands against them: on means, by data set."""
-    suite, chain = run.suite, chain_method(run.suite)
+    suite, plan, chain = run.suite, run.suite.analysis, chain_method(run.suite)
     supervised = [name for name in suite.methods if name == BAR or suite.roles[name] == PANEL]
     if chain is None or not supervised or run.primary not in MARGIN_METRICS:
         why = f"neither {BAR} nor a method of the panel is in this run"
         if chain is None:
             why = NO_CHAIN
         elif supervised:
-            why = f"the plan's margin is not stated for {primary_name(run)}"
-        return nothing_to_show(suite, "panel", "Supervised panel", "method", why)
-    found, plan = _against(run, chain, supervised), suite.analysis
+            why = f"the plan's margin is not stated for {run.primary_name}"
+        return sheet.nothing(suite, "panel", "Supervised panel", "method", why)
+    found = _against(run, chain, supervised)
     decided = [
         mean
         for row in run.planned
-        if row.comparison.kind == "non-inferiority"
-        and row.comparison.method == chain
+        if (row.comparison.kind, row.comparison.method) == ("non-inferiority", chain)
         and row.comparison.reference in supervised
         for mean in row.comparison.decided_on
     ]
-    on_means = [x for mean in dict.fromkeys((*decided, MACRO)) for x in found if x.place == mean]
+    margins = sorted({plan.margin_pp, *plan.other_margins_pp})
     others = ", ".join(f"{margin:g}" for margin in plan.other_margins_pp)
-    note, more = (
-        f"The plan's margin is {plan.margin_pp:g} points",
-        f"; at {others}: sensitivity" if others else "",
-    )
+    note, more = f"The plan's margin is {plan.margin_pp:g} points", f"; at {others}: sensitivity"
+    on_means = [x for mean in dict.fromkeys((*decided, MACRO)) for x in found if x.place == mean]
     on_sets = [x for x in found if x.place in suite.datasets]
+    shown = (
+        ("panel", "Supervised panel", on_means, margins, f"{note}{more if others else ''}."),
+        ("panel-by-data-set", "Supervised panel, by data set", on_sets, [plan.margin_pp], f"{note}."),
+    )
     tables = [
-        _table(run, chain, on_means, _margins(suite), "panel", "Supervised panel", f"{note}{more}."),
-        _table(
-            run,
-            chain,
-            on_sets,
-            (plan.margin_pp,),
-            "panel-by-data-set",
-            "Supervised panel, by data set",
-            f"{note}.",
-        ),
+        sheet.table(suite, label, title, _cells(run, chain, of, at), _caption(run, of, says))
+        for label, title, of, at, says in shown
     ]
-    return TableFile("panel", pd.DataFrame([_row(run, chain, item) for item in found]), tables)
+    return TableFile("panel", pd.DataFrame([_row(run, chain, item, margins) for item in found]), tables)
 
 
 def margin_verdict(suite: Suite, shown: Estimate, margin_pp: float) -> str:
@@ -112,87 +96,64 @@ def margin_verdict(suite: Suite, shown: Estimate, margin_pp: float) -> str:
     return "inferior" if shown.high < -margin_pp else "inconclusive"
 
 
-def _margins(suite: Suite) -> list[float]:
-    return sorted({suite.analysis.margin_pp, *suite.analysis.other_margins_pp})
-
-
 def _against(run: Results, chain: str, supervised: Sequence[str]) -> list[_Against]:
-    stages = run.predictions.stages
-    planned = {
-        item.comparison.reference: item.gains
-        for item in run.compared("non-inferiority")
-        if item.comparison.method == chain
-    }
+    stages, compared = run.predictions.stages, run.compared("non-inferiority")
+    planned = {x.comparison.reference: x.gains for x in compared if x.comparison.method == chain}
     found = []
     for reference in supervised:
-        results = differences(run, chain, stages[chain], reference, stages[reference])
+        differences = run.of(gain_of(chain, stages[chain], reference, stages[reference]))
         for place in places(run.suite):
             row = planned[reference][place] if reference in planned else None
             tested = (row.family, row.p_adjusted) if row else (EXPLORATORY, NOT_KNOWN)
-            level = run.finals[(place, reference, run.primary)].estimate
-            found.append(_Against(place, reference, level, results[place], *tested))
+            level = run.finals[place, reference, run.primary].estimate
+            found.append(_Against(place, reference, level, differences[place], *tested))
     return found
 
 
-def _table(
-    run: Results,
-    chain: str,
-    found: Sequence[_Against],
-    margins: Sequence[float],
-    label: str,
-    title: str,
-    note: str,
-) -> Table:
+def _cells(run: Results, chain: str, found: Sequence[_Against], margins: Sequence[float]) -> pd.DataFrame:
     """Return on each data set or mean a row of the chain, then a row a supervised method."""
-    suite, level = run.suite, confidence(run.suite)
-    rows: list[list[Cell]] = []
+    suite, rows = run.suite, list[list[Cell]]()
     for place in dict.fromkeys(item.place for item in found):
-        start: list[Cell] = [place_cell(suite, place), size_cell(run, place)]
-        blank: list[Cell] = [NOTHING] * (3 + len(margins))
-        rows.append(
-            [*start, Name(chain), level_cell(run.finals[(place, chain, run.primary)].estimate), *blank]
-        )
-        rows += [
-            [
-                *start,
-                Name(item.reference),
-                level_cell(item.level),
-                gain_cell(item.difference),
-                *(margin_verdict(suite, item.difference, margin) for margin in margins),
-                P(item.p_adjusted),
-                item.family,
-            ]
-            for item in found
-            if item.place == place
-        ]
+        start: list[Cell] = [sheet.place(suite, place), sheet.size(run.sizes[place])]
+        own = sheet.level(run.finals[place, chain, run.primary].estimate)
+        rows.append([*start, Name(chain), own, *[NOTHING] * (3 + len(margins))])
+        for item in (item for item in found if item.place == place):
+            verdicts = [margin_verdict(suite, item.difference, margin) for margin in margins]
+            shown: list[Cell] = [sheet.level(item.level), sheet.gain(item.difference)]
+            rows.append([*start, Name(item.reference), *shown, *verdicts, P(item.p_adjusted), item.family])
+    minus = f"{chain} minus it [{confidence(suite)} CI]"
+    at = [f"at {margin:g} point{'' if margin == 1 else 's'}" for margin in margins]
     headers = [
         "data set",
         "images (groups)",
         "method",
-        primary_name(run),
-        f"{chain} minus it [{level} CI]",
-        *(f"at {margin:g} point{'' if margin == 1 else 's'}" for margin in margins),
+        run.primary_name,
+        minus,
+        *at,
         "p (adjusted)",
         "family",
     ]
-    says = run_caption(
+    return pd.DataFrame(rows, columns=headers)
+
+
+def _caption(run: Results, found: Sequence[_Against], note: str) -> str:
+    level = confidence(run.suite)
+    return sheet.caption(
         run,
-        f"{primary_name(run).capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
+        f"{run.primary_name.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
         f"{level} two-way interval; differences in percentage points with their {level} intervals, not adjusted;",
         middle=(
             f"non-inferior at a margin: the lower limit of the {level} interval is above minus the margin; inferior: "
             f"the upper limit is below it; else inconclusive. {note}",
-            f"p: that the difference is -{suite.analysis.margin_pp:g} points, adjusted within the family that stands "
-            "beside it; by this p the tables of gains decide.",
+            f"p: that the difference is -{run.suite.analysis.margin_pp:g} points, adjusted within the family that "
+            "stands beside it; by this p the tables of gains decide.",
             f"{EXPLORATORY}: not in the plan, no p.",
         ),
         missing=[name for item in found for name in item.difference.missing],
     )
-    return sheet(suite, label, title, pd.DataFrame(rows, columns=headers), says)
 
 
-def _row(run: Results, chain: str, item: _Against) -> dict[str, object]:
-    suite = run.suite
+def _row(run: Results, chain: str, item: _Against, margins: Sequence[float]) -> dict[str, object]:
     of = {
         "method": chain,
         "stage": run.predictions.stages[chain],
@@ -200,12 +161,12 @@ def _row(run: Results, chain: str, item: _Against) -> dict[str, object]:
         "reference_mean": item.level.value,
         "reference_half_width": item.level.half_width,
     }
-    more: dict[str, object] = {
+    more = {
         "family": item.family,
-        "alpha": suite.analysis.alpha,
+        "alpha": run.suite.analysis.alpha,
         "p_adjusted": item.p_adjusted,
+        **{
+            f"verdict_at_{margin:g}": margin_verdict(run.suite, item.difference, margin) for margin in margins
+        },
     }
-    more |= {
-        f"verdict_at_{margin:g}": margin_verdict(suite, item.difference, margin) for margin in _margins(suite)
-    }
-    return csv_row(run, item.place, of, run.primary, item.difference, more)
+    return sheet.row(run, item.place, of, run.primary, item.difference, more)

@@ -7,32 +7,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, estimate
 from weckd.analysis.inference.nine_tests import PROCEDURE, Row, nine_tests, robust
 from weckd.analysis.inference.paired_tests import Paired
 from weckd.analysis.inference.reader_study import Study, mean_study
-from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scores import correct
 from weckd.analysis.results import Compared, Results
-from weckd.analysis.sheet import (
-    compared_of,
-    confidence,
-    csv_head,
-    csv_row,
-    listed,
-    number_cell,
-    place_cell,
-    primary_name,
-    run_caption,
-    untested_cell,
-)
 from weckd.errors import counted
 from weckd.places import MACRO, few_seeds, independent, means, places
-from weckd.tables.captions import NO_FAMILY
-from weckd.tables.cells import NOTHING, Cell, Number, P
+from weckd.tables.captions import NO_FAMILY, confidence
+from weckd.tables.cells import NOTHING, Number, P
 from weckd.tables.cells import Gain as GainCell
-from weckd.tables.render import Table, TableFile, nothing_to_show, sheet
+from weckd.tables.render import Table, TableFile
 
 METRIC = "accuracy"
 """The nine tests compare right and wrong answers."""
@@ -51,9 +39,9 @@ def sensitivity_table(run: Results) -> TableFile:
         if gain.comparison.kind == "superiority" and gain.dataset == MACRO and gain.decides
     ]
     if not claimed:
-        return nothing_to_show(run.suite, "sensitivity", "Sensitivity", "test", NO_FAMILY)
+        return sheet.nothing(run.suite, "sensitivity", "Sensitivity", "test", NO_FAMILY)
     found = [(gain, why := _why_not(run, gain), () if why else _tests(run, gain)) for gain in claimed]
-    rows = [line for gain, why_not, tests in found for line in _sensitivity_rows(run, gain, why_not, tests)]
+    rows = [line for item in found for line in _sensitivity_rows(run, *item)]
     return TableFile("sensitivity", pd.DataFrame(rows), [_sensitivity(run, *item) for item in found])
 
 
@@ -61,7 +49,7 @@ def _why_not(run: Results, gain: Gain) -> str:
     """Return why the nine tests are not done; empty where they are."""
     suite = run.suite
     if gain.metric != METRIC:
-        return f"not done: the tests are of {METRIC}, the primary metric is {METRICS[gain.metric].name}"
+        return f"not done: the tests are of {METRIC}, the primary metric is {run.primary_name}"
     if gain.estimate.study is None:
         return f"not done, missing: {'; '.join(gain.estimate.missing)}"
     if few_seeds(suite):
@@ -71,34 +59,34 @@ def _why_not(run: Results, gain: Gain) -> str:
 
 def _tests(run: Results, gain: Gain) -> tuple[Row, ...]:
     """Return the nine tests of both methods' right and wrong answers on every independent data set."""
-    comparison = gain.comparison
-    both = (
-        (comparison.method, comparison.stage),
-        (comparison.reference, run.predictions.stages[comparison.reference]),
-    )
     pairs = {}
     for key in independent(run.suite):
         data = run.predictions.datasets[key]
-        one, other = (correct(data.probabilities[cell], data.y) for cell in both)
+        cells = ((term.method, term.stage) for term in gain.comparison.contrast)
+        one, other = (correct(data.probabilities[cell], data.y) for cell in cells)
         pairs[key] = Paired(one, other, data.groups)
-    return nine_tests(pairs, run.suite.analysis.alpha, comparison.null)
+    return nine_tests(pairs, run.suite.analysis.alpha, gain.comparison.null)
 
 
 def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -> Table:
     suite, comparison = run.suite, gain.comparison
     long = [row for row in tests if len(row.note) > NOTE_WIDTH]
-    shown = listed(
+    shown = sheet.listed(
         tests,
         {
             "test": lambda row: row.name,
             "question": lambda row: row.question,
-            f"gain [{confidence(suite)} interval]": _row_cell,
+            f"gain [{confidence(suite)} interval]": lambda row: (
+                IDENTICAL
+                if row.note == IDENTICAL
+                else GainCell(100 * row.estimate, 100 * row.low, 100 * row.high)
+            ),
             "p": lambda row: P(row.p),
             "note": lambda row: IN_CAPTION if row in long else row.note,
             "robust": lambda row: _robust_text(row, tests),
         },
     )
-    says = run_caption(
+    says = sheet.caption(
         run,
         f"The gain of {comparison.method} {comparison.text} in accuracy, mean over the independent data sets, "
         "percentage points, tested in nine ways; p not adjusted.",
@@ -109,12 +97,11 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
         notes=(f"Family of the gain: {comparison.family}.",),
         missing=gain.estimate.missing,
     )
-    title = f"Nine tests of {comparison.method} {comparison.text}"
-    return sheet(suite, f"sensitivity-{comparison.reference}", title, shown, says, ("test", why_not))
-
-
-def _row_cell(row: Row) -> Cell:
-    return IDENTICAL if row.note == IDENTICAL else GainCell(100 * row.estimate, 100 * row.low, 100 * row.high)
+    label, title = (
+        f"sensitivity-{comparison.reference}",
+        f"Nine tests of {comparison.method} {comparison.text}",
+    )
+    return sheet.table(suite, label, title, shown, says, ("test", why_not))
 
 
 def _robust_text(row: Row, tests: Sequence[Row]) -> str:
@@ -127,17 +114,19 @@ def _sensitivity_rows(
     run: Results, gain: Gain, why_not: str, tests: Sequence[Row]
 ) -> list[dict[str, object]]:
     """Return a row a test; one that says why not, where the tests are not done."""
-    size = run.sizes[MACRO] or (pd.NA, pd.NA)
+    of_gain = {
+        **sheet.head(run.suite, MACRO),
+        "family": gain.comparison.family,
+        **sheet.compared_of(gain),
+        "metric": gain.metric,
+        "k": len(run.suite.seeds),
+        **sheet.counts(run, MACRO),
+        "unit": "points",
+    }
+    not_done = Row("", "", NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, None, why_not)
     return [
         {
-            **csv_head(run.suite, MACRO),
-            "family": gain.comparison.family,
-            **compared_of(gain),
-            "metric": gain.metric,
-            "k": len(run.suite.seeds),
-            "n_images": size[0],
-            "n_groups": size[1],
-            "unit": "points",
+            **of_gain,
             "test": row.name,
             "question": row.question,
             "estimate": 100 * row.estimate,
@@ -149,7 +138,7 @@ def _sensitivity_rows(
             "robust": _robust_text(row, tests),
             "plan_hash": run.suite.plan_hash,
         }
-        for row in tests or (Row("", "", NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, None, why_not),)
+        for row in tests or (not_done,)
     ]
 
 
@@ -167,16 +156,18 @@ def variance_table(run: Results) -> TableFile:
     """Return what limits each comparison, and whether more seeds or more cases would help; a table a family."""
     compared = run.compared("superiority", "non-inferiority", "trend", "links")
     if not compared:
-        return nothing_to_show(run.suite, "variance", "Variance", "data set", NO_FAMILY)
+        return sheet.nothing(run.suite, "variance", "Variance", "data set", NO_FAMILY)
     of_family: dict[str, list[_Part]] = {}
+    rows = []
     for item in compared:
         # A method made elsewhere has a table of its own.
-        family = item.comparison.family or f"{item.comparison.method} made elsewhere"
-        of_family.setdefault(family, []).extend(_parts(run, item))
-    rows = [_variance_row(run, part) for item in compared for part in _parts(run, item)]
-    return TableFile(
-        "variance", pd.DataFrame(rows), [_variance(run, *family) for family in of_family.items()]
-    )
+        family, parts = (
+            item.comparison.family or f"{item.comparison.method} made elsewhere",
+            _parts(run, item),
+        )
+        of_family.setdefault(family, []).extend(parts)
+        rows += [_variance_row(run, part) for part in parts]
+    return TableFile("variance", pd.DataFrame(rows), [_variance(run, *item) for item in of_family.items()])
 
 
 def twice_the_seeds(study: Study) -> Study:
@@ -211,11 +202,8 @@ def _parts(run: Results, item: Compared) -> list[_Part]:
     for mean, keys in means(run.suite).items():
         if studies[mean]:
             doubled[mean] = mean_study([doubled[key] for key in keys])
-    scale = METRICS[run.primary].scale
-    return [
-        _Part(item, place, item.gains[place].estimate, estimate(run.suite, Result(doubled.get(place)), scale))
-        for place in studies
-    ]
+    then = {place: estimate(run.suite, Result(doubled.get(place)), run.scale) for place in studies}
+    return [_Part(item, place, item.gains[place].estimate, then[place]) for place in studies]
 
 
 def _se(run: Results, shown: Estimate) -> float:
@@ -224,24 +212,24 @@ def _se(run: Results, shown: Estimate) -> float:
 
 def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
     suite, level = run.suite, confidence(run.suite)
-    shown = listed(
+    shown = sheet.listed(
         parts,
         {
             "comparison": lambda part: part.item.comparison.text,
-            "data set": lambda part: place_cell(suite, part.place),
-            f"gain [{level} CI]": lambda part: untested_cell(part.shown),
-            "SE": lambda part: number_cell(part.shown, _se(run, part.shown)),
+            "data set": lambda part: sheet.place(suite, part.place),
+            f"gain [{level} CI]": lambda part: sheet.untested(part.shown),
+            "SE": lambda part: sheet.number(part.shown, _se(run, part.shown)),
             "seeds": lambda part: Number(100 * part.shown.seed_share, 0, " %"),
             "cases": lambda part: Number(100 * (1 - part.shown.seed_share), 0, " %"),
-            "detectable": lambda part: number_cell(part.shown, part.shown.detectable),
+            "detectable": lambda part: sheet.number(part.shown, part.shown.detectable),
             "more of what": lambda part: advice(part.shown.seed_share),
-            "SE, 2k seeds": lambda part: number_cell(part.shown, _se(run, part.doubled)),
-            "detectable, 2k seeds": lambda part: number_cell(part.shown, part.doubled.detectable),
+            "SE, 2k seeds": lambda part: sheet.number(part.shown, _se(run, part.doubled)),
+            "detectable, 2k seeds": lambda part: sheet.number(part.shown, part.doubled.detectable),
         },
     )
-    says = run_caption(
+    says = sheet.caption(
         run,
-        f"What limits the gains of {parts[0].item.comparison.method} in {primary_name(run)}, percentage points, "
+        f"What limits the gains of {parts[0].item.comparison.method} in {run.primary_name}, percentage points, "
         f"with their {level} intervals; SE: standard error; seeds, cases: shares of its variance; detectable: the "
         "gain found with 80 % power.",
         "more of what: the part above two thirds of the variance, else both. 2k seeds: what twice as many seeds "
@@ -253,11 +241,10 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
         omit="tuning",
         missing=[name for part in parts for name in part.shown.missing],
     )
-    return sheet(suite, "variance-" + family.replace(" ", "-"), f"Variance, {family}", shown, says)
+    return sheet.table(suite, "variance-" + family.replace(" ", "-"), f"Variance, {family}", shown, says)
 
 
 def _variance_row(run: Results, part: _Part) -> dict[str, object]:
-    of = {"family": part.item.family, **compared_of(part.item)}
     more = {
         "alpha": run.suite.analysis.alpha,
         "seed_share": part.shown.seed_share,
@@ -267,4 +254,5 @@ def _variance_row(run: Results, part: _Part) -> dict[str, object]:
         "se_twice_the_seeds": _se(run, part.doubled),
         "min_detectable_twice_the_seeds": part.doubled.detectable,
     }
-    return csv_row(run, part.place, of, run.primary, part.shown, more)
+    of = {"family": part.item.family, **sheet.compared_of(part.item)}
+    return sheet.row(run, part.place, of, run.primary, part.shown, more)
