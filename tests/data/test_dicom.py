@@ -210,7 +210,7 @@ def palette(entries, first, bits, red):
 @pytest.mark.parametrize(("bits", "kind", "scale"), [(8, np.uint8, 1), (16, np.uint16, 257)])
 def test_palettes_are_looked_up_and_their_ends_hold_beyond_them(tmp_path, bits, kind, scale):
     red = np.array([0, 100, 200, 250], dtype=kind) * scale
-    values = np.array([[0, 10, 11, 13, 14, 300]], dtype=np.uint16)
+    values = np.array([[0, 10, 11, 13, 14, 266]], dtype=np.uint16)  # 266 - 10 is 0 in a byte
     seen = shown(write(tmp_path / "a", values, **palette(4, 10, bits, red)))
     assert seen[0, :, 0].tolist() == [0, 0, 100, 250, 250, 250]
     assert seen[0, :, 1].tolist() == [250, 250, 200, 0, 0, 0]
