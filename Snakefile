@@ -28,8 +28,8 @@ include: "rules/common.smk"
 
 rule all:
     input:
-        manifest_files(SUITE),
-        prediction_files(SUITE),
+        MANIFESTS,
+        PREDICTIONS,
         AUDIT,
         outputs(SUITE, TABLES, FIGURES),
         RUN.report,
@@ -43,12 +43,12 @@ rule tune:
 
 rule readings:
     input:
-        readings_files,
+        of_study(READINGS, "readings", ["readings"], ["specification"]),
 
 
 rule leakage:
     input:
-        leakage_files,
+        of_study(OFFICIAL, "leak study", ["leakage"], ["leakage"], NO_OFFICIAL),
 
 
 if RECORDS == "reference":

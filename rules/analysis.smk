@@ -1,11 +1,7 @@
 # From predictions alone to tables and figures.
 
-PREDICTIONS = prediction_files(SUITE)
 # Predictions made elsewhere, which `weckd import-predictions` puts there.
 IMPORTED = sorted(map(str, RUN.imported.glob("*.parquet")))
-
-
-ATTENTION = attention_files(SUITE)
 PUBLISHED = "config/published.yaml"
 
 
@@ -16,8 +12,8 @@ rule tables:
         imported=IMPORTED,
         attention=ATTENTION,
         across=RUN.across,
-        splits=split_files(SUITE),
-        manifests=manifest_files(SUITE),
+        splits=SPLITS,
+        manifests=MANIFESTS,
     output:
         expand(RUN.tables / "{table}.{kind}", table=TABLES, kind=KINDS[1:]),
         RUN.tables / "answers.csv",
@@ -52,19 +48,11 @@ rule figures:
         imported=IMPORTED,
         attention=ATTENTION,
         across=RUN.across,
-        splits=split_files(SUITE),
-        manifests=manifest_files(SUITE),
+        splits=SPLITS,
+        manifests=MANIFESTS,
     output:
         expand(RUN.figures / "{figure}.png", figure=FIGURES),
-        [
-            report(
-                RUN.figures / f"{figure}.svg",
-                category="Figures",
-                caption="../report/figure.rst",
-                labels={"figure": figure},
-            )
-            for figure in FIGURES
-        ],
+        list(map(figure_shown, expand(RUN.figures / "{figure}.svg", figure=FIGURES))),
         sums=RUN.figures / "sums.json",
     log:
         RUN.log("figures"),
@@ -80,22 +68,10 @@ rule specification:
     """The readings of the paper, sorted by what they gain: a table and a specification curve."""
     input:
         suite=run_of(READINGS).suite,
-        predictions=prediction_files(READINGS),
+        predictions=run_of(READINGS).every_prediction(READINGS),
         across=RUN.across,
     output:
-        [
-            (
-                file
-                if not file.endswith(".svg")
-                else report(
-                    file,
-                    category="Figures",
-                    caption="../report/figure.rst",
-                    labels={"figure": "specification"},
-                )
-            )
-            for file in outputs(READINGS, ["readings"], ["specification"])
-        ],
+        list(map(figure_shown, outputs(READINGS, ["readings"], ["specification"]))),
     log:
         run_of(READINGS).log("specification"),
     params:
@@ -114,24 +90,16 @@ if OFFICIAL:
         input:
             official=run_of(OFFICIAL).suite,
             grouped=RUN.suite,
-            predictions=prediction_files(OFFICIAL),
-            splits=split_files(OFFICIAL),
-            beside=predictions_of(RUN, OFFICIAL),
+            predictions=run_of(OFFICIAL).every_prediction(OFFICIAL),
+            splits=run_of(OFFICIAL).every_split(OFFICIAL),
+            beside=RUN.every_prediction(OFFICIAL),
             across=RUN.across,
         output:
-            [
-                (
-                    file
-                    if not file.endswith(".svg")
-                    else report(
-                        file,
-                        category="Figures",
-                        caption="../report/figure.rst",
-                        labels={"figure": "leakage"},
-                    )
+            list(
+                map(
+                    figure_shown, outputs(OFFICIAL, ["leakage", "splits"], ["leakage"])
                 )
-                for file in outputs(OFFICIAL, ["leakage", "splits"], ["leakage"])
-            ],
+            ),
         log:
             run_of(OFFICIAL).log("leak_study"),
         params:

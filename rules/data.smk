@@ -8,8 +8,11 @@ rule suite:
     log:
         ANY.log("suite"),
     params:
-        text=suite_text,
-        content=suite_content,
+        text=lambda wildcards, output: suite_text(SUITES[wildcards.run]),
+        # Of what it says beside paths, so that an edited suite file is noticed.
+        content=lambda wildcards: digest(
+            suite_json(replace(SUITES[wildcards.run], data_root=None, catalogue=None))
+        ),
         again=made_again(ANY.suite),
     shell:
         "printf %s {params.text:q} | base64 -d 2> {log:q} | gzip -d > {output:q} 2>> {log:q}"
@@ -23,8 +26,8 @@ rule fetch:
         RUN.log("fetch/{dataset}"),
     params:
         size=SUITE.image_size,
-        root=data_root_option,
-        catalogue=catalogue_option,
+        root=DATA_ROOT,
+        catalogue=CATALOGUE,
         downloads=subpath(output[0], ancestor=2),
         recorded=beside_workflow("datasets.lock"),
         entry=entry_content,
@@ -41,7 +44,7 @@ rule weights:
     log:
         RUN.log("weights/{weights}"),
     params:
-        root=data_root_option,
+        root=DATA_ROOT,
         downloads=subpath(output[0], ancestor=2),
         recorded=beside_workflow("weights.lock"),
         source=code_of("weckd.cli.data:_weights"),
@@ -52,7 +55,12 @@ rule weights:
 
 rule prepare:
     input:
-        source_file,
+        # Phantoms are drawn, by one thread.
+        lambda wildcards: (
+            []
+            if SUITE.facts[wildcards.dataset].phantom
+            else RUN.source(SUITE, wildcards.dataset)
+        ),
     output:
         images=PREPARED / "images.npy",
         thumbnails=PREPARED / "thumbnails.npy",
@@ -63,12 +71,12 @@ rule prepare:
         PREPARED / "prepare.log",
     # A job of several threads waits for as many free cores: before, not amid, the training jobs of one.
     priority: 1
-    threads: prepare_threads
+    threads: lambda wildcards, input: 4 if input else 1
     params:
         size=SUITE.image_size,
-        catalogue=catalogue_option,
+        catalogue=CATALOGUE,
         entry=entry_content,
-        where=source_option,
+        where=lambda wildcards, input: ["--source", *input] if input else [],
         skip="--skip-bad" if SUITE.skip_bad else "",
         folder=subpath(output.images, parent=True),
         again=made_again(PREPARED / "seen.json"),

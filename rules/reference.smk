@@ -3,30 +3,26 @@
 
 def frozen_folder(wildcards, output):
     """Return the folder of the reference that a rule lays out; where it lies is not watched."""
-    official = OFFICIAL and output.suite == str(run_of(OFFICIAL).suite)
-    return str(OFFICIAL_REFERENCE if official else REFERENCE)
+    return str(REFERENCES[RUNS[RunFiles(Path(output.suite).parent)].run])
 
 
 rule unfreeze:
     output:
         suite=RUN.suite,
         records=[
-            *prediction_files(SUITE),
-            *split_files(SUITE),
-            *manifest_files(SUITE),
-            *attention_files(SUITE),
+            *PREDICTIONS,
+            *SPLITS,
+            *MANIFESTS,
+            *ATTENTION,
             *AUDIT,
         ],
     log:
         RUN.log("unfreeze"),
     params:
         reference=frozen_folder,
-        content=content_of(
-            f"{REFERENCE}/reference.json",
-            *([f"{OFFICIAL_REFERENCE}/reference.json"] if OFFICIAL else []),
-        ),
+        content=content_of(*(f"{f}/reference.json" for f in REFERENCES.values())),
         run=subpath(output.suite, parent=True),
-        again=sum(map(len, CHANGED.values())),
+        again=sum(map(len, CHANGED.times.values())),
         source=code_of("weckd.cli.finished:_unfreeze"),
     shell:
         "weckd unfreeze {params.reference:q} --out {params.run:q} 2> {log:q}"
@@ -38,9 +34,9 @@ if OFFICIAL:
         output:
             suite=run_of(OFFICIAL).suite,
             records=[
-                *prediction_files(OFFICIAL),
-                *split_files(OFFICIAL),
-                *manifest_files(OFFICIAL),
+                *run_of(OFFICIAL).every_prediction(OFFICIAL),
+                *run_of(OFFICIAL).every_split(OFFICIAL),
+                *run_of(OFFICIAL).every_manifest(OFFICIAL),
             ],
         log:
             run_of(OFFICIAL).log("unfreeze"),

@@ -13,7 +13,7 @@ rule html_report:
         answers=RUN.tables / "answers.csv",
         figures=expand(RUN.figures / "{figure}.svg", figure=FIGURES),
         audit=AUDIT,
-        manifests=manifest_files(SUITE),
+        manifests=MANIFESTS,
         # What the user's own entries say of licence and source.
         facts=(
             expand(PREPARED / "dataset.json", dataset=SUITE.datasets)
@@ -42,8 +42,8 @@ rule provenance:
     """Describe the finished run as a Workflow Run RO-Crate; `weckd verify` compares it with what is there."""
     input:
         suite=RUN.suite,
-        records=prediction_files(SUITE),
-        manifests=manifest_files(SUITE),
+        records=PREDICTIONS,
+        manifests=MANIFESTS,
         audit=AUDIT,
         tables=expand(RUN.tables / "{table}.csv", table=TABLES),
         figures=expand(RUN.figures / "{figure}.svg", figure=FIGURES),

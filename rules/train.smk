@@ -35,9 +35,17 @@ rule train:
         images=rules.prepare.output.images,
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
-        splits=batch_splits,
-        weights=batch_weights,
-        tuned=batch_tuned,
+        splits=lambda wildcards: [
+            run_of(SUITES[wildcards.run]).split(wildcards.dataset, seed)
+            for seed in SEEDS_OF_BATCH[wildcards.batch]
+        ],
+        sums=ANY.splits("{dataset}") / "sums.json",
+        weights=lambda wildcards: weights_files(SUITES[wildcards.run]),
+        tuned=lambda wildcards: (
+            tuned_files(SUITES[wildcards.run], wildcards.dataset)
+            if SUITES[wildcards.run].tuned
+            else []
+        ),
     output:
         ANY.manifest("{dataset}", "{batch}"),
     log:
@@ -63,7 +71,9 @@ rule train:
 rule gather:
     input:
         suite=ANY.suite,
-        manifest=batch_manifest,
+        manifest=lambda wildcards: run_of(SUITES[wildcards.run]).manifest_of(
+            SUITE, wildcards.dataset, int(wildcards.seed)
+        ),
         split=ANY.split("{dataset}", "{seed}"),
     output:
         predictions=ANY.prediction("{dataset}", "{seed}"),

@@ -55,16 +55,26 @@ def test_what_a_job_says_last_is_waited_for_while_it_is_on_its_way_to_the_log(tm
     late.join()
 
 
-def test_one_ctrl_c_lets_jobs_come_to_their_ends_and_a_second_one_stops_every_job(capfd):
+def test_one_ctrl_c_lets_jobs_come_to_their_ends_and_a_second_one_stops_every_job(capfd, tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text(
+        "[a] seed 1, fit 1 of 2: 5/9 steps, about 3 min left\n[a] 8/9 steps, about 40 s left\n[a] fit 2\n"
+    )
+    running = {"train toy, a, seeds1-2": log, "split toy, b": tmp_path / "none.log", "suite toy": None}
     code = "import time; print('up', flush=True); time.sleep(60)"
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert job.stdout.readline() == b"up\n"
     ended = threading.Event()
-    listen_for_stops(ended.set, lambda: [job.pid, 2**22 + 1])  # the second has ended already
+    processes = [job.pid, 2**22 + 1]  # the second has ended already
+    listen_for_stops(ended.set, lambda: running, lambda: processes)
     signal.raise_signal(signal.SIGINT)
     assert ended.wait(timeout=30)
     assert job.poll() is None
-    assert capfd.readouterr().err == f"{ENDING}\n"
+    under_way = "weckd: under way:"
+    assert capfd.readouterr().err == (
+        f"{ENDING}\n{under_way} train toy, a, seeds1-2 (about 40 s left)\n{under_way} split toy, b\n"
+        f"{under_way} suite toy\n"
+    )
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
@@ -79,7 +89,7 @@ def test_sigterm_waits_for_no_lock_that_the_code_that_it_meets_holds():
         with lock:
             ended.set()
 
-    listen_for_stops(end_gracefully, list)
+    listen_for_stops(end_gracefully, dict, list)
     with lock:  # as the engine holds it while it counts a job that has ended
         signal.raise_signal(signal.SIGTERM)
         assert not ended.is_set()

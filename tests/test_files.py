@@ -13,7 +13,6 @@ from weckd.files import (
     OWN_SUM,
     digest,
     edited,
-    forget_sums,
     refuse_full_disk,
     remove_left,
     unlike_sums,
@@ -184,24 +183,6 @@ def test_what_is_not_what_was_written_is_found_by_its_sum(change, tmp_path):
     assert unlike_sums(sums) == []
     change(file)
     assert unlike_sums(sums) == [str(file)]
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"../a.csv": "00"}', None])
-def test_sums_that_do_not_tell_are_removed_and_no_pipe_is_read(text, tmp_path):
-    sums = tmp_path / "sums.json"
-    os.mkfifo(sums) if text is None else sums.write_text(text)
-    assert unlike_sums(sums) == [str(sums)]
-    forget_sums(sums)
-    assert not sums.exists()
-
-
-def test_a_folder_in_the_place_of_sums_is_told(tmp_path):
-    sums = tmp_path / "sums.json"
-    sums.mkdir()
-    with pytest.raises(
-        UserError, match=rf"^{sums}: cannot be removed \(Is a directory\); remove it by hand$"
-    ):
-        forget_sums(sums)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import sys
 import threading
@@ -34,7 +35,11 @@ def find_own_commands() -> None:
     os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
 
 
-def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], Iterable[int]]) -> list[int]:
+def listen_for_stops(
+    end_gracefully: Callable[[], object],
+    running: Callable[[], Mapping[str, Path | None]],
+    processes: Callable[[], Iterable[int]],
+) -> list[int]:
     """Take over Ctrl-C, and SIGTERM, from the engine; only the main thread can.
 
     Both let running jobs come to their ends. A second Ctrl-C stops them by SIGTERM, as they ignore SIGINT (see
@@ -43,7 +48,8 @@ def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], It
 
     Args:
         end_gracefully: what the engine does at SIGTERM.
-        jobs: returns the numbers of all processes that the engine has started.
+        running: returns the log of each job that is under way by what it is called; None where it has none.
+        processes: returns the numbers of all processes that the engine has started.
 
     Returns:
         The signals received: none yet.
@@ -57,19 +63,34 @@ def listen_for_stops(end_gracefully: Callable[[], object], jobs: Callable[[], It
     def stop(number: int, frame: FrameType | None) -> None:
         times = next(asked)
         with suppress(OSError):
-            print(ENDING if times == 1 else STOPPING, file=sys.stderr, flush=True)
+            told = [ENDING, *map(_under_way, running().items())] if times == 1 else [STOPPING]
+            print(*told, sep="\n", file=sys.stderr, flush=True)
         if times == 1:
             end(number, frame)
             return
-        for job in jobs():
+        for process in processes():
             with suppress(ProcessLookupError):
-                os.kill(job, signal.SIGTERM)
+                os.kill(process, signal.SIGTERM)
         if times == 2:  # the engine is stopping already when it is asked again
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, end)
     return received
+
+
+def _under_way(job: tuple[str, Path | None]) -> str:
+    """Return what a job is called, and how long it takes still, where its log tells."""
+    name, log = job
+    left = re.findall(r", (about [\d.]+ \w+ left)$", "\n".join(_lines(log)), re.MULTILINE)
+    return f"weckd: under way: {name}{f' ({left[-1]})' if left else ''}"
+
+
+def started_processes() -> list[int]:
+    """Return the numbers of the processes that this one, and those, have started."""
+    from psutil import Process  # type: ignore[import-untyped]  # noqa: PLC0415 - one call in many starts
+
+    return [process.pid for process in Process().children(recursive=True)]
 
 
 class _Outliving:

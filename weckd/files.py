@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -271,41 +271,6 @@ def unlike_sums(sums: Path) -> list[str]:
     recorded = _recorded(sums)
     unlike = [file for file, sha256 in recorded.items() if difference(file, sha256) not in ("", "missing")]
     return list(map(str, unlike if recorded else [sums]))
-
-
-def forget_sums(sums: Path) -> None:
-    """Remove sums that do not hold, so that their files, declared outputs of one rule, are made again.
-
-    Raises:
-        UserError: they cannot be removed.
-    """
-    if os.access(sums.parent, os.W_OK):
-        try:
-            sums.unlink()
-        except OSError as problem:
-            raise UserError(f"{sums}: cannot be removed ({problem.strerror}); remove it by hand") from problem
-
-
-def keep_changed(file: Path, found: Mapping[str, Sequence[str]]) -> dict[str, list[list[str]]]:
-    """Return, by what was found not to hold, the files that had changed: a list each time, so far and now.
-
-    Args:
-        file: JSON file that keeps them; written where there are new ones and it can be.
-        found: the new ones.
-    """
-    try:
-        kept = {
-            str(name): [
-                list(map(str, files)) for files in (times if isinstance(times, list) else [()] * times)
-            ]
-            for name, times in json.loads(file.read_text(encoding="utf-8")).items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError):
-        kept = {}
-    kept |= {name: [*kept.get(name, []), [*files]] for name, files in found.items()}
-    if found and os.access(file.parent, os.W_OK):
-        write_json(file, kept)
-    return kept
 
 
 def _recorded(sums: Path) -> dict[Path, str]:

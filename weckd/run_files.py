@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weckd.config import Suite
+from weckd.files import sums_of
 
 
 def batches(suite: Suite) -> dict[str, tuple[int, ...]]:
@@ -119,3 +120,22 @@ class RunFiles:
     def attention(self, dataset: str) -> Path:
         """Return what the chain's attention maps say, see `weckd.training.attention_maps`."""
         return self.folder / "attention" / f"{dataset}.npz"
+
+    def every_split(self, suite: Suite) -> list[Path]:
+        """Return the split file of each cell of a suite."""
+        return [self.split(dataset, seed) for dataset in suite.datasets for seed in suite.seeds]
+
+    def every_manifest(self, suite: Suite) -> list[Path]:
+        """Return the manifest of each training job of a suite."""
+        return [self.manifest(dataset, batch) for dataset in suite.datasets for batch in batches(suite)]
+
+    def every_prediction(self, suite: Suite) -> list[Path]:
+        """Return the predictions of each cell of a suite, then their sums."""
+        files = [self.prediction(dataset, seed) for dataset in suite.datasets for seed in suite.seeds]
+        return [*files, *map(sums_of, files)]
+
+    def every_attention(self, suite: Suite) -> list[Path]:
+        """Return each data set's attention maps, then their sums; none without a chain that transfers attention."""
+        transfers = "chain" in suite.roles.values() and suite.distillation.beta > 0
+        files = [self.attention(dataset) for dataset in suite.datasets if transfers]
+        return [*files, *map(sums_of, files)]

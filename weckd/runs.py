@@ -18,8 +18,6 @@ from weckd.run_files import RunFiles
 
 LOCK = Path(".lock")
 _CALL = ".call.json"
-_SHOWN = 5
-"""Files that are named where more may have changed."""
 _STUDIES = {
     f"tables/{name}.md": {
         "tables": f"tables ({names}, .csv .md .tex .json)",
@@ -44,7 +42,7 @@ class _Start(Declared):
     command: list[str] = field(default_factory=list)
     state: str = ""  # "running" (or killed meanwhile), "ended" or "failed"; "" where nothing tells
     failed: dict[str, str] = field(default_factory=dict)  # log of each failed job
-    known: dict[str, int] | None = None  # changes (`keep_changed`) that the finished run has taken in
+    known: dict[str, int] | None = None  # changes (`weckd.changes`) that the finished run has taken in
 
 
 def run_summary(folder: Path) -> str:
@@ -136,7 +134,7 @@ def note_start(
         folder: of the run.
         changes: each `KEY=VALUE`.
         command: its words.
-        changed: what changed so far in the working folder (`keep_changed`); all of it, where the run is new.
+        changed: what changed so far in the working folder (`weckd.changes`); all of it, where the run is new.
     """
     known = _read_start(folder).known
     start = _Start(list(changes), list(command), "running", {}, _numbers(changed) if known is None else known)
@@ -155,7 +153,7 @@ def note_end(
         folder: of the run.
         asked: the files that were asked for.
         failed: log of each failed job by what it is called.
-        changed: what changed so far (`keep_changed`); a run of which all was made has taken it in.
+        changed: what changed so far (`weckd.changes`); a run of which all was made has taken it in.
     """
     logs = {job: str(log or "") for job, log in failed.items()}
     end = replace(_read_start(folder), state="failed" if failed else "ended", failed=logs)
@@ -176,7 +174,7 @@ def changed_files(
     Args:
         folder: of the run.
         prepared: folders of its prepared data sets.
-        changed: what changed so far in the working folder (`keep_changed`).
+        changed: what changed so far in the working folder (`weckd.changes`).
     """
     known = _read_start(folder).known
     found = (
@@ -187,12 +185,6 @@ def changed_files(
         for file in files
     )
     return list(dict.fromkeys(found))
-
-
-def few(files: Sequence[str]) -> list[str]:
-    """Return the first of some files, and how many more there are."""
-    more = len(files) - _SHOWN
-    return [*files[:_SHOWN], *([counted(more, "more file")] if more > 0 else [])]
 
 
 def run_list(results: Path) -> str:

@@ -56,14 +56,8 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
         UserError: a file cannot be read, a key is unknown or has a wrong value, or a data set, class or method is not
             known.
     """
-    _refuse_bare_lists(changes)
-    base: dict[str, Any] = {}
-    for path in files:
-        read = _with_plan(_read_mapping(path, "name a suite file from config/"), path.parent)
-        base = _merged(base, plain(SuiteFile, read))
+    base, values = _read(files, changes)
     source = ", ".join(str(file) for file in files)
-    typed = plain(SuiteFile, changes, lambda text: parse_yaml(text, f"command-line value {text!r}"))
-    values = _merged(base, _with_plan(typed, Path()))
     before, after = _complete(base), _complete(values)
     _checked(base, f"{source}: not a valid suite")
     file = _checked(values, f"{source} with command-line values: not a valid suite")
@@ -74,6 +68,12 @@ def resolve_suite(files: Sequence[Path], changes: Mapping[str, Any]) -> Suite:
     declared = suite_methods(suite)
     _refuse_impossible_methods(suite, declared)
     return replace(suite, roles={method.name: method.role for method in declared})
+
+
+def telling_changes(files: Sequence[Path], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the command-line changes of values that are others in the files."""
+    before, after = map(_complete, _read(files, changes))
+    return {key: value for key, value in changes.items() if before.get(key) != after.get(key)}
 
 
 def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
@@ -101,6 +101,17 @@ def parse_changes(changes: Sequence[str]) -> dict[str, Any]:
                 f"--config {key}: of {written!r} only {plain_text!r} would be read; write {key}='\"{written}\"'"
             )
     return parsed
+
+
+def _read(files: Sequence[Path], changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the files say, and what they say with the changes."""
+    _refuse_bare_lists(changes)
+    base: dict[str, Any] = {}
+    for path in files:
+        read = _with_plan(_read_mapping(path, "name a suite file from config/"), path.parent)
+        base = _merged(base, plain(SuiteFile, read))
+    typed = plain(SuiteFile, changes, lambda text: parse_yaml(text, f"command-line value {text!r}"))
+    return base, _merged(base, _with_plan(typed, Path()))
 
 
 def _refuse_bare_lists(changes: Mapping[str, Any]) -> None:
