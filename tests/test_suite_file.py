@@ -10,7 +10,7 @@ from weckd.config import Family, load_suite, neutral_keys, suite_json
 from weckd.data.catalogue import load_catalogue
 from weckd.errors import UserError
 from weckd.study_suites import readings_suite
-from weckd.suite_file import parse_changes, resolve_suite
+from weckd.suite_file import parse_changes, resolve_suite, telling_changes
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 DEMO = [CONFIG / "demo.yaml"]
@@ -158,6 +158,13 @@ def test_only_what_changes_results_narrows_a_run():
         for change in ({}, {"seeds": [1]}, {"image_size": 48}, {"methods": ["weckd"]})
     }
     assert len(runs) == 4
+
+
+def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
+    typed = parse_changes(
+        ["seeds=[1,2,3,4,5]", "training={steps: 16, learning_rate: 1}", "data_root=x", "tuned=false"]
+    )
+    assert telling_changes(DEMO, {**typed, "image_size": "32"}).keys() == {"training", "data_root"}
 
 
 @pytest.mark.parametrize(

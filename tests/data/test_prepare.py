@@ -13,7 +13,7 @@ from PIL import Image
 from weckd.data import prepare as prepare_module
 from weckd.data.catalogue import ClassEntry, Dataset, SourceFolder
 from weckd.data.prepare import Origin, prepare
-from weckd.data.prepared import PREPARED_FILES, left_out, read_index
+from weckd.data.prepared import PREPARED_FILES, read_index
 from weckd.errors import UserError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -326,7 +326,10 @@ def test_bad_images_are_left_out_on_demand_and_listed(folder, tmp_path):
         "Normal/o10.png",
         "A tube/x.png",
     ]
-    assert left_out(tmp_path / "out")["image_id"].tolist() == ["Normal/o1.png", "A tube/y.png"]
+    assert read_index(tmp_path / "out", left_out=True)["image_id"].tolist() == [
+        "Normal/o1.png",
+        "A tube/y.png",
+    ]
     np.save(tmp_path / "plain.npy", images)  # the header tells the number that was kept
     assert (tmp_path / "out" / "images.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
 
@@ -427,7 +430,7 @@ def test_an_image_with_a_pixel_that_is_no_number_is_left_out_and_listed(folder, 
     assert refusal(folder) == told + OTHERWISE
     images, _, _ = prepared(folder, tmp_path / "kept", skip_bad=True)
     assert len(images) == 3
-    assert left_out(tmp_path / "kept")[["image_id", "problem"]].to_numpy().tolist() == [
+    assert read_index(tmp_path / "kept", left_out=True)[["image_id", "problem"]].to_numpy().tolist() == [
         ["Normal/o3.tif", "16 of its 16 pixels are NaN or infinite"]
     ]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.data.duplicates import Pairs, pairs_between
-from weckd.data.prepared import left_out, read_facts, read_index, read_thumbnails
+from weckd.data.prepared import read_facts, read_index, read_thumbnails
 from weckd.errors import UserError, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed
 from weckd.places import UNDECLARED
@@ -73,7 +73,7 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
         phantom=facts["phantom"],
         derived_from=tuple(facts["derived_from"]),
         index=index.assign(group_id=group_of["group_id"].to_numpy()),
-        left_out=left_out(prepared),
+        left_out=read_index(prepared, left_out=True),
         pairs=pairs,
         clusters=clusters,
         thumbnails=read_thumbnails(prepared, facts),

@@ -3,14 +3,15 @@
 import hashlib
 import itertools
 import json
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from weckd.data.file_kinds import irregular
 from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
 from weckd.data.layouts.tables import refuse_in_two_splits
 from weckd.data.phantoms import draw
-from weckd.data.prepared import Record, index_frame
+from weckd.data.prepared import ARRAYS_AND_INDEX, FACTS, Record, index_frame
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
 from weckd.errors import BadImageError, UserError, counted, unreadable
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
@@ -30,7 +31,6 @@ from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, w
 THUMBNAIL = 32
 """Pixels a side of the grey thumbnails that near-duplicates are found by."""
 _FACTS = ("key", "title", "modality", "phantom", "derived_from", "licence", "source", "citation")
-_DIGESTED = ("images.npy", "thumbnails.npy", "index.csv")
 _PROGRESS_SECONDS = 5.0
 _BY_ENTRY = "with `patients` of the data set's entry in the catalogue"
 _ONE_SPLIT = (
@@ -136,19 +136,17 @@ def prepare(
         index_text = index_frame(records).to_csv(index=False, lineterminator="\n")
         write_text(out / "index.csv", index_text)
     fingerprint.update(index_text.encode())
-    write_json(
-        out / "dataset.json",
-        {
-            **{name: getattr(dataset, name) for name in _FACTS},
-            "classes": [entry.key for entry in dataset.classes],
-            "image_size": image_size,
-            "n_images": len(records) - left_out,
-            "n_left_out": left_out,
-            "archives": origin.archives if origin else {},
-            "files": {name: file_digest(out / name) for name in _DIGESTED},
-            "fingerprint": fingerprint.hexdigest(),
-        },
-    )
+    facts = {
+        **{name: getattr(dataset, name) for name in _FACTS},
+        "classes": [entry.key for entry in dataset.classes],
+        "image_size": image_size,
+        "n_images": len(records) - left_out,
+        "n_left_out": left_out,
+        "archives": origin.archives if origin else {},
+        "files": {name: file_digest(out / name) for name in ARRAYS_AND_INDEX},
+        "fingerprint": fingerprint.hexdigest(),
+    }
+    write_json(out / FACTS, facts)
     known = {}
     if origin and dataset.layout in ("class-folders", "csv"):
         folder = origin.folder.absolute() / (dataset.table.folder if dataset.table else "")
@@ -290,40 +288,31 @@ def _without_bad_image(dataset: Dataset, class_key: str) -> str:
 
 
 @contextmanager
-def _growing_array(path: Path, item_shape: tuple[int, ...]) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+def _growing_array(
+    path: Path, item_shape: tuple[int, ...]
+) -> Iterator[Callable[[NDArray[np.uint8]], object]]:
     """Yield a function that appends one uint8 item to a NumPy file, so that it need not fit into memory.
 
     The file appears, whole, when the block ends without error.
     """
-    count = 0
+    header: dict[str, Any] = {"descr": "|u1", "fortran_order": False}
     with whole_file(path) as temporary, temporary.open("wb") as stream:
-
-        def append(item: NDArray[np.uint8]) -> None:
-            nonlocal count
-            stream.write(np.ascontiguousarray(item).data)
-            count += 1
-
-        _write_header(stream, (0, *item_shape))
-        yield append
+        np.lib.format.write_array_header_1_0(stream, {**header, "shape": (0, *item_shape)})
+        begin = stream.tell()
+        yield lambda item: stream.write(np.ascontiguousarray(item).data)
+        count = (stream.tell() - begin) // math.prod(item_shape)
         stream.seek(0)  # NumPy pads headers, so that the first axis can grow in place
-        _write_header(stream, (count, *item_shape))
+        np.lib.format.write_array_header_1_0(stream, {**header, "shape": (count, *item_shape)})
 
 
-def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
-    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
-
-def _refuse_lost_classes(dataset: Dataset, folder: Path, records: Iterable[Record]) -> None:
+def _refuse_lost_classes(dataset: Dataset, folder: Path, records: Sequence[Record]) -> None:
     """Refuse to go on without a class: images that cannot be read may be left out, but not all of them."""
-    kept: Counter[str] = Counter()
-    lost: dict[str, Record] = {}
-    for record in records:
-        if record.problem:
-            lost.setdefault(record.class_key, record)
-        kept[record.class_key] += not record.problem
+    kept = {record.class_key for record in records if not record.problem}
     for entry in dataset.classes:
-        if not kept[entry.key]:
-            first = lost.get(entry.key) or lost[""]  # of layouts whose files alone tell their class
+        if entry.key not in kept:
+            lost = [record for record in records if record.problem]
+            # "": of layouts whose files alone tell their class
+            first = next(record for key in (entry.key, "") for record in lost if record.class_key == key)
             raise UserError(
                 f"{folder}: no image of class {entry.key} can be read (the first: {first.image_id}: {first.problem}); "
                 "replace them by intact copies"

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weckd.errors import UserError, unreadable
-from weckd.files import AGAIN, file_digest, refuse_other
+from weckd.files import file_digest, refuse_other
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FACTS = "dataset.json"
-PREPARED_FILES = ("images.npy", "thumbnails.npy", "index.csv", FACTS)
+ARRAYS_AND_INDEX = ("images.npy", "thumbnails.npy", "index.csv")
+PREPARED_FILES = (*ARRAYS_AND_INDEX, FACTS)
 _AGAIN = "the same snakemake command makes it again, and so does `weckd prepare`"
 
 
@@ -92,10 +93,9 @@ def prepared_digests(prepared: Path) -> dict[str, str]:
     """
     if not prepared.exists():
         return {}
-    found = {**read_facts(prepared).get("files", {}), FACTS: file_digest(prepared / FACTS)}
-    for name in PREPARED_FILES:
-        refuse_other(prepared / name, found.get(name, "nothing"), FACTS, AGAIN)
-    return found
+    facts = read_facts(prepared)
+    refuse_unprepared(prepared, facts, *ARRAYS_AND_INDEX)
+    return {**facts["files"], FACTS: file_digest(prepared / FACTS)}
 
 
 def read_thumbnails(prepared: Path, facts: dict[str, Any]) -> NDArray[np.uint8]:
@@ -133,29 +133,18 @@ def _array(file: Path) -> NDArray[np.uint8]:
     return array
 
 
-def read_index(prepared: Path) -> "pd.DataFrame":
+def read_index(prepared: Path, left_out: bool = False) -> "pd.DataFrame":
     """Return the rows of a prepared data set's images, in the order of its arrays; all values are text.
 
     Beside COLUMNS there is `fold`, "" where the source tells none.
 
-    Raises:
-        UserError: the folder holds no index, or one of another version of this suite.
-    """
-    index = _read(prepared)
-    return index[index["problem"] == ""].reset_index(drop=True)
-
-
-def left_out(prepared: Path) -> "pd.DataFrame":
-    """Return the rows of the images that `--skip-bad` left out.
+    Args:
+        prepared: folder that `weckd prepare` wrote.
+        left_out: return those that `--skip-bad` left out in place of them.
 
     Raises:
         UserError: the folder holds no index, or one of another version of this suite.
     """
-    index = _read(prepared)
-    return index[index["problem"] != ""].reset_index(drop=True)
-
-
-def _read(prepared: Path) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415 - the workflow's start reads no index
 
     file = prepared / "index.csv"
@@ -163,4 +152,5 @@ def _read(prepared: Path) -> "pd.DataFrame":
         index = pd.read_csv(file, dtype=str, keep_default_na=False)
     if tuple(index.columns) not in (COLUMNS, (*COLUMNS, _FOLD)):
         raise UserError(f"{file}: columns must be {','.join(COLUMNS)}; make it again with `weckd prepare`")
-    return index.assign(**{_FOLD: index.get(_FOLD, "")})
+    rows = index.assign(**{_FOLD: index.get(_FOLD, "")})
+    return rows[(index["problem"] != "") == left_out].reset_index(drop=True)

@@ -68,7 +68,11 @@ def write_crate(run: RunFiles, root: Path) -> None:
     suite = load_suite(run.suite)
     for sums in sorted(run.folder.glob("**/*sums.json")):
         refuse_unsound(sums)
-    _copy_workflow(root, run.folder / WORKFLOW)
+    with whole_folder(run.folder / WORKFLOW) as temporary:
+        for file in _found(root, WORKFLOW_FILES):
+            copy = temporary / file.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(_TERMS)
     crate.name = f"WeCKD reproducibility suite, run {suite.run}"
@@ -112,18 +116,14 @@ def code_revision(root: Path) -> str:
 
 
 def _describe(crate: ROCrate, suite: Suite, run: RunFiles, root: Path) -> None:
-    workflow = crate.add_workflow(
-        source=None,
-        dest_path=f"{WORKFLOW}/Snakefile",
-        main=True,
-        lang="snakemake",
-        properties={
-            "name": "WeCKD reproducibility suite",
-            "version": __version__,
-            "softwareVersion": code_revision(root),
-            "sha256": file_digest(run.folder / WORKFLOW / "Snakefile"),
-        },
-    )
+    snakefile = f"{WORKFLOW}/Snakefile"
+    properties = {
+        "name": "WeCKD reproducibility suite",
+        "version": __version__,
+        "softwareVersion": code_revision(root),
+        "sha256": file_digest(run.folder / snakefile),
+    }
+    workflow = crate.add_workflow(None, snakefile, main=True, lang="snakemake", properties=properties)
     described = partial(_file, crate, run.folder)
     copied = _found(run.folder, (f"{WORKFLOW}/**/*",))
     code = [described(file) for file in copied if file.name != "Snakefile"]
@@ -167,11 +167,11 @@ def _action(
     **more: Any,
 ) -> None:
     """Add an action that ended when the last of the files that it made was written, and began before the first."""
-    times = [file.stat().st_mtime for file in results]
+    dates = sorted(datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC) for file in results)
     properties: dict[str, Any] = {
         "name": name,
-        "startTime": _time(min(times)),
-        "endTime": _time(max(times)),
+        "startTime": dates[0].isoformat(timespec="seconds"),
+        "endTime": dates[-1].isoformat(timespec="seconds"),
         "actionStatus": "http://schema.org/CompletedActionStatus",
         **more,
     }
@@ -179,21 +179,14 @@ def _action(
     crate.add_action(workflow, identifier, object=list(inputs), result=made, properties=properties)
 
 
-def _time(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
-
-
 def _file(crate: ROCrate, run: Path, file: Path) -> Entity:
-    kind, _ = mimetypes.guess_type(file.name)
-    return crate.add_file(
-        dest_path=file.relative_to(run).as_posix(),
-        properties={
-            "name": file.name,
-            "contentSize": str(file.stat().st_size),
-            "encodingFormat": kind or "application/octet-stream",
-            "sha256": file_digest(file),
-        },
-    )
+    properties = {
+        "name": file.name,
+        "contentSize": str(file.stat().st_size),
+        "encodingFormat": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+        "sha256": file_digest(file),
+    }
+    return crate.add_file(dest_path=file.relative_to(run).as_posix(), properties=properties)
 
 
 def _data_set(crate: ROCrate, suite: Suite, key: str, run: RunFiles) -> ContextEntity:
@@ -204,15 +197,11 @@ def _data_set(crate: ROCrate, suite: Suite, key: str, run: RunFiles) -> ContextE
     values = {f"prepared {name}": digest for name, digest in digests.items()}
     archives = read_facts(folder)["archives"] if digests else {}  # none of folders and phantoms
     values |= {f"archive {name}": entry["sha256"] for name, entry in archives.items()}
-    identifiers = [
-        ContextEntity(crate, f"#data-{key}-{n}", {"@type": "PropertyValue", "name": name, "value": digest})
-        for n, (name, digest) in enumerate(values.items(), start=1)
-    ]
-    properties: dict[str, Any] = {
-        "@type": "Dataset",
-        "name": facts.title,
-        "identifier": list(map(crate.add, identifiers)),
-    }
+    identifiers = []
+    for number, (name, value) in enumerate(values.items(), start=1):
+        said = {"@type": "PropertyValue", "name": name, "value": value}
+        identifiers.append(crate.add(ContextEntity(crate, f"#data-{key}-{number}", said)))
+    properties: dict[str, Any] = {"@type": "Dataset", "name": facts.title, "identifier": identifiers}
     if terms := stated_terms(suite, key, run):
         properties["license"] = crate.add(_licence(crate, terms.licence))
         properties["description"] = f"Source: {terms.source}. {terms.citation}".strip()
@@ -225,14 +214,6 @@ def _licence(crate: ROCrate, licence: str) -> ContextEntity:
     identifier = f"https://spdx.org/licenses/{spdx}" if spdx else own
     properties = {"@type": "CreativeWork", "name": licence, "description": licence}
     return ContextEntity(crate, identifier, properties)
-
-
-def _copy_workflow(root: Path, target: Path) -> None:
-    with whole_folder(target) as temporary:
-        for file in _found(root, WORKFLOW_FILES):
-            copy = temporary / file.relative_to(root)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
 
 
 def _found(folder: Path, patterns: Iterable[str]) -> list[Path]:

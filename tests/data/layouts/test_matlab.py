@@ -8,7 +8,7 @@ import pytest
 
 from weckd.data.catalogue import ClassEntry, Dataset
 from weckd.data.prepare import Origin, prepare
-from weckd.data.prepared import left_out, read_index
+from weckd.data.prepared import read_index
 from weckd.errors import UserError
 
 DATASET = Dataset(
@@ -113,7 +113,7 @@ def test_a_file_of_another_kind_is_refused_or_left_out(folder, tmp_path):
     assert told.endswith("); replace the file by an intact copy")
     prepare(DATASET, Origin(folder, {}), 8, tmp_path / "kept", skip_bad=True)
     assert len(read_index(tmp_path / "kept")) == 5
-    assert left_out(tmp_path / "kept")["image_id"].tolist() == ["b/14.mat"]
+    assert read_index(tmp_path / "kept", left_out=True)["image_id"].tolist() == ["b/14.mat"]
 
 
 def test_an_image_of_the_wrong_shape_is_refused(folder):
@@ -179,7 +179,7 @@ def test_entries_of_another_kind_are_refused_with_the_reason(folder, tmp_path, e
         remedy = "" if ";" in told else "; replace the file by an intact copy"
         assert refusal(folder) == f"{file}: {told}{remedy}"
     prepare(DATASET, Origin(folder, {}), 8, tmp_path / "kept", skip_bad=True)
-    assert left_out(tmp_path / "kept")["image_id"].tolist() == ["b/14.mat"]
+    assert read_index(tmp_path / "kept", left_out=True)["image_id"].tolist() == ["b/14.mat"]
 
 
 def test_an_image_that_is_read_out_of_another_file_is_refused(folder, tmp_path):

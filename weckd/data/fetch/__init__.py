@@ -71,8 +71,7 @@ def fetch(
 
 
 def _from_archives(wanted: Wanted) -> Found:
-    archives = find_archives(wanted)
-    if not archives:
+    if not (archives := find_archives(wanted)):
         refuse_not_there(wanted)
     with ExitStack() as stack:
         with writing(wanted.own):

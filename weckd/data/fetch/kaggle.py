@@ -1,7 +1,6 @@
 """The archive of a Kaggle data set, with the user's own credentials, which no message may show."""
 
 import base64
-import hashlib
 import logging
 import sys
 from contextlib import redirect_stdout
@@ -21,7 +20,7 @@ from kagglesdk.kaggle_env import get_access_token_from_env  # type: ignore[impor
 from requests.adapters import HTTPAdapter
 
 from weckd.data.fetch.network import TIMEOUT, DownloadError, persistently, save, stated_size
-from weckd.data.fetch.wanted import say
+from weckd.data.fetch.wanted import md5, say
 from weckd.files import refuse_full_disk, remove_left, whole_file
 
 GIVE_CREDENTIALS = (
@@ -101,7 +100,11 @@ def _download(key: str, name: str, version: int | None, target: Path) -> None:
         say(key, f"downloading {target.name} ({size / 1e6:,.1f} MB) from kaggle:{name}/versions/{version}")
         with whole_file(target) as temporary:
             save(response, temporary, key, target.name, size)
-            if get_md5_checksum_from_response(response) not in (None, _md5(temporary)):
+            # As Google's storage writes it.
+            if get_md5_checksum_from_response(response) not in (
+                None,
+                base64.b64encode(md5(temporary)).decode(),
+            ):
                 reason = "the archive came with another checksum than stated"
                 raise DownloadError(reason, "run again later")
 
@@ -118,10 +121,3 @@ def _refusal(problem: requests.HTTPError, what: str) -> Exception:
         HTTPStatus.NOT_FOUND: (f"Kaggle has no {what}", "correct its name in the catalogue"),
     }
     return DownloadError(*meant[HTTPStatus(status)], passing=False) if status in meant else problem
-
-
-def _md5(file: Path) -> str:
-    """Return the checksum as Google's storage writes it."""
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).digest()
-    return base64.b64encode(digest).decode()

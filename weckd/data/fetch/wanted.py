@@ -14,9 +14,9 @@ from weckd.data.catalogue import PACKAGED, Dataset, RecordFile
 from weckd.data.file_kinds import FOLDER, irregular
 from weckd.data.layouts import is_clutter, locate
 from weckd.errors import UserError
+from weckd.files import file_digest
 
 _BY_OPTION = "--config data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)"
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,7 @@ def has_unpacked(wanted: Wanted) -> bool:
 
 
 def refuse_not_there(wanted: Wanted) -> None:
-    """Refuse what nobody offers for download and what was not unpacked before.
-
-    Raises:
-        UserError: see `not_there`.
-    """
+    """Refuse, by `not_there`, what nobody offers for download and what was not unpacked before."""
     if wanted.dataset.download is None and not has_unpacked(wanted):
         raise not_there(wanted)
 
@@ -178,9 +174,8 @@ def find_folder(wanted: Wanted) -> Found | None:
         UserError: two folders do, data_root is none, or a file in it is not the one that is meant.
     """
     refuse_no_root(wanted.data_root, wanted.downloads)
-    if wanted.data_root is None:
-        return None
-    folder = locate(wanted.dataset, wanted.data_root / wanted.dataset.key, wanted.image_size)
+    own = wanted.data_root and wanted.data_root / wanted.dataset.key
+    folder = locate(wanted.dataset, own, wanted.image_size) if own else None
     if folder is None:
         return None
     # data_root may be the folder of downloads too: what is, holds or lies in a download is not the user's own.
@@ -208,8 +203,9 @@ def find_archives(wanted: Wanted) -> list[Path]:
     Raises:
         UserError: several archives could be meant, or only what cannot be unpacked here.
     """
-    roots = [root for root in (wanted.data_root, wanted.downloads) if root is not None]
-    return next(filter(None, (_archives_in(wanted, root) for root in roots)), [])
+    return (_archives_in(wanted, wanted.data_root) if wanted.data_root else []) or _archives_in(
+        wanted, wanted.downloads
+    )
 
 
 def _archives_in(wanted: Wanted, root: Path) -> list[Path]:
@@ -262,22 +258,15 @@ def check_archives(
     """
     facts: dict[str, Any] = {}
     for file in files:
-        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-        size = 0
+        wanted = known_md5(file.name, known)
         try:
-            with file.open("rb") as stream:  # read once for both: archives have gigabytes
-                while chunk := stream.read(_CHUNK):
-                    size += len(chunk)
-                    md5.update(chunk)
-                    sha256.update(chunk)
+            found = md5(file).hex() if wanted else None
+            facts[file.name] = {"bytes": file.stat().st_size, "sha256": file_digest(file)}
         except OSError as problem:
             raise not_readable(file, problem) from problem
-        found = md5.hexdigest()
-        wanted = known_md5(file.name, known) or found
-        if wanted != found:
+        if wanted and found and wanted != found:
             told = f"its MD5 is {found[:12]}…, the catalogue says {wanted[:12]}…"
             raise UserError(f"{file}: {told}; replace it by an intact copy")
-        facts[file.name] = {"bytes": size, "sha256": sha256.hexdigest()}
     check_recorded(files[0].parent, facts, known, recorded)
     return facts
 
@@ -300,6 +289,12 @@ def check_recorded(
                 f"{folder / name}: missing, datasets.lock records it; put it there, or remove its entry from "
                 "datasets.lock if another version is meant"
             )
+
+
+def md5(file: Path) -> bytes:
+    """Return a file's MD5, as repositories state it."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).digest()
 
 
 def known_md5(name: str, known: Sequence[RecordFile]) -> str | None:
