@@ -3,10 +3,10 @@
 import difflib
 import json
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import yaml
 
@@ -16,7 +16,6 @@ from weckd.errors import UserError, unreadable
 from weckd.files import file_digest, remove_left, whole_file, write_json, write_text, writing
 from weckd.locks import held_lock
 
-_Found: TypeAlias = tuple[Path, dict[str, str]]  # the file, its sha256 and origin
 _HEADER = """\
 # SHA-256 of timm's pretrained weights. `weckd weights` refuses another file. Written by `weckd lock`.
 """
@@ -76,7 +75,15 @@ def fetch_weights(
     registered = registered_weights(name)
     own = own_root / "weights" if own_root else None
     wanted = _Wanted(name, registered.hf_hub_id, own, downloads / "weights", recorded)
-    file, facts = _own_copy(wanted) or _from_downloads(wanted)
+    file = wanted.by_hand  # data_root may be the folder of downloads too
+    if own and own.resolve() != wanted.downloads.resolve() and file.is_file():
+        facts = _put_by_hand(file)
+    else:
+        file = wanted.target
+        with ExitStack() as stack:
+            with writing(wanted.downloads):
+                stack.enter_context(held_lock(wanted.downloads / f".{name}.lock"))
+            facts = _downloaded_before(wanted) or _downloaded(wanted)
     if recorded is not None and facts["sha256"] != recorded:
         raise not_recorded(file, facts["sha256"], recorded, "weights.lock")
     licence = {"licence": registered.license} if registered.license else {}
@@ -176,22 +183,13 @@ def _others(name: str) -> str:
     return f"use other weights ({', '.join(near) or 'timm.list_pretrained() lists them'})"
 
 
-def _own_copy(wanted: _Wanted) -> _Found | None:
-    """Return the file in data_root, which may be the folder of downloads too."""
-    if wanted.own is None or wanted.own.resolve() == wanted.downloads.resolve():
-        return None
-    file = wanted.own / wanted.target.name
-    return _put_by_hand(file) if file.is_file() else None
-
-
-def _put_by_hand(file: Path) -> _Found:
-    """Return a file that no marker tells of, where it is a whole safetensors file."""
+def _put_by_hand(file: Path) -> dict[str, str]:
+    """Return the facts of a file that no marker tells of, where it is a whole safetensors file."""
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
     try:
-        sha256 = file_digest(file)
         with safe_open(file, framework="numpy"):
-            return file, {"sha256": sha256, "origin": "local file"}
+            return {"sha256": file_digest(file), "origin": "local file"}
     except OSError as problem:
         raise not_readable(file, problem) from problem
     except SafetensorError as problem:
@@ -200,31 +198,20 @@ def _put_by_hand(file: Path) -> _Found:
         ) from problem
 
 
-def _from_downloads(wanted: _Wanted) -> _Found:
-    with ExitStack() as stack:
-        with writing(wanted.downloads):
-            stack.enter_context(held_lock(wanted.downloads / f".{wanted.name}.lock"))
-        return _downloaded_before(wanted) or _downloaded(wanted)
-
-
-def _downloaded_before(wanted: _Wanted) -> _Found | None:
+def _downloaded_before(wanted: _Wanted) -> dict[str, str] | None:
     if not wanted.target.is_file():
         return None
     if not wanted.marker.exists():
         return _put_by_hand(wanted.target)
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError):  # damaged, it vouches for nothing
         kept = json.loads(wanted.marker.read_text(encoding="utf-8"))
-        facts = {"sha256": kept["sha256"], "origin": kept["origin"]}
-        same = facts["sha256"] == file_digest(wanted.target)
-    except (OSError, ValueError, KeyError, TypeError):  # damaged, it vouches for nothing
-        same = False
-    if same:
-        return wanted.target, facts
+        if kept["sha256"] == file_digest(wanted.target):
+            return {"sha256": kept["sha256"], "origin": kept["origin"]}
     say(wanted.name, f"{wanted.target} is not what was downloaded; it is downloaded again")
     return None
 
 
-def _downloaded(wanted: _Wanted) -> _Found:
+def _downloaded(wanted: _Wanted) -> dict[str, str]:
     if wanted.repository is None:
         raise UserError(
             f"backbone.init: timm names no repository to download {wanted.name!r} from; {_others(wanted.name)}, or "
@@ -241,9 +228,10 @@ def _downloaded(wanted: _Wanted) -> _Found:
         remove_left(wanted.downloads, wanted.target.name)
     try:
         with whole_file(wanted.target) as temporary:
-            repository, folder = wanted.repository, wanted.target.parent
-            stated = download_file(wanted.name, repository, wanted.recorded, temporary, folder)
-            facts = {"sha256": stated.sha256, "origin": f"hub:{repository}@{stated.commit}"}
+            stated = download_file(
+                wanted.name, wanted.repository, wanted.recorded, temporary, wanted.target.parent
+            )
+            facts = {"sha256": stated.sha256, "origin": f"hub:{wanted.repository}@{stated.commit}"}
             write_json(wanted.marker, facts)
     except DownloadError as problem:
         told = f"cannot be downloaded from hub:{wanted.repository} ({problem.reason}); {problem.remedy}"
@@ -251,4 +239,4 @@ def _downloaded(wanted: _Wanted) -> _Found:
             f"{wanted.name}: {told}, or download {FILE} from https://huggingface.co/{wanted.repository} by hand and "
             f"save it as {wanted.by_hand}"
         ) from problem
-    return wanted.target, facts
+    return facts

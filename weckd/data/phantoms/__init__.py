@@ -4,7 +4,7 @@ They have the classes, modality and imbalance of what they represent (no class u
 as the real sets have them, and say nothing about real images.
 """
 
-from collections import Counter
+import itertools
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -95,33 +95,14 @@ def _slices(stream: np.random.Generator, frame: Frame) -> Frame:
     return Frame() if stream.random() < 0.2 else moved
 
 
-_CHILE = {"chronic_otitis_media": 220, "earwax_plug": 220, "myringosclerosis": 220, "normal": 220}
-_TURKIYE = {
-    "acute_otitis_media": 119,
-    "chronic_suppurative_otitis_media": 63,
-    "earwax": 140,
-    "normal": 535,
-    "otitis_externa": 41,
-}
-_BLOOD = {
-    "basophil": 1218,
-    "eosinophil": 3117,
-    "erythroblast": 1551,
-    "immature_granulocyte": 2895,
-    "lymphocyte": 1214,
-    "monocyte": 1420,
-    "neutrophil": 3329,
-    "platelet": 2348,
-}
-_BRAIN = {"meningioma": 708, "glioma": 1426, "pituitary": 930}
 PLANS = {
     plan.key: plan
     for plan in (
-        Plan("phantom_ear_chile", draw_ear, _CHILE, _video),
-        Plan("phantom_ear_ohio", draw_ear, {"effusion": 179, "normal": 179, "tube": 96}, _video),
-        Plan("phantom_ear_turkiye", draw_ear, _TURKIYE, _video),
-        Plan("phantom_blood_cells", draw_cell, _BLOOD, _video),
-        Plan("phantom_brain_mri", draw_head, _BRAIN, _slices, patients=True),
+        Plan("phantom_ear_chile", draw_ear, _video),
+        Plan("phantom_ear_ohio", draw_ear, _video),
+        Plan("phantom_ear_turkiye", draw_ear, _video),
+        Plan("phantom_blood_cells", draw_cell, _video),
+        Plan("phantom_brain_mri", draw_head, _slices, patients=True),
     )
 }
 
@@ -137,8 +118,8 @@ _ORIGIN = {
 
 @cache
 def _pictures(key: str) -> tuple[Picture, ...]:
-    attempts: dict[str, dict[int, int]] = _attempts()
-    return plan_pictures(PLANS[key], class_counts(PLANS[key].weights), attempts[key])
+    attempts: dict[int, int] = _attempts()[key]
+    return plan_pictures(PLANS[key], class_counts(PLANS[key].weights), attempts)
 
 
 @cache
@@ -179,9 +160,6 @@ def _assembled(
     groups: list[str],
     given: bool = False,
 ) -> Phantom:
-    numbers: Counter[str] = Counter()
-    image_ids = []
-    for class_key in classes:
-        numbers[class_key] += 1
-        image_ids.append(f"{class_key}/{numbers[class_key]:04d}.png")
+    numbers = {key: itertools.count(1) for key in classes}
+    image_ids = [f"{key}/{next(numbers[key]):04d}.png" for key in classes]
     return Phantom(images, luma(small), image_ids, classes, groups if given else [""] * len(groups), groups)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from weckd.data.catalogue import find_dataset
 from weckd.data.phantoms.canvas import Canvas, Frame
 from weckd.seeds import generator
 
@@ -27,9 +28,14 @@ class Plan:
 
     key: str  # of the data set; names the random streams
     drawing: Callable[[str, np.random.Generator, Frame, int], Canvas]  # of a class
-    weights: dict[str, int]  # of the classes: their counts in the real set
     frames: Callable[[np.random.Generator, Frame], Frame]  # a further frame of a scene after its first
     patients: bool = False  # whether groups are patients, whose pictures need not be near-duplicates
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """Return of each class how many images the real set has."""
+        real = {entry.key: entry.count for entry in find_dataset(self.key.removeprefix("phantom_")).classes}
+        return {entry.key: real[entry.key] or 0 for entry in find_dataset(self.key).classes}
 
 
 @dataclass(frozen=True)
