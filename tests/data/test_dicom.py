@@ -25,7 +25,7 @@ from weckd.data.catalogue import ClassEntry, Dataset, LabelTable, SourceFolder
 from weckd.data.decode import decode_image
 from weckd.data.file_kinds import recognised
 from weckd.data.prepare import Origin, prepare
-from weckd.data.prepared import left_out, read_index
+from weckd.data.prepared import read_index
 from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest
 
@@ -520,7 +520,7 @@ def test_what_cannot_be_read_is_left_out_with_a_reason_that_tells_nothing_of_a_p
     file = folder / "tumour" / "0.dcm"
     file.write_bytes(file.read_bytes()[:-5])
     out = prepared(folder, tmp_path / "out", skip_bad=True)
-    assert left_out(out)[["image_id", "given_group", "problem"]].to_numpy().tolist() == [
+    assert read_index(out, left_out=True)[["image_id", "given_group", "problem"]].to_numpy().tolist() == [
         ["tumour/0.dcm", "", "a DICOM file that is damaged, or of a kind that is not read (ValueError)"]
     ]
     assert read_index(out)["given_group"].tolist() == ["p001", "p002", ""]

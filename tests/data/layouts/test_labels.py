@@ -11,7 +11,7 @@ from weckd.data.catalogue import ClassEntry, Dataset, LabelTable, Patients, Sour
 from weckd.data.groups import write_groups
 from weckd.data.layouts import locate
 from weckd.data.prepare import Origin, prepare
-from weckd.data.prepared import COLUMNS, left_out, read_index
+from weckd.data.prepared import COLUMNS, read_index
 from weckd.errors import UserError
 
 HEAD = "image,label,patient,set,fold"
@@ -161,7 +161,7 @@ def test_files_without_a_row_are_told_and_rows_without_a_file_are_refused_or_lef
     )
     index = index_of(folder, skip_bad=True)
     assert rows_of(index, *ALL) == EXPECTED
-    lost = left_out(folder.parent / "out")
+    lost = read_index(folder.parent / "out", left_out=True)
     told = "cannot be read (No such file or directory)"
     assert rows_of(lost, "image_id", "class", "problem") == [
         ("a/8.png", "mole", told),
