@@ -234,7 +234,9 @@ def from_here(path):
 def change_words(changes):
     """Return changes of the command line, that of the records among them, each KEY=VALUE."""
     records = {"records": RECORDS} if RECORDS != "run" else {}
-    return [f"{key}={json.dumps(value)}" for key, value in {**changes, **records}.items()]
+    return [
+        f"{key}={json.dumps(value)}" for key, value in {**changes, **records}.items()
+    ]
 
 
 def going_on(suite):
