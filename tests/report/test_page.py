@@ -123,11 +123,14 @@ def test_too_few_seeds_are_told_first(run):
 
 
 def test_a_quick_look_shows_gains_and_no_verdicts(run):
-    change_suite(run, quick_look=True)
+    facts = toy_suite().facts
+    small = replace(facts["toy_two"], key="ear_chile_small", title="Ears, small copy at 64 px")
+    change_suite(run, quick_look=True, datasets=("ear_chile_small",), facts={**facts, small.key: small})
     file = run / "tables" / "answers.csv"
     file.write_text(file.read_text().replace(",refuted,", ",not tested (quick look),"))
-    text = page(toy_suite(quick_look=True), run)
+    text = page(load_suite(run / "suite.json"), run)
     words = "".join(parsed(run).words)
+    assert "The data set holds real medical images. Ears, small copy at 64 px: CC0." in words
     assert "A quick look: this run tests none of the paper's claims; it shows gains and intervals" in words
     assert "here are the answers" not in words
     assert '<span class="verdict not tested (quick look)">not tested (quick look)</span>' in text

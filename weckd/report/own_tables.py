@@ -14,7 +14,7 @@ from weckd.manifests import TrainedCell
 from weckd.report.blocks import Block, text_block
 from weckd.run_files import RunFiles
 
-_NOT_STATED = "not stated"
+NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def licences_block(suite: Suite, run: RunFiles) -> Block:
             f" Your own data sets ({', '.join(own)}): as the entries that their images were prepared by."
         )
     if None in terms.values():
-        caption += f" {_NOT_STATED}: those images are not beside this run."
+        caption += f" {NOT_STATED}: those images are not beside this run."
     rows = []
     for key, told in terms.items():
-        facts, known = suite.facts[key], told or Terms(_NOT_STATED, _NOT_STATED, _NOT_STATED)
+        facts, known = suite.facts[key], told or Terms(NOT_STATED, NOT_STATED, NOT_STATED)
         images = "phantom" if facts.phantom else "real"
         described = (key, facts.title, images, facts.modality, len(facts.classes))
         derived = ", ".join(facts.derived_from) or "-"

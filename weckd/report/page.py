@@ -10,6 +10,7 @@ from weckd.files import write_text
 from weckd.places import few_seeds, undeclared_sentence, with_finding
 from weckd.report.fill import fill
 from weckd.report.first_screen import VERDICTS, answers, banner
+from weckd.report.own_tables import NOT_STATED, stated_terms
 from weckd.run_files import RunFiles
 from weckd.tables.captions import has_phantom
 
@@ -46,6 +47,7 @@ def page(suite: Suite, run: Path) -> str:
         suite=suite,
         sections=fill(suite, run),
         banner=banner(suite),
+        licences=_licences(suite, files) if suite.quick_look else [],
         phantom=has_phantom(suite),
         real=any(not suite.facts[key].phantom for key in suite.datasets),
         undeclared=undeclared_sentence(suite),
@@ -54,3 +56,10 @@ def page(suite: Suite, run: Path) -> str:
         answers=answers(suite, files.tables / "answers.csv"),
         verdicts=VERDICTS,
     )
+
+
+def _licences(suite: Suite, files: RunFiles) -> list[str]:
+    terms = {key: stated_terms(suite, key, files) for key in suite.datasets}
+    return [
+        f"{suite.facts[key].title}: {told.licence if told else NOT_STATED}" for key, told in terms.items()
+    ]
