@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -136,12 +136,13 @@ def attention_frame(suite: Suite, maps: Mapping[str, AttentionMaps]) -> pd.DataF
 
 def _load(suite: Suite, dataset: str, file: Path) -> AttentionMaps:
     refuse_changed(file, sums_of(file))
-    arrays = _read(file)
-    for name, expected in (("dataset", dataset), ("seeds", list(suite.seeds))):
-        if arrays[name].tolist() != expected:
-            raise UserError(f"{file}: {name} is {arrays[name].tolist()}, must be {expected}; {REMEDY}")
-    _check_shapes(file, arrays, suite.chain_length)
-    _check_numbers(file, arrays, len(suite.facts[dataset].classes))
+    try:
+        with np.load(file, allow_pickle=False) as opened:
+            arrays = dict(opened)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
+        raise UserError(f"{file}: not a readable file of attention maps ({problem}); {REMEDY}") from problem
+    for wrong in _wrong(suite, dataset, arrays):
+        raise UserError(f"{file}: {wrong}; {REMEDY}")
     examples = None
     if "example_rows" in arrays:
         labels = arrays["y"][arrays["example_rows"]]
@@ -158,49 +159,40 @@ def _load(suite: Suite, dataset: str, file: Path) -> AttentionMaps:
     )
 
 
-def _read(file: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file, with all its examples or none."""
-    try:
-        with np.load(file, allow_pickle=False) as opened:
-            arrays = dict(opened)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
-        raise UserError(f"{file}: not a readable file of attention maps ({problem}); {REMEDY}") from problem
-    expected = [*_ARRAYS, *(_EXAMPLES if arrays.keys() & _EXAMPLES.keys() else ())]
-    for name in expected:
+def _wrong(suite: Suite, dataset: str, arrays: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+    """Yield what is wrong with a file: arrays that are missing (of its examples it has all or none), or not of the
+    suite; types and shapes; labels that no class has, numbers outside 0 to 1, and gaps where no model diverged.
+    """
+    known = {**_ARRAYS, **(_EXAMPLES if arrays.keys() & _EXAMPLES.keys() else {})}
+    for name in known:
         if name not in arrays:
-            raise UserError(f"{file}: holds no {name}; {REMEDY}")
-    return arrays
-
-
-def _check_shapes(file: Path, arrays: Mapping[str, NDArray[Any]], models: int) -> None:
-    sizes = {"N": models, "2": 2, "3": 3}  # of axes; the others are those of the first array that has them
-    for name, (kind, axes) in {**_ARRAYS, **_EXAMPLES}.items():
-        if name not in arrays:
-            continue
+            yield f"holds no {name}"
+    for name, expected in (("dataset", dataset), ("seeds", list(suite.seeds))):
+        if arrays[name].tolist() != expected:
+            yield f"{name} is {arrays[name].tolist()}, must be {expected}"
+    sizes = {
+        "N": suite.chain_length,
+        "2": 2,
+        "3": 3,
+    }  # of axes; the others are those of the first array with them
+    for name, (kind, axes) in known.items():
         array = arrays[name]
         shape = tuple(sizes.get(axis, size) for axis, size in zip(axes, array.shape, strict=False))
         if array.dtype.kind != kind or array.ndim != len(axes) or array.shape != shape or 0 in shape:
             wanted = ", ".join(str(sizes.get(axis, axis)) for axis in axes)
-            raise UserError(
-                f"{file}: {name} is {array.dtype} {array.shape}, must be of kind {kind} and ({wanted}); {REMEDY}"
-            )
+            yield f"{name} is {array.dtype} {array.shape}, must be of kind {kind} and ({wanted})"
         sizes |= dict(zip(axes, array.shape, strict=True))
         if name == "map_size":
             sizes |= dict(zip("hw", array.tolist(), strict=True))
-
-
-def _check_numbers(file: Path, arrays: Mapping[str, NDArray[Any]], classes: int) -> None:
-    """Refuse labels that no class has, numbers outside 0 to 1, and gaps where no model diverged."""
-    gone = arrays["diverged"]
+    gone, classes = arrays["diverged"], len(suite.facts[dataset].classes)
     pairs = np.concatenate([np.ones_like(gone[:, :1]), gone[:, 1:] | gone[:, :-1]], axis=1)
     for name, undefined in (("sharpness", gone), ("agreement", pairs)):
         values = arrays[name]
         outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE)  # False where NaN
         if outside.any() or (np.isnan(values) != undefined[:, :, None]).any():
-            raise UserError(f"{file}: {name} is not between 0 and 1 wherever no model diverged; {REMEDY}")
-    outside = (arrays["y"] < 0) | (arrays["y"] >= classes)
-    if outside.any():
-        raise UserError(f"{file}: y = {arrays['y'][outside][0]} is outside 0..{classes - 1}; {REMEDY}")
+            yield f"{name} is not between 0 and 1 wherever no model diverged"
+    for label in arrays["y"][(arrays["y"] < 0) | (arrays["y"] >= classes)]:
+        yield f"y = {label} is outside 0..{classes - 1}"
     rows = arrays.get("example_rows", np.zeros(0))
     if ((rows < 0) | (rows >= len(arrays["y"]))).any():
-        raise UserError(f"{file}: example_rows names an image that is not there; {REMEDY}")
+        yield "example_rows names an image that is not there"

@@ -1,7 +1,8 @@
 """Levels of methods and gains over references: their estimates, p values corrected by family, verdicts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -121,21 +122,16 @@ def evaluate_levels(suite: Suite, predictions: SuitePredictions) -> tuple[Level,
 
     On the primary metric and its first sensitivity every stage, on the others the last stage alone.
     """
-    stages = predictions.stages
-    return tuple(
-        Level(
-            dataset,
-            method,
-            stage,
-            stage == stages[method],
-            metric,
-            estimate(suite, result, METRICS[metric].scale),
-        )
-        for place, metric in enumerate(suite.analysis.metrics)
-        for method in suite.methods
-        for stage in range(1 if place < 2 else stages[method], stages[method] + 1)
-        for dataset, result in evaluate_all(suite, predictions.datasets, own(method, stage), metric).items()
-    )
+    found = []
+    for position, metric in enumerate(suite.analysis.metrics):
+        for method in suite.methods:
+            last = predictions.stages[method]
+            for stage in range(1 if position < 2 else last, last + 1):
+                results = evaluate_all(suite, predictions.datasets, own(method, stage), metric)
+                for place, result in results.items():
+                    shown = estimate(suite, result, METRICS[metric].scale)
+                    found.append(Level(place, method, stage, stage == last, metric, shown))
+    return tuple(found)
 
 
 def evaluate_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, ...]:
@@ -164,42 +160,26 @@ def missing_of(items: Iterable[Level | Gain]) -> list[str]:
 def _tested(
     suite: Suite, predictions: SuitePredictions, compared: Sequence[Comparison], metrics: Sequence[str]
 ) -> tuple[Gain, ...]:
-    drafts = [
-        (comparison, dataset, metric, estimate(suite, result, METRICS[metric].scale))
-        for comparison in compared
-        for metric in metrics
-        for dataset, result in _results(suite, predictions, comparison, metric).items()
-    ]
-    rows_of: dict[str, list[int]] = {}
-    for row, (comparison, dataset, metric, _) in enumerate(drafts):
-        rows_of.setdefault(_family(suite, comparison, dataset, metric), []).append(row)
-    found: dict[int, Gain] = {}
-    for family, rows in rows_of.items():
-        method = _correction(family, drafts[rows[0]][0])
-        p_values = [_p(suite, drafts[row][3], _null(*drafts[row][::2])) for row in rows]
-        for row, p, p_adjusted in zip(rows, p_values, adjust(p_values, method), strict=True):
-            comparison, dataset, metric, shown = drafts[row]
-            found[row] = Gain(
-                comparison,
-                dataset,
-                metric,
-                shown,
-                test=_test(suite, comparison, dataset, metric),
-                family=family,
-                correction=f"{CORRECTIONS[method]} over {len(rows)}",
-                p=p,
-                p_adjusted=float(p_adjusted),
-                verdict=_verdict(suite, comparison, metric, shown, float(p_adjusted)),
-            )
-    return tuple(found[row] for row in range(len(drafts)))
-
-
-def _results(
-    suite: Suite, predictions: SuitePredictions, comparison: Comparison, metric: str
-) -> dict[str, Result]:
-    if not comparison.contrast:
-        return dict.fromkeys(places(suite), Result(None, (f"{comparison.method} stages after the first",)))
-    return evaluate_all(suite, predictions.datasets, comparison.contrast, metric)
+    found: list[Gain] = []
+    of_family: dict[str, list[int]] = {}  # their places in `found`
+    for comparison, metric in product(compared, metrics):
+        lacking = Result(None, (f"{comparison.method} stages after the first",))
+        results = dict.fromkeys(places(suite), lacking)
+        if comparison.contrast:
+            results = evaluate_all(suite, predictions.datasets, comparison.contrast, metric)
+        for place, result in results.items():
+            shown = estimate(suite, result, METRICS[metric].scale)
+            test, family = (told(suite, comparison, place, metric) for told in (_test, _family))
+            p = _p(suite, shown, _null(comparison, metric))
+            of_family.setdefault(family, []).append(len(found))
+            found.append(Gain(comparison, place, metric, shown, test, family, "", p, NOT_KNOWN, ""))
+    for family, rows in of_family.items():
+        method = _correction(family, found[rows[0]].comparison)
+        adjusted = adjust([found[row].p for row in rows], method)
+        for row, p in zip(rows, adjusted, strict=True):
+            gain = replace(found[row], correction=f"{CORRECTIONS[method]} over {len(rows)}", p_adjusted=p)
+            found[row] = replace(gain, verdict=_verdict(suite, gain))
+    return tuple(found)
 
 
 def _family(suite: Suite, comparison: Comparison, dataset: str, metric: str) -> str:
@@ -234,25 +214,26 @@ def _p(suite: Suite, shown: Estimate, null: float) -> float:
     return p_value(shown.study, null)
 
 
-def _verdict(suite: Suite, comparison: Comparison, metric: str, shown: Estimate, p_adjusted: float) -> str:
+def _verdict(suite: Suite, gain: Gain) -> str:
     """Return one of the kind's three verdicts, or why there is none."""
-    if shown.study is None:
-        return f"missing: {'; '.join(shown.missing)}"
-    if shown.identical:
+    comparison, study = gain.comparison, gain.estimate.study
+    if study is None:
+        return f"missing: {'; '.join(gain.estimate.missing)}"
+    if gain.estimate.identical:
         return IDENTICAL
     if few_seeds(suite):
         return descriptive(suite)
     above, below, neither = (
         ("non-inferior", "inferior", "inconclusive")
-        if comparison.kind == "non-inferiority" and metric in MARGIN_METRICS
+        if comparison.kind == "non-inferiority" and gain.metric in MARGIN_METRICS
         else ("gain", "loss", "undecided")
     )
-    if np.isnan(p_adjusted):
-        return f"{neither} ({no_variance(shown.study)})"
-    if p_adjusted >= suite.analysis.alpha:
+    if np.isnan(gain.p_adjusted):
+        return f"{neither} ({no_variance(study)})"
+    if gain.p_adjusted >= suite.analysis.alpha:
         return neither
-    more = shown.study.estimate > _null(comparison, metric)
-    return below if more == METRICS[metric].lower_is_better else above
+    more = study.estimate > _null(comparison, gain.metric)
+    return below if more == METRICS[gain.metric].lower_is_better else above
 
 
 def descriptive(suite: Suite) -> str:

@@ -124,51 +124,35 @@ class _Rows:
 
     source: str  # what an error names
     values: NDArray[np.float32]  # (n, C)
-    image_ids: NDArray[np.object_]  # (n,)
-    group_ids: NDArray[np.object_]
-    y: NDArray[np.int64]
+    images: NDArray[np.object_]  # (n,), names
+    groups: NDArray[np.object_]
+    labels: NDArray[np.int64]
 
 
 def _load_dataset(suite: Suite, folder: Path, key: str, imported: Mapping[str, Path]) -> DatasetPredictions:
-    classes, absent_seeds = suite.facts[key].classes, []
-    columns = [f"p_{position}" for position in range(len(classes))]
-    first: _Rows | None = None  # whose images, groups and labels all others must have
-    found: dict[Cell, NDArray[np.float32]] = {}
+    classes, files = (
+        suite.facts[key].classes,
+        {seed: folder / key / f"seed{seed}.parquet" for seed in suite.seeds},
+    )
+    found: dict[Cell, _Rows] = {}
     validation: dict[Cell, Validation] = {}
-    for seed in suite.seeds:
-        file = folder / key / f"seed{seed}.parquet"
-        if not file.exists():
-            absent_seeds.append(seed)
-            continue
-        frame = read_predictions(file, suite, key, seed)
-        if imported:
-            group_of = frame.drop_duplicates("image_id").set_index("image_id")["group_id"]
-            more = (_imported_cell(made, key, seed, columns, group_of) for made in imported.values())
-            frame = sorted_predictions(pd.concat([frame, *more]))
-        for cell, rows in _cells(file, frame[frame["split"] == "validation"], seed, columns):
-            if not np.isnan(rows.values).any():
-                validation[cell] = Validation(rows.values, rows.y)
-        for cell, rows in _cells(file, frame[frame["split"] == "test"], seed, columns):
-            if first is None:
-                first = rows
-                _check_classes(rows, classes)
-            _check_same(rows, first)
-            found[cell] = rows.values
-    y = np.zeros(0, dtype=np.int64) if first is None else first.y
-    probabilities: dict[tuple[str, int], NDArray[np.float32]] = {}
-    absent: dict[Cell, str] = {}
-    for method, stage in sorted({(method, stage) for _, method, stage in found}):
-        whole = np.full((len(suite.seeds), len(y), len(classes)), np.nan, dtype=np.float32)
-        for position, seed in enumerate(suite.seeds):
-            cell = (seed, method, stage)
-            if cell not in found:
-                absent[cell] = "absent"
-                continue
-            whole[position] = found[cell]
-            if np.isnan(found[cell]).any():
-                absent[cell] = "diverged"
-        probabilities[(method, stage)] = whole
-    group_ids, groups = np.unique([] if first is None else first.group_ids, return_inverse=True)
+    for seed, file in files.items():
+        frame = _with_imported(file, suite, key, seed, imported) if file.exists() else None
+        for split, cell, rows in _cells(file, frame, seed) if frame is not None else ():
+            if split == "test":
+                found[cell] = rows
+            elif not np.isnan(rows.values).any():
+                validation[cell] = Validation(rows.values, rows.labels)
+    # All others must have the images, groups and labels of the first.
+    first = next(iter(found.values()), None)
+    for rows in found.values():
+        _refuse_others(rows, first or rows, classes)
+    y = np.zeros(0, dtype=np.int64) if first is None else first.labels
+    nothing = np.full((len(y), len(classes)), np.nan, dtype=np.float32)
+    values = {cell: rows.values for cell, rows in found.items()}
+    whole = {cell for cell, numbers in values.items() if not np.isnan(numbers).any()}
+    stages = sorted({(method, stage) for _, method, stage in found})
+    group_ids, groups = np.unique([] if first is None else first.groups, return_inverse=True)
     return DatasetPredictions(
         dataset=key,
         seeds=suite.seeds,
@@ -176,45 +160,58 @@ def _load_dataset(suite: Suite, folder: Path, key: str, imported: Mapping[str, P
         y=y,
         groups=groups,
         group_ids=tuple(map(str, group_ids)),
-        probabilities=probabilities,
-        absent=absent,
-        absent_seeds=tuple(absent_seeds),
+        probabilities={
+            one: np.stack([values.get((seed, *one), nothing) for seed in suite.seeds]) for one in stages
+        },
+        absent={
+            (seed, *one): "diverged" if (seed, *one) in found else "absent"
+            for one in stages
+            for seed in suite.seeds
+            if (seed, *one) not in whole
+        },
+        absent_seeds=tuple(seed for seed, file in files.items() if not file.exists()),
         validation=validation,
     )
 
 
-def _cells(file: Path, frame: pd.DataFrame, seed: int, columns: list[str]) -> Iterator[tuple[Cell, _Rows]]:
-    """Yield the rows of each method and stage of one file."""
-    values, y = frame[columns].to_numpy(dtype=np.float32), frame["y"].to_numpy(dtype=np.int64)
-    image_ids, group_ids = (frame[name].to_numpy(dtype=object) for name in ("image_id", "group_id"))
-    for cell, rows in frame.groupby(["method", "stage"], observed=True).indices.items():
-        method, stage = typing.cast(tuple[str, int], cell)
+def _with_imported(
+    file: Path, suite: Suite, key: str, seed: int, imported: Mapping[str, Path]
+) -> pd.DataFrame:
+    frame = read_predictions(file, suite, key, seed)
+    if not imported:
+        return frame
+    group_of = frame.drop_duplicates("image_id").set_index("image_id")["group_id"]
+    more = (_imported_cell(made, key, seed, list(frame.columns), group_of) for made in imported.values())
+    return sorted_predictions(pd.concat([frame, *more]))
+
+
+def _cells(file: Path, frame: pd.DataFrame, seed: int) -> Iterator[tuple[str, Cell, _Rows]]:
+    """Yield the split and the rows of each method and stage of one file."""
+    values = frame.iloc[:, len(KEYS) :].to_numpy(dtype=np.float32)
+    images, groups = (frame[name].to_numpy(dtype=object) for name in ("image_id", "group_id"))
+    labels = frame["y"].to_numpy(dtype=np.int64)
+    for of, rows in frame.groupby(["split", "method", "stage"], observed=True).indices.items():
+        split, method, stage = typing.cast(tuple[str, str, int], of)
         source = f"{file}: method {method}, stage {stage}, seed {seed}"
-        found = _Rows(source, values[rows], image_ids[rows], group_ids[rows], y[rows])
-        yield (seed, str(method), int(stage)), found
+        cell = (seed, str(method), int(stage))
+        yield split, cell, _Rows(source, values[rows], images[rows], groups[rows], labels[rows])
 
 
-def _check_classes(found: _Rows, classes: tuple[str, ...]) -> None:
-    outside = found.y[(found.y < 0) | (found.y >= len(classes))]
-    if len(outside):
+def _refuse_others(found: _Rows, first: _Rows, classes: tuple[str, ...]) -> None:
+    """Refuse test rows of other images, groups or labels than the first; and of the first, labels of no class."""
+    outside = found.labels[(found.labels < 0) | (found.labels >= len(classes))]
+    if found is first and len(outside):
         raise UserError(f"{found.source}: y = {outside[0]} is outside 0..{len(classes) - 1}; {REMEDY}")
     for position, name in enumerate(classes):
-        if not (found.y == position).any():
+        if found is first and not (found.labels == position).any():
             raise UserError(
                 f"{found.source}: no test image of class {name}; leave it out with exclude_classes and "
                 "split again"
             )
-
-
-def _check_same(found: _Rows, expected: _Rows) -> None:
-    for what, one, other in (
-        ("images", found.image_ids, expected.image_ids),
-        ("groups", found.group_ids, expected.group_ids),
-        ("labels", found.y, expected.y),
-    ):
-        if not np.array_equal(one, other):
+    for what in ("images", "groups", "labels"):
+        if not np.array_equal(getattr(found, what), getattr(first, what)):
             raise UserError(
-                f"{found.source}: test {what} differ from those of {expected.source}; "
+                f"{found.source}: test {what} differ from those of {first.source}; "
                 "all methods and seeds of a data set must share one test set; delete both files and run again"
             )
 
@@ -230,33 +227,28 @@ def read_predictions(file: Path, suite: Suite, key: str, seed: int) -> pd.DataFr
     with unreadable(file, "not a readable parquet file", REMEDY):
         # Names as numbers: comparing and sorting text would take most of the analysis' time.
         frame = pq.read_table(file, read_dictionary=list(NAMES)).to_pandas()
+    for wrong in _wrong(frame, suite, key, seed):
+        raise UserError(f"{file}: {wrong}; {REMEDY}")
+    return sorted_predictions(frame)
+
+
+def _wrong(frame: pd.DataFrame, suite: Suite, key: str, seed: int) -> Iterator[str]:
     columns = [*KEYS, *(f"p_{position}" for position in range(len(suite.facts[key].classes)))]
     if list(frame.columns) != columns:
-        raise UserError(
-            f"{file}: columns must be {', '.join(columns)}; found {', '.join(frame.columns)}; {REMEDY}"
-        )
+        yield f"columns must be {', '.join(columns)}; found {', '.join(frame.columns)}"
     for column, expected in (("dataset", key), ("seed", seed)):
-        wrong = frame.loc[frame[column] != expected, column]
-        if len(wrong):
-            raise UserError(
-                f"{file}: column {column} must be {expected} as in the path; found {wrong.iloc[0]}; {REMEDY}"
-            )
-    unknown = sorted(set(frame["method"]) - set(suite.methods))
-    if unknown:
-        raise UserError(
-            f"{file}: method {unknown[0]} is not in the suite; its methods: {', '.join(suite.methods)}; "
-            f"{REMEDY}"
-        )
-    rows = ["method", "stage", "split", "image_id"]
-    duplicated = frame.loc[frame.duplicated(rows), rows]
-    if len(duplicated):
-        method, stage, split, image = duplicated.iloc[0]
-        raise UserError(
-            f"{file}: method {method}, stage {stage}, seed {seed}: {split} image {image} is given twice; "
-            f"{REMEDY}"
-        )
-    _check_probabilities(file, frame, columns[len(KEYS) :])
-    return sorted_predictions(frame)
+        for value in frame.loc[frame[column] != expected, column]:
+            yield f"column {column} must be {expected} as in the path; found {value}"
+    for method in sorted(set(frame["method"]) - set(suite.methods)):
+        yield f"method {method} is not in the suite; its methods: {', '.join(suite.methods)}"
+    cells = ["method", "stage", "split", "image_id"]
+    for method, stage, split, image in frame.loc[frame.duplicated(cells), cells].itertuples(index=False):
+        yield f"method {method}, stage {stage}, seed {seed}: {split} image {image} is given twice"
+    values = frame[columns[len(KEYS) :]].to_numpy(dtype=np.float64)
+    wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)  # False where NaN
+    for method, stage, _, image in frame.loc[wrong, cells].itertuples(index=False):
+        where = f"method {method}, stage {stage}, seed {seed}"
+        yield f"{where}: probabilities of image {image} are not a distribution"
 
 
 def sorted_predictions(frame: pd.DataFrame) -> pd.DataFrame:
@@ -270,17 +262,6 @@ def _category(names: "pd.Series[str]") -> "pd.Series[Any]":
     return categories.cat.reorder_categories(sorted(categories.cat.categories))
 
 
-def _check_probabilities(file: Path, frame: pd.DataFrame, columns: list[str]) -> None:
-    values = frame[columns].to_numpy(dtype=np.float64)
-    wrong = (values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)  # False where NaN
-    if wrong.any():
-        row = frame.iloc[int(np.flatnonzero(wrong)[0])]
-        raise UserError(
-            f"{file}: method {row['method']}, stage {row['stage']}, seed {row['seed']}: probabilities of "
-            f"image {row['image_id']} are not a distribution; {REMEDY}"
-        )
-
-
 def _imported_cell(
     file: Path, dataset: str, seed: int, columns: list[str], groups: "pd.Series[str]"
 ) -> pd.DataFrame:
@@ -288,4 +269,4 @@ def _imported_cell(
     refuse_changed(file, sums_of(file), "import it again with `weckd import-predictions`")
     frame = pd.read_parquet(file, filters=[("dataset", "==", dataset), ("seed", "==", seed)])
     known = frame["image_id"].map(groups).to_numpy(dtype=object)
-    return frame.assign(method=file.stem, stage=1, group_id=known)[[*KEYS, *columns]]
+    return frame.assign(method=file.stem, stage=1, group_id=known)[columns]
