@@ -33,6 +33,8 @@ def dataset_page(key: str, own: Path | None = None) -> str:
     dataset = find_dataset(key, own)
     places = [f"{f.path} ({f.official_split})" if f.official_split else f.path for f in dataset.folders]
     files = dataset.download.files if dataset.download else ()
+    table, patients = dataset.table, dataset.patients
+    columns = (table.image, table.label, table.patient, table.split, table.fold) if table else ()
     facts = {
         "key": dataset.key,
         "title": dataset.title,
@@ -43,6 +45,8 @@ def dataset_page(key: str, own: Path | None = None) -> str:
         "images": _total(dataset),
         "layout": dataset.layout,
         "folders": ", ".join(places),
+        "table": f"{table.file} ({', '.join(filter(None, columns))})" if table else "",
+        "patients": (patients.file or patients.pattern) if patients else "",
         "files": ", ".join(f"{file.name} (md5 {file.md5})" if file.md5 else file.name for file in files),
         "groups": ": ".join(filter(None, (dataset.groups, dataset.groups_note))),
         "derived from": ", ".join(dataset.derived_from),
@@ -55,8 +59,9 @@ def dataset_page(key: str, own: Path | None = None) -> str:
     place = "label" if dataset.classes[0].label is not None else "folder"
     headers = ["class", "title", place, "images", "unverified"]
     shown = [n for n in range(len(headers)) if any(row[n] not in (None, "") for row in classes)]
-    table = tabulate([[row[n] for n in shown] for row in classes], headers=[headers[n] for n in shown])
-    return "\n".join([*lines, "", table, "", _how_to_get(dataset, own)])
+    rows = [[row[n] for n in shown] for row in classes]
+    text = tabulate(rows, headers=[headers[n] for n in shown], disable_numparse=[0, 1, 2])  # 1 and 01 are two
+    return "\n".join([*lines, "", text, "", _how_to_get(dataset, own)])
 
 
 def _total(dataset: Dataset) -> str:

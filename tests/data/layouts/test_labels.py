@@ -141,6 +141,12 @@ def test_an_image_is_named_by_its_path_as_the_table_has_it(folder):
     assert rows_of(index, "image_id") == [(path,) for path in paths]
 
 
+def test_an_accent_of_one_sign_is_that_of_two(folder):
+    (folder / "a" / "1.png").rename(folder / "a" / "e\u0301.png")
+    write(folder, "a/\xe9,wart,p1,train,1", *ROWS[1:])
+    assert index_of(folder)["image_id"][0] == "a/\xe9"
+
+
 def test_patients_of_a_table_may_come_from_the_paths(folder):
     chosen = dataset(table={"split": "set"}, patients=Patients(pattern=r"^(?P<patient>\d)"))
     assert rows_of(index_of(folder, chosen), "given_group") == [("1",), ("2",), ("3",)]
@@ -313,12 +319,14 @@ def folders_of(folder, **changes):
 def test_patients_of_class_folders_come_from_a_table(folder, capsys):
     chosen = folders_of(folder, patients=Patients("patients.csv", "path", "who"))
     rows = ("Wart/p1_left,7", r"Mole\p2_left.png,007", "Mole/p3_left.png,7")
-    write(folder, *rows, head="path,who", name="patients.csv")
+    write(folder, *rows, "Mole/p4_left.png,7", head="path,who", name="patients.csv")
     assert rows_of(index_of(folder, chosen), "image_id", "given_group") == [
         ("Wart/p1_left.png", "7"),
         ("Mole/p2_left.png", "007"),
         ("Mole/p3_left.png", "7"),
     ]
+    told = f"[skin] {folder}/patients.csv: 1 row of no image (the first: Mole/p4_left.png); not used\n"
+    assert told in capsys.readouterr().err
     write(folder, *rows[:2], head="path,who", name="patients.csv")
     assert refusal(folder, chosen) == (
         "patients.csv: names no patient for 1 image (the first: Mole/p3_left.png); name the patient; where none is "

@@ -2,12 +2,12 @@
 
 import functools
 import re
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from weckd.data.catalogue import Dataset
+from weckd.data.fetch.wanted import say
 from weckd.data.layouts import Listing, Source
 from weckd.data.layouts.class_folders import read_image
 from weckd.data.layouts.tables import (
@@ -125,4 +125,4 @@ def _tell_without_row(
     left = [name for name in left if images / name != file]
     if left:
         told = f"{counted(len(left), 'file')} in {images} without a row (the first: {left[0]})"
-        print(f"[{dataset.key}] {file}: {told}; not used", file=sys.stderr, flush=True)
+        say(dataset.key, f"{file}: {told}; not used")

@@ -4,12 +4,14 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from weckd.data.catalogue import Dataset, twice
 from weckd.data.decode import read_file
+from weckd.data.fetch.wanted import say
 from weckd.errors import UserError, counted, unreadable
 
 Cells = Mapping[str, Sequence[str]]
@@ -110,10 +112,12 @@ def files_of_rows(file: Path, paths: Sequence[str], there: Collection[str]) -> l
     Raises:
         UserError: a path is empty, leads out of the folder, or means two files.
     """
+    seen = {
+        unicodedata.normalize("NFC", name): name for name in there
+    }  # some systems write an accent in two signs
     by_stem = defaultdict(list)
-    for known in there:
-        by_stem[re.sub(r"\.[^./]*$", "", known)].append(known)
-    known_paths = {*there}
+    for name in seen:
+        by_stem[re.sub(r"\.[^./]*$", "", name)].append(name)
     if empty := [number for number, path in enumerate(paths, 1) if not path]:
         told = f"{counted(len(empty), 'row')} without a path (the first: row {empty[0]})"
         raise UserError(f"{file}: has {told}; name the image, or remove the row")
@@ -123,12 +127,12 @@ def files_of_rows(file: Path, paths: Sequence[str], there: Collection[str]) -> l
         if pure.is_absolute() or ".." in pure.parts or re.match("[A-Za-z]:", path):
             told = f"row {number} names {path!r}, which leads out of the data set's folder"
             raise UserError(f"{file}: {told}; write paths from that folder on")
-        plain = str(pure)
-        meant = [plain] if plain in known_paths else by_stem.get(plain, [])
+        plain = unicodedata.normalize("NFC", str(pure))
+        meant = [plain] if plain in seen else by_stem.get(plain, [])
         if len(meant) > 1:
             told = f"row {number} names {path!r}, which may be {' or '.join(sorted(meant))}"
             raise UserError(f"{file}: {told}; write the end of the file's name, too")
-        found.append(meant[0] if meant else "")
+        found.append(seen[meant[0]] if meant else "")
     return found
 
 
@@ -156,7 +160,10 @@ def patients_of(dataset: Dataset, folder: Path, images: Sequence[str]) -> Sequen
     cells = read_table(file)
     patients = column(file, cells, told.patient, "patients.patient")
     found: dict[str, str] = {}
-    rows = files_of_rows(file, column(file, cells, told.image, "patients.image"), images)
+    paths = column(file, cells, told.image, "patients.image")
+    rows = files_of_rows(file, paths, images)
+    if lost := [path for path, row in zip(paths, rows, strict=True) if not row]:
+        say(dataset.key, f"{file}: {counted(len(lost), 'row')} of no image (the first: {lost[0]}); not used")
     for image, patient in zip(rows, patients, strict=True):
         if found.setdefault(image, patient) != patient and image:
             both = f"{image!r} twice, of the patients {found[image]!r} and {patient!r}"
