@@ -39,7 +39,7 @@ def test_steps_that_do_not_fit_name_the_batch_size_to_try(fail, networks, monkey
 
 
 def test_predictions_that_do_not_fit_name_the_images(networks, monkeypatch):
-    monkeypatch.setattr("weckd.training.fit.image_logits", allocate)
+    monkeypatch.setattr("weckd.training.fit.outputs", allocate)
     with pytest.raises(UserError) as told:
         train(networks)
     assert str(told.value) == (

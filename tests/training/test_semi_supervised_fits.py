@@ -12,7 +12,7 @@ from weckd.methods.catalogue import METHODS
 from weckd.methods.chain import Budget
 from weckd.methods.fits import Fit
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
-from weckd.training.batches import image_logits
+from weckd.training.batches import outputs
 from weckd.training.fit import labelled_batches, run_fit
 from weckd.training.objectives import semi_supervised
 from weckd.training.objectives.semi_supervised import average_decay
@@ -164,7 +164,7 @@ def test_teacher_is_bit_identical_afterwards(fit, data, networks, teacher):
 
 
 def test_stand_ins_are_the_teachers_view_of_unaugmented_images(data, networks, teacher):
-    logits = image_logits(
+    logits = outputs(
         networks.teachers([TEACHER], [teacher.state])[0],
         data.images,
         torch.from_numpy(data.parts["rest"]).to(networks.device),
@@ -197,7 +197,7 @@ def test_mean_teacher_result_is_the_average_of_the_students_weights(data, networ
     assert not torch.equal(result.state["bn1.running_mean"], student.state_dict()["bn1.running_mean"].cpu())
     network = networks.teachers([AVERAGED], [result.state])[0]
     rows = torch.from_numpy(data.parts["test"]).to(networks.device)
-    seen = image_logits(network, data.images, rows)
+    seen = outputs(network, data.images, rows)
     assert torch.equal(seen.cpu(), torch.from_numpy(result.logits["test"]))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from weckd.config import AugmentationSettings
 from weckd.data.prepared import read_facts, read_images, read_index
@@ -177,18 +177,14 @@ def augment(images: Tensor, matrices: Tensor, colours: Tensor) -> Tensor:
     return torch.clamp((moved - mean) * factor + mean + offset, 0.0, 1.0)
 
 
-def image_logits(network: nn.Module, images: Tensor, rows: Tensor) -> Tensor:
-    """Return logits float32 (rows, C), without gradients; the network is put in evaluation mode.
+@torch.no_grad()
+def outputs(network: Callable[[Tensor], Tensor], images: Tensor, rows: Tensor | NDArray[np.int64]) -> Tensor:
+    """Return what a network, in evaluation mode, makes of images as they are: float32 (rows, ..), without gradients.
 
     Args:
-        network: takes images in [0, 1].
+        network: takes images (B, 3, H, W) in [0, 1]; logits (B, C) are the usual answer.
         images: uint8 (N, H, W, 3).
         rows: int64 (rows,), which of them.
     """
-    network.eval()
-    found = []
-    with torch.no_grad():
-        for first in range(0, len(rows), EVALUATION_BATCH):
-            batch = images[rows[first : first + EVALUATION_BATCH]]
-            found.append(network(unit_images(batch)).float())
-    return torch.cat(found)
+    batches = torch.split(torch.as_tensor(rows, device=images.device), EVALUATION_BATCH)
+    return torch.cat([network(unit_images(images[batch])).float() for batch in batches])

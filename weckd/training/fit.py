@@ -15,9 +15,9 @@ from torch import Tensor
 
 from weckd.methods.fits import Fit
 from weckd.seeds import generator, stream_seed
-from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, image_logits
+from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, outputs
 from weckd.training.limits import SMALLER_IMAGES, memory_for, smaller_batch
-from weckd.training.networks import Backbone, State
+from weckd.training.networks import State
 from weckd.training.optimisation import Cell, Given, RunningFit, Setup, make_objective, running_fit
 
 CHECK_EVERY = 25
@@ -106,7 +106,8 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
     result = objective.result
     predicting = memory_for(f"{of_cell}: predictions of {EVALUATION_BATCH} images", SMALLER_IMAGES)
     with phases.timed("evaluation"), predicting:
-        logits = {part: _predicted(result, data, data.parts[part]) for part in cell.evaluated}
+        network = result.eval()
+        logits = {p: outputs(network, data.images, data.parts[p]).cpu().numpy() for p in cell.evaluated}
         state = {key: value.detach().cpu().clone() for key, value in result.network.state_dict().items()}
     if failed is not None:
         logits = {part: np.full_like(values, np.nan) for part, values in logits.items()}
@@ -188,11 +189,6 @@ def _make_steps(
             if running.done % CHECK_EVERY == 0 and running.failed_step() is not None:
                 return
             watch.after_step(running)
-
-
-def _predicted(network: Backbone, data: CellData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return logits float32 (rows, C) of the unaugmented images."""
-    return image_logits(network, data.images, torch.from_numpy(rows).to(data.images.device)).cpu().numpy()
 
 
 def _plain(value: float) -> float | str:

@@ -36,6 +36,7 @@ from weckd.training.networks import (
     prepare_device,
     suite_networks,
     surroundings,
+    tensors,
     weights_digest,
 )
 from weckd.training.optimisation import Cell, RunningFit
@@ -297,7 +298,7 @@ def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, Stor
 
     def state_of(parent: Fit) -> State | None:
         found = stored[parent]
-        return None if found.diverged else {k: torch.from_numpy(v) for k, v in found.weights().items()}
+        return None if found.diverged else tensors(found.weights())
 
     for number, fit in enumerate(fits, start=1):
         identity, with_weights = shelf.identities[fit], fit in shelf.with_weights

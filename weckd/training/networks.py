@@ -6,13 +6,15 @@ A network is built once for each role and backbone; every fit loads its states i
 import difflib
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -59,6 +61,11 @@ def device_kind(device: torch.device) -> str:
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     sets = [name for name in _INSTRUCTION_SETS if name in flags]
     return " ".join(["cpu", platform.machine(), torch.backends.cpu.get_cpu_capability(), *sets, *caps])
+
+
+def tensors(arrays: Mapping[str, NDArray[Any]]) -> State:
+    """Return a stored state as a network takes it."""
+    return {key: torch.from_numpy(value) for key, value in arrays.items()}
 
 
 def surroundings() -> dict[str, str | int]:

@@ -24,7 +24,7 @@ from weckd.training.batches import (
     augmented,
     batch_order,
     draw_augmentations,
-    image_logits,
+    outputs,
     views,
 )
 from weckd.training.optimisation import Setup
@@ -69,8 +69,8 @@ class Unlabelled:
         return augmented(self.images, self.labelled_rows, self.augmentation, stream)
 
     def logits(self, network: nn.Module) -> Tensor:
-        """Return what a network says of the unaugmented images, float32 (M, C); it is put in evaluation mode."""
-        return image_logits(network, self.images, self.rows)
+        """Return what a network, in evaluation mode, says of the unaugmented images, float32 (M, C)."""
+        return outputs(network, self.images, self.rows)
 
 
 def draw_unlabelled(setup: Setup, ratio: int) -> Unlabelled:
