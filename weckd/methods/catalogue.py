@@ -18,11 +18,11 @@ from weckd.errors import UserError
 from weckd.methods.chain import (
     REFERENCE,
     Budget,
-    chain_fits,
     each_alone,
     is_reading,
     parse_reading,
     read_chain,
+    refuse_lack_of_subsets,
     single_fit,
     suite_budget,
 )
@@ -33,6 +33,7 @@ PANEL = "panel"
 """Stands for all methods of the panel in a suite's list of methods."""
 _PANEL_NAME = re.compile(rf"{PANEL}-([a-z0-9_]+)-(\d+)")
 _ALL = 100
+_OF_THE_REST = "what would the unlabelled rest buy?"
 UNLABELLED_RATIO = 2
 """Unlabelled images a labelled one in each batch of the semi-supervised rivals: 30 % to 70 % of the training part
 are about as one to two, so both go round at one pace. (FixMatch has 7, Noisy Student 14 or more; ours is smaller, as
@@ -62,7 +63,7 @@ def pooled(budget: Budget) -> Method:
 
 def sequential(budget: Budget) -> Method:
     """Declare the chain without a teacher."""
-    return Method("sequential", "is it the schedule?", "control", each_alone(chain_fits(budget, Loss())))
+    return read_chain(budget, REFERENCE, "sequential", "is it the schedule?", "control", Loss())
 
 
 def ensemble(budget: Budget) -> Method:
@@ -84,12 +85,8 @@ def one_step(budget: Budget) -> Method:
 def chain_plain(budget: Budget) -> Method:
     """Declare the chain at constant temperature and without attention transfer."""
     loss = replace(budget.constant, beta=0.0)
-    return Method(
-        "chain-plain",
-        "do annealing and attention add anything?",
-        "control",
-        each_alone(chain_fits(budget, loss)),
-    )
+    question = "do annealing and attention add anything?"
+    return read_chain(budget, REFERENCE, "chain-plain", question, "control", loss)
 
 
 def chain_dense(budget: Budget) -> Method:
@@ -101,9 +98,7 @@ def chain_dense(budget: Budget) -> Method:
 def attention_only(budget: Budget) -> Method:
     """Declare the chain with attention transfer and no divergence (Zagoruyko and Komodakis 2017)."""
     loss = replace(budget.annealed, alpha=0.0)
-    return Method(
-        "attention-only", "is it attention transfer alone?", "control", each_alone(chain_fits(budget, loss))
-    )
+    return read_chain(budget, REFERENCE, "attention-only", "is it attention transfer alone?", "control", loss)
 
 
 def _born_again(budget: Budget, parts: tuple[str, ...], name: str, question: str) -> Method:
@@ -187,15 +182,10 @@ def pseudo_label(budget: Budget) -> Method:
     its labels stay, the term weighs 1, and the student starts afresh with (N-1)*S steps.
     """
     teacher = Fit(budget.subsets, budget.steps)
-    student = Fit(
-        budget.subsets,
-        (budget.stages - 1) * budget.steps,
-        teachers=(teacher,),
-        loss=PseudoLabels(hard=True, strong=False, ratio=UNLABELLED_RATIO),
-        unlabelled=_unlabelled(budget),
-    )
-    question = "what would the unlabelled rest buy? (pseudo-labels)"
-    return Method("pseudo-label", question, "semi-supervised", each_alone((teacher, student)))
+    loss = PseudoLabels(hard=True, strong=False, ratio=UNLABELLED_RATIO)
+    student = _with_rest(budget, (budget.stages - 1) * budget.steps, loss, teacher)
+    stages = each_alone((teacher, student))
+    return Method("pseudo-label", f"{_OF_THE_REST} (pseudo-labels)", "semi-supervised", stages)
 
 
 def noisy_student(budget: Budget) -> Method:
@@ -208,17 +198,9 @@ def noisy_student(budget: Budget) -> Method:
     fits = [Fit(budget.subsets, budget.steps)]
     loss = PseudoLabels(hard=False, strong=True, ratio=UNLABELLED_RATIO)
     for _ in range(1, budget.stages):
-        fits.append(
-            Fit(
-                budget.subsets,
-                budget.steps,
-                teachers=(fits[-1],),
-                loss=loss,
-                unlabelled=_unlabelled(budget),
-            )
-        )
-    question = "what would the unlabelled rest buy? (Noisy Student)"
-    return Method("noisy-student", question, "semi-supervised", each_alone(tuple(fits)))
+        fits.append(_with_rest(budget, budget.steps, loss, fits[-1]))
+    stages = each_alone(tuple(fits))
+    return Method("noisy-student", f"{_OF_THE_REST} (Noisy Student)", "semi-supervised", stages)
 
 
 def mean_teacher(budget: Budget) -> Method:
@@ -229,9 +211,8 @@ def mean_teacher(budget: Budget) -> Method:
     fits of less than 1 000 steps 0.99 would keep the first, untrained weights.
     """
     loss = MeanTeacher(UNLABELLED_RATIO, weight=100.0, rampup=40_000 / 150_000, decay=0.99, reach=0.1)
-    fit = Fit(budget.subsets, budget.total, loss=loss, unlabelled=_unlabelled(budget))
-    question = "what would the unlabelled rest buy? (Mean Teacher)"
-    return Method("mean-teacher", question, "semi-supervised", ((fit,),))
+    stages = ((_with_rest(budget, budget.total, loss),),)
+    return Method("mean-teacher", f"{_OF_THE_REST} (Mean Teacher)", "semi-supervised", stages)
 
 
 def fixmatch(budget: Budget) -> Method:
@@ -241,14 +222,14 @@ def fixmatch(budget: Budget) -> Method:
     network itself, where the authors evaluate an average of its weights.
     """
     loss = FixMatch(UNLABELLED_RATIO, weight=1.0, threshold=0.95)
-    fit = Fit(budget.subsets, budget.total, loss=loss, unlabelled=_unlabelled(budget))
-    question = "what would the unlabelled rest buy? (FixMatch)"
-    return Method("fixmatch", question, "semi-supervised", ((fit,),))
+    stages = ((_with_rest(budget, budget.total, loss),),)
+    return Method("fixmatch", f"{_OF_THE_REST} (FixMatch)", "semi-supervised", stages)
 
 
-def _unlabelled(budget: Budget) -> tuple[str, ...]:
-    """Return the parts of the training part whose labels the chain does not use."""
-    return tuple(part for part in budget.training if part not in budget.subsets)
+def _with_rest(budget: Budget, steps: int, loss: Loss, *teachers: Fit) -> Fit:
+    """Return a fit on all stages' labels that sees, without theirs, the rest of the training part."""
+    rest = tuple(part for part in budget.training if part not in budget.subsets)
+    return Fit(budget.subsets, steps, teachers=teachers, loss=loss, unlabelled=rest)
 
 
 _DECLARED: tuple[Callable[[Budget], Method], ...] = (
@@ -283,11 +264,7 @@ def find_method(name: str) -> Callable[[Budget], Method]:
 
 
 def _pooled_on(budget: Budget, count: int, name: str) -> Method:
-    if count > budget.subset_count:
-        raise UserError(
-            f"method {name!r}: needs {count} subsets, the split holds {budget.subset_count}; "
-            f"set split.stages to {count}"
-        )
+    refuse_lack_of_subsets(budget, name, count)
     return replace(pooled(replace(budget, stages=count)), name=name)
 
 

@@ -47,15 +47,12 @@ class Budget:
     @property
     def annealed(self) -> Distillation:
         """The reference loss: temperature falls linearly over the steps."""
-        losses = self.losses
-        temperature = Temperature("linear", losses.temperature_max, losses.temperature_min)
-        return Distillation(losses.alpha, losses.beta, temperature)
+        return read_loss(self.losses, REFERENCE)
 
     @property
     def constant(self) -> Distillation:
         """The reference loss at a constant temperature."""
-        value = self.losses.temperature_constant
-        return replace(self.annealed, temperature=Temperature("constant", value, value))
+        return read_loss(self.losses, Reading(temperature="constant"))
 
 
 def suite_budget(suite: Suite) -> Budget:
@@ -76,14 +73,6 @@ def suite_budget(suite: Suite) -> Budget:
 def single_fit(budget: Budget) -> Fit:
     """Return M1: D1 from the initial state."""
     return Fit(("D1",), budget.steps)
-
-
-def chain_fits(budget: Budget, loss: Loss) -> tuple[Fit, ...]:
-    """Return fits on D1, D2, ... where each starts from its predecessor, and is taught by it where the loss asks."""
-    fits = [single_fit(budget)]
-    for subset in budget.subsets[1:]:
-        fits.append(Fit((subset,), budget.steps, fits[-1], (fits[-1],) if loss.taught else (), loss))
-    return tuple(fits)
 
 
 def each_alone(fits: tuple[Fit, ...]) -> tuple[tuple[Fit, ...], ...]:
@@ -186,7 +175,8 @@ def changes_of_size(budget: Budget) -> tuple[Reading, ...]:
 def every_combination() -> tuple[Reading, ...]:
     """Return the whole grid of distinct chains of two models or more of one size, the reference among them."""
     grid = (Reading(*options) for options in itertools.product(*_choices_of_one_size().values()))
-    return tuple(reading for reading in grid if reading.length > 1 and _distinct(reading))
+    # With two models all earlier teachers are the predecessor.
+    return tuple(r for r in grid if r.length > (2 if r.teachers == "all-earlier" else 1))
 
 
 def _choices_of_one_size() -> dict[str, tuple[Any, ...]]:
@@ -204,8 +194,10 @@ def drawn_combinations(count: int, seed: int) -> tuple[Reading, ...]:
     return tuple(rest[position] for position in sorted(order[:count].tolist()))
 
 
-def read_chain(budget: Budget, reading: Reading, name: str, question: str, role: Role) -> Method:
-    """Declare the chain as it is read.
+def read_chain(
+    budget: Budget, reading: Reading, name: str, question: str, role: Role, loss: Loss | None = None
+) -> Method:
+    """Declare the chain as it is read, with another loss than the reading's where one is given.
 
     Of the reference's length it has the suite's; another length has S steps and a subset of its own for each model.
 
@@ -213,24 +205,32 @@ def read_chain(budget: Budget, reading: Reading, name: str, question: str, role:
         UserError: the split holds fewer subsets, or the suite names fewer sizes, than the chain needs.
     """
     length = budget.stages if reading.length == REFERENCE.length else reading.length
-    letter = "D" if reading.subsets == "disjoint" else "E"
-    if length > budget.subset_count:
-        raise UserError(
-            f"method {name!r}: needs {length} subsets, the split holds {budget.subset_count}; "
-            f"set split.stages to {length}"
-        )
-    gate = reading.attention == "gate"
-    loss = _loss(budget, reading)
+    refuse_lack_of_subsets(budget, name, length)
+    letter, gate = ("D" if reading.subsets == "disjoint" else "E"), reading.attention == "gate"
+    loss = loss or read_loss(budget.losses, reading)
     backbones = _backbones(budget, reading, length, name)
     fits = [Fit(("D1",), budget.steps, gate=gate, backbone=backbones[0])]
     for number, backbone in enumerate(backbones[1:], start=2):
         start = fits[-1] if reading.start == "warm" else Initial()
-        teachers = tuple(fits) if reading.teachers == "all-earlier" else (fits[-1],)
+        teachers = (tuple(fits) if reading.teachers == "all-earlier" else (fits[-1],)) if loss.taught else ()
         parts = (f"{letter}{number}",)
         fits.append(Fit(parts, budget.steps, start, teachers, loss, gate=gate, backbone=backbone))
     if reading.inference == "mean":
         return Method(name, question, role, tuple(tuple(fits[:number]) for number in range(1, length + 1)))
-    return Method(name, question, role, tuple((fit,) for fit in fits))
+    return Method(name, question, role, each_alone(tuple(fits)))
+
+
+def refuse_lack_of_subsets(budget: Budget, name: str, count: int) -> None:
+    """Refuse a method that learns from more subsets than the split holds.
+
+    Raises:
+        UserError: it does.
+    """
+    if count > budget.subset_count:
+        raise UserError(
+            f"method {name!r}: needs {count} subsets, the split holds {budget.subset_count}; "
+            f"set split.stages to {count}"
+        )
 
 
 def _backbones(
@@ -262,22 +262,11 @@ def _sizes_from_here(budget: Budget, reading: Reading) -> tuple[BackboneSettings
     return sizes[here:] if reading.sizes == "growing" else sizes[here::-1]
 
 
-def _loss(budget: Budget, reading: Reading) -> Distillation:
-    losses = budget.losses
-    ends = (losses.temperature_max, losses.temperature_min)
-    if reading.temperature == "constant":
-        ends = (losses.temperature_constant,) * 2
-    if reading.temperature == "learned":
-        ends = CTKD_RANGE
-    return Distillation(
-        losses.alpha,
-        0.0 if reading.attention == "none" else losses.beta,
-        Temperature(reading.temperature, *ends),
-        reading.mixing,
-        reading.squared == "yes",
+def read_loss(losses: DistillationSettings, reading: Reading) -> Distillation:
+    """Return what teaches the chain as it is read, with a suite's settings."""
+    ends = {"constant": (losses.temperature_constant,) * 2, "learned": CTKD_RANGE}.get(
+        reading.temperature, (losses.temperature_max, losses.temperature_min)
     )
-
-
-def _distinct(reading: Reading) -> bool:
-    """Tell a reading from one that it equals: with two models all earlier teachers are the predecessor."""
-    return not (reading.length == 2 and reading.teachers == "all-earlier")
+    beta = 0.0 if reading.attention == "none" else losses.beta
+    temperature = Temperature(reading.temperature, *ends)
+    return Distillation(losses.alpha, beta, temperature, reading.mixing, reading.squared == "yes")

@@ -42,7 +42,13 @@ class Loss:
     ranges: ClassVar[Ranges] = {}
     words: ClassVar[str] = ""  # what it is, in a few words, with its settings in braces
     taught: ClassVar[bool] = False  # by the fit's teachers
-    with_unlabelled: ClassVar[bool] = False  # sees images without their labels
+    shown: ClassVar[tuple[int, int]] = (
+        1,
+        0,
+    )  # augmented views of each labelled and each unlabelled image of a step
+    averaged: ClassVar[bool] = (
+        False  # half of the views go through an average, which keeps nothing for gradients
+    )
     not_for_two_classes: ClassVar[str] = ""  # why, where it is so
     weight_of_maps: ClassVar[str] = ""  # the field that asks networks for feature maps where it is not 0
 
@@ -53,18 +59,18 @@ class Loss:
 
     @property
     def beside(self) -> Initial | None:
-        """Where a second network starts that is trained beside the first."""
-        return None
+        """Where a second network starts that is trained beside the first, the field `peer`."""
+        return vars(self).get("peer")
 
     @property
     def views(self) -> int:
-        """Augmented views of a step, a labelled image."""
-        return 1 if self.beside is None else 2
+        """Augmented views of a step, a labelled image; `ratio` says how many unlabelled images come with it."""
+        return self.shown[0] + self.shown[1] * int(vars(self).get("ratio", 0))
 
     @property
     def learning_views(self) -> int:
         """Those of the views that a network which is trained sees."""
-        return self.views
+        return self.views // 2 if self.averaged else self.views
 
     def text(self) -> str:
         """Return in a few words what it adds to cross-entropy."""
@@ -102,7 +108,7 @@ class Fit:
         """Refuse teachers, or unlabelled images, without a loss that uses them, and the reverse."""
         if self.loss.taught != bool(self.teachers):
             raise ValueError("a fit has teachers and a distillation loss, or neither")
-        if self.loss.with_unlabelled != bool(self.unlabelled):
+        if bool(self.loss.shown[1]) != bool(self.unlabelled):
             raise ValueError("a fit has unlabelled images and a semi-supervised loss, or neither")
         if set(self.parts) & set(self.unlabelled):
             raise ValueError("a fit sees a part with its labels or without, not both")

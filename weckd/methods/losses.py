@@ -124,13 +124,9 @@ class Mutual(Loss):
     objective = "weckd.training.objectives.rivals:MutuallyTaught"
     words = "beside a peer from init, member {peer.member} (T {temperature:g})"
     ranges: ClassVar[Ranges] = {"temperature": Range(1.0, 10.0, log=True)}
+    shown = (2, 0)
     peer: Initial  # where the peer starts
     temperature: float
-
-    @property
-    def beside(self) -> Initial:
-        """Where the peer starts."""
-        return self.peer
 
 
 @dataclass(frozen=True)
@@ -139,15 +135,10 @@ class PseudoLabels(Loss):
 
     objective = "weckd.training.objectives.semi_supervised:PseudoLabelled"
     taught = True
-    with_unlabelled = True
+    shown = (1, 1)
     hard: bool  # the teacher's decision, or its probabilities
     strong: bool  # unlabelled images are seen strongly augmented
     ratio: int  # unlabelled images a labelled one, in each batch
-
-    @property
-    def views(self) -> int:
-        """Augmented views of a step, a labelled image."""
-        return 1 + self.ratio
 
     def text(self) -> str:
         """Return in a few words what stands in for labels."""
@@ -161,22 +152,13 @@ class MeanTeacher(Loss):
     objective = "weckd.training.objectives.semi_supervised:TaughtByAverage"
     words = "consistent with its own average (weight {weight:g}, decay {decay:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(1.0, 1000.0, log=True)}
-    with_unlabelled = True
+    shown = (2, 2)  # one for the student, another for the average
+    averaged = True
     ratio: int  # unlabelled images a labelled one, in each batch
     weight: float  # of the consistency, once it has risen
     rampup: float  # share of the steps over which it rises
     decay: float  # of the average
     reach: float  # share of the steps that the average reaches back at most
-
-    @property
-    def views(self) -> int:
-        """Augmented views of a step, a labelled image: one for the student, another for the average."""
-        return 2 * self.learning_views
-
-    @property
-    def learning_views(self) -> int:
-        """Those of the student: what goes through the average keeps nothing for gradients."""
-        return 1 + self.ratio
 
 
 @dataclass(frozen=True)
@@ -186,12 +168,7 @@ class FixMatch(Loss):
     objective = "weckd.training.objectives.semi_supervised:FixMatched"
     words = "decisions of {threshold:g} and more as labels of strong views (weight {weight:g})"
     ranges: ClassVar[Ranges] = {"weight": Range(0.1, 10.0, log=True), "threshold": Range(0.5, 0.99)}
-    with_unlabelled = True
+    shown = (1, 2)  # a weak and a strong one of each unlabelled image
     ratio: int  # unlabelled images a labelled one, in each batch
     weight: float  # of the unlabelled term
     threshold: float  # least probability of a confident decision
-
-    @property
-    def views(self) -> int:
-        """Augmented views of a step, a labelled image: a weak and a strong one of each unlabelled image."""
-        return 1 + 2 * self.ratio
