@@ -54,7 +54,9 @@ def cell(tmp_path, monkeypatch):
             status = "diverged" if fit in diverging else "finished"
             logits = {split: np.zeros((4, 3), np.float32) for split in ("validation", "test")}
             state = {**given.student, "w": given.student["w"] + 1}
-            return FitResult(state, logits, HISTORY, {**RECORD, "status": status})
+            return FitResult(
+                None if fit in diverging else state, logits, HISTORY, {**RECORD, "status": status}
+            )
 
         monkeypatch.setattr(fit_module, "run_fit", run_fit)
         # Told apart by their first digits.

@@ -28,15 +28,12 @@ CHECK_EVERY = 25
 class FitResult:
     """What a fit leaves behind; logits are float32 (rows of the split, C), NaN where it diverged."""
 
-    state: State
+    state: (
+        State | None
+    )  # None where it diverged: it, or one that it depends on, ended in a loss that is not finite
     logits: dict[str, NDArray[np.float32]]
     history: NDArray[np.float32]  # (steps run, 2): loss and learning rate
     record: dict[str, Any]
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the fit, or one that it depends on, ended in a loss that is not finite."""
-        return bool(self.record["status"] != "finished")
 
 
 class Watch:
@@ -67,10 +64,16 @@ def train_fit(
         state_of: gives the state that a parent ended with, None where it diverged.
         watch: keeps the fit on the way.
     """
-    parents = {parent: state_of(parent) for parent in fit.parents()}
-    states = {parent: state for parent, state in parents.items() if state is not None}
-    if len(states) < len(parents):
-        return _inherited_failure(fit, cell)
+    states = {parent: state for parent in fit.parents() if (state := state_of(parent)) is not None}
+    if not states.keys() >= {*fit.parents()}:
+        record = {
+            "status": "diverged",
+            "steps_run": 0,
+            "images": 0,
+            "labels": len(rows_of(fit.parts, cell.data)),
+        }
+        record |= {"loss_first": None, "loss_last": None, "seconds": {}}
+        return FitResult(None, _no_logits(cell), np.empty((0, 2), dtype=np.float32), record)
     given = Given(
         states[fit.start] if isinstance(fit.start, Fit) else cell.initial(fit, fit.start),
         [states[teacher] for teacher in fit.teachers],
@@ -103,14 +106,14 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
             _make_steps(running, views, labels, watch, cell.on_step)
             failed = running.failed_step()
     phases.add("steps", watch.seconds_before)
-    result = objective.result
+    state, logits = None, _no_logits(cell)
     predicting = memory_for(f"{of_cell}: predictions of {EVALUATION_BATCH} images", SMALLER_IMAGES)
     with phases.timed("evaluation"), predicting:
-        network = result.eval()
-        logits = {p: outputs(network, data.images, data.parts[p]).cpu().numpy() for p in cell.evaluated}
-        state = {key: value.detach().cpu().clone() for key, value in result.network.state_dict().items()}
-    if failed is not None:
-        logits = {part: np.full_like(values, np.nan) for part, values in logits.items()}
+        if failed is None:
+            network = objective.result.eval()
+            state = {key: value.detach().cpu().clone() for key, value in network.network.state_dict().items()}
+            for part in cell.evaluated:
+                logits[part] = outputs(network, data.images, data.parts[part]).cpu().numpy()
     losses = running.losses[: running.done].tolist()
     record = {
         "status": "finished" if failed is None else "diverged",
@@ -129,22 +132,10 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
     return FitResult(state, logits, history, record)
 
 
-def _inherited_failure(fit: Fit, cell: Cell) -> FitResult:
-    data = cell.data
-    logits = {
-        part: np.full((len(data.parts[part]), data.classes), np.nan, dtype=np.float32)
-        for part in cell.evaluated
-    }
-    record = {
-        "status": "diverged",
-        "steps_run": 0,
-        "images": 0,
-        "labels": len(rows_of(fit.parts, data)),
-        "loss_first": None,
-        "loss_last": None,
-        "seconds": {},
-    }
-    return FitResult({}, logits, np.empty((0, 2), dtype=np.float32), record)
+def _no_logits(cell: Cell) -> dict[str, NDArray[np.float32]]:
+    """Return what a fit that diverged says of each image."""
+    sizes = {part: (len(cell.data.parts[part]), cell.data.classes) for part in cell.evaluated}
+    return {part: np.full(size, np.nan, dtype=np.float32) for part, size in sizes.items()}
 
 
 def rows_of(parts: Iterable[str], data: CellData) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ from weckd.training.networks import (
     THREADS,
     Networks,
     State,
+    arrays,
     device_kind,
     prepare_device,
     suite_networks,
@@ -315,9 +316,7 @@ def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, Stor
                 {**result.record, **surroundings(), **of_cell},
                 result.logits,
                 result.history,
-                {k: v.numpy() for k, v in result.state.items()}
-                if with_weights and not result.diverged
-                else None,
+                arrays(result.state) if with_weights and result.state else None,
             )
             checkpoints.discard()
             progress.tell(f"{found.record['status']} ({'+'.join(fit.parts)}, {_ran(found.record)})")

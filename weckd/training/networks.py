@@ -63,9 +63,14 @@ def device_kind(device: torch.device) -> str:
     return " ".join(["cpu", platform.machine(), torch.backends.cpu.get_cpu_capability(), *sets, *caps])
 
 
-def tensors(arrays: Mapping[str, NDArray[Any]]) -> State:
+def tensors(stored: Mapping[str, NDArray[Any]]) -> State:
     """Return a stored state as a network takes it."""
-    return {key: torch.from_numpy(value) for key, value in arrays.items()}
+    return {key: torch.from_numpy(value) for key, value in stored.items()}
+
+
+def arrays(state: State) -> dict[str, NDArray[Any]]:
+    """Return a state as it is stored."""
+    return {key: value.numpy() for key, value in state.items()}
 
 
 def surroundings() -> dict[str, str | int]:

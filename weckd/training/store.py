@@ -58,13 +58,15 @@ def find_fit(store: Path, dataset: str, identity: str, with_weights: bool) -> St
     folder = fit_folder(store, dataset, identity)
     if not (folder / RECORD).exists():
         return None
-    fit = _checked_fit(folder, identity)
-    if fit is None:
-        _set_aside(folder)
+    try:
+        fit = StoredFit(folder, read_record(folder, identity))
+        sound = all(file_digest(folder / name) == expected for name, expected in fit.record["files"].items())
+    except (OSError, UserError):
+        sound = False
+    if not sound:
+        folder.replace(folder.with_name(f"damaged-{folder.name}-{os.getpid()}"))
         return None
-    if with_weights and not fit.diverged and WEIGHTS not in fit.record["files"]:
-        return None
-    return fit
+    return None if with_weights and not fit.diverged and WEIGHTS not in fit.record["files"] else fit
 
 
 def named_fit(store: Path, dataset: str, identity: str, manifest: Path, with_weights: bool) -> StoredFit:
@@ -121,8 +123,9 @@ def store_fit(
             rows = {key: np.asarray(value, order="C") for key, value in weights.items()}
             (temporary / WEIGHTS).write_bytes(save(rows))
         files = {file.name: file_digest(file) for file in sorted(temporary.iterdir())}
-        write_json(temporary / RECORD, with_sum({**record, "identity": identity, "files": files}))
-    return StoredFit(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        summed = with_sum({**record, "identity": identity, "files": files})
+        write_json(temporary / RECORD, summed)
+    return StoredFit(folder, summed)
 
 
 def _npy(values: NDArray[np.float32]) -> bytes:
@@ -152,17 +155,3 @@ def read_record(folder: Path, identity: str) -> dict[str, Any]:
     if whose != identity:
         raise UserError(f"{folder}: another fit than the manifest names")
     return record
-
-
-def _checked_fit(folder: Path, identity: str) -> StoredFit | None:
-    try:
-        record = read_record(folder, identity)
-        good = all(file_digest(folder / name) == expected for name, expected in record["files"].items())
-    except (OSError, UserError):
-        return None
-    return StoredFit(folder, record) if good else None
-
-
-def _set_aside(folder: Path) -> None:
-    target = folder.with_name(f"damaged-{folder.name}-{os.getpid()}")
-    folder.replace(target)

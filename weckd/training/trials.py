@@ -18,7 +18,6 @@ from weckd.training.fit import FitResult, train_fit
 from weckd.training.gather import probabilities_of
 from weckd.training.identity import code_beyond_core
 from weckd.training.job import Progress, open_job
-from weckd.training.networks import State
 from weckd.training.optimisation import Cell
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
@@ -29,23 +28,12 @@ _JUDGES = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.traini
 """The code that asks for trials and judges them, beside that of their fits."""
 
 
-def tune_method(
-    suite: Suite,
-    run: RunFiles,
-    dataset: str,
-    name: str,
-) -> None:
-    """Search for a method's settings on one data set and write what was chosen.
+def tune_method(suite: Suite, run: RunFiles, dataset: str, name: str) -> None:
+    """Search for a method's settings on one data set and write what was chosen, see `weckd.tuning.chosen`.
 
     Finished trials are kept in a file of their own, so that a stopped search goes on where it was and a longer one
-    begins where a shorter one ended. Its name holds the hash of all that determines a trial.
-
-    Args:
-        suite: the run's settings; `tuning` says how many trials on which seeds.
-        run: its files: prepared images, splits of the tuning seeds and fetched weights are read; finished trials and
-            what was chosen, see `weckd.tuning.chosen`, are written.
-        dataset: key of the data set.
-        name: of the method.
+    begins where a shorter one ended. Its name holds the hash of all that determines a trial. Read are prepared images,
+    splits of the tuning seeds and fetched weights.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
@@ -74,21 +62,23 @@ def tune_method(
 
     study = run.studies / dataset / f"{name}-{identity[:20]}.jsonl"
     trials = run_study(study, (dataset, name), tunables, tuning.trials, evaluate, Progress(label, 0).tell)
-    best = best_trial(trials)
-    chosen = Chosen(
-        dataset=dataset,
-        method=name,
-        trials=len(trials),
-        seeds=tuning.seeds,
-        values=best.values,
-        defaults=trials[0].values,
-        best=best.number,
-        accuracy=best.outcome.accuracy,
-        default_accuracy=trials[0].outcome.accuracy,
-        steps=sum(trial.outcome.steps for trial in trials),
-        images=sum(trial.outcome.images for trial in trials),
+    best, default = best_trial(trials), trials[0]
+    write_chosen(
+        Chosen(
+            dataset=dataset,
+            method=name,
+            trials=len(trials),
+            seeds=tuning.seeds,
+            values=best.values,
+            defaults=default.values,
+            best=best.number,
+            accuracy=best.outcome.accuracy,
+            default_accuracy=default.outcome.accuracy,
+            steps=sum(trial.outcome.steps for trial in trials),
+            images=sum(trial.outcome.images for trial in trials),
+        ),
+        run.tuned(dataset, name),
     )
-    write_chosen(chosen, run.tuned(dataset, name))
 
 
 def _outcome(method: Method, cells: Sequence[Cell], progress: Progress) -> Outcome:
@@ -100,7 +90,7 @@ def _outcome(method: Method, cells: Sequence[Cell], progress: Progress) -> Outco
         results.extend(trained.items())
         members = [trained[member] for member in method.stages[-1] if isinstance(member, Fit)]
         scores.append(_score(members, cell))
-    diverged = any(result.diverged for _, result in results)
+    diverged = any(result.state is None for _, result in results)
     accuracy, nll = np.mean(scores, axis=0)
     return Outcome(
         accuracy=0.0 if diverged else float(accuracy),
@@ -113,12 +103,8 @@ def _outcome(method: Method, cells: Sequence[Cell], progress: Progress) -> Outco
 
 def _train(method: Method, cell: Cell) -> dict[Fit, FitResult]:
     results: dict[Fit, FitResult] = {}
-
-    def state_of(fit: Fit) -> State | None:
-        return None if results[fit].diverged else results[fit].state
-
     for fit in method.fits():
-        results[fit] = train_fit(fit, cell, state_of)
+        results[fit] = train_fit(fit, cell, lambda parent: results[parent].state)
     return results
 
 
