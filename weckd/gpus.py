@@ -7,12 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import IO
 
 from weckd.errors import UserError, counted
 from weckd.locks import try_lock
@@ -28,11 +27,8 @@ def claimed_gpu(jobs_per_gpu: int, locks: Path | None = None) -> Iterator[None]:
     """Hold a place on a GPU for a block, waiting for a free one, as the only GPU that this process sees.
 
     To be entered before torch is imported. A place is a locked file, so that it is free again when its process ends,
-    however it ends. Where there is no GPU, nothing happens.
-
-    Args:
-        jobs_per_gpu: places on each GPU.
-        locks: folder of the files; one for all processes of the machine unless told.
+    however it ends. Where there is no GPU, nothing happens. The files' folder is one for all processes of the machine
+    unless told.
 
     Raises:
         UserError: CUDA_VISIBLE_DEVICES names a GPU that is not there.
@@ -41,21 +37,14 @@ def claimed_gpu(jobs_per_gpu: int, locks: Path | None = None) -> Iterator[None]:
     if not gpus:
         yield
         return
-    folder = locks or Path(tempfile.gettempdir(), "weckd-gpus")
-    gpu, held = _free_place(gpus, jobs_per_gpu, folder)
-    os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    with held:
-        yield
-
-
-def _free_place(gpus: Sequence[str], jobs_per_gpu: int, folder: Path) -> tuple[str, IO[str]]:
-    """Return a GPU and the open file that holds a place on it; the first places of all GPUs are taken first."""
-    waiting = False
+    folder, waiting = locks or Path(tempfile.gettempdir(), "weckd-gpus"), False
     while True:
-        for place, gpu in product(range(jobs_per_gpu), gpus):
-            held = try_lock(folder / f"{gpu}-{place}.lock")
-            if held is not None:
-                return gpu, held
+        for place, gpu in product(range(jobs_per_gpu), gpus):  # the first places of all GPUs are taken first
+            if held := try_lock(folder / f"{gpu}-{place}.lock"):
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+                with held:
+                    yield
+                return
         if not waiting:
             places = f"{counted(len(gpus), 'GPU')}, {counted(jobs_per_gpu, 'job')} each"
             print(f"waiting for one of {places}", file=sys.stderr, flush=True)
@@ -73,13 +62,7 @@ class Listed:
 
 
 def asked_of_driver(tool: str, values: str, options: str = "noheader") -> Listed:
-    """Ask nvidia-smi for values of every card; a line that is no card's, such as a warning, is kept apart.
-
-    Args:
-        tool: its path.
-        values: as it names them, with commas between.
-        options: of its table.
-    """
+    """Ask nvidia-smi for values, with commas between, of every card; other lines, as warnings, are kept apart."""
     command = [tool, f"--query-gpu={values}", f"--format=csv,{options}"]
     try:
         process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
@@ -116,13 +99,9 @@ def visible_gpus() -> list[str]:
     names = {index: name for index, name in listed.rows if index.isdecimal() and name.startswith("GPU-")}
     if allowed is None:
         return list(names.values())
-    found = []
-    for word in allowed.replace(" ", "").split(","):
-        if word.startswith(("GPU-", "MIG-")):
-            found.append(word)
-        elif word in names:
-            found.append(names[word])
-        else:
+    words = allowed.replace(" ", "").split(",")
+    for word in words:
+        if word not in names and not word.startswith(("GPU-", "MIG-")):
             told = f"this machine has no GPU {word}; known: {', '.join(names)}"
             raise UserError(f"CUDA_VISIBLE_DEVICES={allowed}: {told}")
-    return found
+    return [names.get(word, word) for word in words]

@@ -25,9 +25,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def take_run_lock(path: Path, runs: Iterable[str] = ()) -> IO[str]:
     """Take the lock of a working folder and return the open file that holds it; keep it until the end.
 
-    Args:
-        path: the lock's file.
-        runs: the runs that are made meanwhile, for `runs_under_way`.
+    The runs are those that are made meanwhile, for `runs_under_way`.
 
     Raises:
         UserError: another live run holds it, or it cannot be written, as on a disk that is read-only.

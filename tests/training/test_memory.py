@@ -4,13 +4,16 @@ import resource
 from dataclasses import replace
 
 import pytest
+import torch
 from engine import TINY
 
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.fits import Fit, Initial
 from weckd.methods.losses import Distillation, FixMatch, MeanTeacher, Mutual, Temperature
+from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
+from weckd.training import limits
 from weckd.training.limits import Need, Shape, host_memory, job_need, refuse_job, refuse_lack_of_memory
 
 SUITE = resolve_suite([TINY], {})  # batches of 8 images of 32 x 32
@@ -86,22 +89,26 @@ def test_data_sets_that_memory_cannot_hold_name_themselves():
     )
 
 
-def test_a_job_looks_for_itself(tmp_path):
-    (tmp_path / "images.npy").write_bytes(bytes(3072 * 10))
+def test_a_job_looks_for_itself(tmp_path, monkeypatch):
+    key, run = "phantom_brain_mri", RunFiles(tmp_path / "results" / "toy")
     suite = replace(SUITE, training=replace(SUITE.training, batch_size=100_000))
-    place = (suite, "phantom_brain_mri", [PLAIN], tmp_path, tmp_path / "results")
-    refuse_job(*place, None)
-    refuse_job(*place, 10**12)
+    run.prepared(suite, key).mkdir(parents=True)
+    (run.prepared(suite, key) / "images.npy").write_bytes(bytes(3072 * 10))
+    place = (run, key, [PLAIN], torch.device("cpu"))
+    there = iter([None, 10**12, 20 * 10**9])
+    monkeypatch.setattr(limits, "host_memory", lambda: next(there))
+    refuse_job(suite, *place)
+    refuse_job(suite, *place)
     with pytest.raises(
         UserError,
         match=r"^training\.batch_size: steps on 100,000 images need about 27\.\d GB of memory, there are 20",
     ):
-        refuse_job(*place, 20 * 10**9)
+        refuse_job(suite, *place)
     wrong = replace(suite, backbone=BackboneSettings("vit_tiny_patch16_224", "random"))
     with pytest.raises(
         UserError, match=r"^image_size: vit_tiny_patch16_224 takes no images of 32 px \(Input height \(32\)"
     ):
-        refuse_job(wrong, *place[1:], None)
+        refuse_job(wrong, *place)
 
 
 def machine(folder, **files):

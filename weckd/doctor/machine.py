@@ -163,12 +163,7 @@ def _computes() -> Finding:
 
 
 def machine_findings(folder: Path, needed_bytes: int) -> list[Finding]:
-    """Check what a run in `folder` needs.
-
-    Args:
-        folder: working folder of the run.
-        needed_bytes: that the run is expected to write.
-    """
+    """Check what a run in `folder` needs, which is expected to write so many bytes."""
     below = (folder / name for name in ("results", "data", ".snakemake"))
     places = [place for place in (folder, *below, Path(tempfile.gettempdir())) if place.exists()]
     shared = shared_memory(Path("/dev/shm"))  # noqa: S108 - looked at, not written to

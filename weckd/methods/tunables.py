@@ -40,11 +40,8 @@ class Tunable:
 def tunables_of(method: Method, learning_rate: float) -> tuple[Tunable, ...]:
     """Return what can be tuned of a method: the learning rate, and the settings of its losses.
 
-    Checks of the pipeline and the floor have none. A range is widened where it does not hold the committed value.
-
-    Args:
-        method: the declaration with its committed settings.
-        learning_rate: peak rate of the suite's schedule.
+    Checks of the pipeline and the floor have none. A range is widened where it does not hold the committed value,
+    of the learning rate that of the suite.
 
     Raises:
         ValueError: two fits of the method differ in a setting, so that they share no value that could be tuned.
@@ -67,9 +64,7 @@ def with_values(method: Method, values: Mapping[str, float]) -> Method:
     Raises:
         ValueError: a value is of no setting of the method.
     """
-    known = [
-        tunable.name for tunable in tunables_of(method, learning_rate=1.0)
-    ]  # the names are those at any rate
+    known = [each.name for each in tunables_of(method, learning_rate=1.0)]  # the names are those at any rate
     for name in values:
         if name not in known:
             raise ValueError(

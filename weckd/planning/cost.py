@@ -37,17 +37,11 @@ class Speed:
 
 Speeds = Mapping[BackboneSettings, Speed]
 Sizes = Mapping[BackboneSettings, int]
+"""Bytes of a backbone's weights."""
 
 
 def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
-    """Return fits, steps, hours and disk of a suite.
-
-    Args:
-        suite: settings of the run.
-        speeds: of every backbone of it.
-        sizes: bytes of every backbone's weights.
-        device: that they were measured on.
-    """
+    """Return fits, steps, hours and disk of a suite, by the speeds of its backbones on a device and their bytes."""
     cells = len(suite.datasets) * len(suite.seeds)
     search = "the search for settings" + ("" if suite.tuned else ", where asked for")
     work = {
@@ -78,12 +72,12 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
 
 def disk_bytes(suite: Suite, sizes: Sizes) -> int:
     """Return about how many bytes a run writes into results/: prepared images, weights, predictions."""
-    images = 0  # that are drawn, or that the catalogue counts; classes without a count weigh nothing
-    for dataset in suite_datasets(suite).values():
-        images += IMAGES if dataset.phantom else sum(entry.count or 0 for entry in dataset.classes)
-    work = total_work(suite)
-    pixels = images * suite.image_size**2 * _PIXEL_BYTES
-    return pixels + _kept_bytes(work, sizes) + work.fits * _OTHER_BYTES_OF_A_FIT
+    images = sum(  # that are drawn, or that the catalogue counts; classes without a count weigh nothing
+        IMAGES if dataset.phantom else sum(entry.count or 0 for entry in dataset.classes)
+        for dataset in suite_datasets(suite).values()
+    )
+    work, image = total_work(suite), suite.image_size**2 * _PIXEL_BYTES
+    return images * image + _kept_bytes(work, sizes) + work.fits * _OTHER_BYTES_OF_A_FIT
 
 
 def _row(name: str, work: Work, speeds: Speeds, sizes: Sizes) -> list[str]:

@@ -76,11 +76,7 @@ def _work(suite: Suite, fits: Sequence[Fit], times: int, kept: Sequence[Fit] = (
 
 
 def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
-    """Refuse a suite that a later job would.
-
-    Args:
-        suite: settings of the run.
-        results: folder of results, where what is known of networks is kept if it is there.
+    """Refuse a suite that a later job would; what is known of networks is kept in the folder of results.
 
     Raises:
         UserError: a network cannot be had, or do what fits ask of it; a class has too few images for a split, or a
@@ -96,11 +92,8 @@ def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
 def refuse_small_machine(suite: Suite, fits: Sequence[Fit] = ()) -> int:
     """Return the bytes that a training job needs at least, and refuse what this machine's memory cannot hold.
 
-    Where there is a GPU its memory decides, which a job looks at itself.
-
-    Args:
-        suite: settings of the run.
-        fits: what is trained; all of the suite's unless told.
+    Where there is a GPU its memory decides, which a job looks at itself. All of the suite's fits are trained
+    unless told.
 
     Raises:
         UserError: see `weckd.training.limits.refuse_lack_of_memory`.
@@ -131,12 +124,7 @@ def memory_told(suite: Suite) -> str:
 
 
 def too_many_jobs(need: int, jobs: int) -> str:
-    """Return what is told where memory does not hold as many training jobs at once, or "".
-
-    Args:
-        need: bytes of one, see `refuse_small_machine`.
-        jobs: that may run at once.
-    """
+    """Return what is told where memory does not hold as many jobs at once, each of `need` bytes, or ""."""
     there = host_memory()
     if there is None or visible_gpus() or jobs * need <= there:
         return ""

@@ -58,11 +58,7 @@ def train_fit(
 ) -> FitResult:
     """Train a fit whose parents are trained; where one of them diverged it is not trained and has no predictions.
 
-    Args:
-        fit: what to train.
-        cell: its images, networks and settings.
-        state_of: gives the state that a parent ended with, None where it diverged.
-        watch: keeps the fit on the way.
+    `state_of` gives the state that a parent ended with, None where it diverged.
     """
     states = {parent: state for parent in fit.parents() if (state := state_of(parent)) is not None}
     if not states.keys() >= {*fit.parents()}:

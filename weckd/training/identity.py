@@ -57,12 +57,7 @@ def cell_ingredients(
 ) -> dict[str, Any]:
     """Return what all fits of a cell share.
 
-    Args:
-        suite: settings of training and augmentation.
-        data: the cell's images, as the split file has them.
-        fingerprint: digest of the prepared images and their index.
-        split: the cell's split file.
-        device: device kind, see `weckd.training.networks.device_kind`.
+    The fingerprint is of the prepared images and their index; for `device` see `weckd.training.networks.device_kind`.
     """
     code = code_reached(*CORE)
     rows = {part: found.tolist() for part, found in data.parts.items()}
@@ -94,11 +89,8 @@ def fit_identity(
 ) -> str:
     """Return the SHA-256 of a fit's declaration, its parents', their networks' and code, and the cell's ingredients.
 
-    Args:
-        fit: the declaration.
-        cell: see `cell_ingredients`.
-        backbone: of fits that name none.
-        weights: digest of each backbone's pretrained file, None for a random start.
+    `cell` is as of `cell_ingredients`, `backbone` that of fits that name none; `weights` has the digest of each
+    backbone's pretrained file, None for a random start.
     """
     lineage = fit.lineage()
     networks = [member.backbone or backbone for member in lineage]

@@ -27,7 +27,7 @@ from weckd.run_files import RunFiles, batch_name
 from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
 from weckd.training.fit import Watch, rows_of, train_fit
 from weckd.training.identity import cell_ingredients, fit_identity
-from weckd.training.limits import device_memory, refuse_job
+from weckd.training.limits import refuse_job
 from weckd.training.networks import (
     THREADS,
     Networks,
@@ -89,9 +89,8 @@ def open_job(
     files = {seed: run.split(dataset, seed, tuning) for seed in seeds}
     splits = {seed: (file, written_split(file)) for seed, file in files.items()}
     networks = suite_networks(suite, dataset, prepare_device())
-    prepared = run.prepared(suite, dataset)
-    refuse_job(suite, dataset, fits, prepared, run.results, device_memory(networks.device))
-    images = load_prepared(dataset, prepared, networks.device)
+    refuse_job(suite, run, dataset, fits, networks.device)
+    images = load_prepared(dataset, run.prepared(suite, dataset), networks.device)
     weights = {each: weights_digest(each, run.weights) for each in map(networks.settings, fits)}
     return Job(suite, run, dataset, fits, splits, networks, images, weights)
 
@@ -106,14 +105,9 @@ def train_batch(
 ) -> None:
     """Train what the store lacks of the suite's fits for one data set and some seeds; write the manifest.
 
-    Args:
-        suite: the run's settings.
-        run: its files: prepared images, splits, fetched weights and, where the suite is tuned, what tuning chose are
-            read; fits and the manifest (for each seed the fits that make each method's stages) are written.
-        dataset: key of the data set.
-        seeds: the seeds of this batch; how seeds are batched changes no result.
-        checkpoint_seconds: between two checkpoints of a fit under way; changes no result.
-        stop: requests to stop, which are listened to.
+    Read are prepared images, splits, fetched weights and, where the suite is tuned, what tuning chose; the manifest has
+    for each seed the fits that make each method's stages. How seeds are batched, and how many seconds lie between two
+    checkpoints of a fit under way, changes no result.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.

@@ -6,6 +6,7 @@ of results. What is refused, or runs out later, is told in words that name the s
 """
 
 import json
+import re
 import resource
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from weckd.config import BackboneSettings, Suite
 from weckd.errors import UserError, few_addresses
 from weckd.files import write_json
 from weckd.methods.fits import Fit
+from weckd.run_files import RunFiles
 
 if TYPE_CHECKING:
     import torch
@@ -72,9 +74,7 @@ def no_maps(name: str, image_size: int, stages: int) -> str:
 def suite_shapes(suite: Suite, results: Path) -> dict[BackboneSettings, Shape]:
     """Return what is known of each network that a suite names; what nobody looked at is looked at now.
 
-    Args:
-        suite: settings of the run.
-        results: folder of results, where sound networks are kept if it is there.
+    Sound networks are kept in the folder of results, if it is there.
     """
     names = {each: f"{each.fetched or each.name} {suite.image_size}" for each in _places(suite)}
     kept = _read(results / KEPT)
@@ -112,14 +112,12 @@ def _read(file: Path) -> dict[str, Shape]:
 def network_problems(suite: Suite, fits: Iterable[Fit], shapes: Shapes) -> list[str]:
     """Return what keeps a suite's networks from being trained as its fits ask, each told once with its key."""
     asked = [(fit, {each.backbone or suite.backbone for each in (fit, *fit.teachers)}) for fit in fits]
-    found = [
-        message.replace("backbone.", f"{place}.", 1) if message.startswith("backbone.") else message
-        for settings, place in _places(suite).items()
-        for message in _problems(
-            settings, shapes[settings], [fit for fit, used in asked if settings in used], suite.image_size
-        )
-    ]
-    return list(dict.fromkeys(found))
+    found: dict[str, None] = {}
+    for settings, place in _places(suite).items():
+        own = [fit for fit, used in asked if settings in used]
+        for told in _problems(settings, shapes[settings], own, suite.image_size):
+            found[re.sub(r"^backbone(?=\.)", place, told)] = None
+    return list(found)
 
 
 def _problems(settings: BackboneSettings, shape: Shape, fits: list[Fit], image_size: int) -> Iterator[str]:
@@ -183,11 +181,7 @@ class Need:
 def job_need(suite: Suite, fits: Iterable[Fit], shapes: Shapes, images: Mapping[str, int]) -> Need:
     """Return what the fit that needs most takes, with the images of the largest data set; a lower bound.
 
-    Args:
-        suite: settings of the run.
-        fits: what is trained.
-        shapes: of the suite's networks.
-        images: number of images of each data set, as far as it is known.
+    `images` has the number of images of each data set, as far as it is known.
     """
     pixels = suite.image_size**2
     fixed = _PROCESS + max(images.values(), default=0) * pixels * _PIXEL
@@ -202,13 +196,7 @@ def job_need(suite: Suite, fits: Iterable[Fit], shapes: Shapes, images: Mapping[
 
 
 def refuse_lack_of_memory(suite: Suite, need: Need, images: Mapping[str, int], there: int) -> None:
-    """Refuse steps, or images, that memory cannot hold: a process that takes them is killed without a word.
-
-    Args:
-        suite: settings of the run.
-        need: see `job_need`.
-        images: number of images of each data set, as far as it is known.
-        there: bytes of memory, of the host or of the GPU that is trained on.
+    """Refuse steps, or images, that `there` bytes of memory cannot hold; else a process is killed without a word.
 
     Raises:
         UserError: it names the setting to change, and what would fit.
@@ -236,36 +224,23 @@ def refuse_lack_of_memory(suite: Suite, need: Need, images: Mapping[str, int], t
 
 
 def refuse_job(
-    suite: Suite, dataset: str, fits: Sequence[Fit], prepared: Path, results: Path, there: int | None
+    suite: Suite, run: RunFiles, dataset: str, fits: Sequence[Fit], device: "torch.device"
 ) -> None:
-    """Refuse what a job's networks or its memory cannot do, where nobody did before.
-
-    Args:
-        suite: settings of the run.
-        dataset: key of the data set.
-        fits: what is trained.
-        prepared: folder of the prepared data set.
-        results: folder of results.
-        there: bytes of memory, see `device_memory`; None where the system does not tell.
+    """Refuse what a job's networks, or the memory of the GPU or the host that trains, cannot do.
 
     Raises:
         UserError: see `network_problems` and `refuse_lack_of_memory`.
     """
-    shapes = suite_shapes(suite, results)
-    if problems := network_problems(suite, fits, shapes):
-        raise UserError("\n".join(problems))
-    file = prepared / "images.npy"
-    if there is None or not fits or not file.is_file():
-        return
-    images = {dataset: file.stat().st_size // (suite.image_size**2 * _PIXEL)}
-    refuse_lack_of_memory(suite, job_need(suite, fits, shapes, images), images, there)
-
-
-def device_memory(device: "torch.device") -> int | None:
-    """Return the bytes of memory that are trained in: the GPU's, or the host's where the system tells."""
     import torch  # noqa: PLC0415 - takes seconds
 
-    return int(torch.cuda.mem_get_info(device)[1]) if device.type == "cuda" else host_memory()
+    shapes = suite_shapes(suite, run.results)
+    if problems := network_problems(suite, fits, shapes):
+        raise UserError("\n".join(problems))
+    there = int(torch.cuda.mem_get_info(device)[1]) if device.type == "cuda" else host_memory()
+    file = run.prepared(suite, dataset) / "images.npy"
+    if there is not None and fits and file.is_file():
+        images = {dataset: file.stat().st_size // (suite.image_size**2 * _PIXEL)}
+        refuse_lack_of_memory(suite, job_need(suite, fits, shapes, images), images, there)
 
 
 def _gb(count: int) -> str:
@@ -310,11 +285,7 @@ def _limit(file: Path) -> list[int]:
 
 @contextmanager
 def memory_for(what: str, remedy: str) -> Iterator[None]:
-    """Turn a lack of memory in a block, of the host or of a GPU, into a message.
-
-    Args:
-        what: needs the memory.
-        remedy: what to change.
+    """Turn a lack of memory in a block, of the host or of a GPU, into a message with a remedy.
 
     Raises:
         UserError: there is too little.

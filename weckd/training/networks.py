@@ -94,9 +94,8 @@ class Backbone(nn.Module):
         """Take over a timm network, with the mean and deviation that its weights were made for."""
         super().__init__()
         self.network = network
-        settings = network.pretrained_cfg
         for name in ("mean", "std"):
-            value = torch.tensor(settings[name])[:, None, None]  # type: ignore[index]
+            value = torch.tensor(network.pretrained_cfg[name])[:, None, None]  # type: ignore[index]
             self.register_buffer(name, value, persistent=False)
 
     @property
@@ -124,9 +123,7 @@ class Backbone(nn.Module):
 def build_backbone(name: str, classes: int) -> nn.Module:
     """Return a timm network with a classifier for `classes` classes; weights from torch's generator.
 
-    Args:
-        name: of the architecture, or with the tag of weights whose normalisation it shall have.
-        classes: number of classes.
+    The name is that of the architecture, or has the tag of weights whose normalisation it shall have.
 
     Raises:
         UserError: timm has no such network, or no such weights of it.
@@ -153,12 +150,9 @@ def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
 def attention_stages(map_sizes: Sequence[tuple[int, int]], count: int = 2) -> list[int]:
     """Return the indices of the `count` deepest stages whose maps are at least 4x4, shallow to deep.
 
-    Args:
-        map_sizes: (height, width) of each feature stage, shallow to deep.
-        count: how many stages to compare.
+    `map_sizes` has the (height, width) of each feature stage, shallow to deep.
     """
-    usable = [index for index, size in enumerate(map_sizes) if min(size) >= SMALLEST_MAP]
-    return usable[-count:]
+    return [index for index, size in enumerate(map_sizes) if min(size) >= SMALLEST_MAP][-count:]
 
 
 def map_sizes(network: nn.Module, image_size: int) -> list[tuple[int, int]]:
@@ -204,10 +198,8 @@ def attention_indices(network: nn.Module, image_size: int) -> list[int]:
         UserError: it has no feature stage, or none with maps of at least 4x4, or takes no such images.
     """
     sizes = map_sizes(network, image_size)
-    indices = attention_stages(sizes)
-    if not indices:
-        name = _architecture(network)
-        raise UserError(no_maps(name, image_size, len(sizes)))
+    if not (indices := attention_stages(sizes)):
+        raise UserError(no_maps(_architecture(network), image_size, len(sizes)))
     return indices
 
 
@@ -281,14 +273,7 @@ def initial_state(settings: BackboneSettings, classes: int, seed: int, member: i
     """Return the seed's initial state of timm's network.
 
     Keyed by (seed, backbone, classes), members other than 1 also by member: the same for every data set
-    with as many classes, and for every method.
-
-    Args:
-        settings: architecture and where its weights come from.
-        classes: number of classes.
-        seed: of the cell.
-        member: which of several states.
-        weights: folder of fetched weights, see `weckd.data.weights`.
+    with as many classes, and for every method. For the folder of fetched weights see `weckd.data.weights`.
 
     Raises:
         UserError: there is no such network, or its weights are not there or do not fit.

@@ -190,19 +190,9 @@ def _under(state: State, prefix: str) -> State:
 
 
 def running_fit(objective: Objective, steps: int, rate: float, training: TrainingSettings) -> RunningFit:
-    """Return a fit before its first step: AdamW, without weight decay on biases and scales.
-
-    Args:
-        objective: what it minimises.
-        steps: optimiser steps.
-        rate: peak of the schedule.
-        training: the suite's other settings of the optimiser.
-    """
-    groups = [
-        group
-        for module in objective.trained
-        for group in param_groups_weight_decay(module, training.weight_decay)
-    ]
+    """Return a fit before its first step: AdamW, without weight decay on biases and scales; `rate` is the peak."""
+    decay, trained = training.weight_decay, objective.trained
+    groups = [group for module in trained for group in param_groups_weight_decay(module, decay)]
     optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
     device = groups[0]["params"][0].device
     rates = learning_rates(steps, rate, training.warmup)
@@ -212,10 +202,7 @@ def running_fit(objective: Objective, steps: int, rate: float, training: Trainin
 def learning_rates(steps: int, peak: float, warmup: float) -> list[float]:
     """Return the learning rate of each step, those of torch's one-cycle schedule (Smith and Topin 2018).
 
-    Args:
-        steps: optimiser steps.
-        peak: highest rate.
-        warmup: share of the steps before the peak.
+    `warmup` is the share of the steps before the peak.
     """
     if warmup * steps == 1:  # the first step is the peak, for which torch divides by zero
         warmup *= 1 - 1e-9
