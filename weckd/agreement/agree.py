@@ -4,6 +4,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -89,19 +90,19 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     differs = _differences(made_with(run, lock), facts.made_with)
     widest = math.inf if differs else 0.0
     with tempfile.TemporaryDirectory() as name:
-        frozen = Path(name)
-        unfreeze(reference, frozen)
-        predictions = [*_predictions(suite, run, frozen)]
-        ours = load_predictions(suite, run / "predictions")
-        theirs = load_predictions(suite if part is whole else whole, frozen / "predictions")
-        if part is whole:
-            cells = [*_numbers(suite, ours, theirs, widest, facts.level)]
-            outputs = [] if differs else [*_outputs(run, facts)]
-        else:
-            cells, outputs = [*_seeds(suite, whole, ours, theirs, widest, facts.level)], []
+        unfreeze(reference, Path(name))
+        files, frozen = RunFiles(run), RunFiles(Path(name))
+        predictions = [*_predictions(suite, files, frozen)]
+        ours = load_predictions(suite, files.predictions)
+        theirs = load_predictions(suite if part is whole else whole, frozen.predictions)
+    if part is whole:
+        cells = [*_numbers(suite, ours, theirs, widest, facts.level)]
+    else:
+        cells = [*_seeds(suite, whole, ours, theirs, widest, facts.level)]
+    if not differs:
+        cells += [*predictions, *(_outputs(run, facts) if part is whole else ())]
     equal = sum(cell.agrees for cell in predictions)
-    compared = cells if differs else [*cells, *predictions, *outputs]
-    return Agreement(not differs, differs, tuple(compared), equal, len(predictions))
+    return Agreement(not differs, differs, tuple(cells), equal, len(predictions))
 
 
 def _differences(made: MadeWith, reference: MadeWith) -> str:
@@ -118,19 +119,24 @@ def _numbers(
 ) -> Iterator[Cell]:
     """Yield a cell a level and a gain; none may differ by more than `widest`, nor by more than its interval."""
     metric = suite.analysis.metrics[0]
-    for what, name, contrast in _contrasts(suite, theirs):
+    contrasts: list[tuple[str, str, Contrast]] = [
+        (metric, method, own(method, theirs.stages[method])) for method in suite.methods
+    ]
+    for item in comparisons(suite, theirs):
+        if item.family is not None and item.contrast:
+            contrasts.append(("gain", f"{item.family}: {item.method} {item.text}", item.contrast))
+    for what, name, contrast in contrasts:
         rerun = evaluate_all(suite, ours.datasets, contrast, metric)
         for dataset, result in evaluate_all(suite, theirs.datasets, contrast, metric).items():
             mine = rerun[dataset]
-            ours_here = mine.study.estimate if mine.study else math.nan
+            here = mine.study.estimate if mine.study else math.nan
             if result.study is None:
                 note = f"missing in the reference: {'; '.join(result.missing)}"
-                agrees = mine.study is None
-                yield Cell(what, dataset, name, math.nan, 100 * ours_here, math.nan, agrees, note)
+                yield Cell(what, dataset, name, math.nan, 100 * here, math.nan, mine.study is None, note)
                 continue
             tolerance = max(EXACT, min(widest, tolerance_of(result.study, level)))
             missing = "" if mine.study else f"missing: {'; '.join(mine.missing)}"
-            yield _cell(what, dataset, name, result.study.estimate, ours_here, tolerance, missing)
+            yield _cell(what, dataset, name, result.study.estimate, here, tolerance, missing)
 
 
 def _seeds(
@@ -138,22 +144,21 @@ def _seeds(
 ) -> Iterator[Cell]:
     """Yield a cell a method, data set and seed of a part of the reference."""
     metric, k = suite.analysis.metrics[0], len(whole.seeds)
-    for key in suite.datasets:
-        for method in suite.methods:
-            contrast = own(method, theirs.stages[method])
-            result = evaluate(theirs.datasets[key], contrast, metric)
-            mine = evaluate(ours.datasets[key], contrast, metric)
-            spread = float(np.std(result.study.per_seed, ddof=1)) if result.study and k > 1 else math.nan
-            tolerance = max(EXACT, min(widest, _difference_of_two(spread, k - 1, level)))
-            for place, seed in enumerate(suite.seeds):
-                name = f"{method}, seed {seed}"
-                if result.study is None or mine.study is None:
-                    both = result.study is mine.study
-                    note = f"missing: {'; '.join([*result.missing, *mine.missing])}"
-                    yield Cell(metric, key, name, math.nan, math.nan, math.nan, both, note)
-                    continue
-                there = result.study.per_seed[whole.seeds.index(seed)]
-                yield _cell(metric, key, name, there, mine.study.per_seed[place], tolerance)
+    for key, method in product(suite.datasets, suite.methods):
+        contrast = own(method, theirs.stages[method])
+        result = evaluate(theirs.datasets[key], contrast, metric)
+        mine = evaluate(ours.datasets[key], contrast, metric)
+        spread = float(np.std(result.study.per_seed, ddof=1)) if result.study and k > 1 else math.nan
+        tolerance = max(EXACT, min(widest, _difference_of_two(spread, k - 1, level)))
+        for place, seed in enumerate(suite.seeds):
+            name = f"{method}, seed {seed}"
+            if result.study is None or mine.study is None:
+                both = result.study is mine.study
+                note = f"missing: {'; '.join([*result.missing, *mine.missing])}"
+                yield Cell(metric, key, name, math.nan, math.nan, math.nan, both, note)
+                continue
+            there = result.study.per_seed[whole.seeds.index(seed)]
+            yield _cell(metric, key, name, there, mine.study.per_seed[place], tolerance)
 
 
 def _cell(
@@ -173,24 +178,14 @@ def _difference_of_two(se: float, df: float, level: float) -> float:
     return math.sqrt(2) * t_half_width(se, df, level) if se > 0 else 0.0
 
 
-def _contrasts(suite: Suite, predictions: SuitePredictions) -> Iterator[tuple[str, str, Contrast]]:
-    for method in suite.methods:
-        yield suite.analysis.metrics[0], method, own(method, predictions.stages[method])
-    for comparison in comparisons(suite, predictions):
-        if comparison.family is not None and comparison.contrast:
-            yield "gain", f"{comparison.family}: {comparison.method} {comparison.text}", comparison.contrast
-
-
 def _file_cell(what: str, dataset: str, name: str, note: str) -> Cell:
     return Cell(what, dataset, name, math.nan, math.nan, 0.0, not note, note)
 
 
-def _predictions(suite: Suite, run: Path, frozen: Path) -> Iterator[Cell]:
-    for key in suite.datasets:
-        for seed in suite.seeds:
-            name = f"predictions/{key}/seed{seed}.parquet"
-            note = _prediction_difference(run / name, frozen / name, suite.methods)
-            yield _file_cell("predictions", key, f"seed {seed}", note)
+def _predictions(suite: Suite, run: RunFiles, frozen: RunFiles) -> Iterator[Cell]:
+    for key, seed in product(suite.datasets, suite.seeds):
+        both = run.prediction(key, seed), frozen.prediction(key, seed)
+        yield _file_cell("predictions", key, f"seed {seed}", _prediction_difference(*both, suite.methods))
 
 
 def _prediction_difference(file: Path, frozen: Path, methods: Sequence[str]) -> str:

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, made_with, read_reference
-from weckd.analysis.imported import IMPORTED, imported_files
+from weckd.analysis.imported import imported_files
 from weckd.analysis.predictions import NAMES
+from weckd.analysis.registry import KINDS
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted
@@ -35,6 +36,7 @@ from weckd.files import (
 )
 from weckd.locks import runs_under_way
 from weckd.manifests import trained_cells
+from weckd.run_files import RunFiles
 
 LEVEL = 0.99
 FINISH = "a reference is made of a finished run; `weckd runs` lists the command that finishes each"
@@ -46,13 +48,8 @@ RULE = (
     "deviation over the reference's seeds for SE, and one less than their number for df."
 )
 RECORDED = (
-    "splits/*/*.csv",
-    "manifests/*/*.json",
-    "audit/*.csv",
-    "audit/*.md",
-    "audit/*.tex",
-    "audit/*.json",
-    "attention/*.npz",
+    *("splits/*/*.csv", "manifests/*/*.json", "attention/*.npz"),
+    *(f"audit/*.{kind}" for kind in KINDS),
 )
 WITHOUT_IMAGES = ("figures/attention.svg", "figures/attention.png")
 """Outputs that a reference cannot make again, since it holds no image."""
@@ -73,22 +70,23 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     Raises:
         UserError: a cell, or the tables, are missing; the run is under way; `out` holds a run.
     """
-    suite = load_suite(run / "suite.json")
-    _refuse_unfinished(suite, run)
+    files, frozen = RunFiles(run), RunFiles(out)
+    suite = load_suite(files.suite)
+    _refuse_unfinished(suite, files)
     if run.name in runs_under_way(run.parent / ".lock"):
         raise UserError(f"{run}: under way, its tables may be older than its predictions; {FINISH}")
     if (out / FACTS).exists():  # an older reference, whose files must not stay beside the new ones
         shutil.rmtree(out)
     _refuse_over_run(out)
     for key in suite.datasets:
-        cells = [run / "predictions" / key / f"seed{seed}.parquet" for seed in suite.seeds]
-        pack_predictions(cells, out / "predictions" / f"{key}.parquet")
+        cells = [files.prediction(key, seed) for seed in suite.seeds]
+        pack_predictions(cells, frozen.predictions / f"{key}.parquet")
     pack_records(run, _found(run, RECORDED), out / RECORDS)
     # Where the images lay is a matter of one machine.
-    write_text(out / "suite.json", suite_json(replace(suite, data_root=None)))
+    write_text(frozen.suite, suite_json(replace(suite, data_root=None)))
     for table in _found(run, ("tables/*.md",)):
-        write_text(out / "tables" / table.name, table.read_text(encoding="utf-8"))
-    files = (file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
+        write_text(frozen.tables / table.name, table.read_text(encoding="utf-8"))
+    written = (file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
     outputs = _found(run, ("tables/*", "figures/*"))
     reference = Reference(
         format=FORMAT,
@@ -97,7 +95,7 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
         made_with=made_with(run, lock),
         level=LEVEL,
         rule=RULE,
-        files={file.relative_to(out).as_posix(): file_digest(file) for file in sorted(files)},
+        files={file.relative_to(out).as_posix(): file_digest(file) for file in sorted(written)},
         outputs={
             name: file_digest(run / name)
             for name in (file.relative_to(run).as_posix() for file in outputs)
@@ -140,24 +138,23 @@ def _refuse_over_run(out: Path) -> None:
         raise UserError(f"{out}: holds a run already, which would be written over; choose another folder")
 
 
-def _refuse_unfinished(suite: Suite, run: Path) -> None:
-    cells = trained_cells(suite, run / "manifests")
+def _refuse_unfinished(suite: Suite, run: RunFiles) -> None:
+    cells = trained_cells(suite, run.manifests)
     for key in suite.datasets:
         trained = sum(cell.dataset == key for cell in cells)
         if trained < len(suite.seeds):
             raise UserError(
-                f"{run}/manifests/{key}: tell of {trained} of {counted(len(suite.seeds), 'seed')}; {FINISH}"
+                f"{run.manifests / key}: tell of {trained} of {counted(len(suite.seeds), 'seed')}; {FINISH}"
             )
-        for seed in suite.seeds:
-            for name in (f"predictions/{key}/seed{seed}.parquet", f"splits/{key}/seed{seed}.csv"):
-                if not (run / name).exists():
-                    raise UserError(f"{run / name}: missing; {FINISH}")
-    if imported_files(run):
+        for file in (of(key, seed) for seed in suite.seeds for of in (run.prediction, run.split)):
+            if not file.exists():
+                raise UserError(f"{file}: missing; {FINISH}")
+    if imported_files(run.folder):
         raise UserError(
-            f"{run}/{IMPORTED}: a reference holds the suite's own methods; move imported ones away and run again"
+            f"{run.imported}: a reference holds the suite's own methods; move imported ones away and run again"
         )
-    if not any((run / "tables" / f"{name}.md").exists() for name in ("main", "leakage")):
-        raise UserError(f"{run}/tables: missing; {FINISH}")
+    if not any((run.tables / f"{name}.md").exists() for name in ("main", "leakage")):
+        raise UserError(f"{run.tables}: missing; {FINISH}")
 
 
 def _found(run: Path, patterns: tuple[str, ...]) -> Iterator[Path]:

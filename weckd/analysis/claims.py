@@ -75,11 +75,11 @@ def _judged(run: Results, evidence: Sequence[Evidence]) -> Judgement:
     rows, absent = tuple(found.values()), _absent(run, evidence)
     if not rows:
         return Judgement("not tested", (), None, absent)
-    sides = [side(run, row) for row in rows]
-    known, unknown, below = (
-        [row for row, its_side in zip(rows, sides, strict=True) if its_side in wanted]
-        for wanted in (("above", "below", "neither"), ("unknown",), ("below",))
-    )
+    of_side: dict[str, list[Gain]] = {"above": [], "below": [], "neither": [], "unknown": []}
+    for row in rows:
+        of_side[side(run, row)].append(row)
+    below, unknown = of_side["below"], of_side["unknown"]
+    known = [row for row in rows if row not in unknown]
     if run.suite.quick_look:
         return Judgement("not tested (quick look)", rows, min(known or rows, key=_distance), absent)
     if below:
@@ -87,7 +87,7 @@ def _judged(run: Results, evidence: Sequence[Evidence]) -> Judgement:
     if unknown or absent:
         reason = "; ".join([*dict.fromkeys(row.verdict for row in unknown), *([absent] if absent else [])])
         return Judgement("undecided", rows, (unknown or sorted(known, key=_distance))[0], reason)
-    supported = set(sides) == {"above"}
+    supported = len(of_side["above"]) == len(rows)
     return Judgement("supported" if supported else "undecided", rows, min(rows, key=_distance), "")
 
 
@@ -168,7 +168,7 @@ def listed_gains(rows: Sequence[Gain]) -> str:
 
 def _found(run: Results, gain: Gain) -> str:
     points, low, high = gain.estimate.value, gain.estimate.low, gain.estimate.high
-    one, other = _who(gain), _other(gain)
+    one, other = _opponents(gain)
     where = gain.dataset.removeprefix(MACRO).strip()
     where = f" on the data sets of {where}" if where else ""
     its_side, margin = side(run, gain), run.suite.analysis.margin_pp
@@ -193,15 +193,11 @@ def _found(run: Results, gain: Gain) -> str:
     return f"{one} and {other} cannot be told apart{where}: {between}. {missed}"
 
 
-def _who(gain: Gain) -> str:
-    return f"Model {gain.comparison.stage} of the chain" if gain.comparison.kind == "links" else "The chain"
-
-
-def _other(gain: Gain) -> str:
-    reference = gain.comparison.reference
+def _opponents(gain: Gain) -> tuple[str, str]:
+    reference, stage = gain.comparison.reference, gain.comparison.stage
     if gain.comparison.kind == "links":
-        return f"model {gain.comparison.stage - 1}"
+        return f"Model {stage} of the chain", f"model {stage - 1}"
     if reference.startswith("panel-"):
         backbone, share = reference.removeprefix("panel-").rsplit("-", 1)
-        return f"{backbone} on {share} % of the labels"
-    return IN_WORDS.get(reference, reference)
+        return "The chain", f"{backbone} on {share} % of the labels"
+    return "The chain", IN_WORDS.get(reference, reference)

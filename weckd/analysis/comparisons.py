@@ -93,22 +93,15 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
         if deciding_means(suite, family)
         for comparison in _of_family(suite, family, predictions)
     ]
-    planned = {(comparison.method, comparison.reference) for comparison in found}
-    chain = chain_method(suite)
-    for reference in dict.fromkeys((BAR, BASELINE, *([chain] if chain else []))):
-        for method in suite.methods if reference in suite.methods else ():
-            mirrored = method == BAR and reference == BASELINE
-            against_chain = reference == chain and suite.roles[method] != IMPORTED
-            if (
-                method != reference
-                and (method, reference) not in planned
-                and not mirrored
-                and not against_chain
-            ):
+    chains = [chain] if (chain := chain_method(suite)) else []
+    told = {(comparison.method, comparison.reference) for comparison in found} | {(BAR, BASELINE)}
+    told |= {(x, chain) for chain in chains for x in suite.methods if suite.roles[x] != IMPORTED}
+    for reference in dict.fromkeys((BAR, BASELINE, *chains)):
+        for method in suite.methods:
+            if reference in suite.methods and method != reference and (method, reference) not in told:
                 contrast = gain(method, stages[method], reference, stages[reference])
-                found.append(
-                    Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0, ())
-                )
+                new = Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0, ())
+                found.append(new)
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from weckd.analysis.figures.style import GREY, INK
 from weckd.audit.findings import listed_pairs
 from weckd.audit.sets import AuditedSet
-from weckd.tables.captions import PHANTOM
+from weckd.tables.captions import title
 
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "os^vD<>"
@@ -40,8 +40,8 @@ def threshold_figure(sets: Sequence[AuditedSet], threshold: float) -> Figure:
     axis.set_xlabel("correlation above which two images are near-duplicates")
     axis.set_ylabel("clusters, % of the images")
     axis.legend(frameon=False, fontsize=7)
-    phantom = any(audited.phantom for audited in sets)
-    figure.suptitle(_titled("Clusters of near-duplicates by threshold", phantom), weight="bold")
+    phantom, what = any(audited.phantom for audited in sets), "Clusters of near-duplicates by threshold"
+    figure.suptitle(title(what, phantom), weight="bold")
     return figure
 
 
@@ -61,8 +61,8 @@ def pair_sheet(audited: AuditedSet) -> Figure:
     rows = max(1, -(-len(chosen) // _COLUMNS))
     height = _CELL * rows + _TITLE
     figure = Figure(figsize=(2 * _CELL * _COLUMNS * 0.9, height))
-    title = f"{audited.key}: example pairs, {len(chosen)} of {len(pairs)}"
-    figure.suptitle(_titled(title, audited.phantom), weight="bold", y=1 - 0.1 / height)
+    what = f"{audited.key}: example pairs, {len(chosen)} of {len(pairs)}"
+    figure.suptitle(title(what, audited.phantom), weight="bold", y=1 - 0.1 / height)
     if not chosen:
         figure.text(0.5, 0.3, "no pairs found", ha="center")
         return figure
@@ -90,7 +90,3 @@ def _tell(cell: Axes, pair: Any) -> None:
     told += ", labels differ" if pair["label_conflict"] else ""
     told += ", test and training" if pair["crosses_official_test"] else ""
     cell.text(0.0, -0.06, told, transform=cell.transAxes, fontsize=6.5, va="top")
-
-
-def _titled(text: str, phantom: bool) -> str:
-    return f"{PHANTOM.upper()}\n{text}" if phantom else text

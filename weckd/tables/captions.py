@@ -11,6 +11,11 @@ from weckd.tuning.chosen import tunable_methods
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 TEST = "two-way random-effects t, seeds x groups"
 SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
+OFFICIAL = (
+    "Official test parts: test images may have copies among the images for training "
+    "(the table of splits counts them)."
+)
+"""Accuracies on copies measure memory."""
 DERIVED_MARK = "†"
 UNDECLARED_MARK = "‡"
 # Why there is nothing to show, and what would change that.
@@ -76,15 +81,12 @@ def caption(
 
 def design_sentence(suite: Suite) -> str:
     """Return the suite, its seeds, test and level."""
-    few = (
-        f" Fewer than {suite.analysis.minimum_seeds} seeds: description only, no interval and no p."
-        if few_seeds(suite)
-        else ""
-    )
-    quick = " A quick look, no test of the paper's claims." if suite.quick_look else ""
-    return (
+    fewest = suite.analysis.minimum_seeds
+    return joined(
         f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; "
-        f"{TEST}; alpha = {suite.analysis.alpha:g}.{few}{quick}"
+        f"{TEST}; alpha = {suite.analysis.alpha:g}.",
+        f"Fewer than {fewest} seeds: description only, no interval and no p." if few_seeds(suite) else "",
+        "A quick look, no test of the paper's claims." if suite.quick_look else "",
     )
 
 
@@ -113,20 +115,19 @@ def confidence(suite: Suite) -> str:
 
 def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:
     """Return what the macro mean stands on; `size` is its images and groups."""
-    count = len(independent(suite))
-    size_text = (
-        f"n = {counted(size[0], 'test image')} in {counted(size[1], 'group')}" if size else "n not known"
-    )
-    return f"macro: unweighted mean of the J = {counted(count, 'independent data set')} ({size_text})."
+    count = counted(len(independent(suite)), "independent data set")
+    return f"macro: unweighted mean of the J = {count} ({count_sentence(size)})."
+
+
+def count_sentence(size: tuple[int, int] | None) -> str:
+    """Return test images and groups in words."""
+    return f"n = {counted(size[0], 'test image')} in {counted(size[1], 'group')}" if size else "n not known"
 
 
 def derived_sentence(suite: Suite) -> str:
     """Return which data sets are marked as derived, if any."""
-    derived = [
-        f"{key} (from {', '.join(suite.facts[key].derived_from)})"
-        for key in suite.datasets
-        if suite.facts[key].derived_from
-    ]
+    sources = {key: suite.facts[key].derived_from for key in suite.datasets}
+    derived = [f"{key} (from {', '.join(others)})" for key, others in sources.items() if others]
     return f"{DERIVED_MARK} derived, not in the macro mean: {'; '.join(derived)}." if derived else ""
 
 
@@ -139,22 +140,16 @@ def missing_sentence(missing: Iterable[str]) -> str:
 
 def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
     """Return the names of all that is missing or left out, and the plan's hash."""
-    names, found = list(dict.fromkeys(missing)), undeclared_sentence(suite)
-    missed = f"MISSING: {'; '.join(names)}. " if names else ""
-    shared = f"{UNDECLARED_MARK} {found} " if found else ""
-    copies = f"{told} " if (told := small_sentence(_titles(suite))) else ""
-    left_out = excluded_sentence(suite) + copies
-    return f"{missed}{shared}{left_out}{official_sentence(suite)}Plan {suite.plan_hash}."
-
-
-def excluded_sentence(suite: Suite) -> str:
-    """Return which classes the suite leaves out, by name, if any."""
-    excluded = [
-        f"{key}: {', '.join(suite.exclude_classes[key])}"
-        for key in suite.datasets
-        if suite.exclude_classes.get(key)
-    ]
-    return f"Classes left out: {'; '.join(excluded)}. " if excluded else ""
+    names, shared, left_out = dict.fromkeys(missing), undeclared_sentence(suite), suite.exclude_classes
+    excluded = [f"{key}: {', '.join(left_out[key])}" for key in suite.datasets if left_out.get(key)]
+    return joined(
+        f"MISSING: {'; '.join(names)}." if names else "",
+        f"{UNDECLARED_MARK} {shared}" if shared else "",
+        f"Classes left out: {'; '.join(excluded)}." if excluded else "",
+        small_sentence(_titles(suite)),
+        OFFICIAL if suite.split.protocol == "official" else "",
+        f"Plan {suite.plan_hash}.",
+    )
 
 
 def small_sentence(titles: Mapping[str, str]) -> str:
@@ -165,16 +160,6 @@ def small_sentence(titles: Mapping[str, str]) -> str:
 
 def _titles(suite: Suite) -> dict[str, str]:
     return {key: suite.facts[key].title for key in suite.datasets}
-
-
-def official_sentence(suite: Suite) -> str:
-    """Return that the test parts are the sources' own, where they are: accuracies on copies measure memory."""
-    if suite.split.protocol != "official":
-        return ""
-    return (
-        "Official test parts: test images may have copies among the images for training "
-        "(the table of splits counts them). "
-    )
 
 
 def dataset_text(suite: Suite, key: str) -> str:
@@ -195,9 +180,9 @@ def mean_or_dataset(suite: Suite, name: str) -> str:
     return f"{name} of {len(known[name])}" if name in known else dataset_text(suite, name)
 
 
-def title(suite: Suite, text: str) -> str:
+def title(text: str, phantom: bool) -> str:
     """Return a figure's title, below the phantom sentence where there are phantoms."""
-    return f"{PHANTOM.upper()}\n{text}" if has_phantom(suite) else text
+    return f"{PHANTOM.upper()}\n{text}" if phantom else text
 
 
 def run_note(suite: Suite) -> str:

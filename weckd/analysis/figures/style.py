@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from weckd.config import Suite
 from weckd.files import whole_file
-from weckd.tables.captions import mean_or_dataset, run_note, title
+from weckd.tables.captions import has_phantom, mean_or_dataset, run_note, title
 
 INK = "#1a1a1a"
 GREY = "#8c8c8c"
@@ -60,7 +60,7 @@ def captioned(drawn: Figure, suite: Suite, what: str, *notes: str, end: str = "\
 
     The last note is what every figure of the suite says; it begins after `end`. The title ends with `more`.
     """
-    drawn.suptitle(title(suite, f"{what}, suite {suite.run}{more}"), weight="bold")
+    drawn.suptitle(title(f"{what}, suite {suite.run}{more}", has_phantom(suite)), weight="bold")
     drawn.supxlabel("\n".join(notes) + end + run_note(suite), fontsize=8)
     return drawn
 

@@ -17,7 +17,7 @@ from weckd.analysis.metrics.scores import CLASS_SCORES
 from weckd.analysis.results import Results
 from weckd.errors import counted
 from weckd.places import MACRO
-from weckd.tables.captions import confidence, derived_mark, mean_or_dataset
+from weckd.tables.captions import confidence, count_sentence, derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Name, Number
 from weckd.tables.render import Table, TableFile
 
@@ -222,7 +222,7 @@ def _class_rows(run: Results, dataset: str, methods: Sequence[str]) -> list[_Cla
 
 
 def _classes(run: Results, dataset: str, rows: Sequence[_ClassRow]) -> Table:
-    suite, size, floor = run.suite, run.sizes[dataset], run.floors.get(dataset)
+    suite, floor = run.suite, run.floors.get(dataset)
     shown = sheet.pivoted(
         rows,
         {
@@ -239,7 +239,7 @@ def _classes(run: Results, dataset: str, rows: Sequence[_ClassRow]) -> Table:
         f"{dataset}, each method's last stage, percent, mean ± h, h the half-width of the {confidence(suite)} two-way "
         "interval. sensitivity: share of the class's images that are found; precision: share of the images called so "
         "that are of the class, 0 where none is; F1: their harmonic mean.",
-        f"n = {counted(size[0], 'test image')} in {counted(size[1], 'group')}." if size else "n not known.",
+        f"{count_sentence(run.sizes[dataset])}.",
         f"Smallest class: {floor.smallest_class}, {counted(floor.smallest_n, 'test image')}."
         if floor
         else "",
