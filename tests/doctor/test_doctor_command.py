@@ -24,8 +24,8 @@ def test_versions_that_differ_between_pythons_are_all_as_locked(tmp_path):
     assert (other.level, other.found) == ("note", "not as locked: numpy 2.4.5 (locked: 2.4.6 or 2.5.5)")
 
 
-def told(capsys, dataset, root):
-    changes = [f"datasets=[{dataset}]", "methods=[weckd,single]", f"data_root={root}"]
+def told(capsys, dataset, root, *more):
+    changes = [f"datasets=[{dataset}]", "methods=[weckd,single]", f"data_root={root}", *more]
     plan = "analysis={families: [], claims: []}"
     status = main(["doctor", "--suite", str(TINY), "--config", *changes, plan])
     output = capsys.readouterr()
@@ -71,6 +71,21 @@ def test_images_that_prepare_would_miss_are_told(tmp_path, capsys, monkeypatch):
         "cannot be read may stay, skip_bad=true leaves it out), or set its `count` in the catalogue to 1"
         in lines
     )
+
+
+def test_rows_of_a_table_without_a_file_are_told_unless_they_are_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "mine" / "brain_cheng"
+    place.mkdir(parents=True)
+    (place / "labels.csv").write_text("image,label,patient,fold\n1.png,glioma,p1,1\n2.png,meningioma,p2,1\n")
+    (place / "1.png").touch()
+    _, lines, _ = told(capsys, "brain_cheng", tmp_path / "mine")
+    assert (
+        f"BAD images brain_cheng {place}/labels.csv: has 1 row without a file in {place} (the first: 2.png); complete "
+        "the images, remove those rows, or leave them out with skip_bad=true" in lines
+    )
+    _, lines, _ = told(capsys, "brain_cheng", tmp_path / "mine", "skip_bad=true")
+    assert any("class meningioma has 1 image, the catalogue says 708" in line for line in lines)
 
 
 def test_groups_that_a_split_would_refuse_are_told(tmp_path, capsys, monkeypatch):

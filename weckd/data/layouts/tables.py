@@ -112,9 +112,8 @@ def files_of_rows(file: Path, paths: Sequence[str], there: Collection[str]) -> l
     Raises:
         UserError: a path is empty, leads out of the folder, or means two files.
     """
-    seen = {
-        unicodedata.normalize("NFC", name): name for name in there
-    }  # some systems write an accent in two signs
+    # Some systems write an accent in two signs.
+    seen = {unicodedata.normalize("NFC", name): name for name in there}
     by_stem = defaultdict(list)
     for name in seen:
         by_stem[re.sub(r"\.[^./]*$", "", name)].append(name)
