@@ -331,6 +331,11 @@ def test_what_would_be_refused_of_a_table_is_asked_for(tmp_path):
         f"{folder}/labels.csv: has 2 rows without a file in {folder} (the first: a.jpg); complete the images, remove "
         "those rows, or leave them out with skip_bad=true"
     )
+    table(folder, "file,label", f"{'a' * 300},wart", "/etc/passwd,mole")
+    assert comments(describe_folder(folder))[-1] == (
+        f"{folder}/labels.csv: row 2 names '/etc/passwd', which leads out of the data set's folder; write paths from "
+        "that folder on"
+    )
     table(folder, "file,label", "a.jpg,wart")
     with pytest.raises(UserError) as refused:
         describe_folder(folder)

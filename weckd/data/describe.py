@@ -1,11 +1,10 @@
 """The catalogue entry of a folder that a user has: of its class folders, or of its table of labels."""
 
-import glob
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from textwrap import indent
 from typing import Any
 
@@ -15,15 +14,16 @@ from weckd.data.catalogue import RESERVED, TO_FILL_IN, ClassEntry, Dataset, Labe
 from weckd.data.layouts import DEPTH, listed
 from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
 from weckd.data.layouts.labels import list_labels, official_split
-from weckd.data.layouts.tables import Cells, read_table
+from weckd.data.layouts.tables import Cells, read_table, without_end
+from weckd.data.watch import Place, stamps
 from weckd.errors import UserError, counted
 
 _LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WANTED = "name one that holds a folder for each class, or a table of labels"
 _TABLES = (".csv", ".tsv", ".parquet")
 _NAMES = {
-    "image": "image path file filename filepath imagepath imagefile imagename imageid img name id",
-    "label": "label class diagnosis dx target category classname labels",
+    "image": "image path file filename filepath imagepath imagefile imagename imageid imageindex img name idcode id",
+    "label": "label class diagnosis dx target category classname labels findinglabels",
     "patient": "patient patientid subject subjectid case caseid pid",
     "split": "split set partition subset",
     "fold": "fold folds",
@@ -147,9 +147,7 @@ def _table(
         for (key, doubts), label, title in zip(_keys(labels), labels, _titles(labels), strict=True)
     ]
     if "image" in columns:
-        images = cells[columns["image"]]
-        below = [".", *class_folder_names(folder)]
-        start = next((place for place in below if _there(folder / place, images[0])), ".")
+        start = _beginning(folder, cells[columns["image"]][0])
         table |= {"folder": start} if start != "." else {}
         comments += _doubts_of_table(folder, table, [entry for _, entry in entries], groups)
     classes = [
@@ -172,10 +170,13 @@ def _doubts_of_table(
     return [lacking] if lacking else []
 
 
-def _there(place: Path, image: str) -> bool:
-    """Return whether the file of a path, with its end or without, is below a folder."""
-    file = place / image.replace("\\", "/")
-    return file.is_file() or any(file.parent.glob(f"{glob.escape(file.name)}.*"))
+def _beginning(folder: Path, image: str) -> str:
+    """Return the folder in which a path begins: one that is in the data set's folder, or else that itself."""
+    names = {name.partition("/")[2] for name in stamps(Place((str(folder),)))}
+    names |= {without_end(name) for name in names}
+    first = PurePosixPath(image.replace("\\", "/"))
+    below = (name for name in class_folder_names(folder) if f"{name}/{first}" in names)
+    return "." if str(first) in names else next(below, ".")
 
 
 def _root(folder: Path) -> Path:

@@ -101,6 +101,11 @@ def column(file: Path, cells: Cells, name: str, key: str) -> Sequence[str]:
     return cells[name]
 
 
+def without_end(path: str) -> str:
+    """Return a path without the end of its file's name, as `.png`."""
+    return re.sub(r"\.[^./]*$", "", path)
+
+
 def files_of_rows(file: Path, paths: Sequence[str], there: Collection[str]) -> list[str]:
     r"""Return the file that each row's path means, "" where it is not there; `\` between folders counts as `/`.
 
@@ -116,7 +121,7 @@ def files_of_rows(file: Path, paths: Sequence[str], there: Collection[str]) -> l
     seen = {unicodedata.normalize("NFC", name): name for name in there}
     by_stem = defaultdict(list)
     for name in seen:
-        by_stem[re.sub(r"\.[^./]*$", "", name)].append(name)
+        by_stem[without_end(name)].append(name)
     if empty := [number for number, path in enumerate(paths, 1) if not path]:
         told = f"{counted(len(empty), 'row')} without a path (the first: row {empty[0]})"
         raise UserError(f"{file}: has {told}; name the image, or remove the row")
