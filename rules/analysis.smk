@@ -43,13 +43,7 @@ rule tables:
 
 rule figures:
     input:
-        suite=RUN.suite,
-        predictions=PREDICTIONS,
-        imported=IMPORTED,
-        attention=ATTENTION,
-        across=RUN.across,
-        splits=SPLITS,
-        manifests=MANIFESTS,
+        **rules.tables.input,
     output:
         expand(RUN.figures / "{figure}.png", figure=FIGURES),
         list(map(figure_shown, expand(RUN.figures / "{figure}.svg", figure=FIGURES))),

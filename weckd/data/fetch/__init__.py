@@ -108,7 +108,7 @@ def _downloaded(wanted: Wanted) -> list[Path]:
 
 def _unpacked(wanted: Wanted, came_from: str, archives: list[Path]) -> Found:
     """Check archives and unpack them, unless these very ones are unpacked already."""
-    facts = check_archives(archives, wanted.files, wanted.recorded)
+    facts = check_archives(wanted, archives)
     if archives[0].suffix == ".npz":
         return Found(archives[0].parent, came_from, facts)
     names = ", ".join(facts)
@@ -140,7 +140,7 @@ def _unpacked_before(wanted: Wanted) -> Found | None:
                 f"{wanted.unpacked}: has changed since it was unpacked; put {', '.join(marked['archives'])} back where "
                 "it was, or remove the folder"
             )
-        check_recorded(wanted.own, marked["archives"], wanted.files, wanted.recorded)
+        check_recorded(wanted, wanted.own, marked["archives"])
     except UserError as problem:
         if wanted.dataset.download is None:
             raise

@@ -194,7 +194,7 @@ def check_files_in_place(wanted: Wanted, folder: Path) -> dict[str, Any]:
     if wanted.dataset.layout != "medmnist-npz":
         return {}
     files = [folder / file.name for file in wanted.files if (folder / file.name).is_file()]
-    return check_archives(files, wanted.files, wanted.recorded)
+    return check_archives(wanted, files)
 
 
 def find_archives(wanted: Wanted) -> list[Path]:
@@ -203,9 +203,8 @@ def find_archives(wanted: Wanted) -> list[Path]:
     Raises:
         UserError: several archives could be meant, or only what cannot be unpacked here.
     """
-    return (_archives_in(wanted, wanted.data_root) if wanted.data_root else []) or _archives_in(
-        wanted, wanted.downloads
-    )
+    roots = filter(None, (wanted.data_root, wanted.downloads))
+    return next(filter(None, (_archives_in(wanted, root) for root in roots)), [])
 
 
 def _archives_in(wanted: Wanted, root: Path) -> list[Path]:
@@ -242,15 +241,8 @@ def _refuse_foreign(wanted: Wanted, root: Path, files: list[Path]) -> None:
             )
 
 
-def check_archives(
-    files: Sequence[Path], known: Sequence[RecordFile], recorded: Mapping[str, str]
-) -> dict[str, Any]:
+def check_archives(wanted: Wanted, files: Sequence[Path]) -> dict[str, Any]:
     """Return size and SHA-256 of each file by its name.
-
-    Args:
-        files: what is there.
-        known: the record's files, or patterns of their names, some with an MD5.
-        recorded: SHA-256 by name, from datasets.lock.
 
     Raises:
         UserError: a file is not the one of the catalogue or of datasets.lock, cannot be read, or one that
@@ -258,33 +250,31 @@ def check_archives(
     """
     facts: dict[str, Any] = {}
     for file in files:
-        wanted = known_md5(file.name, known)
+        stated = known_md5(file.name, wanted.files)
         try:
-            found = md5(file).hex() if wanted else None
+            found = md5(file).hex() if stated else None
             facts[file.name] = {"bytes": file.stat().st_size, "sha256": file_digest(file)}
         except OSError as problem:
             raise not_readable(file, problem) from problem
-        if wanted and found and wanted != found:
-            told = f"its MD5 is {found[:12]}…, the catalogue says {wanted[:12]}…"
+        if stated and found and stated != found:
+            told = f"its MD5 is {found[:12]}…, the catalogue says {stated[:12]}…"
             raise UserError(f"{file}: {told}; replace it by an intact copy")
-    check_recorded(files[0].parent, facts, known, recorded)
+    check_recorded(wanted, files[0].parent, facts)
     return facts
 
 
-def check_recorded(
-    folder: Path, facts: Mapping[str, Any], known: Sequence[RecordFile], recorded: Mapping[str, str]
-) -> None:
+def check_recorded(wanted: Wanted, folder: Path, facts: Mapping[str, Any]) -> None:
     """Refuse archives that are not those of datasets.lock, or not all of them.
 
     Raises:
         UserError: a hash differs; or one of the record's files is missing.
     """
     for name, fact in facts.items():
-        wanted = recorded.get(name, fact["sha256"]).lower()
-        if fact["sha256"] != wanted:
-            raise not_recorded(folder / name, fact["sha256"], wanted, "datasets.lock")
-    for name in recorded:
-        if name not in facts and one_of(name, known):
+        recorded = wanted.recorded.get(name, fact["sha256"]).lower()
+        if fact["sha256"] != recorded:
+            raise not_recorded(folder / name, fact["sha256"], recorded, "datasets.lock")
+    for name in wanted.recorded:
+        if name not in facts and one_of(name, wanted.files):
             raise UserError(
                 f"{folder / name}: missing, datasets.lock records it; put it there, or remove its entry from "
                 "datasets.lock if another version is meant"
