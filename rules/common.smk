@@ -16,7 +16,7 @@ from weckd.agreement.reference import frozen_suite
 from weckd.analysis.registry import FIGURES, KINDS, TABLES
 from weckd.changes import forget_changes, is_alone, keep_what_was_seen, kept_changes
 from weckd.code_digest import code_of
-from weckd.config import refuse_more_than_all, suite_json
+from weckd.config import suite_json
 from weckd.data.catalogue import suite_datasets
 from weckd.engine import (
     IGNORES_CTRL_C,
@@ -137,7 +137,6 @@ def of_study(suite, name, tables, figures, why_none=""):
         if not suite:
             refuse(why_none)
         try:
-            refuse_more_than_all(suite.split)
             if RECORDS == "run":
                 refuse_impossible(suite)
         except UserError as problem:

@@ -355,19 +355,6 @@ def neutral_keys(tuned: bool) -> frozenset[str]:
     return marked(SuiteKeys, NEUTRAL) | (frozenset() if tuned else {"tuning"})
 
 
-def refuse_more_than_all(split: SplitSettings) -> None:
-    """Refuse disjoint stages that take more than the training part.
-
-    Raises:
-        UserError: they do.
-    """
-    if split.stages * split.stage > 1 + 1e-9:  # rounding of 3 * 1/3
-        raise UserError(
-            f"split.stage: {split.stages} stages of {split.stage:g} are {split.stages * split.stage:g} of the training "
-            f"part, which is 1; set split.stage to {int(1000 / split.stages) / 1000:g} or less"
-        )
-
-
 def load_suite(path: Path) -> Suite:
     """Read a `suite.json` that `suite_json` made.
 

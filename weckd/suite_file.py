@@ -15,7 +15,6 @@ from weckd.config import (
     SuiteFile,
     SuiteKeys,
     neutral_keys,
-    refuse_more_than_all,
 )
 from weckd.data.catalogue import (
     Dataset,
@@ -26,6 +25,7 @@ from weckd.data.catalogue import (
     suite_datasets,
     twice,
 )
+from weckd.data.shares import refuse_more_than_all
 from weckd.declared import checked, near, plain, wanted
 from weckd.errors import UserError
 from weckd.files import digest

@@ -35,7 +35,7 @@ _SEVERAL = partial(path, action="extend", nargs="+")
     path("--out", help="file to write (default: results/<run>/suite.json)"),
 )
 def _suite(options: argparse.Namespace) -> None:
-    from weckd.config import refuse_more_than_all, suite_json
+    from weckd.config import suite_json
     from weckd.files import write_text
     from weckd.planning.first_second import refuse_impossible
     from weckd.run_files import RunFiles
@@ -44,7 +44,6 @@ def _suite(options: argparse.Namespace) -> None:
     suite = resolved(options)
     if options.readings:
         suite = readings_suite(suite)
-        refuse_more_than_all(suite.split)
     elif options.official:
         suite = official_suite(suite)
     refuse_impossible(suite)

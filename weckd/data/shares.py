@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from weckd.config import SplitSettings
-from weckd.errors import counted
+from weckd.errors import UserError, counted
 
 TEST_GROUPS, OTHER_GROUPS = 3, 1
 """Groups of each class that a test part, and any other part, must hold at least."""
@@ -67,6 +67,19 @@ def split_problems(
         for key, share in least.items()
         if share > wanted[key] and missed(wanted[key], share) > REFUSED
     ]
+
+
+def refuse_more_than_all(split: SplitSettings) -> None:
+    """Refuse disjoint stages that take more than the training part.
+
+    Raises:
+        UserError: they do.
+    """
+    if split.stages * split.stage > 1 + 1e-9:  # rounding of 3 * 1/3
+        raise UserError(
+            f"split.stage: {split.stages} stages of {split.stage:g} are {split.stages * split.stage:g} of the training "
+            f"part, which is 1; set split.stage to {int(1000 / split.stages) / 1000:g} or less"
+        )
 
 
 def missed(wanted: float, share: float) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weckd.config import BackboneSettings, Suite
 from weckd.data.catalogue import Dataset, suite_datasets
-from weckd.data.shares import split_problems
+from weckd.data.shares import refuse_more_than_all, split_problems
 from weckd.errors import UserError
 from weckd.gpus import visible_gpus
 from weckd.methods.catalogue import kept_fits, suite_methods
@@ -79,9 +79,11 @@ def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
     """Refuse a suite that a later job would; what is known of networks is kept in the folder of results.
 
     Raises:
-        UserError: a network cannot be had, or do what fits ask of it; a class has too few images for a split, or a
-            part cannot have its share. The message has a line each, which begins with the key.
+        UserError: a network cannot be had, or do what fits ask of it; stages take more than the training part; a class
+            has too few images for a split, or a part cannot have its share. The message has a line each, which begins
+            with the key.
     """
+    refuse_more_than_all(suite.split)
     problems = network_problems(suite, _fits(suite_methods(suite)), suite_shapes(suite, results))
     for key, images in _images(suite).items():
         problems += split_problems(key, suite.facts[key].classes, images, suite.split)
