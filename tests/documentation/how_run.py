@@ -85,7 +85,6 @@ ON_PHANTOMS = (
     ),
     Run("weckd selfcheck", prints=(" passed (2,000 repetitions)", "not run (no --run;")),
     Run("snakemake -n", prints=("This was a dry-run",)),
-    Run("snakemake -n --quiet host", prints=("This was a dry-run",)),
     # The demo suite, and what is told of a finished run.
     Run(
         DEMO,
