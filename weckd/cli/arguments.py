@@ -1,8 +1,7 @@
 """How a sub-command is declared, and what several take from the command line."""
 
 import argparse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,19 +14,14 @@ if TYPE_CHECKING:
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _Run: TypeAlias = Callable[[argparse.Namespace], None]
+_Option: TypeAlias = Callable[[argparse._ActionsContainer], object]
 _DECLARED: dict[str, list[Callable[[Commands], None]]] = {}
 """What adds each sub-command to the parser, by the module that declares it."""
 
 
-@dataclass(frozen=True)
-class _Option:
-    names: tuple[str, ...]
-    settings: Mapping[str, Any]
-
-
 def option(*names: str, **settings: Any) -> _Option:
-    """Return an option, or an argument, as `argparse` takes it."""
-    return _Option(names, settings)
+    """Return what adds an option, or an argument, as `argparse` takes it."""
+    return lambda place: place.add_argument(*names, **settings)
 
 
 def command(
@@ -39,10 +33,9 @@ def command(
         def add(commands: Commands) -> None:
             parser = commands.add_parser(name, help=told, description=description)
             for each in options:
-                one_of = isinstance(each, list)
-                place = parser.add_mutually_exclusive_group() if one_of else parser
-                for found in each if isinstance(each, list) else [each]:
-                    place.add_argument(*found.names, **found.settings)
+                place = parser.add_mutually_exclusive_group() if isinstance(each, list) else parser
+                for add_option in each if isinstance(each, list) else [each]:
+                    add_option(place)
             parser.set_defaults(run=run)
 
         _DECLARED.setdefault(run.__module__, []).append(add)

@@ -86,8 +86,7 @@ def _entries(lock: Path) -> dict[str, Any]:
     entries = read_lock(lock, "data set")
     for key, entry in entries.items():
         parts = [entry.get(part) for part in _NOTHING] if isinstance(entry, dict) else [None]
-        hashes = [value for part in parts if isinstance(part, dict) for value in part.values()]
-        if not all(isinstance(part, dict) for part in parts) or not all(map(_is_hashes, hashes)):
+        if not all(isinstance(part, dict) and all(map(_is_hashes, part.values())) for part in parts):
             raise UserError(
                 f"{lock}: {key}: must hold SHA-256 below archives and below sizes; restore it, or remove the entry and "
                 "record again"

@@ -107,10 +107,11 @@ def hashed(place: Place, found: Mapping[str, Stamp], before: Seen | None, known:
 
 def write_seen(prepared: Path, seen_parts: Mapping[str, Seen]) -> None:
     """Write `seen.json` into the folder of a prepared data set."""
-    entries = {}
-    for part, seen in seen_parts.items():
-        files = {name: [*stamp, sha] for name, (stamp, sha) in seen.files.items()}
-        entries[part] = {**asdict(seen.place), "files": files}
+    files = {
+        part: {n: [*stamp, sha] for n, (stamp, sha) in seen.files.items()}
+        for part, seen in seen_parts.items()
+    }
+    entries = {part: {**asdict(seen.place), "files": files[part]} for part, seen in seen_parts.items()}
     write_json(prepared / SEEN, entries)
 
 
@@ -218,12 +219,9 @@ def forget_moved(file: Path, key: str, roots: Iterable[Path]) -> None:
 
 def _differences(old: Seen, now: Seen) -> list[str]:
     """Return the files that came, went or have another content."""
-    nothing = ((), None)
-    return [
-        str((now if name in now.files else old).path(name))
-        for name in {**old.files, **now.files}
-        if old.files.get(name, nothing)[1] != now.files.get(name, nothing)[1]
-    ]
+    then, by_now = ({name: sha for name, (_, sha) in seen.files.items()} for seen in (old, now))
+    different = (name for name in {**then, **by_now} if then.get(name) != by_now.get(name))
+    return [str((now if name in by_now else old).path(name)) for name in different]
 
 
 def prepared_place(prepared: Path) -> Place:

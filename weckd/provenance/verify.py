@@ -51,8 +51,8 @@ def changes(run: RunFiles, root: Path) -> tuple[int, list[str]]:
         UserError: there is no crate, or it cannot be read.
     """
     entities = _entities(run.crate)
-    files = {name: entity for name, entity in entities.items() if "File" in _listed(entity.get("@type"))}
-    recorded = {name: str(entity.get("sha256")) for name, entity in files.items()}
+    kinds = {name: _listed(entity.get("@type")) for name, entity in entities.items()}
+    recorded = {name: str(entities[name].get("sha256")) for name in kinds if "File" in kinds[name]}
     found = _Comparison()
     for name, sha256 in recorded.items():
         found.file(run.folder / name, sha256, name)
@@ -136,9 +136,7 @@ def _compare_fits(found: _Comparison, suite: Suite, run: RunFiles) -> None:
             folder = fit_folder(run.store, cell.dataset, identity)
             found.compared += 1
             try:
-                record = read_record(folder, identity)
+                for name, sha256 in read_record(folder, identity)["files"].items():
+                    found.file(folder / name, sha256)
             except UserError as problem:
                 found.lines.append(str(problem))
-                continue
-            for name, sha256 in record["files"].items():
-                found.file(folder / name, sha256)
