@@ -35,6 +35,8 @@ _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|script|\?x
 _BROWSER = "look at its page in a browser: it may ask for a login, or shut out scripts or this network"
 _ELSEWHERE = "run again later or from another network"
 _LOGIN = "log in to this network if a browser is asked to, or run again from another network"
+_CONNECT = "connect this machine to the network and run again"
+_NAME = "connect this machine to the network, or repair its name server (DNS), and run again"
 _CERTIFICATES = (
     "where a proxy of your network has signed it, name the file of its certificates in REQUESTS_CA_BUNDLE; "
     "else repair the machine's clock or certificates"
@@ -136,10 +138,8 @@ def _told(request: Callable[[], _T]) -> _T:
     # Each without its cause: what servers answer, and the addresses they were asked at, belong into no log.
     try:
         return request()
-    except json.JSONDecodeError as problem:
-        raise _not_json(problem.doc) from None
-    except (KeyError, IndexError, TypeError):
-        raise _not_json("{}") from None
+    except (json.JSONDecodeError, KeyError, IndexError, TypeError) as problem:
+        raise _not_json(getattr(problem, "doc", "{}")) from None
     except requests.RequestException as problem:
         raise _in_words(problem) from None
     except LocationValueError:
@@ -161,29 +161,25 @@ def _not_json(answer: str) -> DownloadError:
 def _in_words(problem: requests.RequestException) -> DownloadError:
     url = str(problem.request.url) if problem.request is not None else ""
     server = str(urlsplit(url).hostname or "the server")
-    if isinstance(problem, exceptions.TooManyRedirects):
-        return DownloadError(f"{server} leads from one address to the next without an end", _LOGIN)
-    if problem.response is not None:
-        return _failure(problem.response)
     cause: Any = problem.args[0] if problem.args else None  # urllib3's error
-    return _no_answer(problem, url, server, getattr(cause, "reason", cause))
-
-
-def _no_answer(problem: requests.RequestException, url: str, server: str, cause: Any) -> DownloadError:
+    cause = getattr(cause, "reason", cause)
+    turning = isinstance(problem, exceptions.TooManyRedirects)
+    if problem.response is not None and not turning:
+        return _failure(problem.response)
     if isinstance(problem, _OF_PROXY):
         return _proxy_failure(problem, url or "https://-", getattr(cause, "original_error", cause))
     if isinstance(problem, exceptions.SSLError):
         return _not_secure(server, next(iter(getattr(cause, "args", ())), cause))
-    if isinstance(cause, NameResolutionError):
-        remedy = "connect this machine to the network, or repair its name server (DNS), and run again"
-        return DownloadError(f"the name {server} is not known to this network", remedy)
-    if isinstance(problem, requests.Timeout) or isinstance(cause, ReadTimeoutError):
-        return DownloadError(f"{server} did not answer in {TIMEOUT:g} s", "run again later")
-    if isinstance(problem, requests.ConnectionError) and url:  # one that broke off does not know its request
-        return DownloadError(
-            f"no connection to {server}", "connect this machine to the network and run again"
-        )
-    return DownloadError("the connection broke off", "run again")
+    silent = isinstance(problem, requests.Timeout) or isinstance(cause, ReadTimeoutError)
+    known = bool(url)  # one that broke off does not know its request
+    told = (
+        (turning, f"{server} leads from one address to the next without an end", _LOGIN),
+        (isinstance(cause, NameResolutionError), f"the name {server} is not known to this network", _NAME),
+        (silent, f"{server} did not answer in {TIMEOUT:g} s", "run again later"),
+        (isinstance(problem, requests.ConnectionError) and known, f"no connection to {server}", _CONNECT),
+        (True, "the connection broke off", "run again"),
+    )
+    return next(DownloadError(reason, remedy) for holds, reason, remedy in told if holds)
 
 
 def _failure(response: requests.Response) -> DownloadError:
