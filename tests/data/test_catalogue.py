@@ -120,7 +120,7 @@ def test_only_the_kaggle_set_its_phantom_and_copies_in_other_files_are_derived()
         "brain_cheng": ("brain_mri",),
         "ear_chile_small": ("ear_chile",),
         "blood_bccd_small": ("blood_bccd",),
-        "brain_cheng_small": ("brain_cheng",),
+        "brain_cheng_small": ("brain_cheng", "brain_mri"),
         "phantom_ear_kaggle": ("phantom_ear_chile", "phantom_ear_turkiye"),
     }
 
@@ -146,6 +146,12 @@ def test_counts_of_the_real_sets():
         "neutrophil": 176,
     }
     assert counts["brain_yesno"] == {"no": 98, "yes": 155}
+    for key in ("brain_mri", "brain_cheng"):
+        assert [(entry.count, entry.unverified) for entry in find_dataset(key).classes] == [
+            (708, ()),
+            (1426, ()),
+            (930, ()),
+        ]
 
 
 def test_an_entry_is_all_that_a_new_set_needs(tmp_path):

@@ -181,7 +181,8 @@ class Dataset(Declared):
     download: Annotated[Download | None, NEUTRAL] = None
     """where they are fetched from; without it they must lie in data_root/<key>"""
     derived_from: Annotated[tuple[str, ...], UNIQUE] = ()
-    """data sets that these images were made from"""
+    """data sets that these images were made from; where none of them is in the suite, the data set counts as
+    independent"""
 
     @property
     def phantom(self) -> bool:
