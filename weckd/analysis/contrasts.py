@@ -7,7 +7,7 @@ import numpy as np
 
 from weckd.analysis.inference.reader_study import Study, mean_study, two_way
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scored import Scored, weighted_sum
+from weckd.analysis.metrics.scores import Scored, weighted_sum
 from weckd.analysis.predictions import DatasetPredictions
 from weckd.config import Suite
 from weckd.places import means

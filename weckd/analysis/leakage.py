@@ -22,8 +22,7 @@ from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK
 from weckd.analysis.inference.reader_study import difference
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scored import Scored, from_influence
-from weckd.analysis.metrics.scores import correct, mean_score
+from weckd.analysis.metrics.scores import Scored, correct, from_influence, mean_score
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis.results import Results
 from weckd.analysis.sheets.inputs import splits_table

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from weckd.analysis.metrics.scored import Predicted, Scored, Validation
+from weckd.analysis.metrics.scores import Predicted, Scored, Validation
 from weckd.config import Suite
 from weckd.errors import UserError, named, unreadable
 from weckd.files import refuse_changed, sums_of

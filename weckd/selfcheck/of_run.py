@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from weckd.analysis.contrasts import scored
 from weckd.analysis.inference.reader_study import Study, mean_study, p_value, two_way
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scored import Scored, weighted_sum
+from weckd.analysis.metrics.scores import Scored, weighted_sum
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.sheets.checks import PERMUTED
 from weckd.analysis.sheets.checks import label_check as permuted_check
@@ -85,16 +85,17 @@ def same_method_checks(suite: Suite, predictions: SuitePredictions) -> Iterator[
         for key, data in predictions.datasets.items()
     }
     p_values = _p_values(suite, predictions, methods, [key for key in suite.datasets if not missing[key]])
-    found = [(key, REJECTION, missing[key], p_values.get(key, [])) for key in suite.datasets]
+    checked = {key: (key, REJECTION) for key in suite.datasets}
     if len(keys) > 1:
-        names = [name for key in keys for name in missing[key]]
-        found.append((f"mean of {len(keys)} data sets", MEAN_REJECTION, names, p_values[MACRO]))
+        missing[MACRO] = [name for key in keys for name in missing[key]]
+        checked[MACRO] = (f"mean of {len(keys)} data sets", MEAN_REJECTION)
     note = f"{counted(len(methods), 'method')}, {PARTITIONS} partitions of {k} seeds in halves of {k // 2}"
-    for where, allowed, names, of_halves in found:
+    for place, (where, allowed) in checked.items():
         name = f"{SAME_METHOD}, {where}"
-        known = [p for p in of_halves if not np.isnan(p)]  # halves with identical predictions have no p
-        if names or not known:
-            why = f"missing: {'; '.join(dict.fromkeys(names))}" if names else "no seed differs from another"
+        known = [p for p in p_values[place] if not np.isnan(p)]  # halves with identical predictions have no p
+        if missing[place] or not known:
+            gone = f"missing: {'; '.join(dict.fromkeys(missing[place]))}"
+            why = gone if missing[place] else "no seed differs from another"
             yield not_run(name, SAME_METHOD_SHOWS, suite.run, why)
             continue
         rate = float(np.mean([p < ALPHA for p in known]))
@@ -120,7 +121,7 @@ def _p_values(
     """Return p of every partition and method by data set, and of the mean where its data sets are all whole."""
     parted = partitions(len(suite.seeds), PARTITIONS)
     metric, keys = suite.analysis.metrics[0], independent(suite)
-    found: dict[str, list[float]] = {key: [] for key in (*whole, MACRO)}
+    found: dict[str, list[float]] = {key: [] for key in (*suite.datasets, MACRO)}
     for method in methods:
         studies: dict[str, list[Study]] = {}
         for key in whole:

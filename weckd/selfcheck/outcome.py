@@ -66,22 +66,11 @@ def failed(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def write_report(outcomes: Sequence[Outcome], suite: Suite | None, folder: Path) -> None:
-    """Write selfcheck.csv (all digits), .md, .tex and .json; `suite` is that of the run, None where there is none."""
-    write_table_file(folder, TableFile("selfcheck", _frame(outcomes, suite), [_table(outcomes, suite)]))
+    """Write selfcheck.csv (all digits), .md, .tex and .json; `suite` is that of the run, None where there is none.
 
-
-def _frame(outcomes: Sequence[Outcome], suite: Suite | None) -> pd.DataFrame:
-    """Return one row a check; phantom and plan_hash are empty where no run was read."""
-    of_run = {} if suite is None else {suite.run: (has_phantom(suite), suite.plan_hash)}
-    rows = []
-    for outcome in outcomes:
-        phantom, plan_hash = of_run.get(outcome.source, ("", ""))
-        rows.append({"source": outcome.source, "phantom": phantom, **asdict(outcome), "plan_hash": plan_hash})
-    return pd.DataFrame(rows)
-
-
-def _table(outcomes: Sequence[Outcome], suite: Suite | None) -> Table:
-    caption = joined(
+    The frame has a row a check; phantom and plan_hash are empty where no run was read.
+    """
+    told = joined(
         "Values and allowed ranges are fractions. A check that was not run is no failure, and says why.",
         "" if suite is None else f"Predictions of {suite.run}; plan {suite.plan_hash}.",
     )
@@ -90,8 +79,16 @@ def _table(outcomes: Sequence[Outcome], suite: Suite | None) -> Table:
         for outcome in outcomes
     ]
     columns = ["check", "what it shows", "value", "allowed", "outcome", "note", "source"]
-    warned = "" if suite is None else warning(suite)
-    return Table("Self-checks", caption, "selfcheck", pd.DataFrame(rows, columns=columns), warned)
+    shown = pd.DataFrame(rows, columns=columns)
+    table = Table("Self-checks", told, "selfcheck", shown, "" if suite is None else warning(suite))
+    of_run = {} if suite is None else {suite.run: (has_phantom(suite), suite.plan_hash)}
+    lines = []
+    for outcome in outcomes:
+        phantom, plan_hash = of_run.get(outcome.source, ("", ""))
+        lines.append(
+            {"source": outcome.source, "phantom": phantom, **asdict(outcome), "plan_hash": plan_hash}
+        )
+    write_table_file(folder, TableFile("selfcheck", pd.DataFrame(lines), [table]))
 
 
 def _cells(outcome: Outcome) -> tuple[str, str]:

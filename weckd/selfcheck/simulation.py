@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from weckd.analysis.inference.reader_study import Study, half_width, mean_study, p_value, two_way
-from weckd.analysis.metrics.scored import Scored
-from weckd.analysis.metrics.scores import mean_score
+from weckd.analysis.metrics.scores import Scored, mean_score
 from weckd.errors import counted
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import Outcome, judged
 
 ALPHA = 0.05
+SOURCE = "simulation"
 GAIN = 0.03  # true gain of the simulations with an effect
 DATASETS = 5  # independent data sets of the macro mean
 SEEDS = (5, 10)  # the fewest for inference, and what is recommended
@@ -86,7 +86,8 @@ def null_check(setting: Setting, k: int, repetitions: int, n_datasets: int = 1) 
     rate = rejection_rate(studies(setting, k, 0.0, repetitions, n_datasets))
     name = f"no gain, {_where(setting, k, n_datasets)}"
     shows = "the primary test finds a gain where there is none in 5 % of experiments"
-    return _judged(name, shows, rate, allowed(REJECTION, ALPHA, repetitions), repetitions)
+    limits = allowed(REJECTION, ALPHA, repetitions)
+    return judged(name, shows, rate, limits, SOURCE, f"{repetitions:,} repetitions")
 
 
 def coverage_check(setting: Setting, k: int, repetitions: int, n_datasets: int = 1) -> Outcome:
@@ -95,8 +96,8 @@ def coverage_check(setting: Setting, k: int, repetitions: int, n_datasets: int =
     covered = float(np.mean([abs(study.estimate - GAIN) <= half_width(study, 1 - ALPHA) for study in found]))
     name = f"gain of {100 * GAIN:g} points, {_where(setting, k, n_datasets)}"
     shows = "the 95 % interval holds the true gain in 95 % of experiments"
-    power = f"; power {rejection_rate(found):.2f}"
-    return _judged(name, shows, covered, allowed(COVERAGE, 1 - ALPHA, repetitions), repetitions, power)
+    note = f"{repetitions:,} repetitions; power {rejection_rate(found):.2f}"
+    return judged(name, shows, covered, allowed(COVERAGE, 1 - ALPHA, repetitions), SOURCE, note)
 
 
 def caught_check(setting: Setting, k: int, repetitions: int) -> Outcome:
@@ -105,13 +106,7 @@ def caught_check(setting: Setting, k: int, repetitions: int) -> Outcome:
     name = f"no gain, {_where(setting, k, 1)}: t test over seeds"
     shows = "a test that forgets the variance due to images is found out by these simulations"
     above = math.nextafter(allowed(REJECTION, ALPHA, repetitions)[1], 1.0)
-    return _judged(name, shows, rate, (above, 1.0), repetitions)
-
-
-def _judged(
-    check: str, shows: str, value: float, limits: tuple[float, float], repetitions: int, more: str = ""
-) -> Outcome:
-    return judged(check, shows, value, limits, "simulation", f"{repetitions:,} repetitions{more}")
+    return judged(name, shows, rate, (above, 1.0), SOURCE, f"{repetitions:,} repetitions")
 
 
 def allowed(limits: tuple[float, float], nominal: float, repetitions: int) -> tuple[float, float]:

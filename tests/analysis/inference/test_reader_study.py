@@ -6,8 +6,7 @@ from scipy import stats
 
 from weckd.analysis.inference.reader_study import half_width, mean_study, minimum_detectable, p_value, two_way
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scored import Predicted
-from weckd.analysis.metrics.scores import class_mean_score, correct, mean_score
+from weckd.analysis.metrics.scores import Predicted, class_mean_score, correct, mean_score
 from weckd.seeds import generator
 
 HAND = np.array([[1.0, 0, 0, 1], [1, 0, -1, 0], [1, 0, 0, 0]])

@@ -9,8 +9,7 @@ from small_suite import cell_frame, toy_suite, with_plan, write_cell, write_scor
 
 from weckd.analysis.inference.reader_study import difference, two_way
 from weckd.analysis.leakage import copied_images, leakage_figure, leaks, write_leakage
-from weckd.analysis.metrics.scored import Scored
-from weckd.analysis.metrics.scores import mean_score
+from weckd.analysis.metrics.scores import Scored, mean_score
 from weckd.analysis.predictions import load_predictions
 from weckd.config import SplitSettings
 from weckd.errors import UserError

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from weckd.analysis.metrics.scored import Predicted, Validation
+from weckd.analysis.metrics.scores import Predicted, Validation
 from weckd.seeds import generator
 
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from drawn_predictions import certain, influence
 
-from weckd.analysis.metrics.scored import Predicted
-from weckd.analysis.metrics.scores import macro_auroc
+from weckd.analysis.metrics.scores import Predicted, macro_auroc
 
 
 def test_hand_computed():

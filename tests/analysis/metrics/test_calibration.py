@@ -5,7 +5,7 @@ import pytest
 from drawn_predictions import drawn, two_class
 
 from weckd.analysis.metrics.confidence import BINS, DRAWS, ece, ece_scaled, image_weights, reliability_curve
-from weckd.analysis.metrics.scored import Predicted, Validation
+from weckd.analysis.metrics.scores import Predicted, Validation
 
 
 def plain_ece(probabilities, y):

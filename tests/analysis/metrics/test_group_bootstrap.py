@@ -3,8 +3,7 @@ import pytest
 
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.metrics.confidence import DRAWS, image_weights
-from weckd.analysis.metrics.scored import Scored
-from weckd.analysis.metrics.scores import mean_score
+from weckd.analysis.metrics.scores import Scored, mean_score
 from weckd.seeds import generator
 
 GROUPS = np.array([0, 0, 1, 2, 2, 2, 3, 4])

@@ -8,7 +8,7 @@ from drawn_predictions import drawn, each_image_a_group
 
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scored import Predicted, weighted_sum
+from weckd.analysis.metrics.scores import Predicted, weighted_sum
 from weckd.seeds import generator
 
 

@@ -5,7 +5,7 @@ import pytest
 from drawn_predictions import certain, influence
 
 from weckd.analysis.metrics.confidence import brier, nll
-from weckd.analysis.metrics.scored import Predicted
+from weckd.analysis.metrics.scores import Predicted
 
 PREDICTED = Predicted(
     np.array([[[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]]], dtype=np.float32),

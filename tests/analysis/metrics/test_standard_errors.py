@@ -6,7 +6,7 @@ from drawn_predictions import softmax
 
 from weckd.analysis.inference.reader_study import half_width, two_way
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scored import Predicted, weighted_sum
+from weckd.analysis.metrics.scores import Predicted, weighted_sum
 from weckd.seeds import generator
 
 SEEDS, CLASSES, N_GROUPS = 5, 3, 60

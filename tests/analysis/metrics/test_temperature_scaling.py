@@ -5,7 +5,7 @@ import pytest
 from drawn_predictions import softmax, two_class
 
 from weckd.analysis.metrics.confidence import scaled, temperatures
-from weckd.analysis.metrics.scored import Validation
+from weckd.analysis.metrics.scores import Validation
 from weckd.seeds import generator
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 from scipy.stats import false_discovery_control
 
-from weckd.analysis.metrics.scored import Scored
+from weckd.analysis.metrics.scores import Scored
 from weckd.config import AnalysisPlan
 
 ROUNDING = 1e-12  # scores are of order 1: what is smaller is the rounding of sums

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weckd.analysis.metrics import confidence, scores
-from weckd.analysis.metrics.scored import Predicted, Scored
+from weckd.analysis.metrics.scores import Predicted, Scored
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from scipy.stats import rankdata
 
-from weckd.analysis.metrics.scored import Predicted, Scored, Validation, from_influence
-from weckd.analysis.metrics.scores import correct, mean_score
+from weckd.analysis.metrics.scores import Predicted, Scored, Validation, correct, from_influence, mean_score
 from weckd.seeds import generator
 
 SMALLEST = float(np.finfo(np.float32).tiny)  # the smallest normal float32, 1.2e-38
