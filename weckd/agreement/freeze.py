@@ -114,19 +114,20 @@ def unfreeze(reference: Path, out: Path) -> None:
     """
     _refuse_over_run(out)
     read_reference(reference)
-    suite = load_suite(reference / "suite.json")
+    frozen = RunFiles(reference)
+    suite = load_suite(frozen.suite)
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside the folder first: of a reference that is refused nothing is left in it.
     with tempfile.TemporaryDirectory(prefix=".", dir=out.parent) as name:
         place = Path(name)
+        laid_out = RunFiles(place)
         for key in suite.datasets:
             if not re.fullmatch(r"[a-z0-9_-]+", key):
-                raise UserError(f"{reference / 'suite.json'}: {key!r} is no key of a data set; {DISTRUST}")
-            unpack_predictions(
-                reference / "predictions" / f"{key}.parquet", suite.seeds, place / "predictions" / key
-            )
+                raise UserError(f"{frozen.suite}: {key!r} is no key of a data set; {DISTRUST}")
+            packed = frozen.predictions / f"{key}.parquet"
+            unpack_predictions(packed, suite.seeds, laid_out.predictions / key)
         unpack_records(reference / RECORDS, place)
-        write_text(place / "suite.json", (reference / "suite.json").read_text(encoding="utf-8"))
+        write_text(laid_out.suite, frozen.suite.read_text(encoding="utf-8"))
         for file in sorted(file for file in place.rglob("*") if file.is_file()):
             target = out / file.relative_to(place)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,7 @@ def unfreeze(reference: Path, out: Path) -> None:
 
 
 def _refuse_over_run(out: Path) -> None:
-    if (out / "suite.json").exists():
+    if RunFiles(out).suite.exists():
         raise UserError(f"{out}: holds a run already, which would be written over; choose another folder")
 
 

@@ -18,6 +18,7 @@ from weckd.config import Suite, build, load_suite, neutral_keys
 from weckd.errors import UserError, unreadable
 from weckd.files import file_digest
 from weckd.manifests import read_manifest
+from weckd.run_files import RunFiles
 
 FORMAT = 1
 FACTS = "reference.json"
@@ -84,7 +85,7 @@ def made_with(run: Path, lock: Path | None) -> MadeWith:
     found: dict[str, MadeWith] = {}
     locked = set(lock.read_text(encoding="utf-8").split()) if lock else set()
     digest = file_digest(lock) if lock else ""
-    for file in sorted(run.glob("manifests/*/*.json")):
+    for file in sorted(RunFiles(run).manifests.glob("*/*.json")):
         for cell in read_manifest(file).values():
             named = locked.issuperset(f"{name}=={number}" for name, number in cell.versions.items())
             made = MadeWith(digest if named else "", cell.device, cell.threads, dict(cell.versions))
@@ -142,10 +143,10 @@ def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Pat
     Raises:
         UserError: there is none, or it is of another suite.
     """
-    found = next((folder for folder in references if (folder / "suite.json").exists()), None)
+    found = next((folder for folder in references if RunFiles(folder).suite.exists()), None)
     if found is None:
         names = " or ".join(str(folder) for folder in references)
         raise UserError(f"records=reference: there is no reference {names}; make one with `weckd freeze`")
-    frozen = load_suite(found / "suite.json")
+    frozen = load_suite(RunFiles(found).suite)
     refuse_other_suite(suite, frozen, found)
     return replace(frozen, data_root=None), found

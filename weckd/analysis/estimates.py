@@ -168,11 +168,9 @@ def _tested(
         if comparison.contrast:
             results = evaluate_all(suite, predictions.datasets, comparison.contrast, metric)
         for place, result in results.items():
-            shown = estimate(suite, result, METRICS[metric].scale)
-            test, family = (told(suite, comparison, place, metric) for told in (_test, _family))
-            p = _p(suite, shown, _null(comparison, metric))
-            of_family.setdefault(family, []).append(len(found))
-            found.append(Gain(comparison, place, metric, shown, test, family, "", p, NOT_KNOWN, ""))
+            gain = _alone(suite, comparison, place, metric, result)
+            of_family.setdefault(gain.family, []).append(len(found))
+            found.append(gain)
     for family, rows in of_family.items():
         method = _correction(family, found[rows[0]].comparison)
         adjusted = adjust([found[row].p for row in rows], method)
@@ -182,14 +180,25 @@ def _tested(
     return tuple(found)
 
 
-def _family(suite: Suite, comparison: Comparison, dataset: str, metric: str) -> str:
+def _alone(suite: Suite, comparison: Comparison, place: str, metric: str, result: Result) -> Gain:
+    """Return a gain with its family, but without what the others of the family decide."""
+    shown, known, null = (
+        estimate(suite, result, METRICS[metric].scale),
+        means(suite),
+        _null(comparison, metric),
+    )
+    over = f", mean of {len(known[place])} independent data sets" if place in known else ""
+    test = TEST + over + (f", against {null * 100:g} points" if null else "")
+    family = f"secondary: {comparison.family}" if place in suite.datasets else SECONDARY
     if comparison.family is None:
-        return EXPLORATORY
-    if metric != suite.analysis.metrics[0]:
-        return SECONDARY
-    if dataset in comparison.decided_on:
-        return comparison.family
-    return f"secondary: {comparison.family}" if dataset in suite.datasets else SECONDARY
+        family = EXPLORATORY
+    elif metric != suite.analysis.metrics[0]:
+        family = SECONDARY
+    elif place in comparison.decided_on:
+        family = comparison.family
+    tested = shown.study is not None and not shown.identical and not few_seeds(suite)
+    p = p_value(shown.study, null) if shown.study and tested else NOT_KNOWN
+    return Gain(comparison, place, metric, shown, test, family, "", p, NOT_KNOWN, "")
 
 
 def _correction(family: str, comparison: Comparison) -> str:
@@ -200,18 +209,6 @@ def _correction(family: str, comparison: Comparison) -> str:
 
 def _null(comparison: Comparison, metric: str) -> float:
     return comparison.null if metric in MARGIN_METRICS else 0.0
-
-
-def _test(suite: Suite, comparison: Comparison, dataset: str, metric: str) -> str:
-    known, null = means(suite), _null(comparison, metric)
-    over = f", mean of {len(known[dataset])} independent data sets" if dataset in known else ""
-    return TEST + over + (f", against {null * 100:g} points" if null else "")
-
-
-def _p(suite: Suite, shown: Estimate, null: float) -> float:
-    if shown.study is None or shown.identical or few_seeds(suite):
-        return NOT_KNOWN
-    return p_value(shown.study, null)
 
 
 def _verdict(suite: Suite, gain: Gain) -> str:

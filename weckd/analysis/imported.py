@@ -4,6 +4,7 @@ import fnmatch
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from weckd.data.splits import read_split
 from weckd.errors import UserError
 from weckd.files import sums_of, whole_file, write_sums
 from weckd.methods.catalogue import METHODS
+from weckd.run_files import RunFiles
 
 IMPORTED = "imported"
-"""The role of methods whose predictions were made elsewhere, and the run's folder that keeps them."""
+"""The role of methods whose predictions were made elsewhere."""
 KEYS = ("dataset", "seed", "split", "image_id", "y")
 _LONGEST_NAME = 64  # a row's head in tables, and a file's name
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -42,18 +44,15 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
             f"{file}: models chosen on test images are not comparable (up to 40 % false positives); choose on "
             "validation images, or take the last step"
         )
-    wrong = _wrong_name(suite, name)
-    if wrong:
+    if wrong := _wrong_name(suite, name):
         raise UserError(f"method name {wrong}")
-    frame = _read(file, suite)
-    for dataset in dict.fromkeys(frame["dataset"]):
-        for seed in suite.seeds:
-            rows = frame[(frame["dataset"] == dataset) & (frame["seed"] == seed)]
-            split = read_split(run / "splits" / dataset / f"seed{seed}.csv")
-            wrong = next(_wrong_cell(rows, split, len(suite.facts[dataset].classes)), "")
-            if wrong:
-                raise UserError(f"{file}: {dataset}, seed {seed}: {wrong}")
-    out = run / IMPORTED / f"{name}.parquet"
+    files, frame = RunFiles(run), _read(file, suite)
+    for dataset, seed in product(dict.fromkeys(frame["dataset"]), suite.seeds):
+        rows = frame[(frame["dataset"] == dataset) & (frame["seed"] == seed)]
+        classes, split = suite.facts[dataset].classes, read_split(files.split(dataset, seed))
+        for wrong in _wrong_cell(rows, split, len(classes)):
+            raise UserError(f"{file}: {dataset}, seed {seed}: {wrong}")
+    out = files.imported / f"{name}.parquet"
     with whole_file(out) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
     write_sums(sums_of(out), [out])
@@ -62,7 +61,7 @@ def import_predictions(suite: Suite, run: Path, file: Path, name: str, selection
 
 def imported_files(run: Path) -> dict[str, Path]:
     """Return the imported methods of a run, and their files, by name."""
-    return {file.stem: file for file in sorted((run / IMPORTED).glob("*.parquet"))}
+    return {file.stem: file for file in sorted(RunFiles(run).imported.glob("*.parquet"))}
 
 
 def with_imported(suite: Suite, run: Path) -> Suite:
@@ -92,8 +91,7 @@ def _read(file: Path, suite: Suite) -> pd.DataFrame:
     whole = _table(file)
     most = max(len(suite.facts[key].classes) for key in suite.datasets)
     probabilities = [f"p_{c}" for c in range(most)]
-    wrong = next(_wrong_table(whole, suite, probabilities), "")
-    if wrong:
+    for wrong in _wrong_table(whole, suite, probabilities):
         raise UserError(f"{file}: {wrong}")
     try:
         frame = whole.reindex(columns=[*KEYS, *probabilities]).astype(
