@@ -5,7 +5,8 @@ from collections import namedtuple
 import pytest
 
 from weckd.doctor import machine
-from weckd.doctor.machine import available_mb, machine_findings, shared_memory, writable
+from weckd.doctor.machine import machine_findings, shared_memory, writable
+from weckd.training.limits import memory_of_system
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -17,13 +18,13 @@ def level_of(findings, what):
 
 def test_free_memory_is_read_from_the_system(tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal:       24690000 kB\nMemAvailable:   10240000 kB\n")
-    assert available_mb(tmp_path / "meminfo") == 10000
-    assert available_mb(tmp_path / "absent") is None
+    assert memory_of_system("MemAvailable", tmp_path) == [10000 * 2**20]
+    assert memory_of_system("MemAvailable", tmp_path / "absent") == []
 
 
 @pytest.mark.parametrize(("free", "level"), [(3999, "bad"), (4000, "note"), (8000, "ok")])
 def test_memory_is_held_against_what_the_jobs_may_take(free, level, monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "available_mb", lambda _: free)
+    monkeypatch.setattr(machine, "memory_of_system", lambda _: [free * 2**20])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     finding = level_of(machine_findings(tmp_path, 0), "cores and memory")
     assert (finding.level, finding.found) == (level, f"2 cores, {free:,} MB free")

@@ -17,7 +17,7 @@ from weckd.config import Suite
 from weckd.errors import UserError, counted
 from weckd.gpus import asked_of_driver
 from weckd.planning.first_second import refuse_small_machine
-from weckd.training.limits import host_memory
+from weckd.training.limits import host_memory, memory_of_system
 
 JOB_MB = 4000
 """Memory that the rules state for a training job."""
@@ -172,9 +172,9 @@ def machine_findings(folder: Path, needed_bytes: int) -> list[Finding]:
 
 def _cores_and_memory() -> Finding:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    free, limit = available_mb(Path("/proc/meminfo")), host_memory()
-    if free is not None and limit is not None:
-        free = min(free, limit // 2**20)  # of a container or a batch system's job
+    limit, told = host_memory(), memory_of_system("MemAvailable")
+    # Of a container or a batch system's job its limit counts.
+    free = min(found // 2**20 for found in (*told, limit) if found is not None) if told else None
     what, takes = "cores and memory", f"a training job may take {JOB_MB:,} MB"
     if free is None:
         return Finding("note", what, f"{counted(cores, 'core')}; the system does not tell its free memory")
@@ -195,14 +195,6 @@ def memory_finding(suite: Suite) -> Finding:
         found, _, remedy = str(problem).rpartition("; ")
         return Finding("bad", what, found, remedy)
     return Finding("ok", what, f"about {need / 1e9:,.1f} GB at least")
-
-
-def available_mb(file: Path) -> int | None:
-    """Return the memory that can be had without swapping, from a file like /proc/meminfo."""
-    if not file.exists():
-        return None
-    words = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
-    return next((int(found[1]) // 1024 for found in words if found[0] == "MemAvailable:"), None)
 
 
 def shared_memory(place: Path) -> Finding:

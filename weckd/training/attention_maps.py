@@ -28,7 +28,6 @@ from weckd.training.networks import (
     Networks,
     build_backbone,
     map_sizes,
-    prepare_device,
     suite_networks,
     tensors,
 )
@@ -70,7 +69,7 @@ def write_attention_maps(suite: Suite, run: RunFiles, dataset: str) -> None:
     models = chain.fits()  # M1, M2, ..: each stage of the chain is one fit
     split_of = {seed: written_split(run.split(dataset, seed)) for seed in suite.seeds}
     stored = {seed: _stored_models(suite, run, dataset, chain.name, seed) for seed in suite.seeds}
-    networks = suite_networks(suite, dataset, prepare_device())
+    networks = suite_networks(suite, dataset)
     images = load_prepared(dataset, run.prepared(suite, dataset), networks.device)
     plain, stage = build_backbone(suite.backbone.name, networks.classes), networks.attention(models[0])[-1]
     size = map_sizes(plain, suite.image_size)[stage]

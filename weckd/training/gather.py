@@ -42,13 +42,16 @@ def gather_predictions(suite: Suite, run: RunFiles, dataset: str, seed: int) -> 
         identity: named_fit(run.store, dataset, identity, manifest, with_weights=False)
         for identity in cell.fits
     }
-    images = {part: split[split["part"] == part] for part in EVALUATED}
+    columns = ["image_id", "group_id", "y"]
+    images = {part: split.loc[split["part"] == part, columns].reset_index(drop=True) for part in EVALUATED}
     frames = []
     for method, composition in cell.methods.items():
         for stage, members in enumerate(composition.stages, start=1):
             for part, rows in images.items():
                 mean = np.mean([_probabilities(m, fits, part, len(rows)) for m in members], axis=0)
-                frames.append(_frame(dataset, seed, method, stage, part, rows, mean.astype(np.float32)))
+                told = {"dataset": dataset, "seed": seed, "method": method, "stage": stage, "split": part}
+                shares = {f"p_{c}": of_class for c, of_class in enumerate(mean.astype(np.float32).T)}
+                frames.append(pd.DataFrame({**told, **rows, **shares}))
     out = run.prediction(dataset, seed)
     with whole_file(out) as temporary:
         pd.concat(frames, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
@@ -67,28 +70,3 @@ def _probabilities(
     if "class_shares" in member:
         return np.tile(np.asarray(member["class_shares"], dtype=np.float64), (count, 1))
     return probabilities_of(fits[member["fit"]].logits(part))
-
-
-def _frame(
-    dataset: str,
-    seed: int,
-    method: str,
-    stage: int,
-    part: str,
-    rows: pd.DataFrame,
-    probabilities: NDArray[np.float32],
-) -> pd.DataFrame:
-    columns = {f"p_{c}": probabilities[:, c] for c in range(probabilities.shape[1])}
-    return pd.DataFrame(
-        {
-            "dataset": dataset,
-            "seed": seed,
-            "method": method,
-            "stage": stage,
-            "split": part,
-            "image_id": rows["image_id"].to_numpy(),
-            "group_id": rows["group_id"].to_numpy(),
-            "y": rows["y"].to_numpy(),
-            **columns,
-        }
-    )

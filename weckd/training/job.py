@@ -34,7 +34,6 @@ from weckd.training.networks import (
     State,
     arrays,
     device_kind,
-    prepare_device,
     suite_networks,
     surroundings,
     tensors,
@@ -88,7 +87,7 @@ def open_job(
     """
     files = {seed: run.split(dataset, seed, tuning) for seed in seeds}
     splits = {seed: (file, written_split(file)) for seed, file in files.items()}
-    networks = suite_networks(suite, dataset, prepare_device())
+    networks = suite_networks(suite, dataset)
     refuse_job(suite, run, dataset, fits, networks.device)
     images = load_prepared(dataset, run.prepared(suite, dataset), networks.device)
     weights = {each: weights_digest(each, run.weights) for each in map(networks.settings, fits)}

@@ -250,16 +250,9 @@ def _gb(count: int) -> str:
 def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Return the bytes of memory that this process may use at most; None where the system does not tell.
 
-    Of a container, or a batch system's job, that is the limit of its control group.
-
-    Args:
-        proc: where the system tells of its processes.
-        groups: where control groups lie, of either version.
+    Of a container, or a batch system's job, that is the limit of its control group, of either version.
     """
-    limits = [resource.getrlimit(resource.RLIMIT_AS)[0]]
-    if (info := proc / "meminfo").exists():
-        words = (line.split() for line in info.read_text(encoding="utf-8").splitlines())
-        limits += [int(found[1]) * 1024 for found in words if found[0] == "MemTotal:"]
+    limits = [resource.getrlimit(resource.RLIMIT_AS)[0], *memory_of_system("MemTotal", proc)]
     own = proc / "self" / "cgroup"
     for line in own.read_text(encoding="utf-8").splitlines() if own.exists() else ():
         _, kind, path = line.split(":", 2)
@@ -272,6 +265,13 @@ def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup"
             ]
     known = [limit for limit in limits if limit != resource.RLIM_INFINITY]
     return min(known, default=None)
+
+
+def memory_of_system(what: str, proc: Path = Path("/proc")) -> list[int]:
+    """Return the bytes that the system calls by a name, such as MemAvailable; none where it does not tell."""
+    file = proc / "meminfo"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    return [int(count) * 1024 for count in re.findall(rf"^{what}: +(\d+) kB$", text, re.MULTILINE)]
 
 
 def _limit(file: Path) -> list[int]:

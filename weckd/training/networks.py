@@ -263,10 +263,10 @@ class Networks:
         return self._built[role, settings, gate]
 
 
-def suite_networks(suite: Suite, dataset: str, device: torch.device) -> Networks:
-    """Return the networks of a suite's fits on one data set."""
-    classes = len(suite.facts[dataset].classes)
-    return Networks(suite.backbone, classes, suite.image_size, suite.training.batchnorm_momentum, device)
+def suite_networks(suite: Suite, dataset: str) -> Networks:
+    """Return the networks of a suite's fits on one data set, on the device that is prepared for them."""
+    classes, momentum = len(suite.facts[dataset].classes), suite.training.batchnorm_momentum
+    return Networks(suite.backbone, classes, suite.image_size, momentum, prepare_device())
 
 
 def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int, weights: Path) -> State:
@@ -281,10 +281,10 @@ def initial_state(settings: BackboneSettings, classes: int, seed: int, member: i
     axes = (seed, settings.name, classes) if member == 1 else (seed, settings.name, classes, member)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed("init", *axes))
-        if settings.fetched:
-            network = _fetched_network(settings.fetched, classes, weights)
-        else:
-            network = build_backbone(settings.name, classes)
+        fetched = settings.fetched
+        network = (
+            _fetched_network(fetched, classes, weights) if fetched else build_backbone(settings.name, classes)
+        )
         if settings.init == "imagenet":
             _load_packaged_weights(network, settings.name)
         if settings.init != "random":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weckd.config import build
 from weckd.errors import UserError, unreadable
-from weckd.files import with_sum, without_sum
+from weckd.files import with_sum, without_sum, writing
 from weckd.locks import held_lock
 from weckd.methods.tunables import Tunable
 from weckd.seeds import stream_seed
@@ -70,7 +70,8 @@ def run_study(
             tell(f"{min(len(done), trials)} of {trials} trials are there")
         while len(done) < trials:
             number = len(done)
-            values = _defaults(tunables) if number == 0 else _asked(done, key, tunables)
+            defaults = {each.name: each.default for each in tunables}
+            values = _asked(done, key, tunables) if done else defaults
             trial = Trial(number, values, evaluate(values))
             _append(file, trial)
             done.append(trial)
@@ -85,10 +86,6 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     """
     finished = [trial for trial in trials if not trial.outcome.diverged] or [trials[0]]
     return min(finished, key=lambda t: (-t.outcome.accuracy, t.outcome.nll or 0.0, t.number))
-
-
-def _defaults(tunables: Sequence[Tunable]) -> dict[str, float]:
-    return {each.name: each.default for each in tunables}
 
 
 def _asked(
@@ -146,15 +143,10 @@ def _parsed(file: Path, number: int, line: bytes, tunables: Sequence[Tunable]) -
 
 def _append(file: Path, trial: Trial) -> None:
     line = json.dumps(with_sum(asdict(trial)), sort_keys=True, allow_nan=False) + "\n"
-    try:
-        with file.open("ab") as stream:
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as problem:
-        raise UserError(
-            f"{file}: cannot be written ({problem.strerror}); free some space, or choose another disk"
-        ) from problem
+    with writing(file), file.open("ab") as stream:
+        stream.write(line.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _line(trial: Trial, trials: int, best: Trial) -> str:
