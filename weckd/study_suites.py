@@ -41,19 +41,8 @@ def official_suite(suite: Suite) -> Suite:
     if suite.split.protocol == "official":
         raise UserError("leak study: compares with grouped test parts; set split.protocol to grouped")
     methods = tuple(method for method in suite.methods if suite.roles[method] != "reading")
-    plan = {"datasets": datasets, "methods": methods, "seeds": suite.seeds, "protocol": "official"}
-    return replace(
-        suite,
-        run=f"{suite.run}-official",
-        datasets=datasets,
-        readings_datasets=datasets,
-        methods=methods,
-        split=replace(suite.split, protocol="official"),
-        analysis=replace(suite.analysis, families=(), claims=()),
-        facts={key: suite.facts[key] for key in datasets},
-        roles={method: suite.roles[method] for method in methods},
-        plan_hash=digest(plan)[:12],
-    )
+    split = replace(suite.split, protocol="official")
+    return _study(replace(suite, split=split), "official", datasets, methods, protocol="official")
 
 
 def readings_suite(suite: Suite) -> Suite:
@@ -66,19 +55,26 @@ def readings_suite(suite: Suite) -> Suite:
     lengths = sorted({reading.length for reading in readings} - {REFERENCE.length})
     pooled = ["pooled", *(f"pooled-{length}" for length in lengths)]
     methods = ("single", *pooled, *(reading_name(reading) for reading in readings))
-    datasets = suite.readings_datasets
-    plan = {"datasets": datasets, "methods": methods, "seeds": suite.seeds}
+    suffix = "readings" if suite.readings == "changes" else "readings-full"
+    split = replace(suite.split, stages=max(longest, suite.split.stages))
+    longer = replace(suite, split=split, chain_length=REFERENCE.length, tuned=False)
+    return _study(longer, suffix, suite.readings_datasets, methods)
+
+
+def _study(
+    suite: Suite, suffix: str, datasets: tuple[str, ...], methods: tuple[str, ...], **plan: str
+) -> Suite:
+    """Return a suite's run of other methods on some data sets, which tests nothing; `plan` is hashed as well."""
+    plan_hash = digest({"datasets": datasets, "methods": methods, "seeds": suite.seeds, **plan})[:12]
     run = replace(
         suite,
-        run=f"{suite.run}-readings{'' if suite.readings == 'changes' else '-full'}",
+        run=f"{suite.run}-{suffix}",
         datasets=datasets,
+        readings_datasets=datasets,
         methods=methods,
-        split=replace(suite.split, stages=max(longest, suite.split.stages)),
-        chain_length=REFERENCE.length,
         analysis=replace(suite.analysis, families=(), claims=()),
         facts={key: suite.facts[key] for key in datasets},
-        plan_hash=digest(plan)[:12],
-        tuned=False,
+        plan_hash=plan_hash,
     )
     return replace(run, roles={method.name: method.role for method in suite_methods(run)})
 

@@ -16,7 +16,7 @@ from weckd.training.batches import outputs
 from weckd.training.fit import labelled_batches, run_fit
 from weckd.training.objectives import semi_supervised
 from weckd.training.objectives.semi_supervised import average_decay
-from weckd.training.objectives.unlabelled import draw_unlabelled
+from weckd.training.objectives.unlabelled import Unlabelled
 from weckd.training.optimisation import Given, make_objective
 
 LABELLED, REST = ("D1", "D2"), ("rest",)
@@ -53,7 +53,7 @@ def objective_of(fit, data, networks, teacher):
     """Return the objective as a fit makes it, its labelled and its unlabelled batches."""
     states = [found.state for found in taught_by(fit, teacher)]
     setup, *batches = toy_setup(fit, data, networks, networks.student(fit, toy_state()), states)
-    return make_objective(setup), batches, draw_unlabelled(setup, fit.loss.ratio)
+    return make_objective(setup), batches, Unlabelled(setup, fit.loss.ratio)
 
 
 def first_views(batches, unlabelled):
@@ -255,7 +255,7 @@ def test_methods_use_the_chains_labels_and_budget(name, steps):
     fits = method.fits()
     assert [fit.steps for fit in fits] == steps
     assert all(fit.parts == ("D1", "D2", "D3") for fit in fits)
-    assert all(fit.unlabelled == (("D4", "rest") if fit.loss.with_unlabelled else ()) for fit in fits)
+    assert all(fit.unlabelled == (("D4", "rest") if fit.loss.shown[1] else ()) for fit in fits)
     assert [fit.teachers for fit in fits[1:]] == [(fit,) for fit in fits[:-1]]
 
 

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
 from weckd.training.networks import Backbone
-from weckd.training.objectives.unlabelled import draw_unlabelled
+from weckd.training.objectives.unlabelled import Unlabelled
 from weckd.training.optimisation import Objective, Setup
 
 
@@ -24,7 +24,7 @@ class PseudoLabelled(Objective):
     def __init__(self, setup: Setup) -> None:
         """Fix, before the first step, what the fit's teacher says of the unlabelled images."""
         super().__init__(setup)
-        unlabelled = draw_unlabelled(setup, self.settings.ratio)
+        unlabelled = Unlabelled(setup, self.settings.ratio)
         self.unlabelled = unlabelled.strong() if self.settings.strong else unlabelled.weak(1)
         self.positions = unlabelled.positions
         self.stand_ins = teacher_labels(unlabelled.logits(self.teachers[0]), self.settings.hard)
@@ -79,7 +79,7 @@ class TaughtByAverage(Objective):
         super().__init__(setup)
         state = self.student.network.state_dict()
         self.average = setup.cell.networks.teachers([setup.fit], [state])[0].train()
-        unlabelled = draw_unlabelled(setup, self.settings.ratio)
+        unlabelled = Unlabelled(setup, self.settings.ratio)
         self.unlabelled, self.unlabelled_again = unlabelled.weak(1), unlabelled.weak(2)
         self.labelled_again = unlabelled.labelled_again()
 
@@ -164,7 +164,7 @@ class FixMatched(Objective):
     def __init__(self, setup: Setup) -> None:
         """Draw both views of the same unlabelled images."""
         super().__init__(setup)
-        unlabelled = draw_unlabelled(setup, self.settings.ratio)
+        unlabelled = Unlabelled(setup, self.settings.ratio)
         self.weak, self.strong = unlabelled.weak(1), unlabelled.strong()
 
     def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:

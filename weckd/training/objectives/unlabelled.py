@@ -9,7 +9,7 @@ time. Here every image gets all of ours at random strength; strengths are the su
 (DeVries and Taylor 2017) as FixMatch has it: half the side, centred anywhere, in mid-grey.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,20 +36,27 @@ SATURATION = 0.5
 SQUARE = 0.5
 """Side of the cut-out square, a share of the image's side."""
 
-Axes = tuple[str | int, ...]
 
-
-@dataclass(frozen=True)
 class Unlabelled:
-    """Unlabelled images in batches, and further views of the labelled ones."""
+    """Unlabelled images in batches, and further views of the labelled ones.
 
-    images: Tensor  # uint8 (N, H, W, 3), all of the cell, on the device
-    rows: Tensor  # int64 (M,), the unlabelled ones
-    positions: Tensor  # int64 (steps, m), positions in `rows`
-    labelled_rows: Tensor  # int64 (steps, n), the labelled batches
-    axes: Axes  # of the random streams: data set, seed, unlabelled parts, steps
-    labelled_axes: Axes  # the same with the labelled parts
-    augmentation: AugmentationSettings
+    The streams are keyed by data set, seed, parts and steps, as those of the labelled batches, and never by method.
+    """
+
+    def __init__(self, setup: Setup, ratio: int) -> None:
+        """Draw which unlabelled images are in which batch, `ratio` for each labelled one."""
+        fit, data = setup.fit, setup.cell.data
+        self.images = data.images  # uint8 (N, H, W, 3), all of the cell, on the device
+        self.augmentation = setup.cell.augmentation
+        self.labelled_rows = setup.labelled_rows  # int64 (steps, n)
+        self.axes, self.labelled_axes = (
+            (data.dataset, data.seed, "+".join(parts), fit.steps) for parts in (fit.unlabelled, fit.parts)
+        )
+        steps, size = setup.labelled_rows.shape
+        stream = generator("unlabelled-batches", *self.axes)
+        order = batch_order(len(setup.unlabelled_rows), ratio * size, steps, stream)
+        self.rows = torch.from_numpy(setup.unlabelled_rows).to(data.images.device)  # int64 (M,)
+        self.positions = torch.from_numpy(order).to(data.images.device)  # int64 (steps, m), in `rows`
 
     def weak(self, number: int) -> Views:
         """Return views under the suite's augmentation; each number (1 ..) has draws of its own."""
@@ -71,29 +78,6 @@ class Unlabelled:
     def logits(self, network: nn.Module) -> Tensor:
         """Return what a network, in evaluation mode, says of the unaugmented images, float32 (M, C)."""
         return outputs(network, self.images, self.rows)
-
-
-def draw_unlabelled(setup: Setup, ratio: int) -> Unlabelled:
-    """Draw which unlabelled images are in which batch, `ratio` for each labelled one.
-
-    The streams are keyed by data set, seed, parts and steps, as those of the labelled batches, and never by method.
-    """
-    fit, data = setup.fit, setup.cell.data
-    axes, labelled_axes = (
-        (data.dataset, data.seed, "+".join(parts), fit.steps) for parts in (fit.unlabelled, fit.parts)
-    )
-    rows = setup.unlabelled_rows
-    steps, size = setup.labelled_rows.shape
-    order = batch_order(len(rows), ratio * size, steps, generator("unlabelled-batches", *axes))
-    return Unlabelled(
-        data.images,
-        torch.from_numpy(rows).to(data.images.device),
-        torch.from_numpy(order).to(data.images.device),
-        setup.labelled_rows,
-        axes,
-        labelled_axes,
-        setup.cell.augmentation,
-    )
 
 
 def strengthened(settings: AugmentationSettings) -> AugmentationSettings:
