@@ -88,6 +88,7 @@ rule prepare:
 
 rule group:
     input:
+        images=rules.prepare.output.images,
         thumbnails=rules.prepare.output.thumbnails,
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,

@@ -1,5 +1,6 @@
 """Prepared data sets made by hand: what is copied, leaked and in conflict is known."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -12,6 +13,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))  # for small_sui
 from weckd.data.groups import write_groups
 from weckd.data.prepared import COLUMNS
 from weckd.files import file_digest, write_json, write_text
+
+
+def fingerprint(prepared):
+    """Return what `dataset.json` says of images and index."""
+    images = np.load(prepared / "images.npy", allow_pickle=False).tobytes()
+    return hashlib.sha256(images + (prepared / "index.csv").read_bytes()).hexdigest()
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def make(tmp_path):
         np.save(prepared / "images.npy", np.repeat(thumbnails[..., np.newaxis], 3, axis=3))
         files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}
         facts = {"key": key, "modality": modality, "phantom": phantom, "derived_from": list(derived_from)}
-        facts |= {"title": title, "files": files}
+        facts |= {"title": title, "files": files, "fingerprint": fingerprint(prepared)}
         write_json(prepared / "dataset.json", facts)
         write_groups(key, prepared, threshold, groups)
         return prepared, groups

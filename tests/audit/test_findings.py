@@ -31,7 +31,8 @@ def test_a_pair_crosses_patients_only_where_both_are_known(make):
         ("3", "a", "p", "", noise(2)),
         ("4", "a", "q", "", near(noise(2))),
     ]
-    columns = listed_pairs(load_set(*make("heads", rows)))
+    audited = load_set(*make("heads", rows))
+    columns = listed_pairs(audited, audited.pairs)
     found = zip(columns["image_a"], columns["image_b"], columns["crosses_patients"], strict=True)
     assert list(found) == [("1", "2", False), ("3", "4", True)]
 

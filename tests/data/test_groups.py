@@ -62,7 +62,7 @@ def test_files_of_groups_pairs_and_clusters(tmp_path):
     write_text(prepared / "index.csv", "\n".join(lines))
     np.save(prepared / "thumbnails.npy", images)
     files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}
-    write_json(prepared / "dataset.json", {"key": "mine", "files": files})
+    write_json(prepared / "dataset.json", {"key": "mine", "files": files, "phantom": True})
     write_groups("mine", prepared, 0.97, out)
     assert (out / "groups.csv").read_bytes() == (
         b'image_id,group_id\n"a,1.png",g0001\nb.png,g0002\nNaN,g0002\nd.png,g0003\ne.png,g0001\n'

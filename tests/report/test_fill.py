@@ -97,8 +97,8 @@ def test_pictures_are_embedded(run):
     assert pictures[0].uri == SVG_URI
     assert pictures[-1].uri == "data:image/png;base64,YSBzaGVldA=="
     assert pictures[-1].alt == (
-        "Up to twelve pairs of images of toy_copy that are identical or nearly so, each with the names of its images, "
-        "their classes and the pair's correlation."
+        "Up to twelve pairs of images of toy_copy that are identical or nearly so, and as many suspected variants, "
+        "each with the names of its images, their classes and the pair's correlation."
     )
 
 

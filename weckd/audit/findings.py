@@ -1,6 +1,6 @@
 """The numbers of one data set's audit: its copies, and how far memory alone comes (one nearest neighbour)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,13 @@ class Findings:
     neighbour_by_image: float | None  # accuracy of one nearest neighbour in the other folds, drawn by image
     neighbour_by_patient: float | None  # the same, with folds of whole patients
     folds: str  # what those are, "" where there are none
+    suspected_pairs: (
+        int | None
+    )  # variants of different groups; None, as below, of a phantom, which is not searched
+    suspected_images: int | None
+    sources: int | None  # groups that remain where these are joined
+    variant_test_images: int | None  # of the official test part, or a random fifth of the groups
+    variant_test_suspected: int | None  # with a suspected variant among all others
 
 
 def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> Findings:
@@ -93,7 +100,26 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
         neighbour_leaked=float(neighbour.right[leaked].mean()) if leaked.any() else None,
         copied_elsewhere=copied_elsewhere,
         **_by_patient(audited),
+        **_variants(audited),
     )
+
+
+def _variants(audited: AuditedSet) -> dict[str, Any]:
+    """Return what was found of suspected variants, and how many would stand between a test part and training."""
+    names = [field.name for field in fields(Findings)][-5:]
+    if audited.phantom:
+        return dict.fromkeys(names)
+    groups = pd.factorize(audited.index["group_id"])[0]
+    pairs = audited.suspected[["first", "second"]].to_numpy()
+    sources = components(groups.max() + 1, groups[pairs])
+    test = (audited.index["official_split"] == "test").to_numpy()
+    if not audited.has_official_test():
+        order = generator("audit", "variants", audited.key).permutation(groups.max() + 1)
+        test = np.isin(groups, order[: max(1, round(SHARE * len(order)))])
+    between = pairs[test[pairs[:, 0]] != test[pairs[:, 1]]]
+    suspected = np.intersect1d(between, np.flatnonzero(test))
+    counts = (len(pairs), len(np.unique(pairs)), sources.max() + 1, test.sum(), len(suspected))
+    return dict(zip(names, map(int, counts), strict=True))
 
 
 def _by_patient(audited: AuditedSet) -> dict[str, Any]:
@@ -114,7 +140,7 @@ def _by_patient(audited: AuditedSet) -> dict[str, Any]:
             f" (the source's cut {counted(cut, 'patient')})" if told else ""
         )
     return {
-        "pairs_across_patients": int(listed_pairs(audited)["crosses_patients"].sum()),
+        "pairs_across_patients": int(listed_pairs(audited, audited.pairs)["crosses_patients"].sum()),
         "neighbour_by_image": in_other_folds(audited, by_image),
         "neighbour_by_patient": in_other_folds(audited, by_patient),
         "folds": folds,
@@ -153,14 +179,14 @@ def in_other_folds(audited: AuditedSet, folds: NDArray[np.int64]) -> float:
     return right / len(folds)
 
 
-def listed_pairs(audited: AuditedSet) -> pd.DataFrame:
-    """Return the columns of pairs.csv for one data set: the pairs, with what is wrong about them."""
-    found = audited.pairs[["kind", "correlation"]].reset_index(drop=True)
+def listed_pairs(audited: AuditedSet, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of pairs.csv for some pairs of a data set: what they are of, and what is wrong about them."""
+    found = pairs[["kind", "correlation"]].reset_index(drop=True)
     found.insert(0, "dataset", audited.key)
     for name in ("image_id", "class", "official_split", "given_group"):
         values = audited.index[name].to_numpy()
         for side, column in (("a", "first"), ("b", "second")):
-            found[f"{name.removesuffix('_id')}_{side}"] = values[audited.pairs[column]]
+            found[f"{name.removesuffix('_id')}_{side}"] = values[pairs[column]]
     found["label_conflict"] = found["class_a"] != found["class_b"]
     of_test = (found[f"official_split_{side}"] == "test" for side in "ab")
     found["crosses_official_test"] = next(of_test) != next(of_test)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -46,22 +47,29 @@ def threshold_figure(sets: Sequence[AuditedSet], threshold: float) -> Figure:
 
 
 def pair_sheet(audited: AuditedSet) -> Figure:
-    """Return up to twelve pairs: label conflicts first, then leaks, then the least alike, then identical ones."""
-    pairs = listed_pairs(audited)
+    """Return up to twelve pairs of copies, and as many suspected variants.
+
+    Label conflicts come first, then leaks, then the least alike, then identical ones.
+    """
+    found = pd.concat([audited.pairs, audited.suspected], ignore_index=True)
+    pairs = listed_pairs(audited, found)
     interest = np.select(
-        [pairs["label_conflict"], pairs["crosses_official_test"], pairs["kind"] == "near"], [0, 1, 2], 3
+        [pairs["label_conflict"], pairs["crosses_official_test"], pairs["kind"] != "exact"], [0, 1, 2], 3
     )
     # No cluster twice while there are others.
-    shown = pairs.assign(
-        interest=interest, group=audited.index["group_id"].to_numpy()[audited.pairs["first"]]
-    )
-    shown = shown.sort_values(["interest", "correlation"], kind="stable")
-    again = shown["group"].duplicated()
-    chosen = [*shown.index[~again], *shown.index[again]][:_PAIRS]
+    shown = pairs.assign(interest=interest, group=audited.index["group_id"].to_numpy()[found["first"]])
+    chosen, told = [], []
+    for name, suspected in (("copies", False), ("suspected variants", True)):
+        some = shown[(shown["kind"] == "suspected") == suspected]
+        some = some.sort_values(["interest", "correlation"], kind="stable")
+        again = some["group"].duplicated()
+        first = [*some.index[~again], *some.index[again]][:_PAIRS]
+        chosen += first
+        told += [f"{len(first)} of {len(some)} {name}"] if len(some) or not suspected else []
     rows = max(1, -(-len(chosen) // _COLUMNS))
     height = _CELL * rows + _TITLE
     figure = Figure(figsize=(2 * _CELL * _COLUMNS * 0.9, height))
-    what = f"{audited.key}: example pairs, {len(chosen)} of {len(pairs)}"
+    what = f"{audited.key}: example pairs, {', '.join(told)}"
     figure.suptitle(title(what, audited.phantom), weight="bold", y=1 - 0.1 / height)
     if not chosen:
         figure.text(0.5, 0.3, "no pairs found", ha="center")
@@ -76,7 +84,7 @@ def pair_sheet(audited: AuditedSet) -> Figure:
                 ((column + left) / _COLUMNS, bottom, 0.42 / _COLUMNS, (_CELL - 0.55) / height)
             )
             cell.set_axis_off()
-            cell.imshow(images[audited.pairs[of].iloc[number]], interpolation="nearest")
+            cell.imshow(images[found[of].iloc[number]], interpolation="nearest")
             name = pair[f"image_{side}"]
             short = name if len(name) <= _NAME else f"..{name[2 - _NAME :]}"
             cell.set_title(f"{short}\n{pair[f'class_{side}']}", fontsize=6, pad=2)

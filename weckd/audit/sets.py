@@ -31,6 +31,7 @@ class AuditedSet:
     index: pd.DataFrame  # rows of the images, with a column group_id
     left_out: pd.DataFrame  # rows of the images that were left out
     pairs: pd.DataFrame  # first, second: rows; kind exact or near; correlation
+    suspected: pd.DataFrame  # likewise, of kind suspected: variants of different groups
     clusters: pd.DataFrame  # threshold, clusters, largest, chosen
     thumbnails: NDArray[np.uint8]  # (N, 32, 32)
     images: Path  # images.npy
@@ -74,7 +75,8 @@ def load_set(prepared: Path, groups: Path) -> AuditedSet:
         derived_from=tuple(facts["derived_from"]),
         index=index.assign(group_id=group_of["group_id"].to_numpy()),
         left_out=read_index(prepared, left_out=True),
-        pairs=pairs,
+        pairs=pairs[pairs["kind"] != "suspected"],
+        suspected=pairs[pairs["kind"] == "suspected"],
         clusters=clusters,
         thumbnails=read_thumbnails(prepared, facts),
         images=prepared / "images.npy",

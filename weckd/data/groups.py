@@ -1,4 +1,7 @@
-"""Groups: images that must stay together in a split, be it a patient's or near-duplicates of each other."""
+"""Groups: images that must stay together in a split, be it a patient's or near-duplicates of each other.
+
+Beside them pairs of different groups that may be variants of one photograph, for a person to judge.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from weckd.data.duplicates import FLOOR, Duplicates, Pairs, components, near_duplicates
-from weckd.data.prepared import read_facts, read_index, read_thumbnails
+from weckd.data.prepared import read_facts, read_images, read_index, read_thumbnails
+from weckd.data.variants import suspected_variants
 from weckd.files import FOLDER_SUMS, write_sums, write_text
 
 CURVE = tuple(round(FLOOR + 0.005 * step, 3) for step in range(20))
@@ -17,9 +21,9 @@ CURVE = tuple(round(FLOOR + 0.005 * step, 3) for step in range(20))
 def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> None:
     """Find the groups of a prepared data set.
 
-    Writes into the folder `out`: groups.csv (image_id, group_id), pairs.csv (all exact and near copies), and
-    clusters.csv (number and largest size of near-duplicate clusters at every threshold of CURVE and at the chosen one),
-    and their sums.
+    Writes into the folder `out`: groups.csv (image_id, group_id), pairs.csv (all exact and near copies, then suspected
+    variants of different groups, which are not sought in a phantom: its copies are planted), and clusters.csv (number
+    and largest size of near-duplicate clusters at every threshold of CURVE and at the chosen one), and their sums.
 
     Args:
         dataset: key of the data set.
@@ -30,11 +34,17 @@ def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> N
     Raises:
         UserError: the folder holds another data set, or not what was prepared.
     """
-    index = read_index(prepared)
-    found = near_duplicates(read_thumbnails(prepared, read_facts(prepared, dataset)), threshold)
+    index, facts = read_index(prepared), read_facts(prepared, dataset)
+    found = near_duplicates(read_thumbnails(prepared, facts), threshold)
+    groups, pairs = assign_groups(index, found.pairs.rows), _pairs_frame(index, found.pairs)
+    if not facts["phantom"]:
+        shapes = index[["width", "height"]].to_numpy(dtype=np.float64)
+        numbers = pd.factorize(groups["group_id"])[0]
+        suspected = suspected_variants(read_images(prepared, facts), shapes, numbers)
+        pairs = pd.concat([pairs, _pairs_frame(index, suspected).assign(kind="suspected")])
     frames = {
-        out / "groups.csv": assign_groups(index, found.pairs.rows),
-        out / "pairs.csv": _pairs_frame(index, found.pairs),
+        out / "groups.csv": groups,
+        out / "pairs.csv": pairs,
         out / "clusters.csv": _clusters_frame(found, threshold),
     }
     for file, frame in frames.items():

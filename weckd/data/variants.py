@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from weckd.data.duplicates import Pairs
 
-THRESHOLD = 0.85
+THRESHOLD = 0.9
 """Correlation of registered fine detail above which two images are suspected."""
 _Floats: TypeAlias = NDArray[np.float32]
 _SIDE, _COARSE = 64, 32  # pixels of the squares that are compared

@@ -140,8 +140,8 @@ SECTIONS = (
             Pictures(
                 "audit/{dataset}.png",
                 "Example pairs: {dataset}",
-                "Up to twelve pairs of images of {dataset} that are identical or nearly so, each with the names of its "
-                "images, their classes and the pair's correlation.",
+                "Up to twelve pairs of images of {dataset} that are identical or nearly so, and as many suspected "
+                "variants, each with the names of its images, their classes and the pair's correlation.",
                 folded=True,
             ),
         ),
