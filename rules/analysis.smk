@@ -17,15 +17,7 @@ rule tables:
     output:
         expand(RUN.tables / "{table}.{kind}", table=TABLES, kind=KINDS[1:]),
         RUN.tables / "answers.csv",
-        [
-            report(
-                RUN.tables / f"{table}.csv",
-                category="Tables",
-                caption="../report/table.rst",
-                labels={"table": table},
-            )
-            for table in TABLES
-        ],
+        [shown(RUN.tables / f"{t}.csv", "Tables", "table", table=t) for t in TABLES],
         sums=RUN.tables / "sums.json",
     log:
         RUN.log("tables"),
@@ -46,7 +38,7 @@ rule figures:
         **rules.tables.input,
     output:
         expand(RUN.figures / "{figure}.png", figure=FIGURES),
-        list(map(figure_shown, expand(RUN.figures / "{figure}.svg", figure=FIGURES))),
+        figures_shown(expand(RUN.figures / "{figure}.svg", figure=FIGURES)),
         sums=RUN.figures / "sums.json",
     log:
         RUN.log("figures"),
@@ -65,7 +57,7 @@ rule specification:
         predictions=run_of(READINGS).every_prediction(READINGS),
         across=RUN.across,
     output:
-        list(map(figure_shown, outputs(READINGS, ["readings"], ["specification"]))),
+        figures_shown(outputs(READINGS, ["readings"], ["specification"])),
     log:
         run_of(READINGS).log("specification"),
     params:
@@ -89,11 +81,7 @@ if OFFICIAL:
             beside=RUN.every_prediction(OFFICIAL),
             across=RUN.across,
         output:
-            list(
-                map(
-                    figure_shown, outputs(OFFICIAL, ["leakage", "splits"], ["leakage"])
-                )
-            ),
+            figures_shown(outputs(OFFICIAL, ["leakage", "splits"], ["leakage"])),
         log:
             run_of(OFFICIAL).log("leak_study"),
         params:

@@ -146,14 +146,22 @@ def of_study(suite, name, tables, figures, why_none=""):
     return files
 
 
-def figure_shown(file):
-    """Return an output of a study, listed in the engine's own report where it is a figure."""
-    labels = {"figure": Path(file).stem}
-    if not file.endswith(".svg"):
-        return file
-    return report(
-        file, category="Figures", caption="../report/figure.rst", labels=labels
-    )
+def shown(file, category, caption, **labels):
+    """Return an output that the engine's own report shows."""
+    caption = f"../report/{caption}.rst"
+    return report(file, category=category, caption=caption, labels=labels)
+
+
+def figures_shown(files):
+    """Return outputs, of which that report shows the figures."""
+    return [
+        (
+            shown(file, "Figures", "figure", figure=Path(file).stem)
+            if file.endswith(".svg")
+            else file
+        )
+        for file in files
+    ]
 
 
 def weights_files(suite):

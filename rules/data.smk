@@ -126,13 +126,8 @@ rule audit:
     output:
         AUDIT,
         [
-            report(
-                RUN.audit / f"{dataset}.png",
-                category="Audit",
-                caption="../report/audit.rst",
-                labels={"data set": dataset},
-            )
-            for dataset in SUITE.datasets
+            shown(RUN.audit / f"{d}.png", "Audit", "audit", **{"data set": d})
+            for d in SUITE.datasets
         ],
         sums=RUN.audit / "sums.json",
     log:

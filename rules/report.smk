@@ -21,12 +21,7 @@ rule html_report:
             else []
         ),
     output:
-        report(
-            RUN.report,
-            category="Report",
-            caption="../report/page.rst",
-            labels={"page": "the whole run"},
-        ),
+        shown(RUN.report, "Report", "page", page="the whole run"),
         sums=sums_of(RUN.report),
     log:
         RUN.log("html_report"),
