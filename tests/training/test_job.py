@@ -65,7 +65,7 @@ def cell(tmp_path, monkeypatch):
         kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(data, networks, suite.training, suite.augmentation, tmp_path, EVALUATED)
         shelf = Shelf(tmp_path, identities, {"device": "toy"}, kept, 60.0, StopRequest(), Progress("toy", 1))
-        stored = job._train_cell(toy, fits, shelf)
+        stored = job._train_cell(toy, shelf)
         return fits, asked, stored
 
     return train

@@ -5,16 +5,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors.torch import load, save
 
-from weckd.config import BackboneSettings, Suite
+from weckd.config import Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted
 from weckd.files import digest, remove_left, whole_file
@@ -24,13 +23,12 @@ from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
-from weckd.training.batches import CellData, Prepared, cell_data, load_prepared
+from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.fit import Watch, rows_of, train_fit
 from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.limits import refuse_job
 from weckd.training.networks import (
     THREADS,
-    Networks,
     State,
     arrays,
     device_kind,
@@ -47,51 +45,34 @@ INTERVAL = 5.0  # seconds between lines of progress
 _SECONDS = "seconds"
 
 
-@dataclass(frozen=True)
-class Job:
-    """What fits on one data set are trained with: its images in memory, its splits, and networks."""
+def open_cells(
+    suite: Suite,
+    run: RunFiles,
+    dataset: str,
+    fits: Sequence[Fit],
+    seeds: Sequence[int],
+    evaluated: Sequence[str],
+    tuning: bool = False,
+) -> Iterator[tuple[Cell, dict[str, Any], dict[Fit, str]]]:
+    """Yield for each seed what its fits share, what their identities share, and each fit's.
 
-    suite: Suite
-    run: RunFiles
-    dataset: str
-    fits: Sequence[Fit]
-    splits: Mapping[int, tuple[Path, pd.DataFrame]]  # of each seed, with the file
-    networks: Networks
-    images: Prepared
-    weights: Mapping[
-        BackboneSettings, str | None
-    ]  # SHA-256 of each network's pretrained file, see `weights_digest`
-
-    def cell(self, seed: int, evaluated: Sequence[str], on_step: Callable[[], None]) -> Cell:
-        """Return what the fits of a seed share; for `evaluated` and `on_step` see there."""
-        suite, networks = self.suite, self.networks
-        data = cell_data(self.images, seed, self.splits[seed][1], networks.classes)
-        settings = suite.training, suite.augmentation
-        return Cell(data, networks, *settings, self.run.weights, evaluated, on_step)
-
-    def identities(self, data: CellData) -> tuple[dict[str, Any], dict[Fit, str]]:
-        """Return what the identities of a cell's fits share, and each fit's."""
-        suite = self.suite
-        kind = device_kind(self.networks.device)
-        shared = cell_ingredients(suite, data, self.images.fingerprint, self.splits[data.seed][0], kind)
-        return shared, {fit: fit_identity(fit, shared, suite.backbone, self.weights) for fit in self.fits}
-
-
-def open_job(
-    suite: Suite, run: RunFiles, dataset: str, fits: Sequence[Fit], seeds: Sequence[int], tuning: bool = False
-) -> Job:
-    """Return what fits are trained with; the splits are those that settings are chosen on where `tuning` says so.
+    The splits are those that settings are chosen on where `tuning` says so.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or the fits cannot be trained here.
     """
     files = {seed: run.split(dataset, seed, tuning) for seed in seeds}
-    splits = {seed: (file, written_split(file)) for seed, file in files.items()}
+    splits = {seed: written_split(file) for seed, file in files.items()}
     networks = suite_networks(suite, dataset)
     refuse_job(suite, run, dataset, fits, networks.device)
     images = load_prepared(dataset, run.prepared(suite, dataset), networks.device)
     weights = {each: weights_digest(each, run.weights) for each in map(networks.settings, fits)}
-    return Job(suite, run, dataset, fits, splits, networks, images, weights)
+    kind, settings = device_kind(networks.device), (suite.training, suite.augmentation)
+    for seed, split in splits.items():
+        data = cell_data(images, seed, split, networks.classes)
+        shared = cell_ingredients(suite, data, images.fingerprint, files[seed], kind)
+        identities = {fit: fit_identity(fit, shared, suite.backbone, weights) for fit in fits}
+        yield Cell(data, networks, *settings, run.weights, evaluated), shared, identities
 
 
 def train_batch(
@@ -118,28 +99,32 @@ def train_batch(
         for method in suite_methods(suite)
     ]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
-    job = open_job(suite, run, dataset, fits, seeds)
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
     cells: list[TrainedCell] = []
-    for number, seed in enumerate(seeds, start=1):
-        cell = job.cell(seed, EVALUATED, progress.step)
-        shared, identities = job.identities(cell.data)
+    for cell, shared, identities in open_cells(suite, run, dataset, fits, seeds, EVALUATED):
+        data, seed = cell.data, cell.data.seed
+        progress.cell = f"seed {seed} ({len(cells) + 1} of {len(seeds)})"
+        shelf = Shelf(run.store, identities, shared, kept, checkpoint_seconds, stop, progress)
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
         with held_lock(run.store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
-            shelf = Shelf(run.store, identities, shared, kept, checkpoint_seconds, stop, progress)
-            progress.cell = f"seed {seed} ({number} of {len(seeds)})"
-            stored = _train_cell(cell, fits, shelf)
+            stored = _train_cell(replace(cell, on_step=progress.step), shelf)
         trained = TrainedCell(
             dataset,
             seed,
             THREADS,
             shared,
-            images_of_part={part: len(rows) for part, rows in cell.data.parts.items()},
-            fits={identities[fit]: _summary(fit, stored[fit]) for fit in fits},
+            images_of_part={part: len(rows) for part, rows in data.parts.items()},
+            fits={
+                identities[fit]: {
+                    **fit.ingredients(),
+                    "networks": fit.networks,
+                    **{key: found.record[key] for key in ("status", "steps_run", "images", "labels")},
+                }
+                for fit, found in stored.items()
+            },
             methods={
-                method.name: _composition(method, identities, cell.data, chosen.get(method.name))
-                for method in methods
+                each.name: _composition(each, identities, data, chosen.get(each.name)) for each in methods
             },
         )
         cells.append(trained)
@@ -276,7 +261,7 @@ class Shelf:
     """Where one cell's fits are looked up, kept under way and stored."""
 
     store: Path
-    identities: Mapping[Fit, str]
+    identities: Mapping[Fit, str]  # of its fits, parents before children
     ingredients: dict[str, Any]  # of the cell
     with_weights: frozenset[Fit]  # fits whose weights are kept
     checkpoint_seconds: float
@@ -284,8 +269,8 @@ class Shelf:
     progress: Progress
 
 
-def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, StoredFit]:
-    """Return every fit of the cell from the store, training those it lacks; parents come before children."""
+def _train_cell(cell: Cell, shelf: Shelf) -> dict[Fit, StoredFit]:
+    """Return every fit of the shelf from the store, training those it lacks."""
     stored: dict[Fit, StoredFit] = {}
     dataset, progress = cell.data.dataset, shelf.progress
     folder = shelf.store / dataset / "checkpoints"
@@ -294,11 +279,11 @@ def _train_cell(cell: Cell, fits: Sequence[Fit], shelf: Shelf) -> dict[Fit, Stor
         found = stored[parent]
         return None if found.diverged else tensors(found.weights())
 
-    for number, fit in enumerate(fits, start=1):
-        identity, with_weights = shelf.identities[fit], fit in shelf.with_weights
+    for number, (fit, identity) in enumerate(shelf.identities.items(), start=1):
+        with_weights = fit in shelf.with_weights
         found = find_fit(shelf.store, dataset, identity, with_weights)
         if found is None:
-            progress.fit = f"fit {number} of {len(fits)}"
+            progress.fit = f"fit {number} of {len(shelf.identities)}"
             checkpoints = Checkpoints(folder, identity, shelf.checkpoint_seconds, shelf.stop, progress)
             result = train_fit(fit, cell, state_of, checkpoints)
             of_cell = {"fit": fit.ingredients(), "cell": shelf.ingredients}
@@ -327,13 +312,6 @@ def _ran(record: Mapping[str, Any]) -> str:
     return (
         f"{steps}; loss not finite at step {record['failed_step']}, learning rate {record['failed_rate']:.3g}"
     )
-
-
-def _summary(fit: Fit, stored: StoredFit) -> dict[str, Any]:
-    """Return what a manifest says of a fit: nothing that differs between two runs."""
-    record = stored.record
-    ran = {key: record[key] for key in ("status", "steps_run", "images", "labels")}
-    return {**fit.ingredients(), "networks": fit.networks, **ran}
 
 
 def _composition(

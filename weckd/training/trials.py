@@ -17,7 +17,7 @@ from weckd.run_files import RunFiles
 from weckd.training.fit import FitResult, train_fit
 from weckd.training.gather import probabilities_of
 from weckd.training.identity import code_beyond_core
-from weckd.training.job import Progress, open_job
+from weckd.training.job import Progress, open_cells
 from weckd.training.optimisation import Cell
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, best_trial, run_study
@@ -41,11 +41,11 @@ def tune_method(suite: Suite, run: RunFiles, dataset: str, name: str) -> None:
     method = find_method(name)(suite_budget(suite))
     tunables = tunables_of(method, suite.training.learning_rate)
     fits, tuning = method.fits(), suite.tuning
-    job = open_job(suite, run, dataset, fits, tuning.seeds, tuning=True)
-    cells = [job.cell(seed, JUDGED_ON, lambda: None) for seed in tuning.seeds]
+    opened = [*open_cells(suite, run, dataset, fits, tuning.seeds, JUDGED_ON, tuning=True)]
+    cells = [cell for cell, *_ in opened]
     identity = digest(
         {
-            "fits": [each for cell in cells for each in job.identities(cell.data)[1].values()],
+            "fits": [each for *_, identities in opened for each in identities.values()],
             "result": [fits.index(member) for member in method.stages[-1] if isinstance(member, Fit)],
             "knobs": [asdict(each) for each in tunables],
             "tuned": [
