@@ -26,12 +26,12 @@ from torch import nn
 from weckd.config import TrainingSettings
 from weckd.locks import StopRequest
 from weckd.training.job import Checkpoints, Progress
-from weckd.training.optimisation import Objective, running_fit
+from weckd.training.optimisation import Objective, RunningFit
 from types import SimpleNamespace as Plain
 fit = Plain(loss=None, steps=4, teachers=())
 cell = Plain(networks=Plain(teachers=lambda *_: []))
 setup = Plain(student=nn.Linear(100, 100), fit=fit, cell=cell, given=Plain(teachers=()))
-fit = running_fit(Objective(setup), 4, 0.1, TrainingSettings(4, 1, 8, 0.1, 0.0, 0.3, 0.1))
+fit = RunningFit(Objective(setup), 4, 0.1, TrainingSettings(4, 1, 8, 0.1, 0.0, 0.3, 0.1))
 def write():
     Checkpoints(out, "ab" * 32, 0.0, StopRequest(), Progress("toy", 4)).after_step(fit)
 """

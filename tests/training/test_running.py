@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from toy_cell import TRAINING, setup_of
 
-from weckd.training.optimisation import Objective, learning_rates, running_fit
+from weckd.training.optimisation import Objective, RunningFit, learning_rates
 
 VIEWS, LABELS = torch.eye(3), torch.tensor([0, 1, 0])
 
@@ -44,7 +44,7 @@ def test_a_warm_up_of_one_step_begins_at_the_peak(steps, warmup):
 
 
 def a_fit(layer):
-    return running_fit(Objective(setup_of(layer)), 4, 0.1, TRAINING)
+    return RunningFit(Objective(setup_of(layer)), 4, 0.1, TRAINING)
 
 
 def test_each_step_is_made_with_its_own_rate_and_its_loss_is_kept():

@@ -1,7 +1,7 @@
 """The chain of a suite's budget, in each reading: each way to fill what the paper leaves open."""
 
 import itertools
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from weckd.config import BackboneSettings, DistillationSettings, Suite
@@ -118,11 +118,8 @@ def choices() -> dict[str, tuple[Any, ...]]:
 
 def reading_name(reading: Reading) -> str:
     """Return what differs from the reference, as `start=fresh,length=4`; the reference itself is `weckd`."""
-    changed = [
-        f"{field.name}={getattr(reading, field.name)}"
-        for field in fields(reading)
-        if getattr(reading, field.name) != getattr(REFERENCE, field.name)
-    ]
+    reference = vars(REFERENCE)
+    changed = (f"{name}={value}" for name, value in vars(reading).items() if value != reference[name])
     return ",".join(changed) or "weckd"
 
 
@@ -156,11 +153,8 @@ def parse_reading(name: str) -> Reading:
 
 def one_change_each() -> tuple[Reading, ...]:
     """Return every reading of one size that differs from the reference in one choice."""
-    return tuple(
-        replace(REFERENCE, **{name: option})
-        for name, options in _choices_of_one_size().items()
-        for option in options[1:]
-    )
+    found = _choices_of_one_size().items()
+    return tuple(replace(REFERENCE, **{name: option}) for name, options in found for option in options[1:])
 
 
 def changes_of_size(budget: Budget) -> tuple[Reading, ...]:

@@ -18,7 +18,7 @@ from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, outputs
 from weckd.training.limits import SMALLER_IMAGES, memory_for, smaller_batch
 from weckd.training.networks import State
-from weckd.training.optimisation import Cell, Given, RunningFit, Setup, make_objective, running_fit
+from weckd.training.optimisation import Cell, Given, RunningFit, Setup, make_objective
 
 CHECK_EVERY = 25
 """Steps between looks at the loss: a look makes a GPU wait."""
@@ -95,7 +95,7 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
             views, labels = labelled_batches(fit, cell)
             student = cell.networks.student(fit, given.student)
             objective = make_objective(Setup(fit, cell, given, student, views.rows, unlabelled_rows))
-            running = running_fit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
+            running = RunningFit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
             # For networks that draw while they train, as in dropout; whatever ran before must not matter.
             torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
         with phases.timed("steps"):

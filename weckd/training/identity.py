@@ -101,7 +101,10 @@ def fit_identity(
             "beside": asdict(fit.loss.beside) if fit.loss.beside else None,
             "cell": cell,
             "networks": [{**asdict(network), "weights": weights[network]} for network in networks],
-            "code": [[member.code, code_beyond_core(*_modules(member))] for member in lineage],
+            "code": [
+                [member.code, code_beyond_core(*(name.partition(":")[0] for name in member.code))]
+                for member in lineage
+            ],
         }
     )
 
@@ -110,7 +113,3 @@ def fit_identity(
 def code_beyond_core(*entries: str) -> dict[str, str]:
     """Return what `weckd.code_digest.code_reached` finds from entries on, but for `CORE` and what decides nothing."""
     return code_reached(*entries, beyond=(*CORE, *DECIDES_NOTHING))
-
-
-def _modules(fit: Fit) -> list[str]:
-    return [function.partition(":")[0] for function in fit.code]

@@ -111,15 +111,18 @@ def named(function: str) -> Callable[..., Any]:
     return found
 
 
-@dataclass
 class RunningFit:
-    """Optimiser steps of an objective under a one-cycle schedule."""
+    """Optimiser steps of an objective under a one-cycle schedule: AdamW, without weight decay on biases and scales."""
 
-    objective: Objective
-    rates: list[float]  # learning rate of each step
-    optimiser: torch.optim.Optimizer
-    losses: Tensor  # float32 (steps,), on the device; zeros from `done` on
-    done: int = 0  # steps
+    def __init__(self, objective: Objective, steps: int, rate: float, training: TrainingSettings) -> None:
+        """Begin before the first step; `rate` is the peak of the schedule."""
+        self.objective, decay = objective, training.weight_decay
+        groups = [group for each in objective.trained for group in param_groups_weight_decay(each, decay)]
+        self.optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
+        self.rates = learning_rates(steps, rate, training.warmup)  # of each step
+        # float32 (steps,), on the device; zeros from `done` on
+        self.losses = torch.zeros(steps, device=groups[0]["params"][0].device)
+        self.done = 0  # steps
 
     def step(self, views: Tensor, labels: Tensor) -> None:
         """Make one optimiser step on views (B, 3, H, W) with labels (B,)."""
@@ -187,16 +190,6 @@ def _moments(index: int, parameter: Tensor, state: State) -> State:
 
 def _under(state: State, prefix: str) -> State:
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
-
-def running_fit(objective: Objective, steps: int, rate: float, training: TrainingSettings) -> RunningFit:
-    """Return a fit before its first step: AdamW, without weight decay on biases and scales; `rate` is the peak."""
-    decay, trained = training.weight_decay, objective.trained
-    groups = [group for module in trained for group in param_groups_weight_decay(module, decay)]
-    optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
-    device = groups[0]["params"][0].device
-    rates = learning_rates(steps, rate, training.warmup)
-    return RunningFit(objective, rates, optimiser, torch.zeros(steps, device=device))
 
 
 def learning_rates(steps: int, peak: float, warmup: float) -> list[float]:
