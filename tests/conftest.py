@@ -16,8 +16,12 @@ settle_kernels()
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Put the tests that run the workflow before all others: every core has work to the end."""
-    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+    """Put first what runs the workflow, then what trains: at the end, short files give every core work."""
+
+    def turn(item):
+        return 0 if item.get_closest_marker("workflow") else 1 if item.path.parent.name == "training" else 2
+
+    items.sort(key=turn)
 
 
 _TELL = f"""

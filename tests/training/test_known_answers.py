@@ -24,7 +24,7 @@ from weckd.training.fit import run_fit
 from weckd.training.networks import Networks, initial_state, prepare_device
 from weckd.training.optimisation import Cell, Given
 
-KEY, SEEDS, S = "phantom_blood_cells", (1, 2, 3, 4, 5), 40
+KEY, SEEDS, S = "phantom_blood_cells", (1, 2, 3, 4, 5), 20
 BACKBONE = BackboneSettings("test_resnet", "random")
 TRAINING = TrainingSettings(S, 4, 16, 8e-3, 0.05, 0.2, 0.4)
 AUGMENTATION = AugmentationSettings(True, 0.0, 0.06, 0.0, 0.1, 0.1)

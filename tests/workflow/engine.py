@@ -16,6 +16,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWN = Path(sys.executable).parent
 TINY = REPOSITORY / "tests" / "workflow" / "tiny.yaml"
+ODD = "a{b}c {} 'd\" $HOME `e` \\n"
+"""A folder's name in which whatever is not quoted would be taken for something else."""
 IMPORTED = "finished-run-imports"
 """Folder beside the finished run: a file for each of its commands, <command>-<process>, with what it imported."""
 KEYS = {
@@ -43,6 +45,17 @@ def describe(folder, words="unknown"):
     command = [sys.executable, "-m", "weckd", "datasets", "--describe", str(folder)]
     entry = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return entry.replace("FILL IN", words)
+
+
+def write_noise(folder, count, shade, generator):
+    """Write so many images of noise, 00.png and on, into a new folder; the higher the shade, the lighter they are."""
+    import numpy as np  # not before tests/conftest.py has settled its kernels
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    for number in range(count):
+        pixels = shade + generator.normal(0, 60, (40, 40, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number:02d}.png")
 
 
 def arguments_in(folder, *arguments, configfile=TINY, snakefile=REPOSITORY / "Snakefile"):

@@ -1,6 +1,9 @@
 """What a person sees last: the message of the job that failed, of a mistake, of a request to stop."""
 
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +22,10 @@ NO_IMAGE = (
     "removed, `count` of its class in the catalogue must be one less"
 )
 ONE_FIT = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[single,majority]", "training={steps: 1200}")
+TRAINING = (
+    *("--cores", "1", "--until", "train", "--set-resources", "train:checkpoint_s=1"),
+    *("--config", *ONE_FIT),
+)
 
 
 def runs(folder):
@@ -93,13 +100,29 @@ def test_a_mistake_is_one_message_and_not_where_in_the_rules_it_was_found(argume
     assert "File " not in done.stdout
 
 
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
+    """Return the folder of a run of one fit that lacks its training alone."""
+    folder = tmp_path_factory.mktemp("split")
+    done = snakemake(folder, "--cores", "2", "--until", "split", "--config", *ONE_FIT)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture
+def ready(split, tmp_path):
+    """Return a copy of it that a test may train in."""
+    return shutil.copytree(split, tmp_path / "ready", symlinks=True)
+
+
 def wait_for_steps(process, folder):
+    """Wait for a checkpoint."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
-        if any("fit 1 of 1: " in log.read_text() for log in folder.glob("results/*/logs/train/*/*.log")):
+        if list(folder.glob("results/fits/*/checkpoints/*.safetensors")):
             return
-        assert process.poll() is None
-        time.sleep(0.1)
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
     pytest.fail("no step was made")
 
 
@@ -115,53 +138,62 @@ def ctrl_c(process, told, everyone):
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["engine alone", "as a terminal does"])
-def test_a_second_ctrl_c_stops_training_which_keeps_its_step_and_leaves_nothing_behind(tmp_path, everyone):
-    arguments = ("--cores", "1", "--until", "train", "--config", *ONE_FIT)
-    process = start(tmp_path, *arguments)
-    wait_for_steps(process, tmp_path)
-    [run] = (tmp_path / "results").glob("tiny+*")
-    listed = runs(tmp_path)
+def test_a_second_ctrl_c_stops_training_which_keeps_its_step_and_leaves_nothing_behind(ready, everyone):
+    process = start(ready, *TRAINING)
+    wait_for_steps(process, ready)
+    [run] = (ready / "results").glob("tiny+*")
+    listed = runs(ready)
     assert "  running  0 of 1" in listed
     assert "goes on with" not in listed
     assert "asked to stop" not in ctrl_c(process, ENDING, everyone)
-    assert len(trainers(tmp_path)) == 1
+    assert len(trainers(ready)) == 1
     ctrl_c(process, STOPPING, everyone)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 1
     assert "asked to stop: kept step" in output
     assert "Traceback" not in output
-    assert trainers(tmp_path) == []
-    assert list((tmp_path / ".snakemake/locks").iterdir()) == []
-    listed = runs(tmp_path)
+    assert trainers(ready) == []
+    assert list((ready / ".snakemake/locks").iterdir()) == []
+    listed = runs(ready)
     assert f"\nresults/{run.name} goes on with\n  snakemake --cores all" in listed
-    assert snakemake(tmp_path, "-n", *arguments).returncode == 0
+    assert snakemake(ready, "-n", *TRAINING).returncode == 0
 
 
-def test_one_ctrl_c_lets_a_training_job_come_to_its_end_and_starts_no_other(tmp_path):
-    short = (
-        "datasets=[phantom_brain_mri]",
-        "seeds=[1]",
-        "methods=[single,majority]",
-        "training={steps: 100}",
-    )
-    process = start(tmp_path, "--cores", "1", "--until", "gather", "--config", *short)
-    wait_for_steps(process, tmp_path)
+def test_a_job_that_is_asked_to_stop_with_all_its_processes_keeps_its_step_and_its_last_words(ready):
+    process = start(ready, *TRAINING)
+    wait_for_steps(process, ready)
+    os.killpg(process.pid, signal.SIGTERM)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    [kept] = set(re.findall(r"asked to stop: kept step (\d+) of 1200", output))
+    assert "completed successfully" not in output  # as of a job whose outputs are missing
+    again = snakemake(ready, *TRAINING)
+    assert again.returncode == 0, again.stdout
+    [record] = ready.glob("results/fits/*/*/record.json")
+    assert json.loads(record.read_text())["resumed_at"] == int(kept) > 0
+
+
+def test_one_ctrl_c_lets_a_training_job_come_to_its_end_and_starts_no_other(ready):
+    short = (*ONE_FIT[:-1], "training={steps: 100}")
+    each_step = ("--set-resources", "train:checkpoint_s=0")
+    process = start(ready, "--cores", "1", "--until", "gather", *each_step, "--config", *short)
+    wait_for_steps(process, ready)
     ctrl_c(process, ENDING, everyone=True)
     output = process.communicate(timeout=120)[0]
     assert process.returncode == 1
     assert "asked to stop" not in output
-    assert len(list(tmp_path.glob("results/tiny+*/manifests/*/*.json"))) == 1
-    assert list(tmp_path.glob("results/tiny+*/predictions/*/*")) == []
+    assert len(list(ready.glob("results/tiny+*/manifests/*/*.json"))) == 1
+    assert list(ready.glob("results/tiny+*/predictions/*/*")) == []
     told, command = output.splitlines()[-2:]
     assert told == "weckd: stopped; what is made stays, and this goes on:"
     assert command.startswith("  snakemake --cores all --snakefile ")
-    assert list((tmp_path / ".snakemake/locks").iterdir()) == []
+    assert list((ready / ".snakemake/locks").iterdir()) == []
 
 
-def test_a_run_whose_reader_is_gone_when_its_jobs_end_does_not_wait_for_them_for_ever(tmp_path):
-    process = start(tmp_path, "--cores", "1", "--until", "train", "--config", *ONE_FIT)
-    wait_for_steps(process, tmp_path)
-    [job] = trainers(tmp_path)
+def test_a_run_whose_reader_is_gone_when_its_jobs_end_does_not_wait_for_them_for_ever(ready):
+    process = start(ready, *TRAINING)
+    wait_for_steps(process, ready)
+    [job] = trainers(ready)
     os.kill(process.pid, signal.SIGTERM)
     for line in process.stdout:
         if "Will exit after finishing" in line:
