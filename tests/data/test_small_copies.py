@@ -89,7 +89,7 @@ def test_the_notice_names_source_and_licence_as_the_catalogue_does(key):
     notice = (PACKAGED / "NOTICE.md").read_text(encoding="utf-8")
     said = " ".join(notice.partition(f"## {key}.tar.xz")[2].partition("\n## ")[0].split())
     assert dataset.source in said
-    assert f"Licence, as the source states it: {dataset.licence}" in said
+    assert f"- Licence: {dataset.licence}" in said
     assert dataset.title.endswith(", small copy at 64 px")
 
 
