@@ -2,30 +2,22 @@
 
 import json
 import os
+import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from engine import RECORDS, REPOSITORY, environment, result_bytes, snakemake
+from engine import RECORDS, REPOSITORY, result_bytes, snakemake
 from PIL import Image
 
+from weckd.cli import main
 from weckd.errors import UserError
 from weckd.provenance.crate import write_crate
 from weckd.run_files import RunFiles
 
 pytestmark = pytest.mark.workflow
 RUN = "results/tiny"
-
-
-@pytest.fixture
-def copy(finished, tmp_path):
-    """Return a copy of the finished run, time stamps included, that a test may change."""
-    folder, _ = finished
-    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    return tmp_path / "copy"
 
 
 def edit(file, change):
@@ -66,37 +58,72 @@ def emptied(file):
     file.write_text("")
 
 
+PREDICTIONS = f"{RUN}/predictions/phantom_brain_mri/seed1.parquet"
+IMAGES = "results/data/phantom_ear_ohio-32px/images.npy"
+SPLIT = f"{RUN}/splits/phantom_brain_mri/seed2.csv"
+GROUPS = f"{RUN}/groups/phantom_ear_ohio/groups.csv"
+MANIFEST, OTHER_MANIFEST = (
+    f"{RUN}/manifests/phantom_{key}/seeds1-2.json" for key in ("ear_ohio", "brain_mri")
+)
+
+
 @pytest.mark.parametrize(
     ("name", "change", "again"),
     [
-        (f"{RUN}/predictions/phantom_ear_ohio/seed1.parquet", all_right, "gather"),
-        (
-            "results/data/phantom_ear_ohio-32px/images.npy",
-            zeroed,
-            "prepare, group, audit, split, train, gather",
-        ),
-        (f"{RUN}/splits/phantom_ear_ohio/seed2.csv", other_part, "split, train, gather"),
-        (f"{RUN}/groups/phantom_ear_ohio/groups.csv", zeroed, "group, audit, split, train, gather"),
-        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", more_steps, "train, gather"),
-        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", emptied, "train, gather"),
-        (f"{RUN}/manifests/phantom_ear_ohio/seeds1-2.json", without_its_sum, "train, gather"),
+        (PREDICTIONS, all_right, "gather"),
+        (IMAGES, zeroed, "prepare, group, audit, split, train, gather"),
+        (SPLIT, other_part, "split, train, gather"),
+        (GROUPS, zeroed, "group, audit, split, train, gather"),
+        (MANIFEST, more_steps, "train, gather"),
+        (MANIFEST, emptied, "train, gather"),
+        (MANIFEST, without_its_sum, "train, gather"),
     ],
 )
-def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, name, change, again):
+def test_what_was_edited_is_noticed_and_planned_with_all_that_is_made_of_it(
+    finished, copy, name, change, again
+):
     folder, _ = finished
-    fits = sorted(copy.glob("results/fits/*/*/record.json"))
     edit(copy / name, change)
     assert (copy / name).read_bytes() != (folder / name).read_bytes()
-    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
+    done = snakemake(copy, "-n", "--until", "gather", "audit")
     assert done.returncode == 0, done.stdout
     assert f"changed since it was read or made: {name}\n" in done.stdout
-    told = f"changed      {name} (since read or made); made again: {again}\n"
-    assert done.stdout.count(told) == 2  # at the start and at the end
+    assert set(re.findall(r"^rule (\w+):$", done.stdout, flags=re.MULTILINE)) == set(again.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("edits", "again"),
+    [
+        (
+            {IMAGES: zeroed, PREDICTIONS: all_right, OTHER_MANIFEST: more_steps},
+            "prepare, group, audit, split, train, gather",
+        ),
+        (
+            {GROUPS: zeroed, SPLIT: other_part, MANIFEST: emptied, OTHER_MANIFEST: without_its_sum},
+            "group, audit, split, train, gather",
+        ),
+    ],
+)
+def test_the_same_command_makes_what_was_edited_anew_from_what_is_sound(finished, copy, edits, again):
+    folder, _ = finished
+    fits = sorted(copy.glob("results/fits/*/*/record.json"))
+    for name, change in edits.items():
+        edit(copy / name, change)
+    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
+    assert done.returncode == 0, done.stdout
+    for name in edits:
+        assert f"changed since it was read or made: {name}\n" in done.stdout
+        assert (copy / name).read_bytes() == (folder / name).read_bytes()
+    told = re.findall(
+        r"^changed      (.*) \(since read or made\); made again: (.*)$", done.stdout, re.MULTILINE
+    )
+    at_the_start, at_the_end = told
+    assert at_the_start == at_the_end
+    assert (set(at_the_end[0].split(", ")), at_the_end[1]) == (set(edits), again)
     assert (
         f"\nnot made     the tables and report of {RUN}, for which this command does not ask; " in done.stdout
     )
     assert "macro" not in done.stdout  # of an old table
-    assert (copy / name).read_bytes() == (folder / name).read_bytes()
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits  # nothing was trained on what was edited
 
@@ -147,7 +174,8 @@ def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished
     fits = sorted(copy.glob("results/fits/*/*/record.json"))
     file = copy / RUN / "suite.json"
     edit(file, lambda file: file.write_text(file.read_text().replace('"steps": 4', '"steps": 5')))
-    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
+    cells = [f"{RUN}/predictions/phantom_brain_mri/seed{seed}.parquet" for seed in (1, 2)]
+    done = snakemake(copy, "--cores", "2", *cells)
     assert done.returncode == 0, done.stdout
     assert f"{RUN}/suite.json: not what the suite files say; made again\n" in done.stdout
     assert f"\nchanged      {RUN}/suite.json (since read or made); made again: suite, " in done.stdout
@@ -156,18 +184,16 @@ def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished
     assert "not what the suite files say" not in snakemake(copy, "-n").stdout
 
 
-def test_a_job_refuses_damaged_images_before_its_first_step(copy):
-    file = copy / "results/data/phantom_ear_ohio-32px/images.npy"
-    edit(file, zeroed)
+def test_a_job_refuses_damaged_images_before_its_first_step(copy, monkeypatch, capsys):
+    edit(copy / IMAGES, zeroed)
     shutil.rmtree(copy / "results/fits")
-    arguments = ["train", "--run", RUN, "--dataset", "phantom_ear_ohio", "--seeds", "1"]
-    command = [sys.executable, "-m", "weckd", *arguments]
-    done = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(
-        "weckd: results/data/phantom_ear_ohio-32px/images.npy: edited or damaged, the fingerprint of its images is "
+    monkeypatch.chdir(copy)
+    assert main(["train", "--run", RUN, "--dataset", "phantom_ear_ohio", "--seeds", "1"]) == 1
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1].startswith(
+        f"weckd: {IMAGES}: edited or damaged, the fingerprint of its images is "
     )
-    assert done.stderr.endswith("the same snakemake command makes it again, and so does `weckd prepare`\n")
+    assert told.endswith("the same snakemake command makes it again, and so does `weckd prepare`\n")
     assert list(copy.glob("results/fits/*/*/record.json")) == []
 
 

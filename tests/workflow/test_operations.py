@@ -8,17 +8,15 @@ import time
 
 import numpy as np
 import pytest
-from engine import RECORDS, REPOSITORY, TINY, describe, result_bytes, snakemake
+from engine import ODD, RECORDS, REPOSITORY, TINY, describe, result_bytes, snakemake
 from PIL import Image
 
 pytestmark = pytest.mark.workflow
-ODD = "a{b}c {} 'd\" $HOME `e` \\n"
 
 
 @pytest.fixture
-def moved(finished, tmp_path):
+def moved(copy, tmp_path):
     """Return a copy of the repository's files and, in it, of the finished run, in a folder with an odd name."""
-    folder, _ = finished
     place = tmp_path / ODD
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
@@ -26,7 +24,7 @@ def moved(finished, tmp_path):
         if (REPOSITORY / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, place / name)
-    shutil.copytree(folder, place / "run", symlinks=True)
+    copy.rename(place / "run")
     return place
 
 
@@ -76,68 +74,65 @@ def test_a_copied_folder_whose_configuration_holds_absolute_paths_within_it_has_
 
 def test_a_folder_with_braces_quotes_and_dollars_in_its_name_is_a_folder(moved, finished):
     folder, _ = finished
-    forced = ("suite", "audit", "tables", "figures", "provenance")
-    done = in_moved(moved, "--cores", "2", "--forcerun", *forced)
-    assert done.returncode == 0, done.stdout
-    for rule in forced:
-        assert f"localrule {rule}:" in done.stdout
+    # Training in such a folder: test_hostile_names.py.
+    for forced, target in ((["suite"], "results/tiny/suite.json"), (["audit", "tables", "figures"], "all")):
+        done = in_moved(moved, "--cores", "2", "--forcerun", *forced, "--", target)
+        assert done.returncode == 0, done.stdout
+        for rule in forced:
+            assert f"localrule {rule}:" in done.stdout
+    assert "localrule provenance:" in done.stdout
     assert result_bytes(moved / "run/results/tiny") == result_bytes(folder / "results/tiny")
 
 
-def test_where_the_store_is_removed_the_same_command_trains_what_is_needed(finished, tmp_path):
+def test_where_the_store_is_removed_the_same_command_trains_what_is_needed(finished, copy):
     folder, _ = finished
-    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    run = tmp_path / "copy/results/tiny"
-    shutil.rmtree(tmp_path / "copy/results/fits")
-    assert "Nothing to be done" in snakemake(tmp_path / "copy", "--cores", "2").stdout
+    run = copy / "results/tiny"
+    shutil.rmtree(copy / "results/fits")
+    assert "Nothing to be done" in snakemake(copy, "--cores", "2").stdout
     (run / "predictions/phantom_ear_ohio/seed2.parquet").unlink()
-    done = snakemake(tmp_path / "copy", "--cores", "2", "--until", "gather", "audit")
+    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("localrule train:") == 1
     assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
 
 
-def test_where_the_store_is_removed_while_it_trains_the_same_command_goes_on(finished, tmp_path):
+def test_where_the_store_is_removed_while_it_trains_the_same_command_goes_on(finished, copy):
     folder, _ = finished
-    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    run = tmp_path / "copy/results/tiny"
+    run = copy / "results/tiny"
     shutil.rmtree(run / "predictions/phantom_ear_ohio")
     # As if it had been removed after the engine had looked: the job finds one fit damaged.
-    [victim, *_] = sorted((tmp_path / "copy/results/fits/phantom_ear_ohio").glob("*/test.npy"))
+    [victim, *_] = sorted((copy / "results/fits/phantom_ear_ohio").glob("*/test.npy"))
     victim.write_bytes(b"not what it was")
     gather = ("--cores", "2", "--until", "gather")
-    failed = snakemake(tmp_path / "copy", *gather)
+    failed = snakemake(copy, *gather)
     assert failed.returncode == 1
     assert failed.stdout.splitlines()[-1] == (
         f"weckd: results/fits: fit {victim.parent.name} of phantom_ear_ohio, which "
         "results/tiny/manifests/phantom_ear_ohio/seeds1-2.json names, is missing or damaged; run snakemake again: it "
         "trains it"
     )
-    done = snakemake(tmp_path / "copy", *gather)
+    done = snakemake(copy, *gather)
     assert done.returncode == 0, done.stdout
     assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
 
 
-def test_files_that_are_dated_later_than_the_clock_are_refused_before_a_job_fails_over_them(
-    finished, tmp_path
-):
+def test_files_that_are_dated_later_than_the_clock_are_refused_before_a_job_fails_over_them(finished, copy):
     folder, _ = finished
-    shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    run = tmp_path / "copy/results/tiny"
+    run = copy / "results/tiny"
     later = time.time() + 86400
     for file in run.parent.rglob("*"):
         os.utime(file, (later, later))
-    assert "Nothing to be done" in snakemake(tmp_path / "copy", "--cores", "2").stdout
+    assert "Nothing to be done" in snakemake(copy, "--cores", "2").stdout
     (run / "predictions/phantom_ear_ohio/seed2.parquet").unlink()
-    refused = snakemake(tmp_path / "copy", "--cores", "2", "--until", "gather")
+    refused = snakemake(copy, "--cores", "2", "--until", "gather")
     assert refused.returncode == 1
     assert refused.stdout.splitlines()[-1] == (
         "weckd: results/tiny/manifests/phantom_ear_ohio/seeds1-2.json: its time is later than this machine's clock; "
         "set the clock, or give all such files the present time: find results data -newermt now -exec touch {} +"
     )
-    (tmp_path / "copy/data").mkdir()
+    (copy / "data").mkdir()
     remedy = refused.stdout.splitlines()[-1].rpartition(": ")[2]
-    subprocess.run(remedy.split(), cwd=tmp_path / "copy", check=True)
-    done = snakemake(tmp_path / "copy", "--cores", "2", "--until", "gather")
+    subprocess.run(remedy.split(), cwd=copy, check=True)
+    done = snakemake(copy, "--cores", "2", "--until", "gather")
     assert done.returncode == 0, done.stdout
     assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)

@@ -1,6 +1,5 @@
 """What a finished run shows: its page, the workflow's own report, and methods that were trained elsewhere."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +10,6 @@ from engine import environment, snakemake
 
 pytestmark = pytest.mark.workflow
 WECKD = Path(sys.executable).with_name("weckd")
-
-
-@pytest.fixture(scope="module")
-def copy(finished, tmp_path_factory):
-    """Return a copy of the finished run, time stamps included."""
-    folder, _ = finished
-    copied = tmp_path_factory.mktemp("report") / "copy"
-    shutil.copytree(folder, copied, symlinks=True)
-    return copied
 
 
 def test_the_page_stands_alone_with_the_claims_first(finished):
