@@ -1,14 +1,14 @@
 # From splits to stored fits, one predictions file a cell and one file of attention maps a data set; and the search for
 # each method's settings.
 
+IMAGES = {name: rules.prepare.output[name] for name in ("images", "index", "facts")}
+
 
 rule tune_method:
     """Search for one method's settings on one data set. Finished trials go to a folder that no rule declares."""
     input:
+        **IMAGES,
         suite=RUN.suite,
-        images=rules.prepare.output.images,
-        index=rules.prepare.output.index,
-        facts=rules.prepare.output.facts,
         splits=rules.tuning_split.output,
         weights=weights_files(SUITE),
     output:
@@ -31,10 +31,8 @@ rule tune_method:
 rule train:
     """Train one data set for a batch of seeds. The fits go to the store, which no rule declares."""
     input:
+        **IMAGES,
         suite=ANY.suite,
-        images=rules.prepare.output.images,
-        index=rules.prepare.output.index,
-        facts=rules.prepare.output.facts,
         splits=lambda wildcards: [
             run_of(SUITES[wildcards.run]).split(wildcards.dataset, seed)
             for seed in SEEDS_OF_BATCH[wildcards.batch]
@@ -91,10 +89,8 @@ rule gather:
 rule attention:
     """What the attention maps of the chain's models say of the test images, over all seeds of a data set."""
     input:
+        **IMAGES,
         suite=RUN.suite,
-        images=rules.prepare.output.images,
-        index=rules.prepare.output.index,
-        facts=rules.prepare.output.facts,
         splits=[RUN.split("{dataset}", seed) for seed in SUITE.seeds],
         sums=RUN.splits("{dataset}") / "sums.json",
         manifests=[RUN.manifest("{dataset}", batch) for batch in SEEDS_OF_BATCH],
