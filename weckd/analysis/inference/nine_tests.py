@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from weckd.analysis.inference import paired_tests
-from weckd.analysis.inference.data_sets import NewDataSet, estimate_range, leave_one_out, new_data_set
+from weckd.analysis.inference.data_sets import estimate_range, leave_one_out, new_data_set
 from weckd.analysis.inference.paired_tests import Paired
 from weckd.analysis.inference.reader_study import (
     Estimate,
@@ -48,23 +49,20 @@ QUESTIONS = {
 """The nine tests in the order of the table, and what each of them asks."""
 
 NOT_KNOWN = float("nan")
+NOTHING = (NOT_KNOWN, NOT_KNOWN)  # the interval of a test that has none
 ONE_DATA_SET = "one data set"
 
+_Numbers: TypeAlias = tuple[float, float, float, float, str]
+"""Estimate, both ends of its interval, p, and note."""
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """What all rows test: that the gain is `null` (a fraction), two-sided at level `alpha`."""
 
-    alpha: float
-    null: float
-
-    def side(self, estimate: float, p: float) -> int | None:
-        """Return 1 or -1: significantly above or below the null; 0: not significant; None: p is NaN."""
-        if math.isnan(p):
-            return None
-        if p >= self.alpha:
-            return 0
-        return 1 if estimate > self.null else -1
+def side(estimate: float, p: float, alpha: float, null: float) -> int | None:
+    """Return 1 or -1: significantly above or below the null; 0: not significant; None: p is NaN."""
+    if math.isnan(p):
+        return None
+    if p >= alpha:
+        return 0
+    return 1 if estimate > null else -1
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Row:
     low: float  # two-sided interval at 1 - alpha
     high: float
     p: float
-    side: int | None  # see Hypothesis.side
+    side: int | None  # see `side`
     note: str
 
 
@@ -93,25 +91,12 @@ def nine_tests(pairs: Mapping[str, Paired], alpha: float, null: float = 0.0) -> 
     Returns:
         One row a test, in the order of `QUESTIONS`. Where all answers are identical, no row has a p.
     """
-    hypothesis = Hypothesis(alpha, null)
-    if not any(paired.difference.any() for paired in pairs.values()):
-        return tuple(_row(name, hypothesis, 0.0, "identical") for name in QUESTIONS)
-    level = 1 - alpha
-    studies = {key: two_way(mean_score(paired.difference, paired.groups)) for key, paired in pairs.items()}
-    mean = mean_study(list(studies.values()))
-    mrmc = t_estimate(mean.estimate, mean.se, mean.df, level, null)
-    ols = paired_tests.cluster_ols(list(pairs.values()), level, null)
-    low, high, p = paired_tests.percentile(paired_tests.crossed_bootstrap(pairs), level, null)
-    drawn, why_no_p = f"{paired_tests.DRAWS} draws of seeds and groups, percentile interval", _why_no_p(pairs)
-    note = why_no_p if math.isnan(p) else drawn
-    return (
-        _t_row(MRMC, hypothesis, mrmc, why_no_p),
-        _t_row(OLS, hypothesis, ols, why_no_p),
-        _row(BOOTSTRAP, hypothesis, mean.estimate, note, p, low, high),
-        _t_row(PAIRED_T, hypothesis, mean_t(mean.per_seed, level, null), why_no_p),
-        *_no_difference(pairs, mean.estimate, hypothesis),
-        *_new_data_set(new_data_set(list(studies.values()), level, null), hypothesis),
-        _leave_one_out(studies, mean, hypothesis),
+    found = dict.fromkeys(QUESTIONS, (0.0, *NOTHING, NOT_KNOWN, "identical"))
+    if any(paired.difference.any() for paired in pairs.values()):
+        found = _numbers(pairs, alpha, null)
+    return tuple(
+        Row(name, QUESTIONS[name], value, low, high, p, side(value, p, alpha, null), note)
+        for name, (value, low, high, p, note) in found.items()
     )
 
 
@@ -124,64 +109,57 @@ def robust(rows: Sequence[Row]) -> bool:
     return len(sides) == 1 and None not in sides
 
 
-def _row(
-    name: str,
-    hypothesis: Hypothesis,
-    value: float,
-    note: str,
-    p: float = NOT_KNOWN,
-    low: float = NOT_KNOWN,
-    high: float = NOT_KNOWN,
-) -> Row:
-    return Row(name, QUESTIONS[name], value, low, high, p, hypothesis.side(value, p), note)
+def _numbers(pairs: Mapping[str, Paired], alpha: float, null: float) -> dict[str, _Numbers]:
+    level = 1 - alpha
+    studies = {key: two_way(mean_score(paired.difference, paired.groups)) for key, paired in pairs.items()}
+    mean, new = mean_study(list(studies.values())), new_data_set(list(studies.values()), level, null)
+    mrmc = t_estimate(mean.estimate, mean.se, mean.df, level, null)
+    low, high, p = paired_tests.percentile(paired_tests.crossed_bootstrap(pairs), level, null)
+    drawn, why_no_p = f"{paired_tests.DRAWS} draws of seeds and groups, percentile interval", _why_no_p(pairs)
+    swapped = by_seed = f"can only test for no difference, not for {_points(null)} points"
+    p_swapped = NOT_KNOWN
+    if null == 0:
+        p_swapped = paired_tests.label_permutation(pairs)
+        swapped = f"{paired_tests.DRAWS} draws; {paired_tests.EXCHANGED}"
+        by_seed = paired_tests.significant_seeds(pairs, alpha)
+    one = ONE_DATA_SET if len(studies) == 1 else ""
+    tau = f", Paule-Mandel tau {_points(math.sqrt(new.tau2))} points"
+    return {
+        MRMC: _by_t(mrmc, why_no_p),
+        OLS: _by_t(paired_tests.cluster_ols(list(pairs.values()), level, null), why_no_p),
+        BOOTSTRAP: (mean.estimate, low, high, p, why_no_p if math.isnan(p) else drawn),
+        PAIRED_T: _by_t(mean_t(mean.per_seed, level, null), why_no_p),
+        PERMUTATION: (mean.estimate, *NOTHING, p_swapped, swapped),
+        MCNEMAR: (mean.estimate, *NOTHING, NOT_KNOWN, by_seed),
+        MEANS_T: _by_t(new.over_means, one or "no variation between data sets"),
+        HKSJ: _by_t(new.random_effects, one or "a data set without a standard error", tau),
+        LEAVE_ONE_OUT: (mean.estimate, *NOTHING, *_leave_one_out(studies, mean, alpha, null)),
+    }
 
 
-def _t_row(name: str, hypothesis: Hypothesis, found: Estimate, why_no_p: str, more: str = "") -> Row:
+def _by_t(found: Estimate, why_no_p: str, more: str = "") -> _Numbers:
     note = why_no_p if math.isnan(found.p) else f"t with {found.df:.3g} df{more}"
-    return _row(name, hypothesis, found.value, note, found.p, found.low, found.high)
+    return found.value, found.low, found.high, found.p, note
 
 
-def _no_difference(pairs: Mapping[str, Paired], value: float, hypothesis: Hypothesis) -> tuple[Row, Row]:
-    """Return the rows of the two tests of no difference."""
-    if hypothesis.null != 0:
-        why_not = f"can only test for no difference, not for {_points(hypothesis.null)} points"
-        return _row(PERMUTATION, hypothesis, value, why_not), _row(MCNEMAR, hypothesis, value, why_not)
-    swapped = f"{paired_tests.DRAWS} draws; {paired_tests.EXCHANGED}"
-    return (
-        _row(PERMUTATION, hypothesis, value, swapped, paired_tests.label_permutation(pairs)),
-        _row(MCNEMAR, hypothesis, value, paired_tests.significant_seeds(pairs, hypothesis.alpha)),
-    )
-
-
-def _new_data_set(found: NewDataSet, hypothesis: Hypothesis) -> tuple[Row, Row]:
-    one = found.n_datasets == 1
-    no_spread, no_se = "no variation between data sets", "a data set without a standard error"
-    tau = f", Paule-Mandel tau {_points(math.sqrt(found.tau2))} points"
-    return (
-        _t_row(MEANS_T, hypothesis, found.over_means, ONE_DATA_SET if one else no_spread),
-        _t_row(HKSJ, hypothesis, found.random_effects, ONE_DATA_SET if one else no_se, tau),
-    )
-
-
-def _leave_one_out(studies: Mapping[str, Study], mean: Study, hypothesis: Hypothesis) -> Row:
+def _leave_one_out(studies: Mapping[str, Study], mean: Study, alpha: float, null: float) -> tuple[float, str]:
     """Return the largest two-way p of the means without one data set, and what becomes of the verdict.
 
     A mean on the other side of the null than that over all data sets counts as p = 1.
     """
-    left_out, null = leave_one_out(studies), hypothesis.null
+    left_out = leave_one_out(studies)
     if not left_out:
-        return _row(LEAVE_ONE_OUT, hypothesis, mean.estimate, ONE_DATA_SET)
+        return NOT_KNOWN, ONE_DATA_SET
     p_values = {key: p_value(study, null) for key, study in left_out.items()}
-    verdict = hypothesis.side(mean.estimate, p_value(mean, null))
-    changed = [
-        key for key, study in left_out.items() if hypothesis.side(study.estimate, p_values[key]) != verdict
-    ]
+    verdict = side(mean.estimate, p_value(mean, null), alpha, null)
+    verdicts = {key: side(study.estimate, p_values[key], alpha, null) for key, study in left_out.items()}
+    changed = [key for key, its_own in verdicts.items() if its_own != verdict]
     verdict_then = f"changes without {', '.join(changed)}" if changed else "stays"
     low, high = estimate_range(left_out)
     note = f"largest p; {_points(low)} to {_points(high)} points; the verdict {verdict_then}"
     p = NOT_KNOWN if any(map(math.isnan, p_values.values())) else max(p_values.values())
     opposite = not math.isnan(p) and (low - null) * (high - null) < 0
-    return _row(LEAVE_ONE_OUT, hypothesis, mean.estimate, note, 1.0 if opposite else p)
+    return (1.0 if opposite else p), note
 
 
 def _why_no_p(pairs: Mapping[str, Paired]) -> str:

@@ -9,7 +9,7 @@ from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import EXPLORATORY, IDENTICAL, NOT_KNOWN, Gain, estimate, missing_of
 from weckd.analysis.inference.data_sets import NewDataSet, leave_one_out, new_data_set
-from weckd.analysis.inference.nine_tests import Hypothesis
+from weckd.analysis.inference.nine_tests import ONE_DATA_SET, side
 from weckd.analysis.inference.reader_study import Estimate as TEstimate
 from weckd.analysis.inference.reader_study import Study, p_value
 from weckd.analysis.results import Compared, Results
@@ -20,9 +20,8 @@ from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Name, Number,
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile
 
-ONE_DATA_SET = "one data set"
 SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
-"""Where a mean lies in relation to its null, by `Hypothesis.side`."""
+"""Where a mean lies in relation to its null, by `side`."""
 
 
 def gains_tables(run: Results) -> TableFile:
@@ -282,15 +281,15 @@ def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study])
 def _stays(suite: Suite, item: Compared, left_out: Mapping[str, Study]) -> str:
     study = item.gains[MACRO].estimate.study
     whole = "" if study is None else _side(suite, item, study)
-    changed = {key: side for key, x in left_out.items() if (side := _side(suite, item, x)) != whole}
-    then = "; ".join(f"{side} without {key}" for key, side in changed.items())
+    changed = {key: its for key, x in left_out.items() if (its := _side(suite, item, x)) != whole}
+    then = "; ".join(f"{its} without {key}" for key, its in changed.items())
     return f"{whole}; {then}" if changed else f"{whole}, stays"
 
 
 def _side(suite: Suite, item: Compared, study: Study) -> str:
     """Return on which side of the null a mean lies, by its own p."""
     null = item.comparison.null
-    return SIDES[Hypothesis(suite.analysis.alpha, null).side(study.estimate, p_value(study, null))]
+    return SIDES[side(study.estimate, p_value(study, null), suite.analysis.alpha, null)]
 
 
 def _left_out_rows(run: Results, item: Compared, left_out: Mapping[str, Study]) -> list[dict[str, object]]:
