@@ -5,7 +5,7 @@ from small_suite import toy_suite, write_toy_run
 
 from weckd.analysis.write_tables import write_tables
 from weckd.errors import UserError
-from weckd.report.first_screen import Answer, Banner, answers, banner
+from weckd.report.page import Answer, Banner, answers, banner
 from weckd.tables.cells import Wording
 from weckd.tables.layout import AS_IT_IS, Layout, Selection
 

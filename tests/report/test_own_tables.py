@@ -10,7 +10,7 @@ from small_suite import toy_suite
 from weckd.errors import UserError
 from weckd.files import with_sum, write_json
 from weckd.manifests import trained_cells
-from weckd.report.own_tables import cost_block, licences_block, machines_block, missing_cells, settings_block
+from weckd.report.tables import cost_block, licences_block, machines_block, missing_cells, settings_block
 from weckd.run_files import RunFiles
 
 

@@ -5,7 +5,7 @@ import pytest
 from tiny_run import PHANTOM, table_of
 
 from weckd.errors import UserError
-from weckd.report.blocks import Block, Cell, read_blocks, text_block
+from weckd.report.tables import Block, Cell, read_blocks, text_block
 from weckd.tables.cells import Bold, Gain, Joined
 from weckd.tables.render import Table, json_text
 

@@ -94,25 +94,25 @@ def write_audit(
     phantom = PHANTOM if any(audited.phantom for audited in sets) else ""
     near = _NEAR.format(threshold=threshold)
     small = small_sentence({audited.key: audited.title for audited in sets})
-    caption = joined(_COPIES.format(near=near), _left_out_note(sets), small)
+
+    def table(title: str, label: str, cells: pd.DataFrame, *says: str) -> Table:
+        caption = joined(says[0].format(near=near), *says[1:], small)
+        return Table(f"Audit: {title}", caption, f"audit-{label}", cells, phantom)
+
     copies, leaks, variants = (pd.DataFrame(map(cells, found)) for cells in (_copies, _leaks, _suspected))
-    seeking = joined(_VARIANTS, _NOT_SEARCHED if phantom else "", small)
-    leaked, leaking = "Audit: leaks into a test part", joined(_LEAKS.format(near=near), small)
     tables = [
-        Table("Audit: copies", caption, "audit-copies", copies, phantom),
-        Table(leaked, leaking, "audit-leaks", leaks, phantom),
-        Table("Audit: suspected variants", seeking, "audit-variants", variants, phantom),
+        table("copies", "copies", copies, _COPIES, _left_out_note(sets)),
+        table("leaks into a test part", "leaks", leaks, _LEAKS),
+        table("suspected variants", "variants", variants, _VARIANTS, _NOT_SEARCHED if phantom else ""),
     ]
     if by_patient := [_by_patient(item) for item in found if item.folds]:
-        title, caption = "Audit: patients", joined(_PATIENTS.format(near=near), small)
-        tables.append(Table(title, caption, "audit-patients", pd.DataFrame(by_patient), phantom))
+        tables.append(table("patients", "patients", pd.DataFrame(by_patient), _PATIENTS))
     write_table_file(out, TableFile("audit", pd.DataFrame(map(asdict, found)), tables))
-    caption = joined(_ACROSS.format(near=near), "" if shared else _NO_OVERLAP, small)
-    cells = pd.DataFrame([_shared(item) for item in shared], columns=_SHARED)
     rows = [{**asdict(item), "verdict": item.verdict} for item in shared]
     frame = pd.DataFrame(rows, columns=[*(field.name for field in fields(Overlap)), "verdict"])
-    table = Table("Audit: copies across data sets", caption, "audit-across", cells, phantom)
-    write_table_file(out, TableFile("across", frame, [table]))
+    cells = pd.DataFrame([_shared(item) for item in shared], columns=_SHARED)
+    shown = table("copies across data sets", "across", cells, _ACROSS, "" if shared else _NO_OVERLAP)
+    write_table_file(out, TableFile("across", frame, [shown]))
     pairs = [listed_pairs(audited, some) for audited in sets for some in (audited.pairs, audited.suspected)]
     write_text(out / "pairs.csv", csv_text(pd.concat(pairs)))
     write_text(out / "across-pairs.csv", csv_text(across))

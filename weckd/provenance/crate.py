@@ -23,7 +23,7 @@ from weckd.data.prepared import prepared_digests, read_facts
 from weckd.errors import counted
 from weckd.files import file_digest, refuse_unsound, whole_folder, write_json
 from weckd.manifests import trained_cells
-from weckd.report.own_tables import stated_terms
+from weckd.report.tables import stated_terms
 from weckd.run_files import RunFiles
 
 WORKFLOW = "workflow"

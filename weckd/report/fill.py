@@ -10,9 +10,9 @@ from pathlib import Path
 from weckd.config import Suite
 from weckd.files import FOLDER_SUMS
 from weckd.manifests import trained_cells
-from weckd.report.blocks import Block, read_blocks
+from weckd.report import tables
 from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Section
-from weckd.report.own_tables import cost_block, licences_block, machines_block, missing_cells, settings_block
+from weckd.report.tables import Block, read_blocks
 from weckd.run_files import RunFiles
 
 HEAD = 10_000  # bytes of an SVG that hold its metadata
@@ -54,11 +54,11 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
     paths = RunFiles(run)
     cells = trained_cells(suite, paths.manifests)
     own = {
-        "data": [licences_block(suite, paths)],
-        "environment": [machines_block(suite, cells), settings_block(suite)],
-        "cost": [cost_block(suite, cells)],
+        "data": [tables.licences_block(suite, paths)],
+        "environment": [tables.machines_block(suite, cells), tables.settings_block(suite)],
+        "cost": [tables.cost_block(suite, cells)],
     }
-    lacks = {"environment": missing_cells(suite, cells)}
+    lacks = {"environment": tables.missing_cells(suite, cells)}
     filled = [  # each takes what it shows
         _filled(suite, section, own.get(section.key, []), [*lacks.get(section.key, ())], blocks, pictures)
         for section in SECTIONS
