@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from engine import TINY, environment, snakemake
+from engine import ODD, TINY, describe, environment, snakemake
 from PIL import Image
 
 pytestmark = pytest.mark.workflow
@@ -24,7 +24,7 @@ IMAGES = 24
 @pytest.fixture
 def hostile(tmp_path):
     """Return a working folder, and beside it images and a catalogue whose names are traps."""
-    folder = tmp_path / "work; touch stolen"
+    folder = tmp_path / f"{ODD}; touch stolen"
     folder.mkdir()
     images = tmp_path / "my $(touch stolen) images" / "mine"
     generator = np.random.default_rng(2025)
@@ -34,10 +34,8 @@ def hostile(tmp_path):
             pixels = 40 * shade + 20 + generator.normal(0, 60, (40, 40, 3))
             image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
             image.save(images / name / f"-{number} $(touch stolen);\ntouch stolen, \"'.png")
-    weckd = [sys.executable, "-m", "weckd", "datasets", "--describe", str(images)]
-    entry = subprocess.run(weckd, capture_output=True, text=True, check=True, env=environment()).stdout
     catalogue = tmp_path / "own; touch stolen.yaml"
-    catalogue.write_text(entry.replace("FILL IN", "unknown"), encoding="utf-8")
+    catalogue.write_text(describe(images), encoding="utf-8")
     return folder, images.parent, catalogue
 
 

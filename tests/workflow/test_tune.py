@@ -19,10 +19,10 @@ CHANGES = (
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """Return the folder in which `tune` ran, and then a tuned run, and what both printed."""
+    """Return the folder in which `tune` ran, and then a tuned run to its tables, and what both printed."""
     folder = tmp_path_factory.mktemp("tuned")
     printed = []
-    for arguments in (("tune", *CHANGES), (*CHANGES, "tuned=true")):
+    for arguments in (("tune", *CHANGES), ("--until", "tables", *CHANGES, "tuned=true")):
         process = snakemake(folder, "--cores", "2", *arguments)
         assert process.returncode == 0, process.stdout
         printed.append(process.stdout)
