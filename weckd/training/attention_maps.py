@@ -76,11 +76,9 @@ def write_attention_maps(suite: Suite, run: RunFiles, dataset: str) -> None:
     first = suite.seeds[0]
     tests = {seed: split[split["part"] == "test"] for seed, split in split_of.items()}
     test, n = tests[first], len(tests[first])
-    found = {
-        name: np.full((len(stored), len(models), n), np.nan, np.float32)
-        for name in ("sharpness", "agreement")
-    }
-    diverged = np.zeros((len(stored), len(models)), dtype=np.bool_)
+    shape = (len(stored), len(models), n)
+    found = {name: np.full(shape, np.nan, dtype=np.float32) for name in ("sharpness", "agreement")}
+    diverged = np.zeros(shape[:2], dtype=np.bool_)
     examples = np.unique(test["y"], return_index=True)[1][:EXAMPLES].astype(np.int64)
     for number, (seed, split) in enumerate(split_of.items()):
         if not np.array_equal(test[_OF_AN_IMAGE].to_numpy(), tests[seed][_OF_AN_IMAGE].to_numpy()):
@@ -94,11 +92,8 @@ def write_attention_maps(suite: Suite, run: RunFiles, dataset: str) -> None:
         found["sharpness"][number] = sharpness(maps)
         found["agreement"][number, 1:] = agreement(maps[1:], maps[:-1])
         if seed == first:
-            shown = (
-                data.images[torch.as_tensor(data.parts["test"][examples], device=networks.device)]
-                .cpu()
-                .numpy()
-            )
+            rows = torch.as_tensor(data.parts["test"][examples], device=networks.device)
+            shown = data.images[rows].cpu().numpy()
             shown_maps = unit_maps(maps[:, examples]).astype(np.float32)
     arrays: dict[str, NDArray[Any]] = {
         "dataset": np.array(dataset),

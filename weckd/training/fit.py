@@ -28,9 +28,7 @@ CHECK_EVERY = 25
 class FitResult:
     """What a fit leaves behind; logits are float32 (rows of the split, C), NaN where it diverged."""
 
-    state: (
-        State | None
-    )  # None where it diverged: it, or one that it depends on, ended in a loss that is not finite
+    state: State | None  # None where it, or one that it depends on, ended in a loss that is not finite
     logits: dict[str, NDArray[np.float32]]
     history: NDArray[np.float32]  # (steps run, 2): loss and learning rate
     record: dict[str, Any]
