@@ -203,23 +203,22 @@ def test_ranks_begin_with_the_least_of_a_metric_whose_least_is_best(toy_predicti
 def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
     suite = toy_suite(datasets=("toy_three",))
     run = replace(results(suite, toy_folder / "predictions"), files=RunFiles(tmp_path))
-    (nowhere, no_chain) = label_curves(run)["toy_three"]
-    assert all(math.isnan(point.labels) for point in (*nowhere.points, *no_chain.points))
+    nowhere = label_curves(run)["toy_three"]
+    assert all(math.isnan(point.labels) for points in nowhere.values() for point in points)
     shutil.copytree(toy_folder / "splits", tmp_path / "splits")
     labels = {"single": 8, "pooled": 25, "full-converged": 82}
     methods = {name: TrainedMethod(count, [], []) for name, count in labels.items()}
     cells = [TrainedCell("toy_three", seed, 1, {}, {}, {}, methods) for seed in suite.seeds]
     write_manifest(tmp_path / "manifests" / "toy_three" / "seeds1-5.json", cells)
-    chain, no_chain = label_curves(run)["toy_three"]
-    assert (chain.name, no_chain.name) == ("weckd, stage by stage", "no chain")
-    assert [point.labels for point in chain.points] == pytest.approx(
-        [8, 16, 25.6]
-    )  # D3 holds 8 once, else 10
-    assert [(point.labels, round(point.mean, 1)) for point in no_chain.points] == [
+    curves = label_curves(run)["toy_three"]
+    assert list(curves) == ["weckd, stage by stage", "no chain"]
+    chain, no_chain = curves.values()
+    assert [point.labels for point in chain] == pytest.approx([8, 16, 25.6])  # D3 holds 8 once, else 10
+    assert [(point.labels, round(point.mean, 1)) for point in no_chain] == [
         (8, 54.2),
         (25, 82.5),
         (82, 88.3),
     ]
-    assert no_chain.points[0].half_width == pytest.approx(4.0647, abs=1e-3)
+    assert no_chain[0].half_width == pytest.approx(4.0647, abs=1e-3)
     axis = labels_figure(run).axes[0]
-    assert axis.lines[0].get_ydata().tolist() == pytest.approx([point.mean for point in chain.points])
+    assert axis.lines[0].get_ydata().tolist() == pytest.approx([point.mean for point in chain])

@@ -1,7 +1,7 @@
 """What is in a table's cells, and how it reads as text."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -127,9 +127,14 @@ def spans(cell: Cell, wording: Wording) -> list[Span]:
     return [(cell if isinstance(cell, str) else cell.text(wording), False)]
 
 
+def marked(pieces: Iterable[Span]) -> str:
+    """Return pieces of text as one, with what is bold between Markdown's marks."""
+    return "".join(f"**{text}**" if bold else text for text, bold in pieces)
+
+
 def cell_text(cell: Cell, wording: Wording) -> str:
     """Return a cell as text, with what is bold between Markdown's marks."""
-    return "".join(f"**{text}**" if bold else text for text, bold in spans(cell, wording))
+    return marked(spans(cell, wording))
 
 
 def cell_key(cell: Cell) -> str:

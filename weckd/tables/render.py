@@ -11,7 +11,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from weckd.files import write_text
-from weckd.tables.cells import Span
+from weckd.tables.cells import Span, marked
 from weckd.tables.layout import AS_IT_IS, Layout, printed
 
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
@@ -58,23 +58,15 @@ def json_text(tables: Sequence[Table], layout: Layout = AS_IT_IS) -> str:
     shown = []
     for table in tables:
         columns, rows = printed(table.cells, table.label, layout)
-        content = {"columns": columns, "rows": [[_json_cell(cell) for cell in row] for row in rows]}
-        head = {
-            "title": table.title,
-            "label": table.label,
-            "warning": table.warning,
-            "caption": table.caption,
-        }
-        shown.append(head | content)
+        head = {name: getattr(table, name) for name in ("title", "label", "warning", "caption")}
+        shown.append({**head, "columns": columns, "rows": [[*map(_json_cell, row)] for row in rows]})
     return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
 
 
 def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
     """Return the title, the caption and a pipe table, as Markdown."""
     columns, rows = printed(table.cells, table.label, layout)
-    texts = [
-        ["".join(f"**{text}**" if bold else text for text, bold in cell) for cell in row] for row in rows
-    ]
+    texts = [[marked(cell) for cell in row] for row in rows]
     body = tabulate(texts, headers=columns, tablefmt="pipe", disable_numparse=True)
     caption = f"**{table.warning}** {table.caption}" if table.warning else table.caption
     return f"### {table.title}\n\n{caption}\n\n{body}\n"

@@ -1,9 +1,8 @@
 """Methods side by side: reliability diagrams, the critical-difference diagram, and accuracy against labels."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -158,18 +157,14 @@ class Point:
     mean: float  # NaN where it is missing
     half_width: float  # NaN where there is none
 
-
-@dataclass(frozen=True)
-class Curve:
-    """Points that are joined, on one data set or mean."""
-
-    name: str
-    points: tuple[Point, ...]
-
     @property
-    def known(self) -> list[Point]:
-        """Those whose labels and level are known."""
-        return [point for point in self.points if not math.isnan(point.labels + point.mean)]
+    def known(self) -> bool:
+        """Whether both its labels and its level are known."""
+        return not math.isnan(self.labels + self.mean)
+
+
+Curves: TypeAlias = dict[str, list[Point]]
+"""By name, points that are joined."""
 
 
 def labels_figure(run: Results) -> Figure:
@@ -179,14 +174,14 @@ def labels_figure(run: Results) -> Figure:
     many labels there were.
     """
     suite, curves = run.suite, label_curves(run)
-    if not any(curve.known for of_name in curves.values() for curve in of_name):
+    if not any(x.known for of_place in curves.values() for points in of_place.values() for x in points):
         why = f"neither a chain nor {', '.join(SUPERVISED)} has predictions and a known number of labels in this run"
         return style.nothing(suite, "Label efficiency", why)
     columns = min(4, len(curves))
     figure = style.figure(1.2 + 2.0 * columns, 1.9 * -(-len(curves) // columns) + 1.4)
     axes = style.grid(figure, len(curves), columns)
-    for (name, of_name), axis in zip(curves.items(), axes, strict=True):
-        _label_curves(axis, of_name)
+    for (name, of_place), axis in zip(curves.items(), axes, strict=True):
+        _label_curves(axis, of_place)
         axis.set_title(mean_or_dataset(suite, name))
     axes[0].legend(frameon=False, fontsize=7, loc="lower right")
     bars = f"bars: {confidence(suite)} two-way intervals"
@@ -201,20 +196,17 @@ def labels_figure(run: Results) -> Figure:
     )
 
 
-def label_curves(run: Results) -> dict[str, tuple[Curve, ...]]:
+def label_curves(run: Results) -> dict[str, Curves]:
     """Return by data set and mean the curve of the chain, of the supervised methods, and of each panel backbone."""
     labels = _label_counts(run)
-    curves: dict[str, dict[str, list[Point]]] = {}
+    curves: dict[str, Curves] = {place: {} for place in (*run.suite.datasets, MACRO)}
     for label, members in _members(run).items():
         for member in members:
-            on = labels.get(member, {})
-            for place, shown in run.of(own(*member)).items():
-                point = Point(on.get(place, NOTHING), shown.value, shown.half_width)
-                curves.setdefault(place, {}).setdefault(label, []).append(point)
-    return {
-        place: tuple(Curve(label, tuple(points)) for label, points in curves.get(place, {}).items())
-        for place in (*run.suite.datasets, MACRO)
-    }
+            shown, on = run.of(own(*member)), labels.get(member, {})
+            for place, of_place in curves.items():
+                point = Point(on.get(place, NOTHING), shown[place].value, shown[place].half_width)
+                of_place.setdefault(label, []).append(point)
+    return curves
 
 
 def _members(run: Results) -> dict[str, list[tuple[str, int]]]:
@@ -255,27 +247,27 @@ def _label_counts(run: Results) -> dict[tuple[str, int], dict[Any, float]]:
     return found
 
 
-def _label_curves(axis: Any, curves: Sequence[Curve]) -> None:
+def _label_curves(axis: Any, curves: Curves) -> None:
     axis.set_xscale("log")
-    for place, curve in enumerate(curves):
-        if len(curve.known) < len(curve.points):
-            at, text = (0.03, 0.97 - 0.09 * place), f"{curve.name}: missing"
+    for place, (name, points) in enumerate(curves.items()):
+        known = [point for point in points if point.known]
+        if len(known) < len(points):
+            at, text = (0.03, 0.97 - 0.09 * place), f"{name}: missing"
             axis.text(*at, text, transform=axis.transAxes, va="top", fontsize=7)
         axis.errorbar(
-            [point.labels for point in curve.known],
-            [point.mean for point in curve.known],
-            yerr=[0.0 if np.isnan(point.half_width) else point.half_width for point in curve.known],
+            [point.labels for point in known],
+            [point.mean for point in known],
+            yerr=[0.0 if np.isnan(point.half_width) else point.half_width for point in known],
             linestyle="--" if place else "-",
             linewidth=1.2,
             markersize=3,
             elinewidth=0.8,
-            label=curve.name,
+            label=name,
             color=(ACCENT, INK, GREY)[min(place, 2)],
             marker="s" if place else "o",
         )
-    counts = sorted(
-        {point.labels for curve in curves for point in curve.points if not math.isnan(point.labels)}
-    )
+    every = {point.labels for points in curves.values() for point in points}
+    counts = sorted(count for count in every if not math.isnan(count))
     axis.set_xticks(counts, [f"{count:.0f}" for count in counts])
     axis.set_xticks([], minor=True)
     axis.tick_params(length=2)
