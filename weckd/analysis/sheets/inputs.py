@@ -179,10 +179,7 @@ def _tuning_cost(suite: Suite, rows: pd.DataFrame) -> str:
 
 
 def _span(values: "pd.Series[float]") -> str:
-    if values.isna().any():
-        return MISSING
-    low, high = f"{values.min():.0f}", f"{values.max():.0f}"
-    return low if low == high else f"{low} to {high}"
+    return MISSING if values.isna().any() else _range(f"{value:.0f}" for value in values)
 
 
 def tuned_table(run: Results) -> TableFile:
