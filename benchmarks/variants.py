@@ -104,16 +104,11 @@ def seconds_of_many(images: list[Image.Image]) -> float:
     return search(images, [str(number) for number in range(MANY)])[2]
 
 
-def main() -> None:
-    rows, everything = [], []
-    for key in KEYS:
-        images, patients = read(Path(sys.argv[1]) / key)
-        rows.append(measure(key, images, patients))
-        everything += images
-        print(rows[-1], flush=True)
+def page(rows: list[list[str]], seconds: float) -> str:
+    """Return benchmarks/variants.md."""
     heads = ["data set", "images", "recall", "precision", "pairs of untouched images"]
     table = tabulate(rows, headers=heads, tablefmt="pipe", disable_numparse=True)
-    text = (
+    return (
         "# Suspected variants\n\n"
         f"Among the images of each set {SOURCES} got {VARIANTS} planted variants each: any turn, mirrored or not, "
         "zoomed by 0.9 to 1.3, shifted by up to a tenth, a little brighter or darker. Recall: planted images that "
@@ -122,9 +117,19 @@ def main() -> None:
         "as they were looked at. The last column has pairs of different groups among the images as they came: twelve "
         "of each set at most were looked at, and were pictures of one scene, such as frames of a video and slices of "
         f"one head; those of brain_cheng carry different patients.\n\n{table}\n\n"
-        f"{MANY:,} images, these and variants of them, took {seconds_of_many(everything):.0f} seconds of one core "
+        f"{MANY:,} images, these and variants of them, took {seconds:.0f} seconds of one core "
         f"({platform.machine()}, NumPy {np.__version__}). Made by `python benchmarks/variants.py`.\n"
     )
+
+
+def main() -> None:
+    rows, everything = [], []
+    for key in KEYS:
+        images, patients = read(Path(sys.argv[1]) / key)
+        rows.append(measure(key, images, patients))
+        everything += images
+        print(rows[-1], flush=True)
+    text = page(rows, seconds_of_many(everything))
     print(text)
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
 

@@ -212,6 +212,12 @@ def entry_content(wildcards):
     return digest(asdict(suite_datasets(SUITE)[wildcards.dataset]))
 
 
+def join_option(wildcards):
+    """Return the option that keeps suspected variants together, where a data set's entry asks for it."""
+    groups = suite_datasets(SUITE)[wildcards.dataset].groups
+    return "--join-suspected" if groups == "suspected" else ""
+
+
 def made_again(*sums):
     """Return a parameter that counts how often what a rule made was found to be something else, to have it made again.
 

@@ -103,12 +103,13 @@ rule group:
         prepared=subpath(input.index, parent=True),
         folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
+        join=join_option,
         # Of the images too: where these are gone, nothing else would ask for them.
         again=made_again(ANY.groups("{dataset}") / "sums.json", PREPARED / "seen.json"),
         source=code_of("weckd.cli.data:_group"),
     shell:
         "weckd group --dataset {wildcards.dataset:q} --prepared {params.prepared:q}"
-        " --threshold {params.threshold} --out {params.folder:q} 2> {log:q}"
+        " --threshold {params.threshold} {params.join} --out {params.folder:q} 2> {log:q}"
 
 
 rule audit:

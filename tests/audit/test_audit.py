@@ -204,7 +204,8 @@ def test_suspected_variants_are_counted_shown_and_said_to_be_what_was_searched_f
         "different groups that look like one photograph turned by any angle, mirrored, zoomed by 0.8 to 1.25 or "
         "shifted by up to a sixth of its side (registered, their fine detail correlates above 0.9). They are "
         "suspicions for the eye to judge, and the search misses some: benchmarks/variants.md has its recall and "
-        "precision on planted ones. Sources: what remains of the groups where such pairs are joined. Test images: the "
+        "precision on planted ones. Sources: what remains of the groups where such pairs are joined, as `groups: "
+        "suspected` in a data set's entry does. Test images: the "
         "official test part where there is one, else a random 20% of the groups. Phantoms are not searched: their "
         "copies are planted."
     )

@@ -163,6 +163,12 @@ def test_an_entry_is_all_that_a_new_set_needs(tmp_path):
     )
 
 
+@pytest.mark.parametrize("patients", [None, {"pattern": "(?P<patient>p[0-9]+)"}])
+def test_suspected_variants_may_be_kept_together_with_patients_or_without(tmp_path, patients):
+    entry = {**ENTRY, "groups": "suspected", **({"patients": patients} if patients else {})}
+    assert load(tmp_path, {"my_ears": entry})["my_ears"].groups == "suspected"
+
+
 def test_the_readme_shows_a_valid_entry(tmp_path):
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)

@@ -1,10 +1,11 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from weckd.data.duplicates import near_duplicates
+from weckd.data.duplicates import Pairs, near_duplicates
 from weckd.data.groups import assign_groups, write_groups
 from weckd.data.prepared import COLUMNS
 from weckd.errors import UserError
@@ -84,3 +85,36 @@ def test_files_of_groups_pairs_and_clusters(tmp_path):
     with pytest.raises(UserError, match=told):
         write_groups("mine", prepared, 0.97, tmp_path / "other")
     assert not Path(tmp_path / "other").exists()
+
+
+def test_suspected_variants_are_told_and_are_kept_together_where_that_is_asked_for(tmp_path, monkeypatch):
+    prepared, asked = tmp_path / "prepared", []
+    rows = ["a.png,no,q,,8,6,f,p0,", "b.png,no,,,8,6,f,p1,", "c.png,no,,,8,6,f,p2,", "d.png,no,q,,8,6,f,p3,"]
+    write_text(prepared / "index.csv", "\n".join([",".join(COLUMNS), *rows, ""]))
+    thumbnails, images = noise(4), np.zeros((4, 8, 8, 3), dtype=np.uint8)
+    np.save(prepared / "thumbnails.npy", thumbnails)
+    np.save(prepared / "images.npy", images)
+    files = {name: file_digest(prepared / name) for name in ("thumbnails.npy", "index.csv")}
+    fingerprint = hashlib.sha256(images.tobytes() + (prepared / "index.csv").read_bytes()).hexdigest()
+    facts = {"key": "mine", "files": files, "phantom": False, "fingerprint": fingerprint}
+    write_json(prepared / "dataset.json", facts)
+
+    def suspect(images, shapes, kept_together):
+        asked.append((images.shape, shapes.tolist(), kept_together.tolist()))
+        return Pairs(np.array([[1, 3]]), np.array([0.95]))
+
+    monkeypatch.setattr("weckd.data.groups.suspected_variants", suspect)
+    groups = {}
+    for join in (False, True):
+        write_groups("mine", prepared, 0.97, tmp_path / "out", join_suspected=join)
+        groups[join] = pd.read_csv(tmp_path / "out" / "groups.csv")["group_id"].tolist()
+        pairs = (tmp_path / "out" / "pairs.csv").read_text()
+        assert pairs == "first,second,kind,correlation\nb.png,d.png,suspected,0.9500\n"
+    assert groups == {False: ["q", "g0002", "g0003", "q"], True: ["q", "q", "g0002", "q"]}
+    assert asked == 2 * [((4, 8, 8, 3), [[8, 6]] * 4, [0, 1, 2, 0])]
+    write_json(prepared / "dataset.json", {**facts, "phantom": True})  # whose copies are planted
+    write_groups("mine", prepared, 0.97, tmp_path / "out")
+    assert (len(asked), (tmp_path / "out" / "pairs.csv").read_text()) == (
+        2,
+        "first,second,kind,correlation\n",
+    )

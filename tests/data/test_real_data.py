@@ -13,7 +13,7 @@ from weckd.audit.findings import find
 from weckd.audit.sets import load_set
 from weckd.config import SplitSettings
 from weckd.data.catalogue import find_dataset
-from weckd.data.duplicates import near_duplicates
+from weckd.data.duplicates import Pairs, near_duplicates
 from weckd.data.groups import assign_groups, write_groups
 from weckd.data.layouts import check_counts, list_sources
 from weckd.data.prepare import Origin, prepare
@@ -87,7 +87,10 @@ def test_the_prepared_sets_are_those_of_the_record(tmp_path):
 
 
 @needs_real_images
-def test_the_audit_of_the_chilean_set(tmp_path):
+def test_the_audit_of_the_chilean_set(tmp_path, monkeypatch):
+    # The search for variants takes seven seconds here: benchmarks/variants.py has its numbers.
+    none = Pairs(np.empty((0, 2), dtype=np.int64), np.empty(0))
+    monkeypatch.setattr("weckd.data.groups.suspected_variants", lambda *_: none)
     prepared(
         "ear_chile", tmp_path / "p", 32
     )  # another size than above: copies are found by thumbnails of the whole

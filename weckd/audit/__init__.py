@@ -36,7 +36,8 @@ _VARIANTS = (
     "Searched for: pairs of images of different groups that look like one photograph turned by any angle, mirrored, "
     "zoomed by 0.8 to 1.25 or shifted by up to a sixth of its side (registered, their fine detail correlates above "
     f"{THRESHOLD:g}). They are suspicions for the eye to judge, and the search misses some: benchmarks/variants.md has "
-    "its recall and precision on planted ones. Sources: what remains of the groups where such pairs are joined. Test "
+    "its recall and precision on planted ones. Sources: what remains of the groups where such pairs are joined, "
+    "as `groups: suspected` in a data set's entry does. Test "
     f"images: the official test part where there is one, else a random {SHARE:.0%} of the groups."
 )
 _NOT_SEARCHED = "Phantoms are not searched: their copies are planted."

@@ -134,12 +134,14 @@ def _lock(options: argparse.Namespace) -> None:
     DATASET,
     path("--prepared", required=True, help="folder that `prepare` wrote"),
     option("--threshold", type=correlation, required=True, help="correlation of thumbnails"),
+    option("--join-suspected", action="store_true", help="keep suspected variants together, too"),
     path("--out", required=True, help="folder for groups.csv and pairs.csv"),
 )
 def _group(options: argparse.Namespace) -> None:
     from weckd.data.groups import write_groups
 
-    write_groups(options.dataset, options.prepared, options.threshold, options.out)
+    threshold, join = options.threshold, options.join_suspected
+    write_groups(options.dataset, options.prepared, threshold, options.out, join_suspected=join)
 
 
 @command(

@@ -157,8 +157,9 @@ class Dataset(Declared):
     """by which results are averaged"""
     layout: Literal["class-folders", "csv", "medmnist-npz", "matlab-v73", "phantom"]
     """how its images lie in files"""
-    groups: Literal["near-duplicates", "given"]
-    """clusters of near-duplicates, or given (patients are named), joined with such clusters"""
+    groups: Literal["near-duplicates", "given", "suspected"]
+    """clusters of near-duplicates, or given (patients are named), joined with such clusters; suspected: either, joined
+    with suspected variants too"""
     classes: Annotated[
         tuple[ClassEntry, ...], Rule(lambda classes: len(classes) > 1, "of two or more classes")
     ]
@@ -345,7 +346,7 @@ def _contradicts_patients(dataset: Dataset) -> Iterator[str]:
     table, patients = dataset.table, dataset.patients
     if dataset.layout in ("class-folders", "csv"):
         named = bool(patients or (table and table.patient))
-        if named != (dataset.groups == "given"):
+        if dataset.groups != "suspected" and named != (dataset.groups == "given"):
             yield f".groups: must be {'given' if named else 'near-duplicates'}: {_PATIENTS[named]}"
     elif patients:
         yield f".patients: has no place in the layout {dataset.layout}"

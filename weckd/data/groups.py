@@ -18,7 +18,9 @@ CURVE = tuple(round(FLOOR + 0.005 * step, 3) for step in range(20))
 """Thresholds at which clusters are counted, so that a reader sees what the chosen one decides."""
 
 
-def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> None:
+def write_groups(
+    dataset: str, prepared: Path, threshold: float, out: Path, *, join_suspected: bool = False
+) -> None:
     """Find the groups of a prepared data set.
 
     Writes into the folder `out`: groups.csv (image_id, group_id), pairs.csv (all exact and near copies, then suspected
@@ -30,6 +32,7 @@ def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> N
         prepared: its folder, see `weckd.data.prepare`.
         threshold: correlation above which two images are near-duplicates.
         out: folder to write.
+        join_suspected: keep suspected variants together as well, as an entry's `groups: suspected` asks.
 
     Raises:
         UserError: the folder holds another data set, or not what was prepared.
@@ -42,6 +45,8 @@ def write_groups(dataset: str, prepared: Path, threshold: float, out: Path) -> N
         numbers = pd.factorize(groups["group_id"])[0]
         suspected = suspected_variants(read_images(prepared, facts), shapes, numbers)
         pairs = pd.concat([pairs, _pairs_frame(index, suspected).assign(kind="suspected")])
+        if join_suspected:
+            groups = assign_groups(index, np.vstack([found.pairs.rows, suspected.rows]))
     frames = {
         out / "groups.csv": groups,
         out / "pairs.csv": pairs,
