@@ -74,20 +74,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: it cannot be written, as on a full disk or in a folder that belongs to somebody else.
     """
-    temporary = None
-    try:
-        with told_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            remove_left(path.parent, path.name)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    with told_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_left(path.parent, path.name)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+        ) as beside:
+            temporary = Path(beside, "whole")
+            temporary.mkdir()
             yield temporary
             temporary.chmod(0o755)
             if path.exists():
                 shutil.rmtree(path)
             temporary.replace(path)
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

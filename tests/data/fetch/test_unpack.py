@@ -406,7 +406,7 @@ def test_a_folder_that_is_somebody_elses_is_told(tmp_path, monkeypatch):
     archive = zip_file(tmp_path / "a.zip", "1.png")
     (tmp_path / "own").mkdir()
 
-    def refuse(**_):
+    def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
