@@ -3,6 +3,8 @@
 import argparse
 
 from weckd.cli.arguments import RUN, command, option, path, suite_of_run
+from weckd.config import load_suite
+from weckd.run_files import RunFiles
 
 _PUBLISHED = path("--published", metavar="FILE", help="the paper's own numbers, to set beside")
 
@@ -63,8 +65,6 @@ def _specification(options: argparse.Namespace) -> None:
 )
 def _leakage(options: argparse.Namespace) -> None:
     from weckd.analysis.leakage import write_leakage
-    from weckd.config import load_suite
-    from weckd.run_files import RunFiles
 
     suite, run = suite_of_run(options)
     grouped = load_suite(RunFiles(options.grouped).suite)

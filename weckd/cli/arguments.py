@@ -4,13 +4,11 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+from weckd.config import Suite, load_suite
 from weckd.errors import UserError
-
-if TYPE_CHECKING:
-    from weckd.config import Suite
-    from weckd.run_files import RunFiles
+from weckd.run_files import RunFiles
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _Run: TypeAlias = Callable[[argparse.Namespace], None]
@@ -74,15 +72,12 @@ def correlation(text: str) -> float:
     return value
 
 
-def suite_of_run(options: argparse.Namespace) -> "tuple[Suite, RunFiles]":
+def suite_of_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
     """Return the suite and the files of the run that is named; the data set and seeds that are named are its own.
 
     Raises:
         UserError: the run has no suite.json, or the data set, or a seed, is none of its own.
     """
-    from weckd.config import load_suite
-    from weckd.run_files import RunFiles
-
     run = RunFiles(options.folder)
     suite = load_suite(run.suite)
     dataset = getattr(options, "dataset", suite.datasets[0])

@@ -16,6 +16,7 @@ from weckd.cli.arguments import (
     suite_of_run,
 )
 from weckd.cli.suites import SUITE_FILES, resolved
+from weckd.run_files import RunFiles
 
 _DATA_ROOT = path("--data-root", help="folder of your own copies, never written to")
 _DOWNLOADS = path("--downloads", default=Path("data"), help="folder for downloads (data)")
@@ -38,7 +39,6 @@ def _suite(options: argparse.Namespace) -> None:
     from weckd.config import suite_json
     from weckd.files import write_text
     from weckd.planning.first_second import refuse_impossible
-    from weckd.run_files import RunFiles
     from weckd.study_suites import official_suite, readings_suite
 
     suite = resolved(options)

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 
 from weckd.cli.arguments import RUN, command, option, path, positive
+from weckd.config import load_suite
+from weckd.errors import UserError
+from weckd.run_files import RunFiles
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder of the workflow: a checkout, or that of the image."""
@@ -27,7 +30,6 @@ _MADE_WITH = path(
 def _report(options: argparse.Namespace) -> None:
     from weckd.files import sums_of, write_sums
     from weckd.report.page import write_report
-    from weckd.run_files import RunFiles
 
     page = RunFiles(options.folder).report
     write_report(options.folder, options.out or page)
@@ -38,7 +40,6 @@ def _report(options: argparse.Namespace) -> None:
 @command("provenance", "describe a finished run as a Workflow Run RO-Crate", RUN, _WORKFLOW)
 def _provenance(options: argparse.Namespace) -> None:
     from weckd.provenance.crate import write_crate
-    from weckd.run_files import RunFiles
 
     write_crate(RunFiles(options.folder), options.workflow)
 
@@ -52,9 +53,7 @@ def _provenance(options: argparse.Namespace) -> None:
     "and the code's revision. The exit status is 1 where something changed.",
 )
 def _verify(options: argparse.Namespace) -> None:
-    from weckd.errors import UserError
     from weckd.provenance.verify import changes
-    from weckd.run_files import RunFiles
 
     compared, lines = changes(RunFiles(options.folder), options.workflow)
     if lines:
@@ -93,9 +92,6 @@ def _freeze(options: argparse.Namespace) -> None:
 def _agree(options: argparse.Namespace) -> None:
     from weckd.agreement.agree import agreement_table, compare, summary
     from weckd.agreement.reference import read_reference
-    from weckd.config import load_suite
-    from weckd.errors import UserError
-    from weckd.run_files import RunFiles
     from weckd.tables.render import write_table_file
 
     agreement = compare(options.folder, options.reference, options.lock)
@@ -139,10 +135,7 @@ def _unfreeze(options: argparse.Namespace) -> None:
 )
 def _selfcheck(options: argparse.Namespace) -> None:
     from weckd.analysis.predictions import load_predictions
-    from weckd.config import load_suite
-    from weckd.errors import UserError
     from weckd.places import with_finding
-    from weckd.run_files import RunFiles
     from weckd.selfcheck.of_run import self_checks
     from weckd.selfcheck.outcome import Outcome, failed, heading, text, write_report
 

@@ -2,14 +2,10 @@
 
 import argparse
 from functools import partial
-from typing import TYPE_CHECKING
 
 from weckd.cli.arguments import option, path
+from weckd.config import Suite, load_suite
 from weckd.errors import UserError
-
-if TYPE_CHECKING:
-    from weckd.config import Suite
-
 
 _TOLD = "suite files, later ones win, key by key; or the suite.json of a run"
 _FILES = partial(path, action="extend", nargs="*", default=[], metavar="FILE")
@@ -22,13 +18,12 @@ SUITE_FILES = (
 """A suite's files, by place or after `--suite`, and changes of their values."""
 
 
-def resolved(options: argparse.Namespace) -> "Suite":
+def resolved(options: argparse.Namespace) -> Suite:
     """Return the suite that `SUITE_FILES` name.
 
     Raises:
         UserError: they name none, or it cannot be run as it is.
     """
-    from weckd.config import load_suite
     from weckd.suite_file import parse_changes, resolve_suite
 
     made = [
