@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toy_cell import BACKBONE
 
 from weckd.analysis.inference.reader_study import p_value, two_way
 from weckd.analysis.metrics.scores import correct, mean_score
-from weckd.config import AugmentationSettings, BackboneSettings, SplitSettings, TrainingSettings
+from weckd.config import AugmentationSettings, SplitSettings, TrainingSettings
 from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups
 from weckd.data.phantoms import draw
@@ -25,7 +26,6 @@ from weckd.training.networks import Networks, initial_state, prepare_device
 from weckd.training.optimisation import Cell, Given
 
 KEY, SEEDS, S = "phantom_blood_cells", (1, 2, 3, 4, 5), 20
-BACKBONE = BackboneSettings("test_resnet", "random")
 TRAINING = TrainingSettings(S, 4, 16, 8e-3, 0.05, 0.2, 0.4)
 AUGMENTATION = AugmentationSettings(True, 0.0, 0.06, 0.0, 0.1, 0.1)
 TRAINED_PARTS = ("D1", "D2", "D3", "rest")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_cell import BACKBONE, toy_state
 
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
@@ -11,9 +12,8 @@ from weckd.methods.fits import Fit
 from weckd.training.gate import with_gates
 from weckd.training.networks import Networks, initial_state
 
-BACKBONE = BackboneSettings("test_resnet", "random")
 LARGER = BackboneSettings("resnet10t", "random")
-FIRST, SECOND = (initial_state(BACKBONE, 3, 1, member, Path()) for member in (1, 2))
+FIRST, SECOND = toy_state(1), toy_state(2)
 PLAIN, GATED = Fit(("D1",), 6), Fit(("D1",), 6, gate=True)
 OTHER = Fit(("D1",), 6, backbone=LARGER)
 

@@ -8,27 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from toy_cell import setup_of, toy_data, toy_setup
+from toy_cell import setup_of, toy_data, toy_networks, toy_setup, toy_state
 
 import weckd.methods.catalogue  # noqa: F401 - declares every loss
-from weckd.config import BackboneSettings
 from weckd.methods import losses
 from weckd.methods.fits import Fit, Initial, Loss
 from weckd.methods.losses import Decoupled, Distillation, LogitLoss, Mutual, Temperature
 from weckd.training import objectives
 from weckd.training.gate import SpatialGate, with_gates
-from weckd.training.networks import Networks, initial_state
 from weckd.training.objectives.distillation import Distilled, distillation_loss
 from weckd.training.objectives.rivals import DecoupledDistilled, MutuallyTaught, decoupled_loss, mutual_loss
 from weckd.training.optimisation import Objective, make_objective
 
 FALLING = Temperature("linear", 4.0, 1.0)
-BACKBONE = BackboneSettings("test_resnet", "random")
 M1 = Fit(("D1",), 6)
-
-
-def state_of_member(member):
-    return initial_state(BACKBONE, 3, 1, member, Path())
 
 
 class Toy(nn.Module):
@@ -100,9 +93,9 @@ def test_no_gradient_is_kept_for_teachers(batch):
 
 
 def test_feature_maps_of_the_named_stages_are_compared():
-    networks = Networks(BACKBONE, 3, 32, 0.1, torch.device("cpu"))
-    student = networks.student(M1, state_of_member(1)).eval()
-    (teacher,) = networks.teachers([M1], [state_of_member(2)])
+    networks = toy_networks(torch.device("cpu"))
+    student = networks.student(M1, toy_state(1)).eval()
+    (teacher,) = networks.teachers([M1], [toy_state(2)])
     views, labels = torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 0])
     settings = Distillation(0.5, 7.0, FALLING)
     found = Distilled(setup_of(student, settings, 4, [teacher], stages=[1, 2])).loss(0, views, labels)
@@ -181,8 +174,8 @@ def test_the_declared_loss_chooses_the_objective(fit, kind):
 
 def made(fit):
     """Return the objective of a fit whose student has the first initial state, teachers and peer the second."""
-    networks = Networks(BACKBONE, 3, 32, 0.1, torch.device("cpu"))
-    first, second = state_of_member(1), state_of_member(2)
+    networks = toy_networks(torch.device("cpu"))
+    first, second = toy_state(1), toy_state(2)
     if fit.gate:
         first, second = with_gates(first, 2), with_gates(second, 2)
     student = networks.student(fit, first)
