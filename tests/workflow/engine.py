@@ -1,5 +1,6 @@
 """Runs of the workflow in folders of their own."""
 
+import atexit
 import hashlib
 import json
 import os
@@ -88,7 +89,9 @@ def not_activated():
 def warm_engine():
     """Return the process that `snakemake` asks; it ends with this one."""
     command = [sys.executable, str(Path(__file__).with_name("warm_engine.py"))]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.communicate)  # closes its input
+    return process
 
 
 def snakemake(folder, *arguments, **files):

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from engine import environment, snakemake
-from PIL import Image
+from engine import REPOSITORY, describe, snakemake, write_noise
+
+from weckd.cli import main
 
 pytestmark = pytest.mark.workflow
 TRAINING, TESTING, COPIES = 16, 6, 2
@@ -23,21 +22,12 @@ def study(tmp_path_factory):
     folder, images = place / "work", place / "images" / "mine"
     folder.mkdir()
     generator = np.random.default_rng(7)
-    for shade, name in enumerate(("dark", "light")):
+    for shade, name in ((40, "dark"), (130, "light")):
         for part, count in (("Training", TRAINING), ("Testing", TESTING)):
-            (images / part / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = 90 * shade + 40 + generator.normal(0, 60, (40, 40, 3))
-                file = images / part / name / f"{number:02d}.png"
-                Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file)
+            write_noise(images / part / name, count, shade, generator)
         for number in range(COPIES):
             shutil.copy(images / "Training" / name / f"{number:02d}.png", images / "Testing" / name)
-    describe = [sys.executable, "-m", "weckd", "datasets", "--describe", str(images)]
-    (place / "mine.yaml").write_text(
-        subprocess.run(describe, capture_output=True, check=True, text=True).stdout.replace(
-            "FILL IN", "unknown"
-        )
-    )
+    (place / "mine.yaml").write_text(describe(images))
     changes = {
         "datasets": ["mine"],
         "methods": ["weckd", "single", "start=fresh", "majority"],
@@ -91,14 +81,14 @@ def test_the_copies_are_found_and_counted(study):
     assert sorted(file.name for file in official.glob("figures/*")) == ["leakage.png", "leakage.svg"]
 
 
-def test_it_is_drawn_again_from_two_references(study):
+def test_it_is_drawn_again_from_two_references(study, monkeypatch):
     folder, words = study
     [official] = (folder / "results").glob("tiny+*-official")
     done = snakemake(folder, "--cores", "2", "--config", *words)
     assert done.returncode == 0, done.stdout[-5000:]
+    monkeypatch.chdir(folder)
     for run in (official, official.with_name(official.name.removesuffix("-official"))):
-        weckd = [sys.executable, "-m", "weckd", "freeze", str(run)]
-        subprocess.run(weckd, cwd=folder, env=environment(), check=True, capture_output=True)
+        assert main(["freeze", str(run), "--lock", str(REPOSITORY / "requirements.lock")]) == 0
     done = snakemake(folder, "--cores", "2", "leakage", "--config", *words, "records=reference")
     assert done.returncode == 0, done.stdout[-5000:]
     again = official.with_name(f"{official.name}-reference")
