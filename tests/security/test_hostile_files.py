@@ -35,6 +35,7 @@ from weckd.data.recorded import recorded_archives
 from weckd.data.weights import recorded_weights
 from weckd.errors import BadImageError, UserError
 from weckd.files import file_digest, sums_of, write_json, write_sums
+from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 from weckd.tables.layout import read_layout
 from weckd.training.store import StoredFit
@@ -154,30 +155,36 @@ def test_logits_of_a_stored_fit_are_never_unpickled(trap, sprung, tmp_path):
         StoredFit(tmp_path, {}).logits("test")
 
 
+def attention_file(run):
+    file = RunFiles(run).attention("toy_three")
+    file.parent.mkdir()
+    return file
+
+
 @pytest.mark.parametrize("name", ["sharpness", "example_maps"])
 def test_attention_files_with_an_object_are_refused_by_name(name, sprung, tmp_path):
-    file = tmp_path / "toy_three.npz"
+    file = attention_file(tmp_path)
     arrays = toy_arrays("toy_three")
     del arrays[name]
     file.write_bytes(archive(arrays, sprung, name))
     write_sums(sums_of(file), [file])
     with pytest.raises(UserError, match=f"{file}: not a readable file of attention maps .*{NO_PICKLES}"):
-        load_attention(toy_suite(), tmp_path)
+        load_attention(toy_suite(), RunFiles(tmp_path))
 
 
 def test_attention_files_with_an_object_are_not_packed_into_a_reference(sprung, tmp_path):
-    file = tmp_path / "toy_three.npz"
+    file = attention_file(tmp_path)
     file.write_bytes(archive({}, sprung, "sharpness"))
     with pytest.raises(ValueError, match=NO_PICKLES):
         pack_records(tmp_path, [file], tmp_path / "out.tar.xz")
 
 
 def test_an_attention_file_that_is_a_pickle_is_refused_by_name(sprung, tmp_path):
-    file = tmp_path / "toy_three.npz"
+    file = attention_file(tmp_path)
     file.write_bytes(bare_pickle(sprung))
     write_sums(sums_of(file), [file])
     with pytest.raises(UserError, match=f"{file}: not a readable file of attention maps .*{NO_PICKLES}"):
-        load_attention(toy_suite(), tmp_path)
+        load_attention(toy_suite(), RunFiles(tmp_path))
 
 
 @pytest.mark.parametrize(
