@@ -179,25 +179,15 @@ def with_sum(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, OWN_SUM: digest(rest)}
 
 
-def holds_sum(content: Mapping[str, Any]) -> bool:
-    """Return whether an object that was read is what its own sum says.
-
-    Raises:
-        KeyError: it has none.
-    """
-    return bool(content[OWN_SUM] == with_sum(content)[OWN_SUM])
-
-
 def without_sum(text: str | bytes) -> dict[str, Any]:
     """Return the object that a JSON text holds, without the sum that it must have.
 
     Raises:
-        ValueError: it has none, or another one.
+        ValueError, TypeError: it is no object, or has no sum, or another one.
     """
-    content: dict[str, Any] = json.loads(text)
-    if not holds_sum({OWN_SUM: "", **content}):
+    content: dict[str, Any] = dict(json.loads(text))
+    if content.pop(OWN_SUM, None) != digest(content):
         raise ValueError("edited, its sum is another one")
-    del content[OWN_SUM]
     return content
 
 

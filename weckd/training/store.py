@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from weckd.errors import UserError
-from weckd.files import file_digest, holds_sum, whole_folder, with_sum, write_json
+from weckd.files import OWN_SUM, file_digest, whole_folder, with_sum, write_json
 from weckd.manifests import read_manifest
 
 RECORD = "record.json"
@@ -146,7 +146,7 @@ def read_record(folder: Path, identity: str) -> dict[str, Any]:
         raise UserError(f"{file}: {'not a file' if file.exists() else 'missing'}")
     try:
         record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        sound = holds_sum(record)
+        sound = record[OWN_SUM] == with_sum(record)[OWN_SUM]
         whose = record["identity"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise UserError(f"{file}: not a readable record ({problem!r})") from problem
