@@ -10,10 +10,15 @@ from weckd.data.variants import suspected_variants
 SIDE = 96
 
 
-def drawn(seed):
-    """Return an image (96, 96, 3) of soft blots and fine grain."""
-    noise = np.random.default_rng(seed).normal(size=(SIDE, SIDE, 3))
-    blots, grain = (gaussian_filter(noise, (width, width, 0), mode="wrap") for width in (8, 1.5))
+def noise(seed, width):
+    drawn_noise = np.random.default_rng(seed).normal(size=(SIDE, SIDE, 3))
+    return gaussian_filter(drawn_noise, (width, width, 0), mode="wrap")
+
+
+def drawn(seed, alike=1.0):
+    """Return an image (96, 96, 3) of soft blots and fine grain; the grain correlates so with that of the seed alone."""
+    blots, grain = noise(seed, 8), noise(seed, 1.5)
+    grain = alike * grain + np.sqrt(1 - alike**2) * noise(seed + 1000, 1.5)
     image = blots / blots.std() + 0.7 * grain / grain.std()
     return np.clip(128 + 40 * image, 0, 255).astype(np.uint8)
 
@@ -49,6 +54,11 @@ def test_planted_variants_are_found_with_their_source_and_each_other_and_nothing
     pairs = found([source, second, *OTHERS, *planted])
     assert pairs.rows.tolist() == [[0, 22], [0, 23], [1, 24], [22, 23]]
     assert pairs.correlations.min() > 0.9
+
+
+@pytest.mark.parametrize(("alike", "suspected"), [(0.8, []), (0.97, [[0, 1]])])
+def test_images_that_are_alike_in_large_are_suspected_only_where_their_fine_detail_is_alike(alike, suspected):
+    assert found([drawn(1), drawn(1, alike), *OTHERS]).rows.tolist() == suspected
 
 
 def test_no_pair_is_sought_within_a_group():
