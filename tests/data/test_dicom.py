@@ -332,6 +332,12 @@ def test_what_a_damaged_header_says_stands_in_no_message(tmp_path):
     )
 
 
+def test_a_lack_of_memory_is_no_damage_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("weckd.data.dicom._picture", lambda *_arguments: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError):
+        decode_image(write(tmp_path / "a.dcm", EIGHT))
+
+
 def test_without_pydicom_a_dicom_is_refused_with_how_to_get_it_and_others_are_read(tmp_path, monkeypatch):
     file = write(tmp_path / "a.dcm", EIGHT)
     monkeypatch.delitem(sys.modules, "weckd.data.dicom")

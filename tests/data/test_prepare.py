@@ -62,6 +62,14 @@ def refusal(folder, chosen=None, **options):
     return str(refused.value)
 
 
+def test_an_image_that_memory_is_too_small_for_is_not_left_out_as_a_bad_one(folder, monkeypatch):
+    monkeypatch.setattr("weckd.data.decode._rgb", lambda *_arguments: (_ for _ in ()).throw(MemoryError))
+    assert refusal(folder, skip_bad=True) == (
+        "mine: there is not enough memory to read Normal/o2.png; "
+        "give the job more, or remove the image if all others are read"
+    )
+
+
 def test_arrays_index_and_facts(folder, tmp_path):
     images, thumbnails, index = prepared(folder, tmp_path / "out")
     assert (images.dtype, images.shape) == (np.uint8, (3, 4, 4, 3))

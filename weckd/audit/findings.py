@@ -1,6 +1,6 @@
 """The numbers of one data set's audit: its copies, and how far memory alone comes (one nearest neighbour)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,19 +45,21 @@ class Findings:
     neighbour_clean: float | None  # accuracy of one nearest neighbour
     neighbour_leaked: float | None
     copied_elsewhere: int  # images with a copy in another data set of the run
-    pairs_across_patients: (
-        int | None
-    )  # identical or near; None, as below, where fewer than two patients are known
+    pairs_across_patients: int | None  # None, as below, where fewer than two patients are known
     neighbour_by_image: float | None  # accuracy of one nearest neighbour in the other folds, drawn by image
     neighbour_by_patient: float | None  # the same, with folds of whole patients
     folds: str  # what those are, "" where there are none
-    suspected_pairs: (
-        int | None
-    )  # variants of different groups; None, as below, of a phantom, which is not searched
+    suspected_pairs: int | None  # of different groups; None, as below, of a phantom: it is not searched
     suspected_images: int | None
     sources: int | None  # groups that remain where these are joined
     variant_test_images: int | None  # of the official test part, or a random fifth of the groups
     variant_test_suspected: int | None  # with a suspected variant among all others
+
+
+_OF_VARIANTS = (
+    *("suspected_pairs", "suspected_images", "sources"),
+    *("variant_test_images", "variant_test_suspected"),
+)
 
 
 def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> Findings:
@@ -106,9 +108,8 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
 
 def _variants(audited: AuditedSet) -> dict[str, Any]:
     """Return what was found of suspected variants, and how many would stand between a test part and training."""
-    names = [field.name for field in fields(Findings)][-5:]
     if audited.phantom:
-        return dict.fromkeys(names)
+        return dict.fromkeys(_OF_VARIANTS)
     groups = pd.factorize(audited.index["group_id"])[0]
     pairs = audited.suspected[["first", "second"]].to_numpy()
     sources = components(groups.max() + 1, groups[pairs])
@@ -119,7 +120,7 @@ def _variants(audited: AuditedSet) -> dict[str, Any]:
     between = pairs[test[pairs[:, 0]] != test[pairs[:, 1]]]
     suspected = np.intersect1d(between, np.flatnonzero(test))
     counts = (len(pairs), len(np.unique(pairs)), sources.max() + 1, test.sum(), len(suspected))
-    return dict(zip(names, map(int, counts), strict=True))
+    return dict(zip(_OF_VARIANTS, map(int, counts), strict=True))
 
 
 def _by_patient(audited: AuditedSet) -> dict[str, Any]:

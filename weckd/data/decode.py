@@ -76,9 +76,9 @@ def decode_image(file: Path, at_least: int | None = None, frame: str | None = No
     content = read_file(file)
     if not content:
         raise BadImageError(file, "the file is empty", _INTACT)
-    if content[128:132] == b"DICM":
-        return _dicom(file, content, frame)
     try:
+        if content[128:132] == b"DICM":
+            return _dicom(file, content, frame)
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             width, height = opened.size
             refuse_too_large(file, width, height)
@@ -93,7 +93,7 @@ def decode_image(file: Path, at_least: int | None = None, frame: str | None = No
                 opened.info["transparency"] *= 255 // (2 ** content[24] - 1)  # Pillow scales the pixels alone
             turned = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
             image = _rgb(file, opened, tags)
-    except BadImageError:
+    except (UserError, ImportError, MemoryError):  # no damage of the file's
         raise
     except UnidentifiedImageError as problem:
         what, remedy = recognised(content) or ("not an image", "remove it from the class folder")

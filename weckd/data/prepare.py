@@ -268,6 +268,11 @@ def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -
         split, fold = source.official_split, source.fold
         record = Record(source.image_id, source.class_key, "", split, problem=problem.what, fold=fold)
         return _Row(record)
+    except MemoryError as problem:  # skip_bad must not leave sound images out for it
+        lacking = f"{dataset.key}: there is not enough memory to read {source.image_id}"
+        raise UserError(
+            f"{lacking}; give the job more, or remove the image if all others are read"
+        ) from problem
     decoded = sample.decoded
     whole = decoded.image
     small = whole.resize((image_size, image_size), Image.Resampling.BICUBIC)

@@ -121,6 +121,12 @@ def test_an_image_of_the_wrong_shape_is_refused(folder):
     assert "cjdata/image has the shape (2, 3, 4), not (height, width)" in refusal(folder)
 
 
+def test_a_slice_that_memory_is_too_small_for_is_not_left_out_as_a_bad_one(folder, monkeypatch):
+    array = "weckd.data.layouts.matlab._array"
+    monkeypatch.setattr(array, lambda *_arguments: (_ for _ in ()).throw(MemoryError))
+    assert "there is not enough memory to read" in refusal(folder, skip_bad=True)
+
+
 def test_two_files_of_one_slice_are_refused(folder):
     save(folder / "b" / "2.mat", picture())
     assert refusal(folder) == (

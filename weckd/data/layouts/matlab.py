@@ -54,7 +54,7 @@ def _read(dataset: Dataset, file: Path) -> Sample:
             values = _array(file, opened, "image", "iufb").T
             number = _array(file, opened, "label", "iuf").astype(float)
             codes = _array(file, opened, "PID", "iu")
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except KeyError as problem:
         raise BadImageError(file, f"lacks an entry of cjdata ({problem.args[0]})", _DAMAGED) from problem
