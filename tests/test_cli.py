@@ -124,7 +124,7 @@ def test_a_suites_methods_and_readings_are_listed_with_their_steps(tmp_path, cap
     changed = "temperature=learned,attention=gate,mixing=additive,squared=no"
     methods = f"methods=[mutual, pooled-2, '{changed}', 'start=fresh,subsets=overlapping']"
     changes = [methods, "analysis={families: [], claims: []}"]
-    assert main(["suite", str(CONFIG / "demo.yaml"), "--config", *changes, "--out", str(file)]) == 0
+    assert main(["suite", str(CONFIG / "phantoms.yaml"), "--config", *changes, "--out", str(file)]) == 0
     assert main(["methods", "--suite", str(file)]) == 0
     rows = rows_of(capsys.readouterr().out)
     assert list(rows) == ["mutual", "pooled-2", changed, "start=fresh,subsets=overlapping"]
@@ -180,8 +180,8 @@ def test_a_folder_of_class_folders_is_described_prepared_grouped_audited_and_rec
 def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     changes = ["--config", "seeds=[4]", "--config", "methods=[weckd,single]"]  # neither is dropped
-    assert main(["suite", str(CONFIG / "demo.yaml"), *changes]) == 0
-    (file,) = (tmp_path / "results").glob("demo+*/suite.json")
+    assert main(["suite", str(CONFIG / "phantoms.yaml"), *changes]) == 0
+    (file,) = (tmp_path / "results").glob("phantoms+*/suite.json")
     assert json.loads(file.read_text())["seeds"] == [4]
     assert json.loads(file.read_text())["methods"] == ["weckd", "single"]
     assert main(["methods", "--suite", str(file)]) == 0
@@ -189,12 +189,12 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
 
 
 @pytest.mark.parametrize(
-    "place", [["DEMO", "MORE"], ["--suite", "DEMO", "MORE"], ["DEMO", "--suite", "MORE"]]
+    "place", [["PHANTOMS", "MORE"], ["--suite", "PHANTOMS", "MORE"], ["PHANTOMS", "--suite", "MORE"]]
 )
 def test_suite_files_are_named_alike_for_every_command(place, tmp_path, capsys):
     more = tmp_path / "more.yaml"
     more.write_text("suite: mine\ntraining: {steps: 7}\n")
-    files = [word.replace("DEMO", str(CONFIG / "demo.yaml")).replace("MORE", str(more)) for word in place]
+    files = [word.replace("PHANTOMS", str(CONFIG / "phantoms.yaml")).replace("MORE", str(more)) for word in place]
     made = tmp_path / "made.json"
     assert main(["suite", *files, "--config", "methods=[single]", "--out", str(made)]) == 0
     assert json.loads(made.read_text())["name"] == "mine"
@@ -206,8 +206,8 @@ def test_suite_files_are_named_alike_for_every_command(place, tmp_path, capsys):
 @pytest.mark.parametrize("command", ["suite", "plan", "methods", "doctor"])
 def test_changes_without_suite_files_and_of_a_made_suite_are_refused(command, tmp_path, capsys):
     made = tmp_path / "made.json"
-    assert main(["suite", str(CONFIG / "demo.yaml"), "--out", str(made)]) == 0
-    for files in ([], [str(made)], [str(made), str(CONFIG / "demo.yaml")]):
+    assert main(["suite", str(CONFIG / "phantoms.yaml"), "--out", str(made)]) == 0
+    for files in ([], [str(made)], [str(made), str(CONFIG / "phantoms.yaml")]):
         assert main([command, *files, "--config", "seeds=[1]"]) == 1
         assert capsys.readouterr().err == (
             "weckd: suite: name suite files, as config/demo.yaml; or the suite.json of a run, without changes\n"
@@ -216,7 +216,7 @@ def test_changes_without_suite_files_and_of_a_made_suite_are_refused(command, tm
 
 def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
     out = tmp_path / "folder" / "suite.json"
-    command = ["suite", str(CONFIG / "demo.yaml"), "--out", str(out), "--config"]
+    command = ["suite", str(CONFIG / "phantoms.yaml"), "--out", str(out), "--config"]
     for change in ("training={learning_rat: 1}", "seeds=[010]", "split={stage: 0.5}", "datasets=[mine]"):
         assert main([*command, change]) == 1
         assert re.search(rf"\b{change.partition('=')[0]}\b", capsys.readouterr().err)
@@ -235,7 +235,7 @@ def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
         (["datasets", "ear_chil"], "weckd: no data set 'ear_chil'; did you mean 'ear_chile'?"),
         (["suite", "nowhere.yaml"], "weckd: nowhere.yaml: cannot be read"),
         (
-            ["suite", str(CONFIG / "demo.yaml"), "--config", "seeds"],
+            ["suite", str(CONFIG / "phantoms.yaml"), "--config", "seeds"],
             "weckd: --config seeds: must be KEY=VALUE",
         ),
         (
@@ -275,7 +275,7 @@ def test_mistakes_end_in_one_message_and_status_one(command, message, tmp_path, 
 
 LONG = "x" * 300
 BRAIN = "phantom_brain_mri"
-DEMO = str(CONFIG / "demo.yaml")
+PHANTOMS = str(CONFIG / "phantoms.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def place(tmp_path_factory):
     run, prepared = place / "r", place / "data" / f"{BRAIN}-32px"
     key = ["--dataset", BRAIN]
     for command in (
-        ["suite", DEMO, "--config", *changes, "--out", str(run / "suite.json")],
+        ["suite", PHANTOMS, "--config", *changes, "--out", str(run / "suite.json")],
         ["prepare", *key, "--image-size", "32", "--out", str(prepared)],
         [
             *("group", *key, "--prepared", str(prepared), "--threshold", "0.97"),
@@ -342,11 +342,11 @@ SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gathe
         (of_run("split", run="[]"), "[]/suite.json: not a readable suite.json ([Errno 20] Not a directory:"),
         (of_run("tables", run="[]").partition(" --dataset")[0], "[]/suite.json: not a readable suite.json ("),
         (
-            f"suite {DEMO} --out {LONG}",
+            f"suite {PHANTOMS} --out {LONG}",
             f"{LONG}: cannot be written (File name too long); shorten the name, or choose another folder\n",
         ),
         (
-            f"suite {DEMO} --out folder",
+            f"suite {PHANTOMS} --out folder",
             "folder: cannot be written (Is a directory); a folder is in the way; remove it, or choose another file\n",
         ),
         (f"show {LONG}", f"{LONG}/suite.json: File name too long; choose a shorter name\n"),

@@ -36,9 +36,9 @@ def test_medmnist_has_official_parts_too():
     ("name", "changes", "message"),
     [
         (
-            "demo",
+            "phantoms",
             {},
-            "leak study: no data set of demo has an official test part; name one, such as ear_chile",
+            "leak study: no data set of phantoms has an official test part; name one, such as ear_chile",
         ),
         ("paper", {}, "leak study: settings were tuned for the grouped parts; run it with tuned=false"),
         (

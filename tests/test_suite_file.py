@@ -13,12 +13,12 @@ from weckd.study_suites import readings_suite
 from weckd.suite_file import parse_changes, resolve_suite, telling_changes
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
-DEMO = [CONFIG / "demo.yaml"]
+PHANTOMS = [CONFIG / "phantoms.yaml"]
 
 
-def test_demo_is_what_it_says():
-    suite = resolve_suite(DEMO, {})
-    assert (suite.run, suite.seeds, suite.seeds_per_job, suite.image_size) == ("demo", (1, 2, 3, 4, 5), 5, 32)
+def test_the_phantoms_are_what_they_say():
+    suite = resolve_suite(PHANTOMS, {})
+    assert (suite.run, suite.seeds, suite.seeds_per_job, suite.image_size) == ("phantoms", (1, 2, 3, 4, 5), 5, 32)
     assert len(suite.datasets) == 6
     assert all(suite.facts[key].phantom for key in suite.datasets)
     assert suite.facts["phantom_ear_kaggle"].derived_from == ("phantom_ear_chile", "phantom_ear_turkiye")
@@ -32,6 +32,22 @@ def test_demo_is_what_it_says():
     assert len(suite.plan_hash) == 12
 
 
+def test_the_demo_is_a_quick_look_at_three_small_copies_of_real_sets():
+    suite = resolve_suite([CONFIG / "demo.yaml"], {})
+    assert (suite.run, suite.seeds, suite.image_size, suite.quick_look) == ("demo", (1, 2, 3, 4, 5), 48, True)
+    assert {key: facts.modality for key, facts in suite.facts.items()} == {
+        "ear_chile_small": "otoscopy",
+        "blood_bccd_small": "microscopy",
+        "brain_cheng_small": "MRI",
+    }
+    assert not any(facts.phantom or facts.derived_from for facts in suite.facts.values())
+    assert suite.facts["blood_bccd_small"].classes == ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
+    assert suite.methods == (
+        *("weckd", "single", "pooled", "sequential", "one-step", "full-converged", "permuted", "majority"),
+    )
+    assert (suite.backbone.name, suite.backbone.init) == ("tf_efficientnet_lite0", "imagenet")
+
+
 def test_real_small_leaves_a_class_out_by_name():
     suite = resolve_suite([CONFIG / "real-small.yaml"], {"data_root": "somewhere"})
     assert suite.run == "real-small"
@@ -43,7 +59,7 @@ def test_real_small_leaves_a_class_out_by_name():
 
 def test_decoupled_distillation_is_refused_for_two_classes():
     changes = {"methods": "[weckd,single,decoupled]"}
-    assert resolve_suite(DEMO, changes).methods == ("weckd", "single", "decoupled")
+    assert resolve_suite(PHANTOMS, changes).methods == ("weckd", "single", "decoupled")
     with pytest.raises(UserError) as refused:
         resolve_suite([CONFIG / "real-small.yaml"], changes)
     assert str(refused.value) == (
@@ -82,16 +98,16 @@ def test_a_data_set_is_derived_only_where_what_it_was_made_of_is_in_the_suite(tm
 
 
 def test_readings_are_methods_by_name_and_their_suite_has_room_for_the_longest_chain():
-    suite = resolve_suite(DEMO, {"methods": "[single, start=fresh, length=2]", "seeds": "[1]"})
+    suite = resolve_suite(PHANTOMS, {"methods": "[single, start=fresh, length=2]", "seeds": "[1]"})
     assert suite.methods == ("single", "start=fresh", "length=2")
     with pytest.raises(
         UserError, match=r"length=6': needs 6 subsets, the split holds 3; set split.stages to 6"
     ):
-        resolve_suite(DEMO, {"methods": "[single, length=6]"})
+        resolve_suite(PHANTOMS, {"methods": "[single, length=6]"})
     with pytest.raises(UserError, match="start cannot be 'cold'; known: warm, fresh"):
-        resolve_suite(DEMO, {"methods": "[single, start=cold]"})
-    readings = readings_suite(resolve_suite(DEMO, {}))
-    assert (readings.run, readings.split.stages, readings.chain_length) == ("demo-readings", 6, 3)
+        resolve_suite(PHANTOMS, {"methods": "[single, start=cold]"})
+    readings = readings_suite(resolve_suite(PHANTOMS, {}))
+    assert (readings.run, readings.split.stages, readings.chain_length) == ("phantoms-readings", 6, 3)
     assert readings.methods[:7] == (
         "single",
         "pooled",
@@ -104,23 +120,23 @@ def test_readings_are_methods_by_name_and_their_suite_has_room_for_the_longest_c
     assert readings.methods[7:9] == ("weckd", "start=fresh")
     assert len(readings.methods) == 7 + 1 + 17 + 16
     assert readings.analysis.families == ()
-    chosen = resolve_suite(DEMO, {"readings_datasets": "[phantom_ear_ohio]"})
-    assert chosen.run == "demo"  # readings are a run of their own
+    chosen = resolve_suite(PHANTOMS, {"readings_datasets": "[phantom_ear_ohio]"})
+    assert chosen.run == "phantoms"  # readings are a run of their own
     assert readings_suite(chosen).datasets == ("phantom_ear_ohio",)
     with pytest.raises(UserError, match=r"readings_datasets: ear_chile is not one of the suite's datasets"):
-        resolve_suite(DEMO, {"readings_datasets": "[ear_chile]"})
+        resolve_suite(PHANTOMS, {"readings_datasets": "[ear_chile]"})
 
 
 def test_a_chain_is_as_long_as_there_are_subsets_unless_told():
-    assert resolve_suite(DEMO, {}).chain_length == 3
-    assert resolve_suite(DEMO, {"split": {"stages": 5}}).chain_length == 5
-    assert resolve_suite(DEMO, {"split": {"stages": 5}, "chain_length": 2}).chain_length == 2
+    assert resolve_suite(PHANTOMS, {}).chain_length == 3
+    assert resolve_suite(PHANTOMS, {"split": {"stages": 5}}).chain_length == 5
+    assert resolve_suite(PHANTOMS, {"split": {"stages": 5}, "chain_length": 2}).chain_length == 2
     with pytest.raises(UserError, match=r"chain_length: 4 models need as many subsets; split.stages is 3"):
-        resolve_suite(DEMO, {"chain_length": 4})
+        resolve_suite(PHANTOMS, {"chain_length": 4})
 
 
 def test_suite_json_round_trip(tmp_path):
-    suite = resolve_suite(DEMO, {})
+    suite = resolve_suite(PHANTOMS, {})
     (tmp_path / "suite.json").write_text(suite_json(suite))
     assert load_suite(tmp_path / "suite.json") == suite
 
@@ -135,26 +151,26 @@ def test_suite_json_round_trip(tmp_path):
     ],
 )
 def test_values_are_normalised_once(changes):
-    suite = resolve_suite(DEMO, changes)
+    suite = resolve_suite(PHANTOMS, changes)
     assert suite.seeds == (1, 2)
     assert suite.datasets == ("phantom_ear_chile",)
-    assert suite.run == resolve_suite(DEMO, {"seeds": [1, 2], "datasets": ["phantom_ear_chile"]}).run
-    assert suite.run.startswith("demo+")
+    assert suite.run == resolve_suite(PHANTOMS, {"seeds": [1, 2], "datasets": ["phantom_ear_chile"]}).run
+    assert suite.run.startswith("phantoms+")
 
 
 def test_one_seed_and_nested_values():
-    suite = resolve_suite(DEMO, {"seeds": 3, "training": {"steps": "4"}})
+    suite = resolve_suite(PHANTOMS, {"seeds": 3, "training": {"steps": "4"}})
     assert suite.seeds == (3,)
     assert suite.training.steps == 4
     assert suite.training.batch_size == 16  # the rest of the section stays
 
 
 def test_only_what_changes_results_narrows_a_run():
-    assert resolve_suite(DEMO, {"seeds_per_job": 1, "data_root": "x"}).run == "demo"
-    assert resolve_suite(DEMO, {"skip_bad": "true"}).run.startswith("demo+")
-    assert resolve_suite(DEMO, {"seeds": [1, 2, 3, 4, 5]}).run == "demo"  # as in the file
+    assert resolve_suite(PHANTOMS, {"seeds_per_job": 1, "data_root": "x"}).run == "phantoms"
+    assert resolve_suite(PHANTOMS, {"skip_bad": "true"}).run.startswith("phantoms+")
+    assert resolve_suite(PHANTOMS, {"seeds": [1, 2, 3, 4, 5]}).run == "phantoms"  # as in the file
     runs = {
-        resolve_suite(DEMO, change).run
+        resolve_suite(PHANTOMS, change).run
         for change in ({}, {"seeds": [1]}, {"image_size": 48}, {"methods": ["weckd"]})
     }
     assert len(runs) == 4
@@ -164,28 +180,29 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
     typed = parse_changes(
         ["seeds=[1,2,3,4,5]", "training={steps: 16, learning_rate: 1}", "data_root=x", "tuned=false"]
     )
-    assert telling_changes(DEMO, {**typed, "image_size": "32"}).keys() == {"training", "data_root"}
+    assert telling_changes(PHANTOMS, {**typed, "image_size": "32"}).keys() == {"training", "data_root"}
 
 
 @pytest.mark.parametrize(
     ("files", "changes", "run", "plan_hash", "sha256"),
     [
-        ("demo", [], "demo", "4b3a3716558d", "130dfc7f7053b4b5"),
+        ("phantoms", [], "phantoms", "4b3a3716558d", "798e170c4e1c317c"),
         (
-            "demo",
+            "phantoms",
             ["seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"],
-            *("demo+98d65936", "f9112520adc6", "a904d3cd1279ca2c"),
+            *("phantoms+49754b39", "f9112520adc6", "d3659ed372ae15b4"),
         ),
         (
-            "demo",
+            "phantoms",
             ["tuned=true", "training={steps: 7, learning_rate: 5e-4}"],
-            *("demo+2de7baba", "4b3a3716558d", "c1c49afa544649b3"),
+            *("phantoms+3395d70f", "4b3a3716558d", "36a53b49fb3367a2"),
         ),
         (
-            "demo",
+            "phantoms",
             ["augmentation={rotation: 90}", "analysis={margin_pp: 1}"],
-            *("demo+7635e206", "5d1975165a7f", "70fd6d2eaf0c1cee"),
+            *("phantoms+07c5dbb8", "5d1975165a7f", "fdc0dab5ced55857"),
         ),
+        ("demo", [], "demo", "bc7c54ca6ca9", "eab27fee0c996e5f"),
         ("paper", [], "paper", "db548e1a9f26", "da6721e2730b1160"),
         ("selfcheck", [], "selfcheck", "05d724af4f24", "64bad9bf7515b5d7"),
         ("real-small", ["data_root=somewhere"], "real-small", "4c3cea54f41f", "e2958453926cec3f"),
@@ -210,38 +227,38 @@ def test_runs_keep_their_names_and_suites_their_bytes(files, changes, run, plan_
 
 
 def test_plan_hash_follows_the_plan_only():
-    plain = resolve_suite(DEMO, {}).plan_hash
-    assert resolve_suite(DEMO, {"training": {"steps": 5}}).plan_hash == plain
-    assert resolve_suite(DEMO, {"seeds": [1, 2]}).plan_hash != plain
-    assert resolve_suite(DEMO, {"analysis": {"margin_pp": 3}}).plan_hash != plain
+    plain = resolve_suite(PHANTOMS, {}).plan_hash
+    assert resolve_suite(PHANTOMS, {"training": {"steps": 5}}).plan_hash == plain
+    assert resolve_suite(PHANTOMS, {"seeds": [1, 2]}).plan_hash != plain
+    assert resolve_suite(PHANTOMS, {"analysis": {"margin_pp": 3}}).plan_hash != plain
 
 
 def test_a_quick_look_is_part_of_the_plan_and_leaves_other_suites_as_they_are(tmp_path):
-    full = resolve_suite(DEMO, {})
-    quick = resolve_suite(DEMO, {"quick_look": "true"})
+    full = resolve_suite(PHANTOMS, {})
+    quick = resolve_suite(PHANTOMS, {"quick_look": "true"})
     assert (full.quick_look, quick.quick_look) == (False, True)
     assert quick.plan_hash != full.plan_hash
-    assert quick.run != "demo"
+    assert quick.run != "phantoms"
     assert "quick_look" not in suite_json(full)
-    assert suite_json(resolve_suite(DEMO, {"quick_look": "false"})) == suite_json(full)
+    assert suite_json(resolve_suite(PHANTOMS, {"quick_look": "false"})) == suite_json(full)
     (tmp_path / "suite.json").write_text(suite_json(quick))
     assert load_suite(tmp_path / "suite.json") == quick
 
 
 def test_the_plan_comes_from_its_file_and_changes_key_by_key(tmp_path):
-    plain = resolve_suite(DEMO, {}).analysis
+    plain = resolve_suite(PHANTOMS, {}).analysis
     assert (plain.margin_pp, plain.other_margins_pp, plain.stage) == (2.0, (1.0, 3.0), "last")
     assert [claim.name[0] for claim in plain.claims] == ["1", "2", "3", "4", "5"]
-    changed = resolve_suite(DEMO, {"analysis": "{margin_pp: 3}"}).analysis
+    changed = resolve_suite(PHANTOMS, {"analysis": "{margin_pp: 3}"}).analysis
     assert (changed.margin_pp, changed.families) == (3.0, plain.families)
     own = tmp_path / "plan.yaml"
     own.write_text((CONFIG / "analysis.yaml").read_text().replace("alpha: 0.05", "alpha: 0.01"))
-    assert resolve_suite(DEMO, {"analysis": str(own)}).analysis.alpha == 0.01
+    assert resolve_suite(PHANTOMS, {"analysis": str(own)}).analysis.alpha == 0.01
     suite = tmp_path / "suite.yaml"
-    suite.write_text(DEMO[0].read_text().replace("analysis: analysis.yaml", "analysis: plan.yaml"))
+    suite.write_text(PHANTOMS[0].read_text().replace("analysis: analysis.yaml", "analysis: plan.yaml"))
     assert resolve_suite([suite], {}).analysis.alpha == 0.01
     with pytest.raises(UserError, match=r"elsewhere\.yaml: cannot be read \(No such file or directory\)"):
-        resolve_suite(DEMO, {"analysis": "elsewhere.yaml"})
+        resolve_suite(PHANTOMS, {"analysis": "elsewhere.yaml"})
 
 
 SEED = "must be a whole number from 0 to 4294967295, not "
@@ -405,9 +422,9 @@ BATCH = (
 )
 def test_a_value_that_cannot_be_is_told_by_key_bounds_and_meaning(changes, told):
     with pytest.raises(UserError) as refused:
-        resolve_suite(DEMO, parse_changes(changes))
+        resolve_suite(PHANTOMS, parse_changes(changes))
     head, _, lines = str(refused.value).partition("\n  ")
-    assert head == f"{DEMO[0]} with command-line values: not a valid suite"
+    assert head == f"{PHANTOMS[0]} with command-line values: not a valid suite"
     assert lines == told
 
 
@@ -514,7 +531,7 @@ KNOWN = f"Known data sets: {', '.join(load_catalogue())}; one of your own stands
 )
 def test_a_suite_that_cannot_be_run_is_told_by_key(changes, told):
     with pytest.raises(UserError) as refused:
-        resolve_suite(DEMO, parse_changes(changes))
+        resolve_suite(PHANTOMS, parse_changes(changes))
     assert str(refused.value) == told
 
 
@@ -546,25 +563,25 @@ CLAIM = {"name": "a", "says": "b", "source": "c", "decided_by": EVIDENCE, "besid
 )
 def test_contradictory_plans_are_told(changes, message):
     with pytest.raises(UserError, match=message):
-        resolve_suite(DEMO, changes)
+        resolve_suite(PHANTOMS, changes)
 
 
 def test_numbers_and_words_are_read_alike_in_files_and_on_the_command_line(tmp_path):
     (tmp_path / "more.yaml").write_text(
         "training: {learning_rate: 1e-3}\nsplit: {stage: 0.3333333333333333}\n"
     )
-    suite = resolve_suite([*DEMO, tmp_path / "more.yaml"], {})
-    assert (suite.training.learning_rate, suite.training.steps, suite.run) == (0.001, 16, "demo")
-    suite = resolve_suite(DEMO, parse_changes(["training={learning_rate: 1e-3}", "data_root=2019"]))
+    suite = resolve_suite([*PHANTOMS, tmp_path / "more.yaml"], {})
+    assert (suite.training.learning_rate, suite.training.steps, suite.run) == (0.001, 16, "phantoms")
+    suite = resolve_suite(PHANTOMS, parse_changes(["training={learning_rate: 1e-3}", "data_root=2019"]))
     assert (suite.training.learning_rate, suite.training.steps, suite.data_root) == (0.001, 16, "2019")
-    assert resolve_suite(DEMO, parse_changes(["data_root="])).data_root is None
+    assert resolve_suite(PHANTOMS, parse_changes(["data_root="])).data_root is None
 
 
 def test_a_key_given_twice_in_a_suite_file_is_refused(tmp_path):
     file = tmp_path / "dup.yaml"
     file.write_text("training: {steps: 7}\nseeds: [1]\ntraining: {batch_size: 8}\n")
     with pytest.raises(UserError) as refused:
-        resolve_suite([*DEMO, file], {})
+        resolve_suite([*PHANTOMS, file], {})
     assert str(refused.value) == f"{file}: not valid YAML: key 'training' is given twice (line 3)"
 
 
@@ -572,9 +589,9 @@ def test_a_wrong_file_is_told_without_the_command_line(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text("seeds_per_jobs: 2\n")
     with pytest.raises(
-        UserError, match=rf"^{DEMO[0]}, {file}: not a valid suite\n  seeds_per_jobs: no such key; did"
+        UserError, match=rf"^{PHANTOMS[0]}, {file}: not a valid suite\n  seeds_per_jobs: no such key; did"
     ):
-        resolve_suite([*DEMO, file], parse_changes(["seeds=[1]"]))
+        resolve_suite([*PHANTOMS, file], parse_changes(["seeds=[1]"]))
 
 
 def test_no_excluded_classes_undo_those_of_the_file():
@@ -583,8 +600,8 @@ def test_no_excluded_classes_undo_those_of_the_file():
     assert undone.exclude_classes == {}
     assert undone.facts["wbc_zheng"].classes[0] == "basophil"
     assert undone.run.startswith("real-small+")
-    assert resolve_suite(DEMO, parse_changes(["exclude_classes={phantom_ear_ohio: []}"])) == resolve_suite(
-        DEMO, {}
+    assert resolve_suite(PHANTOMS, parse_changes(["exclude_classes={phantom_ear_ohio: []}"])) == resolve_suite(
+        PHANTOMS, {}
     )
 
 
@@ -605,11 +622,11 @@ def test_the_users_own_entries_count_as_part_of_the_suite_and_their_path_does_no
     def run(name, entry, *changes):
         file = tmp_path / name
         file.write_text(entry)
-        return resolve_suite(DEMO, parse_changes([f"catalogue={file}", *changes])).run
+        return resolve_suite(PHANTOMS, parse_changes([f"catalogue={file}", *changes])).run
 
     own = "datasets=[2019, phantom_ear_ohio]"
     plain = run("mine.yaml", ENTRY, own)
-    assert plain.startswith("demo+")
+    assert plain.startswith("phantoms+")
     assert run("elsewhere.yaml", ENTRY, own) == plain
     assert run("told.yaml", ENTRY.replace("unknown", "CC0").replace("my camera", "a camera"), own) == plain
     changed = {
@@ -618,8 +635,8 @@ def test_the_users_own_entries_count_as_part_of_the_suite_and_their_path_does_no
         run("swapped.yaml", ENTRY.replace("2018", "x").replace("1e3x", "2018"), own),
     }
     assert len(changed | {plain}) == 4
-    assert run("mine.yaml", ENTRY) == "demo"  # none of its data sets is in the run
-    narrow = resolve_suite(DEMO, {"datasets": ["phantom_ear_ohio"]}).run
+    assert run("mine.yaml", ENTRY) == "phantoms"  # none of its data sets is in the run
+    narrow = resolve_suite(PHANTOMS, {"datasets": ["phantom_ear_ohio"]}).run
     assert run("mine.yaml", ENTRY, "datasets=[phantom_ear_ohio]") == narrow
 
 
@@ -636,7 +653,7 @@ def test_how_a_run_is_made_is_declared_once():
 
 def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(UserError) as refused:
-        resolve_suite(DEMO, {"catalogue": "c" * 300})
+        resolve_suite(PHANTOMS, {"catalogue": "c" * 300})
     assert str(refused.value) == (
         f"catalogue: {'c' * 300}: cannot be read (File name too long); name a catalogue file"
     )
@@ -656,7 +673,7 @@ def test_unreadable_files_are_named(tmp_path):
 
 def test_later_files_win_key_by_key(tmp_path):
     (tmp_path / "more.yaml").write_text(yaml.safe_dump({"suite": "mine", "training": {"steps": 7}}))
-    suite = resolve_suite([*DEMO, tmp_path / "more.yaml"], {})
+    suite = resolve_suite([*PHANTOMS, tmp_path / "more.yaml"], {})
     assert suite.run == "mine"
     assert suite.training.steps == 7
     assert suite.training.learning_rate == 0.008
@@ -669,7 +686,7 @@ PANEL = {
 
 
 def test_panel_stands_for_all_its_methods_and_each_can_be_named():
-    suite = resolve_suite(DEMO, {"methods": ["single", "panel", "majority"], "panel": PANEL})
+    suite = resolve_suite(PHANTOMS, {"methods": ["single", "panel", "majority"], "panel": PANEL})
     assert suite.methods == (
         "single",
         *(f"panel-{name}-{share}" for name in ("resnet18", "test_resnet") for share in (10, 30, 100)),
@@ -677,7 +694,7 @@ def test_panel_stands_for_all_its_methods_and_each_can_be_named():
     )
     assert suite.roles["panel-resnet18-30"] == "panel"
     assert suite.roles["single"] == "reference"
-    one = resolve_suite(DEMO, {"methods": ["panel-resnet18-30", "panel"], "panel": PANEL})
+    one = resolve_suite(PHANTOMS, {"methods": ["panel-resnet18-30", "panel"], "panel": PANEL})
     assert one.methods[:2] == ("panel-resnet18-30", "panel-resnet18-10")
     assert len(one.methods) == 6
 
@@ -720,13 +737,13 @@ def test_panel_stands_for_all_its_methods_and_each_can_be_named():
 )
 def test_panel_tuning_and_sizes_that_cannot_be_are_refused(changes, message):
     with pytest.raises(UserError) as refusal:
-        resolve_suite(DEMO, changes)
+        resolve_suite(PHANTOMS, changes)
     assert str(refusal.value) == message
 
 
 def test_how_to_tune_makes_no_other_run_unless_the_suite_is_tuned():
     tuning = {"tuning": {"trials": 3, "seeds": [77]}}
-    assert resolve_suite(DEMO, tuning).run == "demo"
-    tuned = resolve_suite(DEMO, {"tuned": True})
-    assert tuned.run != "demo"
-    assert resolve_suite(DEMO, {"tuned": True, **tuning}).run != tuned.run
+    assert resolve_suite(PHANTOMS, tuning).run == "phantoms"
+    tuned = resolve_suite(PHANTOMS, {"tuned": True})
+    assert tuned.run != "phantoms"
+    assert resolve_suite(PHANTOMS, {"tuned": True, **tuning}).run != tuned.run

@@ -168,7 +168,7 @@ def test_what_is_committed_of_a_network_is_what_a_look_at_it_finds(name):
 @pytest.mark.parametrize(
     "files",
     [
-        ["demo"],
+        ["phantoms"],
         ["selfcheck"],
         ["paper"],
         ["real-small"],

@@ -23,7 +23,7 @@ def suite():
         "analysis": {"families": [], "claims": []},
         "tuning": {"trials": 4, "seeds": [1001, 1002]},
     }
-    return resolve_suite([REPOSITORY / "config/demo.yaml"], changes)
+    return resolve_suite([REPOSITORY / "config/phantoms.yaml"], changes)
 
 
 def test_shared_fits_are_counted_once_and_teachers_passes_apart(suite):

@@ -13,7 +13,7 @@ from weckd.methods.catalogue import METHODS
 from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 
-DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
+PHANTOMS = [Path(__file__).resolve().parents[2] / "config" / "phantoms.yaml"]
 KEY = "phantom_ear_ohio"  # three classes, so that no method is refused
 SEED, TUNING_SEEDS = 1, (1001, 1002)
 SETTINGS = {
@@ -51,7 +51,7 @@ class Workplace:
 
 def make_workplace(root, **changes):
     """Return the suite, changed, with its data set prepared and split below `root`."""
-    suite = resolve_suite(DEMO, {**SETTINGS, **changes})
+    suite = resolve_suite(PHANTOMS, {**SETTINGS, **changes})
     run = RunFiles(root / "results" / "toy")
     place = Workplace(suite, run)
     prepare(find_dataset(KEY, None), None, suite.image_size, place.prepared, jobs=1, skip_bad=False)

@@ -38,7 +38,7 @@ from weckd.training.identity import (
     fit_identity,
 )
 
-DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
+PHANTOMS = [Path(__file__).resolve().parents[2] / "config" / "phantoms.yaml"]
 KEY = "phantom_ear_ohio"
 RESNET, OTHER = BackboneSettings("test_resnet", "random"), BackboneSettings("resnet50", "a1_in1k")
 WEIGHTS = {RESNET: None, OTHER: "digest"}
@@ -58,7 +58,7 @@ def ingredients(
         {"D1": np.array(rows), "test": np.array([2])},
         3,
     )
-    return cell_ingredients(suite or resolve_suite(DEMO, {}), data, fingerprint, file, device)
+    return cell_ingredients(suite or resolve_suite(PHANTOMS, {}), data, fingerprint, file, device)
 
 
 def identity(fit, cell):
@@ -66,7 +66,7 @@ def identity(fit, cell):
 
 
 def test_each_ingredient_changes_the_identity(tmp_path):
-    suite = resolve_suite(DEMO, {})
+    suite = resolve_suite(PHANTOMS, {})
     fit = suite_methods(suite)[0].fits()[1]
     changed = [
         ingredients(tmp_path),
@@ -101,13 +101,13 @@ def test_other_methods_seeds_and_budgets_change_nothing(tmp_path):
         {"analysis": {"alpha": 0.01}},
         {"training": {"steps": 99, "converged_factor": 3}},  # a fit's declaration holds its own steps
     ):
-        assert ingredients(tmp_path, resolve_suite(DEMO, changes)) == plain
+        assert ingredients(tmp_path, resolve_suite(PHANTOMS, changes)) == plain
     json.dumps(plain)
 
 
 def test_a_childs_identity_follows_its_parents(tmp_path):
     cell = ingredients(tmp_path)
-    m1, m2, m3 = suite_methods(resolve_suite(DEMO, {}))[0].fits()
+    m1, m2, m3 = suite_methods(resolve_suite(PHANTOMS, {}))[0].fits()
     other = replace(m2, start=replace(m1, steps=m1.steps + 1))
     assert identity(m3, cell) != identity(replace(m3, start=other), cell)
     assert identity(m3, cell) != identity(replace(m3, teachers=(other,)), cell)

@@ -24,13 +24,13 @@ from weckd.training.networks import State
 from weckd.training.optimisation import Cell
 from weckd.training.store import EVALUATED
 
-DEMO = [Path(__file__).resolve().parents[2] / "config" / "demo.yaml"]
+PHANTOMS = [Path(__file__).resolve().parents[2] / "config" / "phantoms.yaml"]
 RECORD = {"steps_run": 1, "images": 16, "labels": 4, "loss_first": 1.0, "loss_last": 0.5, "seconds": {}}
 HISTORY = np.array([[1.0, 0.01]], np.float32)
 
 
 def of_methods(methods):
-    suite = resolve_suite(DEMO, {"methods": methods, "analysis": {"families": [], "claims": []}})
+    suite = resolve_suite(PHANTOMS, {"methods": methods, "analysis": {"families": [], "claims": []}})
     return suite, tuple(dict.fromkeys(f for method in suite_methods(suite) for f in method.fits()))
 
 

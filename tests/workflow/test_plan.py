@@ -10,6 +10,7 @@ from weckd.study_suites import readings_suite
 from weckd.suite_file import resolve_suite
 
 pytestmark = pytest.mark.workflow
+PHANTOMS = REPOSITORY / "config" / "phantoms.yaml"
 
 
 def planned(folder, *arguments, configfile):
@@ -17,19 +18,19 @@ def planned(folder, *arguments, configfile):
     return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.M)}, text
 
 
-def test_demo_is_the_default_and_plans_every_cell(tmp_path):
+def test_real_images_of_the_package_are_the_default_and_every_cell_is_planned(tmp_path):
     jobs, _ = planned(tmp_path, configfile=None)
     assert jobs == {
-        **{"all": 1, "suite": 1, "prepare": 6, "group": 6, "audit": 1, "split": 6},
+        **{"all": 1, "suite": 1, "fetch": 3, "prepare": 3, "group": 3, "audit": 1, "split": 3},
         **{
             "train": 6,
-            "gather": 30,
+            "gather": 15,
             "tables": 1,
-            "attention": 6,
+            "attention": 3,
             "figures": 1,
             "html_report": 1,
             "provenance": 1,
-            "total": 67,
+            "total": 43,
         },
     }
 
@@ -68,29 +69,29 @@ def test_tune_plans_a_search_for_each_method_and_set_and_training_waits_for_it(t
         "methods=[weckd,single,majority]",
     )
     searches = {"suite": 1, "prepare": 2, "group": 2, "tuning_split": 2, "tune_method": 4}
-    jobs, _ = planned(tmp_path, "tune", *changes, configfile=None)
+    jobs, _ = planned(tmp_path, "tune", *changes, configfile=PHANTOMS)
     assert jobs == {"tune": 1, **searches, "total": 12}
-    jobs, text = planned(tmp_path, "-p", *changes, "tuned=true", configfile=None)
+    jobs, text = planned(tmp_path, "-p", *changes, "tuned=true", configfile=PHANTOMS)
     assert {name: jobs.get(name) for name in searches} == searches
     assert jobs["train"] == 2
-    assert re.search(r"results/demo\+[0-9a-f]{8}/tuned/phantom_ear_chile/weckd\.json", text)
+    assert re.search(r"results/phantoms\+[0-9a-f]{8}/tuned/phantom_ear_chile/weckd\.json", text)
     assert re.search(
-        r"weckd tune --run results/demo\+[0-9a-f]{8} --dataset phantom_ear_chile --method weckd", text
+        r"weckd tune --run results/phantoms\+[0-9a-f]{8} --dataset phantom_ear_chile --method weckd", text
     )
-    jobs, _ = planned(tmp_path, *changes, configfile=None)
+    jobs, _ = planned(tmp_path, *changes, configfile=PHANTOMS)
     assert "tune_method" not in jobs
 
 
 def test_readings_plan_a_run_of_their_own(tmp_path):
     changes = ("--config", "datasets=[phantom_ear_chile]", "seeds=[1,2]")
-    jobs, text = planned(tmp_path, "readings", "-p", *changes, configfile=None)
+    jobs, text = planned(tmp_path, "readings", "-p", *changes, configfile=PHANTOMS)
     assert jobs == {  # and the audit of the suite itself, which tells what counts as independent
         **{"readings": 1, "suite": 1, "prepare": 1, "group": 2, "audit": 1, "split": 1},
         **{"train": 1, "gather": 2, "specification": 1, "total": 11},
     }
-    assert re.search(r"results/demo\+[0-9a-f]{8}-readings/figures/specification\.svg", text)
-    _, full = planned(tmp_path, "readings", "-p", *changes, "readings=full", configfile=None)
-    assert re.search(r"results/demo\+[0-9a-f]{8}-readings-full/figures/specification\.svg", full)
+    assert re.search(r"results/phantoms\+[0-9a-f]{8}-readings/figures/specification\.svg", text)
+    _, full = planned(tmp_path, "readings", "-p", *changes, "readings=full", configfile=PHANTOMS)
+    assert re.search(r"results/phantoms\+[0-9a-f]{8}-readings-full/figures/specification\.svg", full)
 
 
 def test_the_suite_of_all_readings_is_written_though_no_shell_takes_an_argument_so_long(tmp_path):
@@ -123,20 +124,20 @@ def test_a_set_that_cannot_be_had_stops_at_fetch_with_what_to_do(tmp_path):
 
 def test_command_line_narrows_a_run_into_a_folder_of_its_own(tmp_path):
     changes = ["--config", "seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"]
-    jobs, text = planned(tmp_path, "-p", *changes, configfile=None)
+    jobs, text = planned(tmp_path, "-p", *changes, configfile=PHANTOMS)
     assert jobs["train"] == 1
     assert jobs["gather"] == 2
-    assert re.search(r"results/demo\+[0-9a-f]{8}/predictions/phantom_ear_chile/seed2\.parquet", text)
-    assert "results/demo/" not in text
+    assert re.search(r"results/phantoms\+[0-9a-f]{8}/predictions/phantom_ear_chile/seed2\.parquet", text)
+    assert "results/phantoms/" not in text
     assert re.search(
-        r"weckd train --run results/demo\+[0-9a-f]{8} --dataset phantom_ear_chile --seeds 1 2 ", text
+        r"weckd train --run results/phantoms\+[0-9a-f]{8} --dataset phantom_ear_chile --seeds 1 2 ", text
     )
 
 
 def test_batches_of_seeds_do_not_make_another_run(tmp_path):
-    text = snakemake(tmp_path, "-n", "--config", "seeds_per_job=2", configfile=None).stdout
-    assert "results/demo/manifests/phantom_ear_chile/seeds3-4.json" in text
-    assert "results/demo/manifests/phantom_ear_chile/seeds5-5.json" in text
+    text = snakemake(tmp_path, "-n", "--config", "seeds_per_job=2", configfile=PHANTOMS).stdout
+    assert "results/phantoms/manifests/phantom_ear_chile/seeds3-4.json" in text
+    assert "results/phantoms/manifests/phantom_ear_chile/seeds5-5.json" in text
 
 
 @pytest.mark.parametrize(
@@ -167,17 +168,17 @@ def test_batches_of_seeds_do_not_make_another_run(tmp_path):
     ],
 )
 def test_mistakes_are_refused_by_name(tmp_path, change, message):
-    process = snakemake(tmp_path, "-n", "--config", change, configfile=None)
+    process = snakemake(tmp_path, "-n", "--config", change, configfile=PHANTOMS)
     assert process.returncode != 0
     assert message in process.stdout
     assert "Traceback" not in process.stdout
 
 
 def test_an_option_of_which_the_engine_would_drop_the_first_is_refused(tmp_path):
-    tiny, demo = (str(REPOSITORY / place) for place in ("tests/workflow/tiny.yaml", "config/demo.yaml"))
+    tiny, phantoms = (str(file) for file in (TINY, PHANTOMS))
     for option, words in (
         ("--config", ["--config", "seeds=[1]", "-C", "methods=[single]"]),
-        ("--configfile", ["--configfile", demo, f"--configfile={tiny}"]),
+        ("--configfile", ["--configfile", phantoms, f"--configfile={tiny}"]),
     ):
         process = snakemake(tmp_path, "-n", *words, configfile=None)
         told = f"weckd: {option}: is given twice, and the engine heeds the last alone; give all its values after one"
@@ -187,8 +188,8 @@ def test_an_option_of_which_the_engine_would_drop_the_first_is_refused(tmp_path)
 
 def test_readings_that_the_suites_stages_leave_no_room_for_are_refused_and_the_suite_itself_is_not(tmp_path):
     change = ("--config", "split={stage: 0.25, stages: 4}")
-    assert snakemake(tmp_path, "-n", *change, configfile=None).returncode == 0
-    process = snakemake(tmp_path, "-n", "readings", *change, configfile=None)
+    assert snakemake(tmp_path, "-n", *change, configfile=PHANTOMS).returncode == 0
+    process = snakemake(tmp_path, "-n", "readings", *change, configfile=PHANTOMS)
     assert process.returncode != 0
     told = "readings: split.stage: 6 stages of 0.25 are 1.5 of the training part, which is 1; set split.stage to 0.166"
     assert told in process.stdout
