@@ -1,4 +1,4 @@
-# `make` sets up and runs the demo suite; `make test` sets up and passes the tests; `make help` lists the rest.
+# `make` sets up and runs the default suite, a quick look at real images; `make test` sets up and passes the tests; `make help` lists the rest.
 .DEFAULT_GOAL := demo
 SHELL := bash
 PYTHON ?= python3
@@ -15,10 +15,13 @@ DOCKER ?= docker
 IMAGE ?= weckd:$(VERSION)
 DOCKER_BUILD_OPTIONS ?=
 
-.PHONY: demo setup test lint types unit demo-check chaos selfcheck reference-check docs-check image sbom container-check slurm-check audit-dependencies readme lock clean help
+.PHONY: demo phantoms setup test lint types unit demo-check phantoms-check chaos selfcheck reference-check docs-check image sbom container-check slurm-check audit-dependencies readme lock clean help
 
-demo: setup ## run the demo suite and print its main table
+demo: setup ## run the default suite, three small real data sets, and print its main table
 	snakemake --cores all
+
+phantoms: setup ## run the suite of six data sets that the package draws: the check of the whole machine
+	snakemake --cores all --configfile config/phantoms.yaml
 
 setup: $(INSTALLED) ## create .venv from requirements.lock
 
@@ -45,8 +48,11 @@ types: setup
 unit: setup
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-demo-check: setup ## check what must hold in a finished demo run
+demo-check: setup ## check what must hold in a finished run of the default suite
 	pytest -m demo
+
+phantoms-check: setup ## check what must hold in a finished run of the phantoms
+	pytest -m phantoms
 
 chaos: setup ## kill runs at random moments, again and again, and compare bytes (KILLS=20)
 	pytest -m chaos --numprocesses 2 -rP

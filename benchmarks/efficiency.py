@@ -29,8 +29,8 @@ from weckd.training.batches import load_prepared, unit_images
 from weckd.training.networks import Backbone, Networks, initial_state, prepare_device
 
 CELLS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "demo": (
-        "demo",
+    "phantoms": (
+        "phantoms",
         "phantom_ear_chile",
         {"methods": ["weckd", "single", "sequential", "pooled", "full-converged"]},
     ),
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-root", type=Path, help="folder of real images; without it, phantoms alone")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cells", nargs="+", choices=CELLS, default=["demo", "real-small"])
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=["phantoms", "real-small"])
     options = parser.parse_args()
     rows = []
     for name in options.cells:

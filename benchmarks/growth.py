@@ -89,7 +89,7 @@ def training(folder: Path) -> Iterator[Command]:
     for steps in (16, 50, 160):
         place = make_workplace(
             folder / str(steps),
-            "demo",
+            "phantoms",
             "phantom_ear_chile",
             None,
             methods=["weckd"],

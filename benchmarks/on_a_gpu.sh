@@ -25,5 +25,5 @@ nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 once tests python -m pytest -q tests/training tests/test_gpus.py
 once same-bytes python benchmarks/same_bytes.py --data-root "$data" --out "$out"
 once alternatives python benchmarks/alternatives.py --compile
-once efficiency python benchmarks/efficiency.py --data-root "$data" --cells demo real-small "224 px"
+once efficiency python benchmarks/efficiency.py --data-root "$data" --cells phantoms real-small "224 px"
 once side-by-side python benchmarks/side_by_side.py --data-root "$data" --image-size 224

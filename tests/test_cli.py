@@ -194,7 +194,9 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
 def test_suite_files_are_named_alike_for_every_command(place, tmp_path, capsys):
     more = tmp_path / "more.yaml"
     more.write_text("suite: mine\ntraining: {steps: 7}\n")
-    files = [word.replace("PHANTOMS", str(CONFIG / "phantoms.yaml")).replace("MORE", str(more)) for word in place]
+    files = [
+        word.replace("PHANTOMS", str(CONFIG / "phantoms.yaml")).replace("MORE", str(more)) for word in place
+    ]
     made = tmp_path / "made.json"
     assert main(["suite", *files, "--config", "methods=[single]", "--out", str(made)]) == 0
     assert json.loads(made.read_text())["name"] == "mine"

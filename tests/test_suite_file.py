@@ -18,7 +18,12 @@ PHANTOMS = [CONFIG / "phantoms.yaml"]
 
 def test_the_phantoms_are_what_they_say():
     suite = resolve_suite(PHANTOMS, {})
-    assert (suite.run, suite.seeds, suite.seeds_per_job, suite.image_size) == ("phantoms", (1, 2, 3, 4, 5), 5, 32)
+    assert (suite.run, suite.seeds, suite.seeds_per_job, suite.image_size) == (
+        "phantoms",
+        (1, 2, 3, 4, 5),
+        5,
+        32,
+    )
     assert len(suite.datasets) == 6
     assert all(suite.facts[key].phantom for key in suite.datasets)
     assert suite.facts["phantom_ear_kaggle"].derived_from == ("phantom_ear_chile", "phantom_ear_turkiye")
@@ -600,9 +605,9 @@ def test_no_excluded_classes_undo_those_of_the_file():
     assert undone.exclude_classes == {}
     assert undone.facts["wbc_zheng"].classes[0] == "basophil"
     assert undone.run.startswith("real-small+")
-    assert resolve_suite(PHANTOMS, parse_changes(["exclude_classes={phantom_ear_ohio: []}"])) == resolve_suite(
-        PHANTOMS, {}
-    )
+    assert resolve_suite(
+        PHANTOMS, parse_changes(["exclude_classes={phantom_ear_ohio: []}"])
+    ) == resolve_suite(PHANTOMS, {})
 
 
 ENTRY = """

@@ -8,6 +8,7 @@ FILES = {
     name: tuple(ROOT / f"config/{file}.yaml" for file in files)
     for name, files in {
         "demo": ("demo",),
+        "phantoms": ("phantoms",),
         "real-small": ("real-small",),
         "real-small-tuned": ("real-small", "real-small-tuned"),
         "real-medium": ("real-small", "real-medium"),

@@ -41,7 +41,7 @@ def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, caps
     assert "Reproduced: " in agreed.stdout
 
 
-@pytest.mark.parametrize("suite", [name for name in FILES if name != "demo"])
+@pytest.mark.parametrize("suite", FILES)
 def test_the_workflow_draws_every_output_of_the_references_again(tmp_path, suite):
     with_leaks = suite == "real-small"
     targets = ("all", "leakage") if with_leaks else ("all",)

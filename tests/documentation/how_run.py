@@ -11,7 +11,7 @@ from entries import ByStage, ByTest, NotRun, Run, RunWithDocker, Short
 # methods, seeds and steps. Their names, and so their folders, are the documents'.
 SMALL_SUITES = {
     "config/demo.yaml": {
-        "datasets": ["phantom_ear_chile", "phantom_brain_mri"],
+        "datasets": ["ear_chile_small", "brain_cheng_small"],
         "methods": ["weckd", "single", "pooled", "permuted", "majority"],
         "seeds": [1],
         "training": {"steps": 2},
@@ -43,17 +43,17 @@ PAPER = "the six sets need the network, and their training a GPU"
 TABLES = "tables of one more run take half a minute"
 DEMO = "snakemake --cores all"
 MY_EARS = "weckd datasets --describe PATH/my_ears > mine.yaml"
-OF_ONE_SET = "--config datasets='[phantom_ear_chile]'"
+OF_ONE_SET = "--config datasets='[ear_chile_small]'"
 TUNE = f"snakemake --cores all tune {OF_ONE_SET} methods='[weckd,single,pooled]'"
 FREEZE = "weckd freeze results/demo --out FOLDER"
 ONE_CELL = (
-    "snakemake --cores all --config datasets='[phantom_brain_mri]' seeds='[1]' methods='[weckd,single]'"
+    "snakemake --cores all --config datasets='[brain_cheng_small]' seeds='[1]' methods='[weckd,single]'"
 )
 REAL_FILE = "--configfile config/real-small.yaml"
 REAL = f"snakemake --cores all {REAL_FILE}"
 MEDIUM = f"{REAL} config/real-medium.yaml"
 
-ON_PHANTOMS = (
+ON_THE_DEFAULT = (
     # Lists and checks, which need no run.
     Run("weckd methods", prints=("M3: D3; from M2; taught by M2 (T 4 -> 1, beta 1); 1 S",)),
     Run("weckd readings", prints=("17 readings differ from the reference in one choice",)),
@@ -85,7 +85,7 @@ ON_PHANTOMS = (
     ),
     Run("weckd selfcheck", prints=(" passed (2,000 repetitions)", "not run (no --run;")),
     Run("snakemake -n", prints=("This was a dry-run",)),
-    # The demo suite, and what is told of a finished run.
+    # The default suite, and what is told of a finished run.
     Run(
         DEMO,
         prints=("### Gains by data set, suite demo", "report results/demo/report.html"),
@@ -94,7 +94,7 @@ ON_PHANTOMS = (
             "results/demo/ro-crate-metadata.json",
             "results/demo/tables/main.tex",
             "results/demo/figures/forest.svg",
-            "results/demo/predictions/phantom_ear_chile/seed1.parquet",
+            "results/demo/predictions/ear_chile_small/seed1.parquet",
         ),
     ),
     Run("weckd runs", prints=("run suite changed state cells", "results/demo demo finished"), after=(DEMO,)),
@@ -125,27 +125,27 @@ ON_PHANTOMS = (
         makes=("results/demo-reference/tables/main.md", "results/demo-reference/report.html"),
         after=(FREEZE,),
     ),
-    # Parts of the demo suite.
+    # Parts of the default suite.
     Run(
         ONE_CELL,
         add="--until gather",
         why=TABLES,
-        makes=("results/demo+*/predictions/phantom_brain_mri/seed1.parquet",),
+        makes=("results/demo+*/predictions/brain_cheng_small/seed1.parquet",),
     ),
     Run(
         "weckd agree results/demo+HASH results/reference/demo",
         instead=(
-            ("results/demo+HASH", "$(dirname $(dirname results/demo+*/predictions/phantom_brain_mri))"),
+            ("results/demo+HASH", "$(dirname $(dirname results/demo+*/predictions/brain_cheng_small))"),
         ),
         why="HASH is that of the run before",
         prints=("Reproduced: ",),
         after=(FREEZE, ONE_CELL),
     ),
     Run(
-        "snakemake --cores all --config seeds='[1,2]' datasets='[phantom_ear_chile]' methods='[weckd,single,pooled]'",
+        "snakemake --cores all --config seeds='[1,2]' datasets='[ear_chile_small]' methods='[weckd,single,pooled]'",
         add="--until gather",
         why=TABLES,
-        makes=("results/demo+*/predictions/phantom_ear_chile/seed2.parquet",),
+        makes=("results/demo+*/predictions/ear_chile_small/seed2.parquet",),
         after=(DEMO,),
     ),
     Run(
@@ -154,16 +154,16 @@ ON_PHANTOMS = (
     ),
     Run(
         TUNE,
-        prints=("[phantom_ear_chile weckd] trial 2 of 2",),
+        prints=("[ear_chile_small weckd] trial 2 of 2",),
         makes=tuple(
-            f"results/demo+*/tuned/phantom_ear_chile/{name}.json" for name in ("weckd", "single", "pooled")
+            f"results/demo+*/tuned/ear_chile_small/{name}.json" for name in ("weckd", "single", "pooled")
         ),
     ),
     Run(
         f"snakemake --cores all {OF_ONE_SET} methods='[weckd,single,pooled]' tuned=true",
         add="--until train && grep --recursive --only-matching '\"tuning\"' results/demo+*/manifests",
         why=f"{TABLES}; the record of the fits is searched for what they were trained with",
-        prints=("[phantom_ear_chile weckd] 2 of 2 trials are there", '.json:"tuning"\n'),
+        prints=("[ear_chile_small weckd] 2 of 2 trials are there", '.json:"tuning"\n'),
         after=(TUNE,),
     ),
 )
@@ -271,9 +271,9 @@ AS_ROOT = "docker run --rm --user $(id -u):$(id -g)"
 IN_OUT = '-v "$PWD/out:/work"'
 PLAIN = f"mkdir -p out && {AS_ROOT} {IN_OUT} weckd:0.1.0"
 SMALL_RUN = (
-    "--cores all --config datasets='[phantom_brain_mri]' methods='[weckd,single]' training='{steps: 2}'"
+    "--cores all --config datasets='[brain_cheng_small]' methods='[weckd,single]' training='{steps: 2}'"
 )
-NARROWED = "the whole demo suite takes minutes"
+NARROWED = "the whole default suite takes minutes"
 SAVE = "docker save weckd:0.1.0 | gzip > weckd-0.1.0.tar.gz"
 LOAD = "docker load --input weckd-0.1.0.tar.gz"
 # An image of one small file, which the tests import, and whose id they wrote to small.id.
@@ -286,7 +286,7 @@ WITH_DOCKER = (
         PLAIN,
         add=f"{SMALL_RUN} seeds='[1]'",
         why=NARROWED,
-        prints=("| phantom_brain_mri |", "report results/demo+"),
+        prints=("| brain_cheng_small |", "report results/demo+"),
         makes=("out/results/demo+*/report.html", "out/.snakemake"),
         after=("make image",),
     ),
@@ -295,7 +295,7 @@ WITH_DOCKER = (
         f"--user $(id -u):$(id -g) {IN_OUT} weckd:0.1.0",
         add=f"{SMALL_RUN} seeds='[2]' --until gather",
         why=NARROWED,
-        makes=("out/results/demo+*/predictions/phantom_brain_mri/seed2.parquet",),
+        makes=("out/results/demo+*/predictions/brain_cheng_small/seed2.parquet",),
         after=(PLAIN,),
     ),
     RunWithDocker(
@@ -375,6 +375,7 @@ BY_ANOTHER_TEST = (
     ),
     ByTest(LEAKAGE, "tests/workflow/test_leakage.py::test_the_copies_are_found_and_counted"),
     ByStage("make", "demo"),
+    ByStage("make phantoms", "phantoms"),
     ByStage("make setup", "demo"),
     ByStage("make test", "test"),
     ByStage("make chaos", "chaos"),
@@ -402,4 +403,4 @@ NOT_RUN = (
     ),
 )
 
-HOW = (*ON_PHANTOMS, *ON_IMAGES, *WITH_DOCKER, *BY_ANOTHER_TEST, *NOT_RUN)
+HOW = (*ON_THE_DEFAULT, *ON_IMAGES, *WITH_DOCKER, *BY_ANOTHER_TEST, *NOT_RUN)

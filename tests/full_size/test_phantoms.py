@@ -1,4 +1,4 @@
-"""What must hold in a finished demo run, whatever the chain does. Run by `make demo-check`, after `make`."""
+"""What must hold in a finished run of the phantoms: `make phantoms-check` after `make phantoms`."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import pytest
 from weckd.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = ROOT / "results" / "demo"
+RUN = ROOT / "results" / "phantoms"
 
-pytestmark = pytest.mark.demo
+pytestmark = pytest.mark.phantoms
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_every_table_says_phantom():
 
 def test_the_run_agrees_with_the_committed_reference(capsys):
     lock = str(ROOT / "requirements.lock")
-    assert main(["agree", str(RUN), str(ROOT / "results" / "reference" / "demo"), "--lock", lock]) == 0
+    assert main(["agree", str(RUN), str(ROOT / "results" / "reference" / "phantoms"), "--lock", lock]) == 0
     assert "Reproduced: " in capsys.readouterr().out
 
 
