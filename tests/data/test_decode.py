@@ -409,7 +409,7 @@ def test_every_orientation_is_turned_upright(tmp_path, orientation):
             bytes((0, 0, 2, *bytes(9), 4, 0, 4, 0, 24, 0, *bytes(48))),  # TGA
             "a picture of a kind that is not read; convert it to PNG, or remove it",
         ),
-        (b"name,class\no1.jpg,normal\n", "not an image; remove it from the class folder"),
+        (b"name,class\no1.jpg,normal\n", "not an image; remove it, and its row where a table lists it"),
     ],
 )
 def test_a_file_of_another_kind_is_told_as_what_it_is(tmp_path, content, told):

@@ -296,8 +296,8 @@ def test_a_bad_image_that_is_removed_as_told_needs_another_count_which_both_refu
     counts = (ClassEntry("normal", "normal", "Normal", count=3), ClassEntry("tube", "tube", "A tube"))
     chosen = dataset(classes=counts)
     assert refusal(folder, chosen) == (
-        f"{file}: not an image; remove it from the class folder{OTHERWISE}; where it is removed, `count` of its class "
-        "in the catalogue must be one less"
+        f"{file}: not an image; remove it, and its row where a table lists it{OTHERWISE}; where it is removed, "
+        "`count` of its class in the catalogue must be one less"
     )
     prepared(folder, folder.parent / "skipped", chosen, skip_bad=True)
     file.unlink()
@@ -369,7 +369,9 @@ def test_files_that_are_no_images_are_refused(folder):
     file.write_bytes(b"")
     assert refusal(folder) == f"{file}: the file is empty; replace it by an intact copy{OTHERWISE}"
     file.write_text("hello")
-    assert refusal(folder) == f"{file}: not an image; remove it from the class folder{OTHERWISE}"
+    assert (
+        refusal(folder) == f"{file}: not an image; remove it, and its row where a table lists it{OTHERWISE}"
+    )
 
 
 def test_what_hides_among_images_is_refused_before_any_is_decoded(folder, monkeypatch):
@@ -454,7 +456,7 @@ def test_truncated_images_are_refused_after_others_were_decoded(folder, kind):
     assert told.endswith(
         (
             f"; replace it by an intact copy{OTHERWISE}",
-            f": not an image; remove it from the class folder{OTHERWISE}",
+            f": not an image; remove it, and its row where a table lists it{OTHERWISE}",
         )
     )
 

@@ -18,8 +18,8 @@ from weckd.engine import ENDING, STOPPING
 
 pytestmark = pytest.mark.workflow
 NO_IMAGE = (
-    "not an image; remove it from the class folder, or leave out what cannot be read with skip_bad=true; where it is "
-    "removed, `count` of its class in the catalogue must be one less"
+    "not an image; remove it, and its row where a table lists it, or leave out what cannot be read with skip_bad=true; "
+    "where it is removed, `count` of its class in the catalogue must be one less"
 )
 ONE_FIT = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[single,majority]", "training={steps: 1200}")
 TRAINING = (

@@ -96,7 +96,10 @@ def decode_image(file: Path, at_least: int | None = None, frame: str | None = No
     except (UserError, ImportError, MemoryError):  # no damage of the file's
         raise
     except UnidentifiedImageError as problem:
-        what, remedy = recognised(content) or ("not an image", "remove it from the class folder")
+        what, remedy = recognised(content) or (
+            "not an image",
+            "remove it, and its row where a table lists it",
+        )
         raise BadImageError(file, what, remedy) from problem
     except Image.DecompressionBombError as problem:
         raise _too_large(file, str(problem)) from problem
