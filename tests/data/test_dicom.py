@@ -467,13 +467,14 @@ def test_patients_whom_the_catalogue_names_come_before_those_of_the_headers(fold
     told = LabelTable("table.csv", "path", "finding", patient="who")
     labels = (ClassEntry("tumour", "tumour", label="yes"), ClassEntry("none", "none", label="no"))
     listed = replace(SCANS, layout="csv", groups="given", folders=(), classes=labels, table=told)
-    index = read_index(prepared(folder, tmp_path / "named", listed))
-    assert index[["image_id", "given_group"]].to_numpy().tolist() == [
-        ["tumour/0", "a"],
-        ["tumour/1", "a"],
-        ["none/2", "b"],
-        ["none/3", "c"],
-    ]
+    for chosen in (listed, replace(listed, groups="suspected")):
+        index = read_index(prepared(folder, tmp_path / "named", chosen))
+        assert index[["image_id", "given_group"]].to_numpy().tolist() == [
+            ["tumour/0", "a"],
+            ["tumour/1", "a"],
+            ["none/2", "b"],
+            ["none/3", "c"],
+        ]
     unnamed = replace(listed, groups="near-duplicates", table=replace(told, patient=None), frame="0")
     write(folder / "tumour" / "1.dcm", FRAMES, NumberOfFrames=4, PatientID="H-0815")
     assert read_index(prepared(folder, tmp_path / "out", unnamed))["given_group"].tolist() == [

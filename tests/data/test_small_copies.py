@@ -139,6 +139,21 @@ def test_a_data_root_that_is_no_folder_is_refused_for_packaged_sets_too(tmp_path
     )
 
 
+def test_a_damaged_archive_of_the_package_is_refused_with_how_to_get_it_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("weckd.data.fetch.wanted.PACKAGED", tmp_path)
+    archive = tmp_path / "blood_bccd_small.tar.xz"
+    archive.write_bytes((PACKAGED / archive.name).read_bytes()[:1000])
+    recorded = {archive.name: file_digest(PACKAGED / archive.name)}
+    with pytest.raises(UserError) as refused:
+        fetch(
+            find_dataset("blood_bccd_small"), 48, None, tmp_path / "data", recorded, tmp_path / "source.json"
+        )
+    assert str(refused.value) == (
+        f"{archive}: its SHA-256 is {file_digest(archive)[:12]}…, datasets.lock records "
+        f"{recorded[archive.name][:12]}…; install the package again, or take the file from its repository again"
+    )
+
+
 def test_the_list_says_that_a_set_lies_in_the_package():
     row = next(line for line in dataset_table().splitlines() if line.startswith("ear_chile_small"))
     assert row.split("  ")[-1] == "this package"

@@ -227,7 +227,7 @@ def _with_patients(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iter
             remedy = "move what is no picture of the series out of the folder, or convert it to PNG"
             raise UserError(f"{folder}: {record.image_id} has {sizes} of the same DICOM series; {remedy}")
         told = ""
-        if row.patient and dataset.groups != "given":
+        if row.patient and not record.given_group:
             numbered = replace(record, given_group=f"p{len(patients) + 1:03d}")
             first = patients.setdefault(row.patient, numbered)
             told = f"{first.given_group} of {first.image_id}"

@@ -92,11 +92,17 @@ def test_an_index_without_folds_has_no_column_of_them(folder):
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_separators_ends_of_lines_and_byte_order_marks_are_seen(folder, separator, end, mark):
     lines = [line.replace(",", separator) for line in (HEAD, *ROWS, ",,,,")]
     (folder / "labels.csv").write_text(mark + end.join(lines), encoding="utf-8", newline="")
+    assert rows_of(index_of(folder), *ALL) == EXPECTED
+
+
+def test_the_line_by_which_excel_tells_itself_the_separator_is_no_head(folder):
+    lines = [line.replace(",", ";") for line in (HEAD, *ROWS)]
+    (folder / "labels.csv").write_text("\ufeffsep=;\r\n" + "\r\n".join(lines), encoding="utf-8", newline="")
     assert rows_of(index_of(folder), *ALL) == EXPECTED
 
 

@@ -132,10 +132,10 @@ def not_downloaded(wanted: Wanted, reason: str, remedy: str) -> UserError:
 
 def not_recorded(file: Path, found: str, recorded: str, lock: str) -> UserError:
     """Return the error of a file whose SHA-256 is another than its lock file records."""
-    return UserError(
-        f"{file}: its SHA-256 is {found[:12]}…, {lock} records {recorded[:12]}…; replace it by the file that is "
-        f"recorded, or remove its entry from {lock} if another version is meant"
-    )
+    remedy = f"replace it by the file that is recorded, or remove its entry from {lock} if another version is meant"
+    if file.parent == PACKAGED:
+        remedy = "install the package again, or take the file from its repository again"
+    return UserError(f"{file}: its SHA-256 is {found[:12]}…, {lock} records {recorded[:12]}…; {remedy}")
 
 
 def not_readable(file: Path, problem: OSError) -> UserError:

@@ -41,10 +41,10 @@ def read_table(file: Path) -> Cells:
 
 
 def _separated(file: Path, content: bytes) -> Cells:
-    text = content.decode("utf-8-sig")
-    first = text.lstrip("\r\n").partition("\n")[0]
-    separator = max(_SEPARATORS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+    text = re.sub("^sep=[,;\t]\r?\n", "", content.decode("utf-8-sig"))  # a word of Excel's to itself
+    first = next(iter(text.lstrip("\r\n").splitlines()), "")
     try:
+        separator = max(_SEPARATORS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
     except csv.Error as problem:
         raise ValueError(problem) from problem
