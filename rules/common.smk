@@ -20,11 +20,13 @@ from weckd.config import suite_json
 from weckd.data.catalogue import suite_datasets
 from weckd.engine import (
     IGNORES_CTRL_C,
+    SILENT,
     failure_text,
     find_own_commands,
     listen_for_stops,
     outlive_reader,
     started_processes,
+    tell_warnings_alone,
 )
 from weckd.errors import UserError
 from weckd.files import digest, file_digest, sums_of
@@ -35,6 +37,7 @@ from weckd.planning.first_second import (
     refuse_small_machine,
     too_many_jobs,
 )
+from weckd.progress import ProgressLine, Work
 from weckd.run_files import RunFiles, batches
 from weckd.runs import changed_files, note_end, note_start, results_text, study_made
 from weckd.study_suites import official_suite, readings_suite
@@ -49,6 +52,17 @@ def refuse(problem):
     """End with a message alone; the engine's own errors print where in the rules they arose."""
     sys.exit(f"weckd: {problem}")
 
+
+# `quiet: rules` asks for one line of progress in place of what the engine and the jobs say; that is in their logs.
+ONE_LINE = workflow.is_main_process and any(
+    quietness.name == "RULES" for quietness in workflow.output_settings.quiet or ()
+)
+if ONE_LINE:
+    tell_warnings_alone(
+        workflow.logger_manager.logger.handlers,
+        lambda: bool(workflow.executor_plugin)
+        and not (workflow.dryrun or workflow.touch),
+    )
 
 # Where splits, predictions and manifests come from: this run, or a frozen reference, from which nothing is trained.
 RECORDS = config.pop("records", "run")
@@ -269,13 +283,17 @@ def going_on(suite):
     return [*words, "--config", *changes] if changes else words
 
 
-RUN_LOCK, STOPS, TOLD = [], [], []
+RUN_LOCK, STOPS, TOLD, LINES = [], [], [], []
+
+
+def asked_jobs():
+    """Return all jobs that this call's targets need, run now or before."""
+    return list(workflow.dag.bfs(workflow.dag.dependencies, *workflow.dag.targetjobs))
 
 
 def asked_files():
     """Return the outputs of all jobs that this call's targets need, made now or before."""
-    jobs = workflow.dag.bfs(workflow.dag.dependencies, *workflow.dag.targetjobs)
-    return {str(file) for job in jobs for file in job.output}
+    return {str(file) for job in asked_jobs() for file in job.output}
 
 
 def asked_runs(asked):
@@ -298,6 +316,54 @@ def single_jobs(jobs):
 def logs_of(jobs):
     """Return the log of each job, by what it is called; None where it has none."""
     return {name: Path(job.log[0]) if job.log else None for name, job in jobs.items()}
+
+
+def trained_cells(job):
+    """Return how many cells a job trains."""
+    return len(SEEDS_OF_BATCH[job.wildcards.batch]) if job.rule.name == "train" else 0
+
+
+def works(planned):
+    """Return a function that tells how each of these jobs is, by its name without the run's."""
+
+    def now():
+        scheduler = workflow.scheduler
+        running = set(single_jobs(scheduler.running.copy()).values())
+        failed = set(single_jobs(scheduler.failed.copy()).values())
+
+        def state(job):
+            if job in running or job in failed:
+                return "running" if job in running else "failed"
+            return "ended" if workflow.dag.finished(job) else "waiting"
+
+        return [
+            Work(
+                " ".join(
+                    [job.rule.name, *(w for w in job.wildcards if w not in SUITES)]
+                ),
+                state(job),
+                trained_cells(job),
+                Path(job.log[0]) if job.log else None,
+            )
+            for job in planned
+        ]
+
+    return now
+
+
+def show_progress():
+    """Show one line of progress from now on."""
+    shell.prefix(IGNORES_CTRL_C + SILENT)
+    if planned := list(workflow.dag.needrun_jobs()):
+        cells = sum(map(trained_cells, asked_jobs()))
+        LINES.append(ProgressLine(works(planned), cells, sys.stderr))
+        LINES[0].start()
+
+
+def stop_progress():
+    """Take the line away."""
+    for line in LINES:
+        line.stop()
 
 
 def tell_changed(runs):
@@ -331,7 +397,12 @@ def begin():
             note_start(folder, changes, going_on(suite), CHANGED.times)
     except UserError as problem:
         refuse(problem)
-    outlive_reader(workflow.logger_manager.logger.handlers)
+    if ONE_LINE:
+        show_progress()
+    outlive_reader(
+        workflow.logger_manager.logger.handlers,
+        lambda: [line.clear() for line in LINES],
+    )
     STOPS.append(
         listen_for_stops(
             workflow.scheduler.exit_gracefully,
@@ -343,6 +414,7 @@ def begin():
 
 def tell_failures():
     """Print what the failed jobs say when all else is said."""
+    stop_progress()
     jobs, asked = single_jobs(workflow.scheduler.failed), asked_files()
     logs = dict(sorted(logs_of(jobs).items()))
     runs = asked_runs(asked)
@@ -397,6 +469,7 @@ def refuse_future():
 
 def tell_results():
     """Print the table that this call asks for, or what it did, and where the rest lies."""
+    stop_progress()
     if RECORDS == "run":
         keep_what_was_seen(RUN, SUITE)
     asked = asked_files()

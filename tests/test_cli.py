@@ -78,7 +78,7 @@ def test_gathering_and_analysis_import_no_torch():
 
 
 def test_lists(capsys):
-    assert main(["datasets"]) == 0
+    assert main(["datasets", "--wide"]) == 0
     text = capsys.readouterr().out
     assert "phantom_blood_cells  Phantom of PBC blood cells" in text
     assert main(["datasets", "ear_chile"]) == 0
@@ -90,8 +90,61 @@ def test_lists(capsys):
     page = capsys.readouterr().out
     assert re.search(r"^normal +normal +Normal +535 +folder$", page, flags=re.M)  # a spelling never checked
     assert "with Kaggle credentials" in page
-    assert main(["readings"]) == 0
+    assert main(["readings", "--wide"]) == 0
     assert "17 readings differ from the reference in one choice" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "begin", "end"),
+    [
+        (
+            ["datasets"],
+            [
+                "key                  title                                  modality    images",
+                "-------------------  -------------------------------------  ----------  --------",
+                "ear_chile            Ear imagery database (Viscaino 2020)   otoscopy    880",
+                "ear_ohio             OtoMatch (Camalan 2020)                otoscopy    454",
+                "ear_turkiye          Eardrum data set, Van Akdamar          otoscopy    956",
+                "                     hospital (Başaran 2020)",
+            ],
+            ["--wide shows also: from, classes, licence"],
+        ),
+        (
+            ["methods"],
+            [
+                "method             role             steps in all    the question it answers",
+                "-----------------  ---------------  --------------  ----------------------------",
+                "weckd              chain            3 S             the chain M1 -> M2 -> M3,",
+                "                                                    reference reading",
+                "single             reference        1 S             the paper's reference (M1)",
+            ],
+            ["or one of them, as `panel-resnet50-30`."],
+        ),
+        (
+            ["readings"],
+            [
+                "+-------------+--------------------+--------------------+---------------------+",
+                "| choice      | reference (ours)   | other readings     | what in the paper   |",
+                "|             |                    |                    | leaves it open      |",
+            ],
+            ["a suite's methods a reading is named by what it changes, as", "'start=fresh,attention=none'."],
+        ),
+    ],
+)
+def test_lists_fit_a_terminal(words, begin, end, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[: len(begin)] == begin
+    assert lines[-len(end) :] == end
+    assert max(map(len, lines)) <= 80
+    monkeypatch.setenv("COLUMNS", "400")
+    main(words)
+    broad = capsys.readouterr().out
+    main([*words, "--wide"])
+    as_wide = capsys.readouterr().out
+    assert broad == as_wide or words == ["readings"]  # whose wide form wraps its cells
+    assert "--wide" not in broad
 
 
 FITS = {
@@ -112,7 +165,7 @@ FITS = {
 
 
 def test_methods_are_listed_with_their_fits_in_units_of_s(capsys):
-    assert main(["methods"]) == 0
+    assert main(["methods", "--wide"]) == 0
     rows = rows_of(capsys.readouterr().out)
     assert list(rows) == list(METHODS)
     for name, text in FITS.items():
@@ -125,7 +178,7 @@ def test_a_suites_methods_and_readings_are_listed_with_their_steps(tmp_path, cap
     methods = f"methods=[mutual, pooled-2, '{changed}', 'start=fresh,subsets=overlapping']"
     changes = [methods, "analysis={families: [], claims: []}"]
     assert main(["suite", str(CONFIG / "phantoms.yaml"), "--config", *changes, "--out", str(file)]) == 0
-    assert main(["methods", "--suite", str(file)]) == 0
+    assert main(["methods", "--wide", "--suite", str(file)]) == 0
     rows = rows_of(capsys.readouterr().out)
     assert list(rows) == ["mutual", "pooled-2", changed, "start=fresh,subsets=overlapping"]
     assert "member 2 (T 1); 24" in rows["mutual"]  # 3 * 16 steps of two networks
@@ -147,7 +200,7 @@ def rows_of(table):
 
 
 def test_readings_are_listed_with_their_number(capsys):
-    assert main(["readings"]) == 0
+    assert main(["readings", "--wide"]) == 0
     text = capsys.readouterr().out
     assert "| length      | 3                  | 1, 2, 4, 5, 6" in text
     assert "17 readings differ from the reference in one choice; the whole grid has 4320." in text
@@ -184,7 +237,7 @@ def test_suite_is_written_where_the_run_looks_for_it(tmp_path, monkeypatch, caps
     (file,) = (tmp_path / "results").glob("phantoms+*/suite.json")
     assert json.loads(file.read_text())["seeds"] == [4]
     assert json.loads(file.read_text())["methods"] == ["weckd", "single"]
-    assert main(["methods", "--suite", str(file)]) == 0
+    assert main(["methods", "--wide", "--suite", str(file)]) == 0
     assert "M1: D1; init; 16" in capsys.readouterr().out
 
 
@@ -201,7 +254,7 @@ def test_suite_files_are_named_alike_for_every_command(place, tmp_path, capsys):
     assert main(["suite", *files, "--config", "methods=[single]", "--out", str(made)]) == 0
     assert json.loads(made.read_text())["name"] == "mine"
     for named in ([*files, "--config", "methods=[single]"], [str(made)], ["--suite", str(made)]):
-        assert main(["methods", *named]) == 0
+        assert main(["methods", "--wide", *named]) == 0
         assert "M1: D1; init; 7" in capsys.readouterr().out
 
 
@@ -459,7 +512,7 @@ def test_a_notebooks_screen_and_the_users_own_settings_take_no_part_in_figures(b
 
 
 def test_a_fault_of_ours_stays_a_traceback(monkeypatch):
-    def lost():
+    def lost(_width):
         Path("never-named").read_text()
 
     monkeypatch.setattr("weckd.listing.reading_table", lost)
@@ -468,7 +521,7 @@ def test_a_fault_of_ours_stays_a_traceback(monkeypatch):
 
 
 def test_methods_that_have_no_line_of_their_own_are_told_below_the_list(capsys):
-    assert main(["methods"]) == 0
+    assert main(["methods", "--wide"]) == 0
     assert capsys.readouterr().out.endswith("or one of them, as `panel-resnet50-30`.\n")
 
 
@@ -515,7 +568,7 @@ def test_the_version_that_is_pinned_is_listed(tmp_path, capsys):
     entry = {**package, "derived_from": [], "download": {**package["download"], "version": 2}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"mine": entry}))
     place = "Kaggle ucimachinelearning/otoscopic-image-dataset version 2"
-    assert main(["datasets", "--catalogue", str(tmp_path / "mine.yaml")]) == 0
+    assert main(["datasets", "--wide", "--catalogue", str(tmp_path / "mine.yaml")]) == 0
     assert re.search(rf"^mine .* {place}$", capsys.readouterr().out, flags=re.M)
     assert main(["datasets", "mine", "--catalogue", str(tmp_path / "mine.yaml")]) == 0
     told = (

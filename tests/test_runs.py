@@ -45,6 +45,18 @@ def test_a_run_whose_call_is_damaged_is_listed_without_the_command_that_goes_on_
     assert "goes on with" not in listed
 
 
+def test_what_was_changed_is_wrapped_where_a_terminal_is_narrow_and_commands_are_not(run):
+    long = ["note=[1,2]", "seeds=[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]"]
+    note_start(run, long, COMMAND, {})
+    width = len(str(run)) + len("  toy      interrupted  0 of 2") + 20
+    lines = run_list(run.parent, width).splitlines()
+    assert all(len(line) <= width for line in lines[:7])
+    assert lines[2].split()[:3] == [str(run), "toy", long[0]]
+    assert "".join(line.split()[0] for line in lines[3:7]) == long[1]
+    assert run_list(run.parent).splitlines()[3].split() == [long[1]]
+    assert run_list(run.parent, width).endswith(f"{run} {ENDS}")
+
+
 def test_the_state_of_a_run_is_that_of_its_latest_start(run):
     def state():
         return run_list(run.parent).splitlines()[2].split()[3]

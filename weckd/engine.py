@@ -1,16 +1,16 @@
 """What the workflow's own process does beside starting jobs: how it stops, and why it failed."""
 
 import itertools
+import logging
 import os
 import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from logging import Handler, StreamHandler
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -25,6 +25,8 @@ STOPPING = (
 )
 IGNORES_CTRL_C = "set -euo pipefail; trap '' INT; "
 """Begins each job's shell script: a terminal's Ctrl-C reaches the jobs too, and it is for the engine to stop them."""
+SILENT = "exec 2> /dev/null; "
+"""Goes on with it where a line of progress is shown: what a job says is in its log alone."""
 _TAIL = 5  # lines of a log that ends without a message
 _LAST_WORDS = 1.0  # seconds in which what a job said last reaches its log, after the job itself has ended
 
@@ -96,8 +98,8 @@ def started_processes() -> list[int]:
 class _Outliving:
     """A stream that outlives its reader: where nobody reads any more, what is written goes nowhere."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[str], before: Callable[[], object]) -> None:
+        self._stream, self._before = stream, before
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._stream, name)
@@ -105,21 +107,50 @@ class _Outliving:
 
     def _unless_gone(self, method: Callable[..., object], *text: str) -> None:
         try:
+            if text:
+                self._before()
             method(*text)
         except BrokenPipeError:
             with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - no file of a path
                 os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
-def outlive_reader(handlers: Iterable[Handler]) -> None:
+def outlive_reader(handlers: Iterable[logging.Handler], before: Callable[[], object] = lambda: None) -> None:
     """Let the engine's log go on where its reader is gone, as when `| tee` is killed.
 
     The engine reports a job's failure from another thread. Where that cannot be printed, the job is never counted as
     ended, and the engine waits for it for ever, holding the lock of its folder.
+
+    Args:
+        handlers: of the log.
+        before: called before anything is written.
     """
+    for handler in _on_screen(handlers):
+        handler.stream = _Outliving(handler.stream, before)
+
+
+def tell_warnings_alone(handlers: Iterable[logging.Handler], running: Callable[[], bool]) -> None:
+    """Keep what the engine says of its work to its log file; the screen gets warnings, errors, and that all is there.
+
+    Args:
+        handlers: of the log.
+        running: whether jobs are to be run: what is asked of the engine otherwise, as a dry run, is printed as it is.
+    """
+
+    def shown(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        told = text.startswith("Nothing to be done") or record.levelno >= logging.WARNING
+        # The engine assumes what it does before it knows how it is to run jobs.
+        return told or not (running() or text.startswith("Assuming "))
+
+    for handler in _on_screen(handlers):
+        handler.addFilter(shown)
+
+
+def _on_screen(handlers: Iterable[logging.Handler]) -> Iterator["logging.StreamHandler[Any]"]:
     for handler in handlers:
-        if isinstance(handler, StreamHandler) and handler.stream in (sys.stdout, sys.stderr):
-            handler.stream = _Outliving(handler.stream)
+        if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.stderr):
+            yield handler
 
 
 def failure_text(failed: Mapping[str, Path | None]) -> str:

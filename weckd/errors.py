@@ -61,3 +61,10 @@ def few_addresses(problem: ImportError | MemoryError) -> UserError:
         f"ulimit -v: {limit / 1e9:.1f} GB of addresses are too few ({why}); raise the limit, or lift it with "
         "ulimit -v unlimited"
     )
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as "40 s", "3 min" or "2.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -6,6 +6,7 @@ from tabulate import tabulate
 
 from weckd.config import DistillationSettings, Suite
 from weckd.data.catalogue import Dataset, find_dataset, load_catalogue
+from weckd.fitted import fitted_table, fitted_text
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.chain import WHY_OPEN, Budget, choices, every_combination, one_change_each, suite_budget
 from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
@@ -19,13 +20,14 @@ _BESIDE_THE_LIST = (
 )
 
 
-def dataset_table(own: Path | None = None) -> str:
-    """Return a table of all data sets, with those of a catalogue of the user's own."""
+def dataset_table(own: Path | None = None, width: int | None = None) -> str:
+    """Return a table of all data sets, with those of a catalogue of the user's own; `width` as in `fitted_table`."""
     rows = [
         [d.key, d.title, d.modality, _total(d), len(d.classes), d.licence, _download_text(d)]
         for d in load_catalogue(own).values()
     ]
-    return tabulate(rows, headers=["key", "title", "modality", "images", "classes", "licence", "from"])
+    headers = ["key", "title", "modality", "images", "classes", "licence", "from"]
+    return fitted_table(rows, headers, width, {"title"}, ["from", "classes", "licence"])
 
 
 def dataset_page(key: str, own: Path | None = None) -> str:
@@ -97,8 +99,11 @@ def _how_to_get(dataset: Dataset, catalogue: Path | None) -> str:
     )
 
 
-def method_table(suite: Suite | None) -> str:
-    """Return the methods with their fits; steps of a suite, or in units of S where none is given."""
+def method_table(suite: Suite | None, width: int | None = None) -> str:
+    """Return the methods with their fits; steps of a suite, or in units of S where none is given.
+
+    `width` is as in `fitted_table`.
+    """
     budget = suite_budget(suite) if suite else _IN_UNITS_OF_S
     names = suite.methods if suite else tuple(METHODS)
     rows = []
@@ -108,29 +113,37 @@ def method_table(suite: Suite | None) -> str:
         rows.append([name, method.role, _fits_text(method, budget), steps, method.question])
     fits = "fits (labels; start; teacher; steps)"
     headers = ["method", "role", fits, "steps in all", "the question it answers"]
-    table = tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True)
-    return table if suite else f"{table}\n{_BESIDE_THE_LIST}"
+    table = fitted_table(rows, headers, width, headers[2:], [fits], "grid")
+    return table if suite else f"{table}\n{fitted_text(_BESIDE_THE_LIST, width)}"
 
 
 def _steps_text(steps: int, budget: Budget) -> str:
     return f"{steps / budget.steps:g} S" if budget is _IN_UNITS_OF_S else f"{steps}"
 
 
-def reading_table() -> str:
-    """Return each choice that the paper leaves open, its options (the reference first) and why it is open."""
+def reading_table(width: int | None = None) -> str:
+    """Return each choice that the paper leaves open, its options (the reference first) and why it is open.
+
+    `width` is as in `fitted_table`.
+    """
+    others, why = (30, 60) if width is None else (None, None)
     rows = [
-        [name, str(options[0]), ", ".join(str(option) for option in options[1:]), WHY_OPEN[name]]
+        [
+            name,
+            str(options[0]),
+            fitted_text(", ".join(str(option) for option in options[1:]), others),
+            fitted_text(WHY_OPEN[name], why),
+        ]
         for name, options in choices().items()
     ]
     headers = ["choice", "reference (ours)", "other readings", "what in the paper leaves it open"]
-    table = tabulate(
-        rows, headers=headers, tablefmt="grid", disable_numparse=True, maxcolwidths=[None, None, 30, 60]
-    )
-    return (
-        f"{table}\n{len(one_change_each())} readings differ from the reference in one choice; the whole grid has "
+    table = fitted_table(rows, headers, width, headers[1:], [], "grid")
+    below = (
+        f"{len(one_change_each())} readings differ from the reference in one choice; the whole grid has "
         f"{len(every_combination())}.\nRun them: snakemake --cores all readings (the grid: --config readings=full). "
         "In a suite's methods a reading is named by what it changes, as 'start=fresh,attention=none'."
     )
+    return f"{table}\n{fitted_text(below, width)}"
 
 
 def _fits_text(method: Method, budget: Budget) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from tabulate import tabulate
-
 from weckd.config import Suite, load_suite
 from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
 from weckd.files import write_json
+from weckd.fitted import fitted_table
 from weckd.locks import runs_under_way
 from weckd.places import undeclared_sentence, with_finding
 from weckd.run_files import RunFiles
@@ -187,8 +186,10 @@ def changed_files(
     return list(dict.fromkeys(found))
 
 
-def run_list(results: Path) -> str:
+def run_list(results: Path, width: int | None = None) -> str:
     """Return a table of the runs below a folder, and the command that goes on with each that is not finished.
+
+    `width` is as in `fitted_table`; a command, which is there to be copied, is never wrapped.
 
     Raises:
         UserError: there is no run.
@@ -204,7 +205,7 @@ def run_list(results: Path) -> str:
         if state not in ("running", "finished") and start.command:
             what = f", where {_failed(start)}," if start.failed else ""
             commands.append(f"{folder}{what} goes on with\n  {shlex.join(start.command)}")
-    table = tabulate(rows, headers=["run", "suite", "changed", "state", "cells"], disable_numparse=True)
+    table = fitted_table(rows, ["run", "suite", "changed", "state", "cells"], width, ["changed"])
     return "\n\n".join([table, *commands])
 
 

@@ -40,6 +40,7 @@ IMAGES = {
 IN_PATH = (("PATH", "images"),)
 DRAWN = "PATH is a folder of drawn images"
 PAPER = "the six sets need the network, and their training a GPU"
+LOGGED = "what a search says is in its log"
 TABLES = "tables of one more run take half a minute"
 DEMO = "snakemake --cores all"
 MY_EARS = "weckd datasets --describe PATH/my_ears > mine.yaml"
@@ -55,7 +56,8 @@ MEDIUM = f"{REAL} config/real-medium.yaml"
 
 ON_THE_DEFAULT = (
     # Lists and checks, which need no run.
-    Run("weckd methods", prints=("M3: D3; from M2; taught by M2 (T 4 -> 1, beta 1); 1 S",)),
+    Run("weckd methods", prints=("pooled control 3 S is it just more labels?",)),
+    Run("weckd methods --wide", prints=("M3: D3; from M2; taught by M2 (T 4 -> 1, beta 1); 1 S",)),
     Run("weckd readings", prints=("17 readings differ from the reference in one choice",)),
     Run("weckd datasets", prints=("phantom_blood_cells Phantom of PBC blood cells",)),
     Run(
@@ -100,7 +102,7 @@ ON_THE_DEFAULT = (
     Run("weckd runs", prints=("run suite changed state cells", "results/demo demo finished"), after=(DEMO,)),
     Run("weckd verify results/demo", prints=("recorded things are what they were",), after=(DEMO,)),
     Run(
-        "weckd methods --suite results/demo/suite.json",
+        "weckd methods --wide --suite results/demo/suite.json",
         prints=("M3: D3; from M2; taught by M2 (T 4 -> 1, beta 1); 2",),
         after=(DEMO,),
     ),
@@ -154,6 +156,8 @@ ON_THE_DEFAULT = (
     ),
     Run(
         TUNE,
+        add="&& cat results/demo+*/logs/tune/ear_chile_small/weckd.log",
+        why=LOGGED,
         prints=("[ear_chile_small weckd] trial 2 of 2",),
         makes=tuple(
             f"results/demo+*/tuned/ear_chile_small/{name}.json" for name in ("weckd", "single", "pooled")
@@ -161,8 +165,9 @@ ON_THE_DEFAULT = (
     ),
     Run(
         f"snakemake --cores all {OF_ONE_SET} methods='[weckd,single,pooled]' tuned=true",
-        add="--until train && grep --recursive --only-matching '\"tuning\"' results/demo+*/manifests",
-        why=f"{TABLES}; the record of the fits is searched for what they were trained with",
+        add="--until train && grep --recursive --only-matching '\"tuning\"' results/demo+*/manifests && "
+        "cat results/demo+*/logs/tune/ear_chile_small/weckd.log",
+        why=f"{TABLES}; the record of the fits is searched for what they were trained with; {LOGGED}",
         prints=("[ear_chile_small weckd] 2 of 2 trials are there", '.json:"tuning"\n'),
         after=(TUNE,),
     ),

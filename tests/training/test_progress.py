@@ -1,4 +1,5 @@
-from weckd.training.job import Progress, duration
+from weckd.errors import duration
+from weckd.training.job import Progress
 
 
 def test_a_line_every_few_seconds_with_the_time_left(capsys):
@@ -9,7 +10,7 @@ def test_a_line_every_few_seconds_with_the_time_left(capsys):
         clock[0] += 3.0
         progress.step()
     assert capsys.readouterr().err == (
-        "[ears] 2/8 steps, about 18 s left\n[ears] 4/8 steps, about 12 s left\n"
+        "[ears] 4/10 steps (2 from before), about 18 s left\n[ears] 6/10 steps (2 from before), about 12 s left\n"
     )
 
 

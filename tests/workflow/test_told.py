@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ NO_IMAGE = (
     "where it is removed, `count` of its class in the catalogue must be one less"
 )
 ONE_FIT = ("datasets=[phantom_brain_mri]", "seeds=[1]", "methods=[single,majority]", "training={steps: 1200}")
+ONE_LINE = ("--quiet", "rules", "reason", "host")
+"""As the default profile has it; the other tests see all that is said."""
 TRAINING = (
     *("--cores", "1", "--until", "train", "--set-resources", "train:checkpoint_s=1"),
     *("--config", *ONE_FIT),
@@ -47,8 +50,10 @@ def test_the_last_lines_are_what_each_failed_job_says(tmp_path):
     catalogue.write_text("".join(map(describe, sorted((tmp_path / "images").iterdir()))))
     changes = ("datasets=[few,broken,broken_too]", f"data_root={tmp_path}/images", f"catalogue={catalogue}")
     work = tmp_path / "work"
-    done = snakemake(work, "--cores", "2", "--until", "split", "--config", *changes)
+    done = snakemake(work, "--cores", "2", "--until", "split", *ONE_LINE, "--config", *changes)
     assert done.returncode == 1
+    assert done.stdout.splitlines()[1] == "weckd: 0 of 13 jobs"
+    assert not re.search("Select jobs|Execute|Finished jobid|Job stats|Error in rule", done.stdout)
     [run] = (work / "results").glob("tiny+*")
     logs = f"results/{run.name}/logs/split/few.log"
     assert done.stdout.partition("At least one job did not complete successfully.\n")[2].strip() == "\n".join(
@@ -135,6 +140,26 @@ def ctrl_c(process, told, everyone):
         if line == f"{told}\n":
             return "".join(printed)
     pytest.fail(f"{told!r} is not in {''.join(printed)}")
+
+
+def test_a_run_shows_how_far_it_is_in_one_line_and_keeps_the_rest_to_its_logs(ready):
+    done = snakemake(ready, "--cores", "1", "--until", "gather", *ONE_LINE, "--config", *ONE_FIT[:-1])
+    assert done.returncode == 0, done.stdout
+    first, line, blank, made, *_ = done.stdout.splitlines()
+    assert first.startswith("Using workflow specific profile ")
+    assert (line, blank) == ("weckd: 0 of 1 cells, 0 of 5 jobs", "")
+    assert made == "made         suite (1 job), group (1 job), split (1 job), train (1 job), gather (1 job)"
+    [log] = ready.glob("results/tiny+*/logs/train/phantom_brain_mri/*.log")
+    assert re.fullmatch(
+        r"\[phantom_brain_mri\] seed 1 \(1 of 1\), fit 1 of 1: finished \(D1, \d+ steps, .* s\)",
+        log.read_text().strip(),
+    )
+    [engine] = [
+        text for text in map(Path.read_text, ready.glob(".snakemake/log/*")) if "rule: train" in text.lower()
+    ]
+    assert "Select jobs to execute..." in engine
+    again = snakemake(ready, "--cores", "1", "--until", "gather", *ONE_LINE, "--config", *ONE_FIT[:-1])
+    assert "weckd: " not in again.stdout
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["engine alone", "as a terminal does"])

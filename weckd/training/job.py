@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from weckd.config import Suite
 from weckd.data.splits import written_split
-from weckd.errors import counted
+from weckd.errors import counted, duration
 from weckd.files import digest, remove_left, whole_file
 from weckd.locks import StopRequest, held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
@@ -133,7 +133,7 @@ def train_batch(
 
 @dataclass
 class Progress:
-    """Counts the optimiser steps that a job has to make and tells how far it is, and in which cell and fit.
+    """Counts the optimiser steps of a job's fits and tells how far it is, and in which cell and fit.
 
     A line every few seconds is as readable in a log file as on a terminal.
     """
@@ -142,6 +142,7 @@ class Progress:
     total_steps: int
     seconds: Callable[[], float] = time.monotonic
     done_steps: int = 0
+    skipped_steps: int = 0  # that were made before this job began
     cell: str = ""
     fit: str = ""
     began: float = field(init=False)
@@ -157,24 +158,19 @@ class Progress:
         now = self.seconds()
         if now - self.last >= INTERVAL:
             self.last = now
-            left = (now - self.began) / self.done_steps * (self.total_steps - self.done_steps)
-            self.tell(f"{self.done_steps}/{self.total_steps} steps, about {duration(left)} left")
+            there = self.done_steps + self.skipped_steps
+            left = (now - self.began) / self.done_steps * (self.total_steps - there)
+            before = f" ({self.skipped_steps} from before)" if self.skipped_steps else ""
+            self.tell(f"{there}/{self.total_steps} steps{before}, about {duration(left)} left")
 
     def skip(self, steps: int) -> None:
-        """Take steps that need no training out of the count."""
-        self.total_steps -= steps
+        """Count steps as made before, which no time is needed for."""
+        self.skipped_steps += steps
 
     def tell(self, text: str) -> None:
         """Print one line."""
         place = ", ".join(filter(None, (self.cell, self.fit)))
         print(f"[{self.label}] {place + ': ' if place else ''}{text}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as "40 s", "3 min" or "2.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass
