@@ -9,6 +9,8 @@ from weckd.data.describe import describe_folder
 from weckd.data.layouts import list_sources, locate
 from weckd.errors import UserError
 
+NEEDED = "at least two class folders, or a table of labels (.csv, .tsv, .parquet), are needed"
+
 
 def fill(folder, **counts):
     for name, count in counts.items():
@@ -72,9 +74,7 @@ def test_what_is_no_set_of_class_folders_is_refused(tmp_path):
         == f"{tmp_path}/x: no such folder; name one that holds a folder for each class, or a table of labels"
     )
     fill(tmp_path / "one", a=1)
-    assert refusal(tmp_path / "one") == (
-        f"{tmp_path}/one: holds 1 class folder and 0 files; at least two class folders are needed"
-    )
+    assert refusal(tmp_path / "one") == (f"{tmp_path}/one: holds 1 class folder and 0 files; {NEEDED}")
     fill(tmp_path / "two" / "train", a=1, b=1)
     fill(tmp_path / "two" / "test", a=1, c=1)
     assert refusal(tmp_path / "two") == (
@@ -99,6 +99,7 @@ def comments(text):
 ASKED = [
     "modality: otoscopy, microscopy, MRI or other",
     "where the images were made from another data set's, add derived_from: [its key]",
+    "where several images are of one patient, add `patients` and groups: given (docs/data-sets.md)",
 ]
 
 
@@ -237,12 +238,10 @@ def test_odd_folders_are_refused_with_the_reason(tmp_path):
         return str(refused.value)
 
     (tmp_path / "empty").mkdir()
-    assert refusal(tmp_path / "empty") == (
-        f"{tmp_path}/empty: holds 0 class folders and 0 files; at least two class folders are needed"
-    )
+    assert refusal(tmp_path / "empty") == (f"{tmp_path}/empty: holds 0 class folders and 0 files; {NEEDED}")
     fill(tmp_path / "x", files=2)
     assert refusal(tmp_path / "x" / "files") == (
-        f"{tmp_path}/x/files: holds 0 class folders and 2 files; at least two class folders are needed"
+        f"{tmp_path}/x/files: holds 0 class folders and 2 files; {NEEDED}"
     )
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
@@ -315,6 +314,18 @@ def test_columns_that_no_name_tells_are_left_to_fill_in(tmp_path):
         UserError, match=r"skin\.table\.label: must be text other than FILL IN, not 'FILL IN'"
     ):
         load_catalogue(write(tmp_path / "mine.yaml", text))
+
+
+def test_where_no_name_tells_the_labels_columns_of_few_values_are_shown_with_them(tmp_path):
+    rows = [f"{number}.jpg;{'Paukenerguß' if number % 2 else 'gesund'};{number // 2}" for number in range(26)]
+    folder = table(tmp_path / "ohren", "Bild;Urteil;Patientennummer", *rows)
+    text = describe_folder(folder)
+    entry = yaml.safe_load(text)["ohren"]
+    assert (entry["table"]["image"], entry["table"]["patient"]) == ("Bild", "Patientennummer")
+    assert comments(text)[2:] == [
+        "columns of labels.csv: Bild, Urteil, Patientennummer",
+        "'Urteil' holds Paukenerguß, gesund",
+    ]
 
 
 def test_what_would_be_refused_of_a_table_is_asked_for(tmp_path):

@@ -246,8 +246,8 @@ def test_a_class_with_too_few_groups_is_refused_by_name():
     with pytest.raises(UserError) as refused:
         parts(index, groups, "ab")
     assert str(refused.value) == (
-        "mine: class b has 7 groups, a split needs 8 groups (three in test, one in each other part); "
-        "leave it out with exclude_classes: {mine: [b]}"
+        "mine: class b has 7 groups of 63 images (near-duplicates, or a patient's, are one group), a split needs "
+        "8 groups (three in test, one in each other part); leave it out with exclude_classes: {mine: [b]}"
     )
 
 

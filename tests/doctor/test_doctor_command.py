@@ -111,8 +111,9 @@ def test_groups_that_a_split_would_refuse_are_told(tmp_path, capsys, monkeypatch
     status, lines, _ = told(capsys, "phantom_ear_ohio", "null")
     assert status == 1
     assert (
-        "BAD groups phantom_ear_ohio phantom_ear_ohio: class tube has 3 groups, a split needs 8 groups (three in test, "
-        "one in each other part); leave it out with exclude_classes: {phantom_ear_ohio: [tube]}" in lines
+        "BAD groups phantom_ear_ohio phantom_ear_ohio: class tube has 3 groups of 40 images (near-duplicates, or a "
+        "patient's, are one group), a split needs 8 groups (three in test, one in each other part); leave it out "
+        "with exclude_classes: {phantom_ear_ohio: [tube]}" in lines
     )
     write_text(groups, "edited")
     _, lines, _ = told(capsys, "phantom_ear_ohio", "null")

@@ -21,10 +21,14 @@ from weckd.errors import UserError, counted
 _LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WANTED = "name one that holds a folder for each class, or a table of labels"
 _TABLES = (".csv", ".tsv", ".parquet")
+_NEEDED = f"at least two class folders, or a table of labels ({', '.join(_TABLES)}), are needed"
+_FEW = 12
+"""Different cells, at most, of a column that may be of labels."""
 _NAMES = {
-    "image": "image path file filename filepath imagepath imagefile imagename imageid imageindex img name idcode id",
-    "label": "label class diagnosis dx target category classname labels findinglabels",
-    "patient": "patient patientid subject subjectid case caseid pid",
+    "image": "image path file filename filepath imagepath imagefile imagename imageid imageindex img bild datei name"
+    " idcode id",
+    "label": "label class diagnosis dx target category classname labels findinglabels befund diagnose",
+    "patient": "patient patientid subject subjectid case caseid pid patientennummer",
     "split": "split set partition subset",
     "fold": "fold folds",
 }
@@ -33,6 +37,7 @@ _ASKED = (
     "modality: otoscopy, microscopy, MRI or other",
     "where the images were made from another data set's, add derived_from: [its key]",
 )
+_PATIENTS = "where several images are of one patient, add `patients` and groups: given (docs/data-sets.md)"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -78,7 +83,8 @@ def describe_folder(folder: Path) -> str:
             body |= {"groups": "given", "patients": {"file": file.name, **columns[file]}}
     ((key, doubts),) = _keys([name], {*load_catalogue(), *RESERVED})
     moved = f"the images are looked for in data_root/{key}: give {name!r} that name, or link it so"
-    comments = [*doubts, *_ASKED, *([moved] if key != name else []), *unread, *comments]
+    asked = [*_ASKED, _PATIENTS] if body["groups"] == "near-duplicates" else _ASKED
+    comments = [*doubts, *asked, *([moved] if key != name else []), *unread, *comments]
     head = {"title": name, "modality": "other", "licence": TO_FILL_IN, "source": TO_FILL_IN, **body}
     top, rest = _dumped({key: head}).split("\n", 1)
     text = f"{top}\n{indent(_told(comments), '  ')}{rest}  classes:\n{indent(''.join(classes), '  ')}"
@@ -103,7 +109,7 @@ def _class_folders(folder: Path) -> tuple[dict[str, Any], list[str], list[str]]:
     if len(names) < 2:
         files = len(list(listed(root))) - len(names)
         told = f"{counted(len(names), 'class folder')} and {counted(files, 'file')}"
-        raise UserError(f"{root}: holds {told}; at least two class folders are needed")
+        raise UserError(f"{root}: holds {told}; {_NEEDED}")
     stray = f"neither splits nor classes: {', '.join(others)}; move them out of {root}"
     folders = [
         {"path": place.relative_to(root).as_posix(), "official_split": split}
@@ -135,6 +141,9 @@ def _table(
     comments = [f"columns of {file.name}: {', '.join(cells)}"]
     groups = "given" if "patient" in columns else "near-duplicates"
     if "label" not in columns:
+        for name, column in cells.items():
+            if 1 < len({*column}) <= min(_FEW, len(column) // 2):
+                comments.append(f"{name!r} holds {', '.join(sorted({*column}))}")
         blank = dict.fromkeys(("key", "label", "title"), TO_FILL_IN)
         return {"layout": "csv", "table": table, "groups": groups}, comments, [_dumped([blank])]
     counts = Counter(filter(None, cells[columns["label"]]))

@@ -166,8 +166,10 @@ def draw_split(
             found = counted(training, "group") + " for training"
             _refuse_few_groups(dataset, class_key, found, training, reserve + OTHER_GROUPS)
         else:
-            least = least_groups(settings.stages)
-            _refuse_few_groups(dataset, class_key, counted(len(own), "group"), len(own), least)
+            least, images, found = least_groups(settings.stages), _images(own), counted(len(own), "group")
+            if images >= least:
+                found += f" of {counted(images, 'image')} (near-duplicates, or a patient's, are one group)"
+            _refuse_few_groups(dataset, class_key, found, len(own), least)
             own = _shuffled(own, "split", dataset, settings.seed, class_key)
             test = _take(own, settings.test * _images(own), TEST_GROUPS, reserve + OTHER_GROUPS)
         rest = _shuffled(_without(own, test), "subsets", dataset, seed, class_key)
