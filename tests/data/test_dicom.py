@@ -324,6 +324,13 @@ def test_a_file_cut_short_is_refused(tmp_path):
     assert refusal(file) == "a DICOM file without a picture; replace it by an intact copy, or remove it"
 
 
+def test_a_rescale_or_window_that_leaves_no_grey_is_refused_without_a_warning_of_numpy(tmp_path, capfd):
+    for parts in ({"RescaleSlope": 0, "RescaleIntercept": 0}, {"WindowCenter": 4, "WindowWidth": 0}):
+        told = "a DICOM file that is damaged, or of a kind that is not read (ValueError)"
+        assert refusal(write(tmp_path / "a.dcm", EIGHT, **parts)) == f"{told}; {DAMAGED}"
+    assert capfd.readouterr().err == ""
+
+
 def test_what_a_damaged_header_says_stands_in_no_message(tmp_path):
     file = write(tmp_path / "a.dcm", RAMP, WindowCenter=1, WindowWidth=123456, Modality="MR")
     file.write_bytes(file.read_bytes().replace(b"123456", b"MUSTER"))

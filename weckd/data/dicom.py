@@ -164,7 +164,8 @@ def _heed_groups(header: Dataset, number: int) -> None:
 
 def _picture(file: Path, header: Dataset, values: NDArray[Any], colours: str) -> Image.Image:
     if colours in ("MONOCHROME1", "MONOCHROME2") and values.ndim == 2:
-        grey = _grey(file, header, values)
+        with np.errstate(all="ignore"):  # what is no number then is refused
+            grey = _grey(file, header, values)
         return Image.fromarray(~grey if colours == "MONOCHROME1" else grey)
     bits = header.BitsStored
     if colours == "PALETTE COLOR":

@@ -106,6 +106,30 @@ def test_the_line_by_which_excel_tells_itself_the_separator_is_no_head(folder):
     assert rows_of(index_of(folder), *ALL) == EXPECTED
 
 
+def test_what_separates_cells_is_seen_where_the_head_holds_other_separators(folder):
+    lines = [line.replace(",", ";") for line in (HEAD, *ROWS)]
+    lines[0] = '"image";label;patient;set;"fold";"age, years, of the ear, not, the, patient"'
+    write(folder, *[f"{line};1,5" for line in lines[1:]], head=lines[0])
+    assert rows_of(index_of(folder), *ALL) == EXPECTED
+
+
+def test_patients_that_one_person_may_be_are_told(folder, capsys):
+    write(folder, *ROWS[:2], "a/3.png,mole,P 01,test,2")
+    assert rows_of(index_of(folder), "given_group") == [("p1",), ("p1",), ("P 01",)]
+    assert capsys.readouterr().err == (
+        "[skin] 1 patient may be written in several ways (the first: P 01 and p1); each way counts as a patient of its "
+        "own\n"
+    )
+
+
+def test_a_file_of_the_same_name_is_told_where_a_row_has_none(folder):
+    write(folder, *ROWS[:2], "A\\3.PNG,mole,p2,,")
+    assert refusal(folder) == (
+        f"labels.csv: has 1 row without a file in {folder} (the first: A\\3.PNG; there is a/3.png); complete the "
+        "images, remove those rows, or leave them out with skip_bad=true"
+    )
+
+
 def test_quoted_cells_may_hold_the_separator_and_blanks_at_ends_do_not_count(folder):
     (folder / "a" / "1.png").rename(folder / "a" / "1, left.png")
     write(folder, '"a/1, left.png ", wart , p1 ,train, 1 ', *ROWS[1:])

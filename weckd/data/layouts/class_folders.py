@@ -12,7 +12,7 @@ from weckd.data.catalogue import ClassEntry, Dataset
 from weckd.data.decode import decode_image
 from weckd.data.file_kinds import FOLDER, irregular
 from weckd.data.layouts import Listing, Sample, Source, listed
-from weckd.data.layouts.tables import patients_of, refuse_in_two_splits
+from weckd.data.layouts.tables import patients_of, refuse_in_two_splits, tell_alike
 from weckd.errors import UserError
 
 
@@ -35,6 +35,7 @@ def list_class_folders(dataset: Dataset, folder: Path, decoded_side: int) -> Lis
             raise UserError(f"{place}: the same folder as {twin}; {remedy}")
     ids = [file.relative_to(folder).as_posix() for file, _, _ in found]
     patients = patients_of(dataset, folder, ids)
+    tell_alike(dataset.key, patients)
     remedy = 'correct the patients, or set official_split: "" of the folders to split by patients alone'
     refuse_in_two_splits(f"{folder}", patients, (split for _, split, _ in found), remedy)
     sources = (

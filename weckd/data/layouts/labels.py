@@ -13,10 +13,12 @@ from weckd.data.layouts.class_folders import read_image
 from weckd.data.layouts.tables import (
     column,
     files_of_rows,
+    first_lost,
     patients_of,
     read_table,
     refuse_in_two_splits,
     refuse_unnamed,
+    tell_alike,
 )
 from weckd.data.watch import Place, stamps
 from weckd.errors import UserError, counted
@@ -58,6 +60,7 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
         refuse_unnamed(f"{file}", paths, patients)
     else:
         patients = patients_of(dataset, folder, paths)
+    tell_alike(dataset.key, patients)
     parts = _official_splits(file, splits)
     leave = "correct the table, or leave table.split out to split the images by patients alone"
     refuse_in_two_splits(f"{file}", patients, parts, leave)
@@ -69,7 +72,7 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
     lost = [path for path, name in zip(paths, found, strict=True) if not name]
     lacking = ""
     if lost:
-        told = f"{counted(len(lost), 'row')} without a file in {images} (the first: {lost[0]})"
+        told = f"{counted(len(lost), 'row')} without a file in {images} ({first_lost(lost, there)})"
         lacking = f"{file}: has {told}; complete the images, remove those rows, or leave them out with skip_bad=true"
     return Listing(len(sources), Counter(keys), iter(sources), lacking)
 

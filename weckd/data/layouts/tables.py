@@ -17,6 +17,8 @@ from weckd.errors import UserError, counted, unreadable
 Cells = Mapping[str, Sequence[str]]
 """The cells of each column of a table, by its name."""
 _SEPARATORS = ",;\t"
+_BEGINNING = 100_000
+"""Signs of a file in which its head and first row are looked for, to see what separates cells."""
 _PARQUET = b"PAR1"
 _SAVE = "save it as CSV in UTF-8, or as Parquet"
 
@@ -24,8 +26,8 @@ _SAVE = "save it as CSV in UTF-8, or as Parquet"
 def read_table(file: Path) -> Cells:
     """Return the cells of a CSV, TSV or Parquet file as text, without blanks at their ends; the content decides.
 
-    Of comma, semicolon and tab, the one that the head holds most of separates cells. Numbers of Parquet that are whole
-    are written as such (1, not 1.0); what is missing there is "".
+    Of comma, semicolon and tab, the one that head and first row hold most of separates cells. Numbers of Parquet that
+    are whole are written as such (1, not 1.0); what is missing there is "".
 
     Raises:
         UserError: there is no such file, or it is no table of one row or more.
@@ -42,9 +44,11 @@ def read_table(file: Path) -> Cells:
 
 def _separated(file: Path, content: bytes) -> Cells:
     text = re.sub("^sep=[,;\t]\r?\n", "", content.decode("utf-8-sig"))  # a word of Excel's to itself
-    first = next(iter(text.lstrip("\r\n").splitlines()), "")
+    first = [line for line in text[:_BEGINNING].splitlines() if line][:2]
     try:
-        separator = max(_SEPARATORS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+        separator = max(
+            _SEPARATORS, key=lambda sign: min(map(len, csv.reader(first, delimiter=sign)), default=0)
+        )
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
     except csv.Error as problem:
         raise ValueError(problem) from problem
@@ -140,6 +144,16 @@ def files_of_rows(file: Path, paths: Sequence[str], there: Collection[str]) -> l
     return found
 
 
+def first_lost(lost: Sequence[str], there: Iterable[str]) -> str:
+    """Return the first of the paths that are no file's, and a file of that name in another case, place or format."""
+
+    def name_of(path: str) -> str:
+        return without_end(path.replace("\\", "/").rpartition("/")[2]).casefold()
+
+    near = {name_of(path): path for path in there}.get(name_of(lost[0]))
+    return f"the first: {lost[0]}" + (f"; there is {near}" if near else "")
+
+
 def patients_of(dataset: Dataset, folder: Path, images: Sequence[str]) -> Sequence[str]:
     """Return the patient of each image as the entry's `patients` tells it; "" for all where it has none.
 
@@ -167,7 +181,8 @@ def patients_of(dataset: Dataset, folder: Path, images: Sequence[str]) -> Sequen
     paths = column(file, cells, told.image, "patients.image")
     rows = files_of_rows(file, paths, images)
     if lost := [path for path, row in zip(paths, rows, strict=True) if not row]:
-        say(dataset.key, f"{file}: {counted(len(lost), 'row')} of no image (the first: {lost[0]}); not used")
+        rows_of_none = f"{counted(len(lost), 'row')} of no image ({first_lost(lost, images)})"
+        say(dataset.key, f"{file}: {rows_of_none}; not used")
     for image, patient in zip(rows, patients, strict=True):
         if found.setdefault(image, patient) != patient and image:
             both = f"{image!r} twice, of the patients {found[image]!r} and {patient!r}"
@@ -189,6 +204,17 @@ def refuse_unnamed(place: str, images: Sequence[str], patients: Sequence[str], r
     if lost := [image for image, patient in zip(images, patients, strict=True) if not patient]:
         told = f"names no patient for {counted(len(lost), 'image')} (the first: {lost[0]})"
         raise UserError(f"{place}: {told}; {remedy}")
+
+
+def tell_alike(dataset: str, patients: Iterable[str]) -> None:
+    """Tell of patients whose names differ in case, blanks or leading zeros alone: a person may be in two splits."""
+    names = defaultdict(set)
+    for patient in {*patients}:
+        plain = unicodedata.normalize("NFKC", patient).casefold()
+        names[re.sub(r"\s|(?<![0-9])0+(?=[0-9])", "", plain)].add(patient)
+    if alike := sorted(sorted(written) for written in names.values() if len(written) > 1):
+        told = f"{counted(len(alike), 'patient')} may be written in several ways"
+        say(dataset, f"{told} (the first: {' and '.join(alike[0])}); each way counts as a patient of its own")
 
 
 def refuse_in_two_splits(place: str, patients: Iterable[str], splits: Iterable[str], remedy: str) -> None:
