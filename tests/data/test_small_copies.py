@@ -130,6 +130,17 @@ def test_a_copy_of_the_users_own_comes_before_the_packages(tmp_path):
     )
 
 
+def test_an_empty_folder_of_the_users_own_is_refused_with_how_to_have_the_packages_copy(tmp_path):
+    (tmp_path / "blood_bccd_small").mkdir()
+    with pytest.raises(UserError) as refused:
+        fetch(find_dataset("blood_bccd_small"), 48, tmp_path, tmp_path / "data", {}, tmp_path / "source.json")
+    assert str(refused.value) == (
+        f"data_root: {tmp_path}/blood_bccd_small: holds neither its class folders (Basophil, Eosinophil, Lymphocyte, "
+        "Monocyte, Neutrophil) nor an archive; put White blood cells of BCCD, small copy at 64 px there "
+        "(https://github.com/Shenggan/BCCD_Dataset), or remove the folder: the package holds a copy"
+    )
+
+
 def test_a_data_root_that_is_no_folder_is_refused_for_packaged_sets_too(tmp_path):
     root = tmp_path / "gone"
     with pytest.raises(UserError) as refused:

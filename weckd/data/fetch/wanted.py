@@ -99,7 +99,8 @@ def not_there(wanted: Wanted) -> UserError:
     put = f"put {dataset.title} there ({dataset.source})"
     if not folder.is_dir():
         return UserError(f"data_root: {folder}: no such folder; {put} or correct data_root")
-    return UserError(f"data_root: {folder}: holds neither {expected(dataset)} nor an archive; {put}")
+    taken = ", or remove the folder: the package holds a copy" if dataset.packaged else ""
+    return UserError(f"data_root: {folder}: holds neither {expected(dataset)} nor an archive; {put}{taken}")
 
 
 def has_unpacked(wanted: Wanted) -> bool:
