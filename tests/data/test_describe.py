@@ -334,7 +334,8 @@ def test_what_would_be_refused_of_a_table_is_asked_for(tmp_path):
     assert comments(describe_folder(folder))[-2:] == [
         f"{folder}/labels.csv: names no patient for 1 image (the first: b.jpg); name the patient; where none is known, "
         "give the image a name of its own, as unknown-1",
-        "another table: more.tsv",
+        "another table: more.tsv; an entry has one: join them, with a column of the official split where they are its "
+        "parts",
     ]
     (folder / "more.tsv").unlink()
     table(folder, "file,label", "a.jpg,wart", "b.jpg,mole")

@@ -76,7 +76,8 @@ def describe_folder(folder: Path) -> str:
     if labelled or (tables and len(class_folder_names(_root(folder))) < 2):
         file = [*labelled, *tables][0]
         body, comments, classes = _table(folder, file, columns[file])
-        comments += [f"another table: {other.name}" for other in labelled if other != file]
+        one = "an entry has one: join them, with a column of the official split where they are its parts"
+        comments += [f"another table: {other.name}; {one}" for other in labelled if other != file]
     else:
         body, comments, classes = _class_folders(folder)
         for file in (file for file in tables if {"image", "patient"} <= columns[file].keys()):
