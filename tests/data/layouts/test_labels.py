@@ -1,6 +1,7 @@
 """A table of labels with its images: what is read of it, and what is refused, message by message."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -113,11 +114,13 @@ def test_what_separates_cells_is_seen_where_the_head_holds_other_separators(fold
     assert rows_of(index_of(folder), *ALL) == EXPECTED
 
 
-def test_patients_that_one_person_may_be_are_told(folder, capsys):
-    write(folder, *ROWS[:2], "a/3.png,mole,P 01,test,2")
-    assert rows_of(index_of(folder), "given_group") == [("p1",), ("p1",), ("P 01",)]
+@pytest.mark.parametrize(("first", "second"), [("p1", "P 01"), ("a/p1", "b/p1")])
+def test_patients_that_one_person_may_be_are_told(folder, capsys, first, second):
+    write(folder, *(row.replace("p1", first).replace("p02", second) for row in ROWS))
+    assert rows_of(index_of(folder), "given_group") == [(first,), (first,), (second,)]
+    alike = " and ".join(sorted([first, second]))
     assert capsys.readouterr().err == (
-        "[skin] 1 patient may be written in several ways (the first: P 01 and p1); each way counts as a patient of its "
+        f"[skin] 1 patient may be written in several ways (the first: {alike}); each way counts as a patient of its "
         "own\n"
     )
 
@@ -371,6 +374,16 @@ def test_patients_of_class_folders_come_from_a_table(folder, capsys):
         "patients.csv: row 1 has 5 cells, its head has 2; correct that row, or put quotes around cells with a "
         "separator in them"
     )
+
+
+def test_a_pattern_that_takes_the_class_for_a_part_of_the_patient_is_refused(folder):
+    chosen = folders_of(folder, patients=Patients(pattern="(?P<patient>.*)_left"))
+    assert refusal(folder, chosen) == (
+        "skin: patients.pattern: takes a class's folder for a part of the patient ('Wart/p1' of Wart/p1_left.png), who "
+        "would be two in two classes; write [^/] in place of ."
+    )
+    chosen = replace(chosen, patients=Patients(pattern="(?P<patient>[^/]*)_left"))
+    assert rows_of(index_of(folder, chosen), "given_group") == [("p1",), ("p2",), ("p3",)]
 
 
 def test_patients_of_class_folders_come_from_the_names(folder):

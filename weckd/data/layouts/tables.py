@@ -163,7 +163,8 @@ def patients_of(dataset: Dataset, folder: Path, images: Sequence[str]) -> Sequen
         images: their paths.
 
     Raises:
-        UserError: an image has no patient or two, or the table cannot be read.
+        UserError: an image has no patient or two, the pattern takes a class for a part of one, or the table cannot be
+            read.
     """
     told = dataset.patients
     if told is None:
@@ -172,7 +173,12 @@ def patients_of(dataset: Dataset, folder: Path, images: Sequence[str]) -> Sequen
         regex = re.compile(str(told.pattern))
         matches = (regex.search(path) or regex.search(path.rpartition("/")[2]) for path in images)
         named = [(match["patient"] or "").strip() if match else "" for match in matches]
-        refuse_unnamed(f"{dataset.key}: patients.pattern", images, named, "correct the pattern")
+        place = f"{dataset.key}: patients.pattern"
+        refuse_unnamed(place, images, named, "correct the pattern")
+        held = [pair for pair in zip(named, images, strict=True) if "/" in pair[0]]
+        if held and dataset.layout == "class-folders":
+            taken = "takes a class's folder for a part of the patient ({!r} of {})".format(*held[0])
+            raise UserError(f"{place}: {taken}, who would be two in two classes; write [^/] in place of .")
         return named
     file = folder / told.file
     cells = read_table(file)
@@ -207,10 +213,10 @@ def refuse_unnamed(place: str, images: Sequence[str], patients: Sequence[str], r
 
 
 def tell_alike(dataset: str, patients: Iterable[str]) -> None:
-    """Tell of patients whose names differ in case, blanks or leading zeros alone: a person may be in two splits."""
+    """Tell of patients whose names differ in case, blanks, leading zeros or folders alone: one may be in two splits."""
     names = defaultdict(set)
     for patient in {*patients}:
-        plain = unicodedata.normalize("NFKC", patient).casefold()
+        plain = unicodedata.normalize("NFKC", patient).casefold().rpartition("/")[2]
         names[re.sub(r"\s|(?<![0-9])0+(?=[0-9])", "", plain)].add(patient)
     if alike := sorted(sorted(written) for written in names.values() if len(written) > 1):
         told = f"{counted(len(alike), 'patient')} may be written in several ways"
