@@ -183,6 +183,23 @@ def test_an_accent_of_one_sign_is_that_of_two(folder):
 def test_patients_of_a_table_may_come_from_the_paths(folder):
     chosen = dataset(table={"split": "set"}, patients=Patients(pattern=r"^(?P<patient>\d)"))
     assert rows_of(index_of(folder, chosen), "given_group") == [("1",), ("2",), ("3",)]
+    write(folder, "a\\1,wart,,,", "a\\2,mole,,,", "a\\3,mole,,,")
+    assert rows_of(index_of(folder, chosen), "image_id", "given_group") == [
+        ("a\\1", "1"),
+        ("a\\2", "2"),
+        ("a\\3", "3"),
+    ]
+
+
+def test_patients_of_a_table_may_come_from_another_that_writes_paths_in_its_own_way(folder):
+    chosen = dataset(table={}, patients=Patients("patients.csv"))
+    write(folder, "a\\1,wart,,,", "a/2.png,mole,,,", "a/3,mole,,,")
+    write(folder, "a/1.png,x", "a\\2,x", "a/3.png,y", head="image,patient", name="patients.csv")
+    assert rows_of(index_of(folder, chosen), "image_id", "given_group") == [
+        ("a\\1", "x"),
+        ("a/2.png", "x"),
+        ("a/3", "y"),
+    ]
 
 
 def test_a_folder_is_found_by_its_table(folder):

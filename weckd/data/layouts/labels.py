@@ -59,7 +59,9 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
     if table.patient:
         refuse_unnamed(f"{file}", paths, patients)
     else:
-        patients = patients_of(dataset, folder, paths)
+        by_file = dataset.patients is not None and dataset.patients.file is not None
+        names = [name or path for name, path in zip(found, paths, strict=True)]
+        patients = patients_of(dataset, folder, names if by_file else paths)
     tell_alike(dataset.key, patients)
     parts = _official_splits(file, splits)
     leave = "correct the table, or leave table.split out to split the images by patients alone"

@@ -171,7 +171,8 @@ def patients_of(dataset: Dataset, folder: Path, images: Sequence[str]) -> Sequen
         return [""] * len(images)
     if told.file is None:
         regex = re.compile(str(told.pattern))
-        matches = (regex.search(path) or regex.search(path.rpartition("/")[2]) for path in images)
+        plain = (path.replace("\\", "/") for path in images)
+        matches = (regex.search(path) or regex.search(path.rpartition("/")[2]) for path in plain)
         named = [(match["patient"] or "").strip() if match else "" for match in matches]
         place = f"{dataset.key}: patients.pattern"
         refuse_unnamed(place, images, named, "correct the pattern")
