@@ -317,14 +317,19 @@ def test_columns_that_no_name_tells_are_left_to_fill_in(tmp_path):
 
 
 def test_where_no_name_tells_the_labels_columns_of_few_values_are_shown_with_them(tmp_path):
-    rows = [f"{number}.jpg;{'Paukenerguß' if number % 2 else 'gesund'};{number // 2}" for number in range(26)]
-    folder = table(tmp_path / "ohren", "Bild;Urteil;Patientennummer", *rows)
+    rows = [
+        f"{number}.jpg;{'Paukenerguß' if number % 2 else 'gesund'};{number // 2};{'Test' if number < 2 else 'Training'}"
+        for number in range(26)
+    ]
+    folder = table(tmp_path / "ohren", "Bild;Urteil;Patientennummer;Gruppe", *rows)
     text = describe_folder(folder)
     entry = yaml.safe_load(text)["ohren"]
-    assert (entry["table"]["image"], entry["table"]["patient"]) == ("Bild", "Patientennummer")
+    told = {"image": "Bild", "label": "FILL IN", "patient": "Patientennummer", "split": "Gruppe"}
+    assert entry["table"] == {"file": "labels.csv", **told}
     assert comments(text)[2:] == [
-        "columns of labels.csv: Bild, Urteil, Patientennummer",
+        "columns of labels.csv: Bild, Urteil, Patientennummer, Gruppe",
         "'Urteil' holds Paukenerguß, gesund",
+        "'Gruppe' holds Test, Training",
     ]
 
 

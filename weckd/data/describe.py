@@ -205,14 +205,14 @@ def _titles(names: Sequence[str]) -> Sequence[str]:
 
 
 def _guessed(cells: Cells) -> dict[str, str]:
-    """Return the columns that a table's names tell, by key of the catalogue; of splits only words that are known."""
+    """Return the columns that a table's names tell, by key of the catalogue; that of splits its cells tell."""
     plain = {re.sub("[^a-z]", "", name.lower()): name for name in [*cells][::-1]}
     found = {
         key: next((plain[word] for word in words.split() if word in plain), "")
         for key, words in _NAMES.items()
     }
-    if any(cell and not official_split(cell) for cell in cells.get(found["split"], ())):
-        found["split"] = ""
+    if any(cell and not official_split(cell) for cell in cells.get(found["split"], [" "])):
+        found["split"] = next((name for name, held in cells.items() if all(map(official_split, held))), "")
     return {key: name for key, name in found.items() if name}
 
 
