@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from weckd.data import dicom
-from weckd.data.catalogue import ClassEntry, Dataset, LabelTable, SourceFolder
+from weckd.data.catalogue import ClassEntry, Dataset, LabelTable, Patients, SourceFolder
 from weckd.data.decode import decode_image
 from weckd.data.file_kinds import recognised
 from weckd.data.prepare import Origin, prepare
@@ -490,6 +490,19 @@ def test_patients_whom_the_catalogue_names_come_before_those_of_the_headers(fold
         "p001",
         "",
     ]
+
+
+def test_images_that_name_no_patient_at_all_are_told(folder, tmp_path, capsys):
+    for file in folder.rglob("*.dcm"):
+        write(file, EIGHT, PatientID=" ")
+    assert set(read_index(prepared(folder, tmp_path / "out"))["given_group"]) == {""}
+    assert capsys.readouterr().err == (
+        "[scans] 4 images of 4 without a PatientID, kept together with near-duplicates alone; "
+        "name all patients with `patients` of the data set's entry in the catalogue\n"
+    )
+    named = replace(SCANS, groups="given", patients=Patients(pattern="(?P<patient>[0-9])"))
+    prepared(folder, tmp_path / "named", named)
+    assert capsys.readouterr().err == ""
 
 
 def test_one_patient_for_all_is_refused(folder, tmp_path):

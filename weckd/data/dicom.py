@@ -102,13 +102,14 @@ def decode_dicom(file: Path, content: bytes, frame: str | None) -> Decoded:
         _heed_groups(header, number)
         image = _picture(file, header, values, colours).convert("RGB")
         patient = str(header.get("PatientID") or "").strip()
-        series = str(header.get("SeriesInstanceUID") or "")
+        digest = hashlib.sha256(content).hexdigest()
+        series = str(header.get("SeriesInstanceUID") or digest)
     except (BadImageError, MemoryError):
         raise
     except Exception as problem:  # of many kinds on damaged files; pydicom's words may quote the header
         told = f"a DICOM file that is damaged, or of a kind that is not read ({type(problem).__name__})"
         raise BadImageError(file, told, f"{_INTACT}, or convert it to PNG") from None
-    return Decoded(image, width, height, hashlib.sha256(content).hexdigest(), patient, series)
+    return Decoded(image, width, height, digest, patient, series)
 
 
 def _chosen(file: Path, frames: int, frame: str | None) -> int:

@@ -219,6 +219,7 @@ def _with_patients(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iter
     series: dict[str, Record] = {}
     patients: dict[str, Record] = {}
     named: list[tuple[str, str]] = []
+    unnamed = 0
     for row in rows:
         record = row.record
         first = series.setdefault(row.series, record) if row.series else record
@@ -234,11 +235,11 @@ def _with_patients(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iter
             record = replace(record, given_group=first.given_group)
         if not record.problem:
             named.append((told, record.official_split))
+            unnamed += not record.given_group
         yield replace(row, record=record)
-    if not patients:
+    if not series:  # no DICOM
         return
     of_images = [patient for patient, _ in named]
-    unnamed = of_images.count("")
     if len(patients) == 1 and not unnamed:
         raise UserError(f"{folder}: all DICOM files have one PatientID; name the patients {_BY_ENTRY}")
     refuse_in_two_splits(f"{folder}", of_images, (split for _, split in named), _ONE_SPLIT)
