@@ -377,6 +377,12 @@ def test_patients_of_class_folders_come_from_a_table(folder, capsys):
     ]
     told = f"[skin] {folder}/patients.csv: 1 row of no image (the first: Mole/p4_left.png); not used\n"
     assert told in capsys.readouterr().err
+    (folder / "tables").mkdir()
+    (folder / "patients.csv").rename(folder / "tables" / "patients.csv")
+    below = replace(chosen, patients=Patients("tables/patients.csv", "path", "who"))
+    assert rows_of(index_of(folder, below), "given_group") == [("7",), ("007",), ("7",)]
+    (folder / "tables" / "patients.csv").unlink()
+    (folder / "tables").rmdir()
     write(folder, *rows[:2], head="path,who", name="patients.csv")
     assert refusal(folder, chosen) == (
         "patients.csv: names no patient for 1 image (the first: Mole/p3_left.png); name the patient; where none is "

@@ -112,6 +112,8 @@ def _refuse_unknown_folders(dataset: Dataset, root: Path) -> None:
     tops = {Path(folder.path).parts[0] for folder in dataset.folders if Path(folder.path).parts}
     class_folders = {str(entry.folder) for entry in dataset.classes}
     known = {root: tops} | {root / folder.path: class_folders for folder in dataset.folders}
+    if dataset.patients and dataset.patients.file:
+        known[root] = known[root].union(Path(dataset.patients.file).parts[:-1][:1])
     for place, names in known.items():
         if not place.is_dir():
             raise UserError(f"{place}: no such folder; {dataset.key} keeps class folders there")
