@@ -21,6 +21,7 @@ from weckd.data.catalogue import suite_datasets
 from weckd.engine import (
     IGNORES_CTRL_C,
     SILENT,
+    data_notices,
     failure_text,
     find_own_commands,
     listen_for_stops,
@@ -361,9 +362,18 @@ def show_progress():
 
 
 def stop_progress():
-    """Take the line away."""
+    """Take the line away, and keep for the end what was told of data sets while it was shown."""
     for line in LINES:
         line.stop()
+    if LINES:
+        jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+        TOLD.extend(
+            data_notices(
+                Path(job.log[0])
+                for job in jobs
+                if job.rule.name in ("prepare", "split")
+            )
+        )
 
 
 def tell_changed(runs):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from weckd.engine import ENDING, STOPPING, failure_text, listen_for_stops, outlive_reader
+from weckd.engine import ENDING, STOPPING, data_notices, failure_text, listen_for_stops, outlive_reader
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +19,15 @@ def own_signals():
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
+
+
+def test_what_jobs_tell_of_their_data_is_kept_and_their_progress_is_not(tmp_path):
+    (tmp_path / "a.log").write_text("[ears] 3 files without a row\n[ears] 10/20 images decoded\nweckd: no\n")
+    (tmp_path / "b.log").write_text("[ears] 3 files without a row\n[skin] split.test: 20 % is asked for\n")
+    assert data_notices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "gone.log", None]) == [
+        "[ears] 3 files without a row",
+        "[skin] split.test: 20 % is asked for",
+    ]
 
 
 def test_each_message_is_said_once_and_last_with_the_jobs_that_it_is_of(tmp_path):

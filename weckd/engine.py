@@ -153,6 +153,12 @@ def _on_screen(handlers: Iterable[logging.Handler]) -> Iterator["logging.StreamH
             yield handler
 
 
+def data_notices(logs: Iterable[Path | None]) -> list[str]:
+    """Return what jobs tell of their data sets, each line once, which one line of progress does not show."""
+    said = (line for log in logs for line in _lines(log) if line.startswith("["))
+    return list(dict.fromkeys(line for line in said if not line.endswith(" images decoded")))
+
+
 def failure_text(failed: Mapping[str, Path | None]) -> str:
     """Return what failed jobs say, each message once, to be the last lines that a person sees.
 
