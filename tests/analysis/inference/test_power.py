@@ -1,0 +1,55 @@
+"""Power of the t tests: against simulated t statistics, and against values known by hand."""
+
+import numpy as np
+import pytest
+from scipy.special import stdtrit
+
+from weckd.analysis.inference.power import chance_within, chances
+
+CASES = [(0.0, 0.0), (2.0, 0.0), (-2.0, -2.0), (0.0, -2.0), (5.0, -2.0), (23.0, 0.0)]
+SE, DF, DRAWS = 1.7, 6.3, 200_000
+
+
+def drawn(gain):
+    """Return estimates and standard errors of many experiments with this true gain."""
+    random = np.random.default_rng(7)
+    return random.normal(gain, SE, DRAWS), SE * np.sqrt(random.chisquare(DF, DRAWS) / DF)
+
+
+@pytest.mark.parametrize(("gain", "null"), CASES)
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_chances_of_verdicts_are_those_of_simulated_experiments(gain, null, alpha):
+    estimate, se = drawn(gain)
+    t = (estimate - null) / se
+    limit = stdtrit(DF, 1 - alpha / 2)
+    simulated = [np.mean(t > limit), np.mean(abs(t) <= limit), np.mean(t < -limit)]
+    found = chances(gain, SE, DF, alpha, null)
+    assert found == pytest.approx(simulated, abs=0.004)
+    assert sum(found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("gain", [0.0, 1.0, 4.0])
+def test_the_chance_of_equivalence_is_that_of_simulated_intervals_within_the_margin(gain):
+    estimate, se = drawn(gain)
+    half = stdtrit(DF, 0.975) * se
+    simulated = np.mean((estimate - half > -6) & (estimate + half < 6))
+    assert chance_within(gain, SE, DF, 0.05, 6.0) == pytest.approx(simulated, abs=0.004)
+
+
+def test_without_a_gain_each_side_has_half_of_alpha_and_at_the_margin_too():
+    assert chances(0.0, 3.0, 4.0, 0.05) == pytest.approx((0.025, 0.95, 0.025))
+    assert chances(-2.0, 3.0, 4.0, 0.05, null=-2.0) == pytest.approx((0.025, 0.95, 0.025))
+
+
+def test_with_many_df_power_is_that_of_the_normal_distribution():
+    # 1.96 + 0.84 = 2.80 standard errors are found with 80 %: Phi(2.8016 - 1.9600) = .8
+    assert chances(2.8016, 1.0, 1e7, 0.05).above == pytest.approx(0.8, abs=1e-4)
+    # +-1.96 * 1 leaves nothing of a margin of 1.9, and 0.04 of one of 2: Phi(.04) - Phi(-.04) = .0319
+    assert chance_within(0.0, 1.0, 1e7, 0.05, 1.9) == 0
+    assert chance_within(0.0, 1.0, 1e7, 0.05, 2.0) == pytest.approx(0.0319, abs=1e-3)
+
+
+def test_nothing_that_varies_has_no_chances():
+    for se in (0.0, float("nan")):
+        assert np.isnan(chances(1.0, se, 4.0, 0.05)).all()
+        assert np.isnan(chance_within(1.0, se, 4.0, 0.05, 2.0))

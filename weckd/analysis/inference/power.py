@@ -1,0 +1,48 @@
+"""The chance of each verdict at a true gain, for a standard error and df that are given: power, before a run or after.
+
+The estimate is taken as normal about the true gain, its squared standard error as a chi-squared over its df: what the
+t test takes them for.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+from scipy.stats import chi2, nct
+
+_POINTS = 2000
+"""Of the distribution of the standard error, each of equal probability."""
+
+
+class Chances(NamedTuple):
+    """The chances of a test's two verdicts and of neither; their sum is 1."""
+
+    above: float
+    neither: float
+    below: float
+
+
+def chances(gain: float, se: float, df: float, alpha: float, null: float = 0.0) -> Chances:
+    """Return the chances that a two-sided t test of estimate = null says above, nothing, or below.
+
+    With T noncentral t of `df` and (gain - null) / se: P(T > t), the rest, P(T < -t), t = t(df, 1 - alpha/2). All but
+    df and alpha in one unit; NaN where the standard error is 0 or not known.
+    """
+    if not se > 0:
+        return Chances(*[float("nan")] * 3)
+    t, off = float(stdtrit(df, 1 - alpha / 2)), (gain - null) / se
+    above, below = float(nct.sf(t, df, off)), float(nct.sf(t, df, -off))
+    return Chances(above, max(0.0, 1 - above - below), below)
+
+
+def chance_within(gain: float, se: float, df: float, alpha: float, margin: float) -> float:
+    """Return the chance that the whole interval at 1 - alpha lies within -margin .. margin; NaN as `chances`.
+
+    That is the chance that two one-sided tests, each at alpha/2, both reject. Given the standard error s that is found,
+    the estimate must lie within margin - t s of 0; this is averaged over s.
+    """
+    if not se > 0:
+        return float("nan")
+    found = se * np.sqrt(chi2.ppf((np.arange(_POINTS) + 0.5) / _POINTS, df) / df)
+    room = np.maximum(margin - stdtrit(df, 1 - alpha / 2) * found, 0.0)
+    return float(np.mean(ndtr((room - gain) / se) - ndtr((-room - gain) / se)))
