@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weckd.config import Family, load_suite, neutral_keys, suite_json
+from weckd.analysis_plan import Family
+from weckd.config import load_suite, neutral_keys, suite_json
 from weckd.data.catalogue import load_catalogue
 from weckd.errors import UserError
 from weckd.study_suites import readings_suite
@@ -191,37 +192,37 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
 @pytest.mark.parametrize(
     ("files", "changes", "run", "plan_hash", "sha256"),
     [
-        ("phantoms", [], "phantoms", "4b3a3716558d", "798e170c4e1c317c"),
+        ("phantoms", [], "phantoms", "bb06519062fd", "156d49717fac0c26"),
         (
             "phantoms",
             ["seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"],
-            *("phantoms+49754b39", "f9112520adc6", "d3659ed372ae15b4"),
+            *("phantoms+bec14e73", "9a2508ecb0da", "e96e0bba141bd93d"),
         ),
         (
             "phantoms",
             ["tuned=true", "training={steps: 7, learning_rate: 5e-4}"],
-            *("phantoms+3395d70f", "4b3a3716558d", "36a53b49fb3367a2"),
+            *("phantoms+40cc770d", "bb06519062fd", "6ad22e97b27c3ba0"),
         ),
         (
             "phantoms",
             ["augmentation={rotation: 90}", "analysis={margin_pp: 1}"],
-            *("phantoms+07c5dbb8", "5d1975165a7f", "fdc0dab5ced55857"),
+            *("phantoms+ea725439", "375e90810378", "a80dcda6015fff9c"),
         ),
-        ("demo", [], "demo", "bc7c54ca6ca9", "eab27fee0c996e5f"),
-        ("paper", [], "paper", "db548e1a9f26", "da6721e2730b1160"),
-        ("selfcheck", [], "selfcheck", "05d724af4f24", "64bad9bf7515b5d7"),
-        ("real-small", ["data_root=somewhere"], "real-small", "4c3cea54f41f", "e2958453926cec3f"),
+        ("demo", [], "demo", "90f4fc306f74", "216319fffb41ffde"),
+        ("paper", [], "paper", "04bc3d6d692f", "58b8f735fb196361"),
+        ("selfcheck", [], "selfcheck", "05d724af4f24", "d4a7c093381d421a"),
+        ("real-small", ["data_root=somewhere"], "real-small", "78fe0556552e", "b038294025141294"),
         (
             "real-small",
             ["exclude_classes={ear_chile: [normal]}", "seeds=3"],
-            *("real-small+61b2d2e5", "89e838ecf6cd", "8d71e27bcf7c5dfa"),
+            *("real-small+d07e782c", "aaf142e5ff14", "ab60f3c0bd014658"),
         ),
-        ("real-small real-small-tuned", [], "real-small-tuned", "dad93424095a", "b98dde2f16f73dcb"),
-        ("real-small real-medium", [], "real-medium", "11183ba52514", "90c3427efd701916"),
+        ("real-small real-small-tuned", [], "real-small-tuned", "dfe4a2c08b11", "0bd64d3f49164ce3"),
+        ("real-small real-medium", [], "real-medium", "51ea2cd5badf", "0a6674ffa4da4d64"),
         (
             "real-small real-medium real-medium-tuned",
             [],
-            *("real-medium-tuned", "de5a31e5e423", "b79598c0eb6366cd"),
+            *("real-medium-tuned", "9575c8a0c22e", "0cede1eb3d453448"),
         ),
     ],
 )
@@ -296,8 +297,8 @@ BATCH = (
         ),
         (
             ["analysis={zzz: 1}"],
-            "analysis.zzz: no such key. Keys here: alpha, claims, families, margin_pp, metrics, minimum_seeds, "
-            "other_margins_pp, stage",
+            "analysis.zzz: no such key. Keys here: alpha, amendments, claims, families, margin_pp, metrics, "
+            "minimum_seeds, other_margins_pp, stage",
         ),
         (["seeds=[a]"], f"seeds.0: {SEED}'a'{SEEDS}"),
         (["seeds=[010]"], f"seeds.0: {SEED}'010'{TEXT}{SEEDS}"),
@@ -542,7 +543,7 @@ def test_a_suite_that_cannot_be_run_is_told_by_key(changes, told):
 
 FAMILY = {"name": "a", "kind": "superiority", "method": "weckd"}
 EVIDENCE = [{"family": "chain over single"}]
-CLAIM = {"name": "a", "says": "b", "source": "c", "decided_by": EVIDENCE, "beside": EVIDENCE}
+CLAIM = {"name": "a", "says": "b", "source": "c", "as_worded": EVIDENCE, "for_the_chain": EVIDENCE}
 
 
 @pytest.mark.parametrize(

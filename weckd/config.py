@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+from weckd.analysis_plan import AnalysisPlan, Fraction, MethodName
 from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, marked, pattern
 from weckd.errors import UserError, unreadable
 
@@ -20,8 +21,6 @@ _RESERVED = r"(?!(data|fits|reference|studies)\Z)(?!.*-(official|readings|readin
 NEUTRAL = "changes no result"
 """Marks a key that says how or from where a run is made, not what it computes."""
 
-Modality: TypeAlias = Literal["otoscopy", "microscopy", "MRI", "other"]
-Fraction: TypeAlias = Annotated[float, Bounds(gt=0, lt=1)]
 Seed: TypeAlias = Annotated[int, Bounds(ge=0, le=2**32 - 1)]
 Key: TypeAlias = Annotated[
     str,
@@ -30,13 +29,9 @@ Key: TypeAlias = Annotated[
         f"at most {LONGEST_NAME} lower-case letters, digits, _ and -",
     ),
 ]
-_MethodName: TypeAlias = Annotated[
-    str, pattern("[a-z0-9][a-z0-9_=,-]{0,199}", "the name of a method, at most 200 characters")
-]
 _TimmName: TypeAlias = Annotated[
     str, pattern(f"[a-z0-9_]{{1,{LONGEST_NAME}}}", "a name of timm: lower-case letters, digits and _")
 ]
-_Words: TypeAlias = Annotated[str, NOT_EMPTY]
 _Keys: TypeAlias = Annotated[tuple[Key, ...], NOT_EMPTY, UNIQUE]
 _Seeds: TypeAlias = Annotated[tuple[Seed, ...], NOT_EMPTY, UNIQUE]
 
@@ -180,96 +175,13 @@ class DistillationSettings(Declared):
     """for the methods that use a constant temperature"""
 
 
-@dataclass(frozen=True)
-class Family(Declared):
-    """A family of tests, fixed before the run."""
-
-    name: _Words
-    kind: Literal["superiority", "non-inferiority", "trend", "links"]
-    method: _MethodName
-    # methods, or patterns such as panel-*-100; none for trend and links
-    references: Annotated[
-        tuple[
-            Annotated[
-                str, pattern("[a-z0-9][a-z0-9_=,*-]{0,199}", "the name of a method, or a pattern of names")
-            ],
-            ...,
-        ],
-        UNIQUE,
-    ] = ()
-    # the mean that decides: over all data sets, over one modality's, or each modality in turn
-    over: Literal["all", "each modality", "otoscopy", "microscopy", "MRI", "other"] = "all"
-
-
-@dataclass(frozen=True)
-class Evidence(Declared):
-    """Some comparisons of a family."""
-
-    family: _Words
-    references: Annotated[tuple[_Words, ...], UNIQUE] = ()  # of the family's; none: all
-    over: Annotated[tuple[Modality, ...], UNIQUE] = ()  # of those that the family is decided on; none: all
-
-
-@dataclass(frozen=True)
-class Claim(Declared):
-    """A claim of the paper as a stated test."""
-
-    name: _Words
-    says: _Words  # the paper's words, shortened
-    source: _Words  # where they stand
-    decided_by: Annotated[tuple[Evidence, ...], NOT_EMPTY]
-    beside: Annotated[tuple[Evidence, ...], NOT_EMPTY]  # the comparison that the paper makes itself
-
-
-_Margin: TypeAlias = Annotated[float, Bounds(gt=0, le=100)]
-Metric: TypeAlias = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "mcc",
-    "macro_auroc",
-    "brier",
-    "nll",
-    "ece",
-    "ece_scaled",
-    "accuracy_at_80",
-]
-
-
-@dataclass(frozen=True)
-class AnalysisPlan(Declared):
-    """What is tested and how; its hash stands in every analysis output."""
-
-    alpha: Fraction
-    """level of each family of tests"""
-    margin_pp: _Margin
-    """non-inferiority margin in percentage points"""
-    other_margins_pp: Annotated[tuple[_Margin, ...], UNIQUE]
-    """the same question at other margins, as sensitivity"""
-    minimum_seeds: Annotated[int, Bounds(ge=5, le=1000)]
-    """seeds below which nothing is tested; with fewer than 5 seeds no test holds its level"""
-    stage: Literal["last"]
-    """a method's result is its last stage, fixed beforehand; a stage chosen on test images gives up to 40 %
-    false positives and +1 to +2 points"""
-    metrics: Annotated[tuple[Metric, ...], NOT_EMPTY, UNIQUE]
-    """the first is primary, the others are sensitivity"""
-    families: tuple[Family, ...]
-    """which gains are tested together, fixed before the run, and hashed into every table. `kind`:
-    `superiority`, `non-inferiority`, `trend` (slope along the method's stages, and last minus first) or
-    `links` (each stage minus the one before, in fixed sequence). `references`: methods, or patterns such as
-    `panel-*-100`. `over`: the mean that decides: `all` independent data sets, one modality's (`otoscopy`), or
-    `each modality`"""
-    claims: tuple[Claim, ...]
-    """the paper's claims: the comparisons that decide each, and the paper's own beside them"""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SuiteKeys(Declared):
     """The keys of a suite file that a run has as they are."""
 
     datasets: _Keys
     """keys that `weckd datasets` lists, or of your own `catalogue`"""
-    methods: Annotated[tuple[_MethodName, ...], NOT_EMPTY, UNIQUE]
+    methods: Annotated[tuple[MethodName, ...], NOT_EMPTY, UNIQUE]
     """names that `weckd methods` lists; a reading is named by what it changes, as
     `start=fresh,attention=none`; `panel` stands for the supervised panel, of which `panel-resnet50-30` is one
     row"""

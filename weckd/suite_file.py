@@ -7,15 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from weckd.config import (
-    AnalysisPlan,
-    DatasetFacts,
-    SplitSettings,
-    Suite,
-    SuiteFile,
-    SuiteKeys,
-    neutral_keys,
-)
+from weckd.analysis_plan import AnalysisPlan
+from weckd.config import DatasetFacts, SplitSettings, Suite, SuiteFile, SuiteKeys, neutral_keys
 from weckd.data.catalogue import (
     Dataset,
     find_dataset,
@@ -296,7 +289,7 @@ def _contradictions_of_plan(plan: AnalysisPlan) -> Iterator[str]:
         if bool(family.references) == (family.kind in ("trend", "links")):
             yield f"{told} is of kind {family.kind} and must have {'no ' * bool(family.references)}references"
     for claim in plan.claims:
-        for evidence in (*claim.decided_by, *claim.beside):
+        for evidence in (*claim.as_worded, *claim.for_the_chain):
             if evidence.family not in families:
                 yield (
                     f"analysis.claims: {claim.name!r} names the family {evidence.family!r}, which is not in "

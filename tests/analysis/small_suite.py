@@ -14,15 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from weckd.analysis_plan import AnalysisPlan, Claim, Evidence, Family
 from weckd.config import (
-    AnalysisPlan,
     AugmentationSettings,
     BackboneSettings,
-    Claim,
     DatasetFacts,
     DistillationSettings,
-    Evidence,
-    Family,
     PanelSettings,
     SplitSettings,
     Suite,
@@ -87,36 +84,36 @@ CLAIMS = (
         "1: matches supervised methods",
         "on the otoscopic data sets the chain matches existing supervised methods",
         "abstract, v1",
-        (Evidence("chain against supervised"),),
-        (Evidence("each modality over single", over=("otoscopy",)),),
+        for_the_chain=(Evidence("chain against supervised"),),
+        as_worded=(Evidence("each modality over single", over=("otoscopy",)),),
     ),
     Claim(
         "2: generalises to other modalities",
         "it generalises to microscopy and MRI",
         "abstract",
-        (Evidence("each modality over pooled", over=("microscopy", "MRI")),),
-        (Evidence("each modality over single", over=("microscopy", "MRI")),),
+        for_the_chain=(Evidence("each modality over pooled", over=("microscopy", "MRI")),),
+        as_worded=(Evidence("each modality over single", over=("microscopy", "MRI")),),
     ),
     Claim(
         "3: gains over a single backbone",
         "gains of up to +23 % over a single backbone",
         "abstract",
-        (Evidence("chain over controls"),),
-        (Evidence("chain over single"),),
+        for_the_chain=(Evidence("chain over controls"),),
+        as_worded=(Evidence("chain over single"),),
     ),
     Claim(
         "4: each link refines",
         "the chain mitigates the degradation of one-step distillation, and each link refines",
         "abstract",
-        (Evidence("chain over controls", ("one-step",)),),
-        (Evidence("links of the chain"),),
+        for_the_chain=(Evidence("chain over controls", ("one-step",)),),
+        as_worded=(Evidence("links of the chain"),),
     ),
     Claim(
         "5: few labels are enough",
         "effective learning with a fraction of the labels",
         "abstract",
-        (Evidence("chain against all labels"),),
-        (Evidence("chain over single"),),
+        for_the_chain=(Evidence("chain against all labels"),),
+        as_worded=(Evidence("chain over single"),),
     ),
 )
 

@@ -7,7 +7,8 @@ from small_suite import CLAIMS, FAMILIES, toy_suite, with_plan, write_scores, wr
 from weckd.analysis.claims import evaluate_claims, sentence
 from weckd.analysis.results import load_run
 from weckd.analysis.sheets.claims import claims_table
-from weckd.config import Claim, Evidence, suite_json
+from weckd.analysis_plan import Claim, Evidence
+from weckd.config import suite_json
 
 N = 400
 
@@ -214,7 +215,9 @@ def test_the_frame_has_every_comparison_of_every_claim(toy_folder):
 
 
 def test_a_family_that_is_named_twice_counts_once(tmp_path):
-    twice = Claim("6: twice", "the same", "nowhere", (Evidence("chain over single"),) * 2, CLAIMS[0].beside)
+    twice = Claim(
+        "6: twice", "the same", "nowhere", CLAIMS[0].as_worded, (Evidence("chain over single"),) * 2
+    )
     suite = with_plan(toy_suite(datasets=("toy_two",), methods=("weckd", "single")), claims=(twice,))
     evaluated(tmp_path, {"weckd": 360, "single": 300})
     (found,) = evaluate_claims(load_run(suite, tmp_path))

@@ -10,7 +10,7 @@ from weckd.analysis.comparisons import present_families
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import Results, load_run
 from weckd.analysis.sheets.gains import gains_frame
-from weckd.config import Family
+from weckd.analysis_plan import Family
 from weckd.run_files import RunFiles
 
 COLUMNS = (

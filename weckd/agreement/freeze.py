@@ -4,6 +4,7 @@ Predictions and records lie in few small files; no byte of them depends on when 
 """
 
 import io
+import json
 import re
 import shutil
 import tarfile
@@ -23,7 +24,7 @@ from weckd.analysis.predictions import NAMES
 from weckd.analysis.registry import KINDS
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
-from weckd.errors import UserError, counted
+from weckd.errors import UserError, counted, unreadable
 from weckd.files import (
     FOLDER_SUMS,
     file_digest,
@@ -115,17 +116,19 @@ def unfreeze(reference: Path, out: Path) -> None:
     _refuse_over_run(out)
     read_reference(reference)
     frozen = RunFiles(reference)
-    suite = load_suite(frozen.suite)
+    with unreadable(frozen.suite, "not a readable suite.json", DISTRUST):  # be its plan an older one
+        settings = json.loads(frozen.suite.read_text(encoding="utf-8"))
+        datasets, seeds = [*map(str, settings["datasets"])], tuple(map(int, settings["seeds"]))
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside the folder first: of a reference that is refused nothing is left in it.
     with tempfile.TemporaryDirectory(prefix=".", dir=out.parent) as name:
         place = Path(name)
         laid_out = RunFiles(place)
-        for key in suite.datasets:
+        for key in datasets:
             if not re.fullmatch(r"[a-z0-9_-]+", key):
                 raise UserError(f"{frozen.suite}: {key!r} is no key of a data set; {DISTRUST}")
             packed = frozen.predictions / f"{key}.parquet"
-            unpack_predictions(packed, suite.seeds, laid_out.predictions / key)
+            unpack_predictions(packed, seeds, laid_out.predictions / key)
         unpack_records(reference / RECORDS, place)
         write_text(laid_out.suite, frozen.suite.read_text(encoding="utf-8"))
         for file in sorted(file for file in place.rglob("*") if file.is_file()):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from weckd.analysis.estimates import Gain
 from weckd.analysis.results import Results
-from weckd.config import Claim, Evidence
+from weckd.analysis_plan import Claim, Evidence
 from weckd.places import MACRO, macro_of
 from weckd.tables.cells import P, Wording
 
@@ -54,7 +54,7 @@ def evaluate_claims(run: Results) -> tuple[ClaimVerdict, ...]:
     suite is a quick look, of which the least favourable comparison is shown.
     """
     return tuple(
-        ClaimVerdict(claim, _judged(run, claim.decided_by), _judged(run, claim.beside))
+        ClaimVerdict(claim, _judged(run, claim.for_the_chain), _judged(run, claim.as_worded))
         for claim in run.suite.analysis.claims
     )
 

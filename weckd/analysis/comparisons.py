@@ -7,7 +7,8 @@ from typing import Literal
 from weckd.analysis.contrasts import Contrast, gain, slope
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.predictions import SuitePredictions
-from weckd.config import Family, Suite
+from weckd.analysis_plan import Family
+from weckd.config import Suite
 from weckd.places import MACRO, macro_of, means
 
 BASELINE = "single"

@@ -23,7 +23,8 @@ from weckd.analysis.estimates import (
 from weckd.analysis.imported import IMPORTED, imported_files, with_imported
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
-from weckd.config import Metric, Suite
+from weckd.analysis_plan import Metric
+from weckd.config import Suite
 from weckd.declared import NOT_EMPTY, Declared, checked, plain
 from weckd.places import MACRO, means, places, with_finding
 from weckd.run_files import RunFiles

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeAlias
 
-from weckd.config import LONGEST_NAME, NEUTRAL, Modality, SuiteKeys
+from weckd.analysis_plan import Modality
+from weckd.config import LONGEST_NAME, NEUTRAL, SuiteKeys
 from weckd.declared import NOT_EMPTY, UNIQUE, Bounds, Declared, Rule, checked, marked, near, pattern, plain
 from weckd.errors import UserError
 from weckd.yaml_files import read_yaml

@@ -29,6 +29,7 @@ DECIDES_NOTHING = {
     "weckd.training": "holds a sentence alone",
     "weckd.training.objectives": "holds a sentence alone",
     "weckd.cli.arguments": "reads the command line",
+    "weckd.analysis_plan": "what is tested of the results",
     "weckd.config": "its values are in the identity",
     "weckd.declared": "checks what users write",
     "weckd.yaml_files": "reads what users write",

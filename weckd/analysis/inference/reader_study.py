@@ -13,7 +13,7 @@ from scipy.special import stdtr, stdtrit
 from scipy.stats import false_discovery_control
 
 from weckd.analysis.metrics.scores import Scored
-from weckd.config import AnalysisPlan
+from weckd.analysis_plan import AnalysisPlan
 
 ROUNDING = 1e-12  # scores are of order 1: what is smaller is the rounding of sums
 DIGITS = 14
