@@ -248,7 +248,9 @@ def made_again(*sums):
 try:
     KEPT, LOCK = Path("results/.again.json"), Path("results/.lock")
     ALONE = workflow.is_main_process and is_alone(LOCK)
-    CHANGED = forget_changes(KEPT, RUNS, REFERENCES) if ALONE else kept_changes(KEPT)
+    CHANGED = (
+        forget_changes(KEPT, RUNS, bool(REFERENCES)) if ALONE else kept_changes(KEPT)
+    )
 except UserError as problem:
     refuse(problem)
 

@@ -14,6 +14,7 @@ rule html_report:
         figures=expand(RUN.figures / "{figure}.svg", figure=FIGURES),
         audit=AUDIT,
         manifests=MANIFESTS,
+        drawn_from=[RUN.drawn_from] if RECORDS == "reference" else [],
         # What the user's own entries say of licence and source.
         facts=(
             expand(PREPARED / "dataset.json", dataset=SUITE.datasets)

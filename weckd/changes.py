@@ -61,14 +61,13 @@ def kept_changes(file: Path) -> Changes:
         return Changes(file, {})
 
 
-def forget_changes(file: Path, runs: Mapping[RunFiles, Suite], references: Mapping[str, Path]) -> Changes:
+def forget_changes(file: Path, runs: Mapping[RunFiles, Suite], frozen: bool) -> Changes:
     """Find what has changed in a working folder, say so, and remove what tells of it, to have it made again.
 
     Args:
         file: keeps what changed.
         runs: each run's suite; that of the call first, then those of its studies.
-        references: folder of the frozen reference that a run is made of, by the run's name; none where runs are
-            trained.
+        frozen: whether they are made of frozen references; else they are trained.
 
     Raises:
         UserError: something cannot be removed, or the folder of the user's own data sets is not there.
@@ -79,10 +78,12 @@ def forget_changes(file: Path, runs: Mapping[RunFiles, Suite], references: Mappi
             if unlike := unlike_sums(sums):
                 changes.note(sums, unlike)
                 _remove(sums)
-    suites = [run.suite for run, suite in runs.items() if not _as_asked(run, suite, references)]
+    suites = [
+        run.suite for run, suite in runs.items() if run.suite.is_file() and not says_suite(run.suite, suite)
+    ]
     for written in suites:
         print(f"{written}: not what the suite files say; made again", file=sys.stderr)
-    if not references:
+    if not frozen:
         for run, suite in runs.items():
             for edited_file in _edited(run, suite):
                 changes.note(edited_file, [str(edited_file)])
@@ -107,15 +108,6 @@ def keep_what_was_seen(run: RunFiles, suite: Suite) -> None:
 
 def _copy(run: RunFiles, prepared: Path) -> Path:
     return run.results / ".seen" / f"{prepared.name}.json"
-
-
-def _as_asked(run: RunFiles, suite: Suite, references: Mapping[str, Path]) -> bool:
-    """Return whether a run's suite.json, where there is one, is what the suite files, or the reference, say."""
-    if not run.suite.is_file():
-        return True
-    if suite.run in references:
-        return run.suite.read_bytes() == RunFiles(references[suite.run]).suite.read_bytes()
-    return says_suite(run.suite, suite)
 
 
 def _edited(run: RunFiles, suite: Suite) -> Iterator[Path]:

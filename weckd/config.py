@@ -308,5 +308,5 @@ def build(kind: Any, value: Any) -> Any:
     if origin is dict:
         return {key: build(arguments[1], item) for key, item in value.items()}
     if origin is types.UnionType:
-        return value
+        return value if value is None else build(arguments[0], value)
     return float(value) if kind is float else value

@@ -47,6 +47,8 @@ class RunFiles:
     """The folder of fetched weights."""
     suite = _Below("folder", "suite.json")
     """The run's settings, see `weckd.config.load_suite`."""
+    drawn_from = _Below("folder", "drawn-from.json")
+    """The facts of the frozen reference that a run was laid out from; a trained run has none."""
     manifests = _Below("folder", "manifests")
     """The folder of manifests."""
     predictions = _Below("folder", "predictions")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from weckd.committed import plan_of
 from weckd.config import Suite, load_suite
 from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
@@ -62,6 +63,7 @@ def run_summary(folder: Path) -> str:
         command = shlex.join(start.command) or "the command that began it"
         raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
     found = undeclared_sentence(with_finding(suite, RunFiles(folder).across))
+    plan = plan_of(RunFiles(folder), suite.plan_hash)
     places = {
         "report": "report.html (all of it on one page)",
         "tables": "tables (.csv .md .tex .json)",
@@ -72,7 +74,10 @@ def run_summary(folder: Path) -> str:
     # What is made of a reference has no fits; its folder is called otherwise.
     fits = f"\nfits         {folder.parent / 'fits'}" if suite.run == folder.name else ""
     return (
-        _shown(folder, _MAIN) + (f"data sets    {found}\n" if found else "") + _places(folder, places) + fits
+        _shown(folder, _MAIN)
+        + "".join(f"{what:<13}{text}\n" for what, text in (("plan", plan), ("data sets", found)) if text)
+        + _places(folder, places)
+        + fits
     )
 
 

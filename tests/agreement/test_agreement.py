@@ -108,6 +108,7 @@ def test_freezing_twice_gives_the_same_bytes_and_holds_no_picture(run, lock, ref
         "records.tar.xz",
         "reference.json",
         "suite.json",
+        "tables/answers.csv",
     ]
     for file in files:
         assert (tmp_path / file).read_bytes() == (reference / file).read_bytes(), file

@@ -45,6 +45,7 @@ def test_it_holds_no_image(name, tmp_path):
         ".json",
         ".md",
         *([".html"] if name in WITH_REPORT else []),
+        *([".csv"] if name != OFFICIAL else []),
     }
     unfreeze(folder, tmp_path)
     unpacked = [file for file in tmp_path.rglob("*") if file.is_file()]
@@ -88,6 +89,5 @@ def test_the_leak_study_is_made_again_to_the_byte(tmp_path):
     for run in runs:
         unfreeze(REFERENCES / run.name, run)
     write_leakage(*(load_suite(run / "suite.json") for run in runs), *runs, tmp_path / "made")
-    kinds = {"tables": ("csv", "md", "tex"), "figures": ("png", "svg")}
-    made = {f"{folder}/leakage.{kind}" for folder, all_kinds in kinds.items() for kind in all_kinds}
-    assert {name: file_digest(tmp_path / "made" / name) for name in made} == reference.outputs
+    assert {name: file_digest(tmp_path / "made" / name) for name in reference.outputs} == reference.outputs
+    assert {f"tables/leakage.{kind}" for kind in ("csv", "md", "tex")} < set(reference.outputs)

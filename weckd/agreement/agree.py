@@ -24,6 +24,7 @@ from weckd.analysis.comparisons import comparisons
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
+from weckd.committed import plan_sentence
 from weckd.config import Suite, load_suite
 from weckd.errors import counted
 from weckd.files import file_digest, refuse_changed, sums_of
@@ -61,6 +62,7 @@ class Agreement:
     cells: tuple[Cell, ...]
     equal_files: int  # files whose predictions are equal to the last digit, whether they must be or not
     files: int  # of predictions, one a data set and seed
+    plan: str  # which plan was there before the reference's run, where another came after
 
     @property
     def reproduced(self) -> bool:
@@ -102,7 +104,8 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     if not differs:
         cells += [*predictions, *(_outputs(run, facts) if part is whole else ())]
     equal = sum(cell.agrees for cell in predictions)
-    return Agreement(not differs, differs, tuple(cells), equal, len(predictions))
+    plan = plan_sentence(facts.plan_hash, facts.plan_before)
+    return Agreement(not differs, differs, tuple(cells), equal, len(predictions), plan)
 
 
 def _differences(made: MadeWith, reference: MadeWith) -> str:
@@ -231,8 +234,10 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
         },
     )
     says = joined(
-        f"{verdict(agreement)} {reference.rule} Level {reference.level:g}, declared in the reference. Percent and "
-        "percentage points. Nothing is tested.",
+        verdict(agreement),
+        agreement.plan,
+        f"{reference.rule} Level {reference.level:g}, declared in the reference. Percent and percentage points. "
+        "Nothing is tested.",
         closing(suite),
     )
     lines = [{"suite": suite.run, **asdict(cell), "plan_hash": suite.plan_hash} for cell in agreement.cells]
@@ -258,6 +263,7 @@ def summary(agreement: Agreement, out: Path) -> str:
     lines = [verdict(agreement), *(f"  {_miss(cell)}" for cell in misses[:SHOWN_MISSES])]
     if len(misses) > SHOWN_MISSES:
         lines.append(f"  and {len(misses) - SHOWN_MISSES} more")
+    lines += [f"the reference: {agreement.plan}"] if agreement.plan else []
     return "\n".join([*lines, f"all cells: {out / 'agreement.md'}"])
 
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,10 +18,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from weckd.agreement.reference import FACTS, FORMAT, RECORDS, Reference, made_with, read_reference
+from weckd.agreement.reference import (
+    FACTS,
+    FORMAT,
+    RECORDS,
+    Reference,
+    made_with,
+    read_facts,
+    read_reference,
+    under_plan,
+)
 from weckd.analysis.imported import imported_files
 from weckd.analysis.predictions import NAMES
 from weckd.analysis.registry import KINDS
+from weckd.committed import plan_before
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted, unreadable
@@ -66,7 +76,9 @@ _PICTURES = ("example_rows", "example_images", "example_maps")
 def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     """Write the reference of the finished run in a folder; the same run gives the same bytes.
 
-    `lock` is the lock file of the run's environment, None where there is none.
+    `lock` is the lock file of the run's environment, None where there is none. A run that was laid out from a reference
+    was made with what that one was. Where that one, or an older one in `out`, has the same predictions under another
+    plan, the plan that was there before the run is kept beside the run's own.
 
     Raises:
         UserError: a cell, or the tables, are missing; the run is under way; `out` holds a run.
@@ -76,7 +88,8 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     _refuse_unfinished(suite, files)
     if run.name in runs_under_way(run.parent / ".lock"):
         raise UserError(f"{run}: under way, its tables may be older than its predictions; {FINISH}")
-    if (out / FACTS).exists():  # an older reference, whose files must not stay beside the new ones
+    drawn, older = (read_facts(file) if file.exists() else None for file in (files.drawn_from, out / FACTS))
+    if older:  # an older reference, whose files must not stay beside the new ones
         shutil.rmtree(out)
     _refuse_over_run(out)
     for key in suite.datasets:
@@ -85,39 +98,49 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     pack_records(run, _found(run, RECORDED), out / RECORDS)
     # Where the images lay is a matter of one machine.
     write_text(frozen.suite, suite_json(replace(suite, data_root=None)))
-    for table in _found(run, ("tables/*.md",)):
+    for table in _found(run, ("tables/*.md", "tables/answers.csv")):
         write_text(frozen.tables / table.name, table.read_text(encoding="utf-8"))
-    written = (file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
+    written = sorted(file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
+    digests = {file.relative_to(out).as_posix(): file_digest(file) for file in written}
+    same = [facts for facts in (drawn, older) if facts and _predictions(facts.files) == _predictions(digests)]
     outputs = _found(run, ("tables/*", "figures/*"))
     reference = Reference(
         format=FORMAT,
         suite=suite.run,
         plan_hash=suite.plan_hash,
-        made_with=made_with(run, lock),
+        made_with=drawn.made_with if drawn in same else made_with(run, lock),
         level=LEVEL,
         rule=RULE,
-        files={file.relative_to(out).as_posix(): file_digest(file) for file in sorted(written)},
+        files=digests,
         outputs={
             name: file_digest(run / name)
             for name in (file.relative_to(run).as_posix() for file in outputs)
             if name not in WITHOUT_IMAGES
         },
+        plan_before=plan_before(asdict(same[0]), suite.plan_hash) if same else None,
     )
     write_json(out / FACTS, asdict(reference))
 
 
-def unfreeze(reference: Path, out: Path) -> None:
+def _predictions(files: Mapping[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in files.items() if name.startswith("predictions/")}
+
+
+def unfreeze(reference: Path, out: Path, suite: Suite | None = None) -> None:
     """Lay out a reference's files as a run has them, so that tables and figures can be made from them.
 
+    `suite` is the same suite under a plan that counts in place of the reference's own; None: its own.
+
     Raises:
-        UserError: `out` holds a run; it is no reference, a file of it is missing or damaged, or it unpacks to more
-            than a reference may.
+        UserError: `out` holds a run; it is no reference, of another suite, a file of it is missing or damaged, or it
+            unpacks to more than a reference may.
     """
     _refuse_over_run(out)
     read_reference(reference)
     frozen = RunFiles(reference)
+    told = suite_json(under_plan(suite, reference)) if suite else frozen.suite.read_text(encoding="utf-8")
     with unreadable(frozen.suite, "not a readable suite.json", DISTRUST):  # be its plan an older one
-        settings = json.loads(frozen.suite.read_text(encoding="utf-8"))
+        settings = json.loads(told)
         datasets, seeds = [*map(str, settings["datasets"])], tuple(map(int, settings["seeds"]))
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside the folder first: of a reference that is refused nothing is left in it.
@@ -130,7 +153,8 @@ def unfreeze(reference: Path, out: Path) -> None:
             packed = frozen.predictions / f"{key}.parquet"
             unpack_predictions(packed, seeds, laid_out.predictions / key)
         unpack_records(reference / RECORDS, place)
-        write_text(laid_out.suite, frozen.suite.read_text(encoding="utf-8"))
+        write_text(laid_out.suite, told)
+        write_text(laid_out.drawn_from, (reference / FACTS).read_text(encoding="utf-8"))
         for file in sorted(file for file in place.rglob("*") if file.is_file()):
             target = out / file.relative_to(place)
             target.parent.mkdir(parents=True, exist_ok=True)

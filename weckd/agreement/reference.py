@@ -1,10 +1,10 @@
 """What a frozen reference holds, with what a run was made, and whether a run is of a reference's suite.
 
 reference.json            how and with what it was made, tolerances, a digest of every file
-suite.json                the run's settings
+suite.json                the run's settings, with the plan that its tables are of
 predictions/<dataset>.parquet  all seeds of a data set
 records.tar.xz            splits, manifests, audit tables, numbers of attention maps: no image
-tables/*.md               the tables as people read them
+tables/*.md, answers.csv  the tables as people read them, and the verdicts as programs do
 
 Light, since the workflow asks for a reference's suite at every start.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from weckd.config import Suite, build, load_suite, neutral_keys
+from weckd.config import Suite, build, neutral_keys
 from weckd.errors import UserError, unreadable
 from weckd.files import file_digest
 from weckd.manifests import read_manifest
@@ -47,6 +47,25 @@ class Reference:
     rule: str  # what counts as reproduced, in words
     files: dict[str, str]  # frozen file -> SHA-256
     outputs: dict[str, str]  # table or figure that the run made -> SHA-256
+    plan_before: str | None = (
+        None  # hash of the plan that was there before the run; None where it is plan_hash
+    )
+
+
+def read_facts(file: Path) -> Reference:
+    """Read the facts of a reference, but none of what they tell of.
+
+    Raises:
+        UserError: they cannot be read, or are of another format.
+    """
+    with unreadable(file, "not a readable reference", "make one with `weckd freeze`"):
+        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        facts = build(Reference, values) if values.get("format") == FORMAT else None
+    if not isinstance(facts, Reference):
+        raise UserError(
+            f"{file}: format {values.get('format')!r}, this version reads {FORMAT}; freeze the run again"
+        )
+    return facts
 
 
 def read_reference(folder: Path) -> Reference:
@@ -55,14 +74,7 @@ def read_reference(folder: Path) -> Reference:
     Raises:
         UserError: it is no reference, of another format, or a file is missing or damaged.
     """
-    file = folder / FACTS
-    with unreadable(file, "not a readable reference", "make one with `weckd freeze`"):
-        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        facts = build(Reference, values) if values.get("format") == FORMAT else None
-    if not isinstance(facts, Reference):
-        raise UserError(
-            f"{file}: format {values.get('format')!r}, this version reads {FORMAT}; freeze the run again"
-        )
+    facts = read_facts(folder / FACTS)
     for name, expected in facts.files.items():
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: missing; restore the reference, or freeze a run again")
@@ -137,8 +149,23 @@ def narrowed(whole: Suite, suite: Suite) -> Suite:
     )
 
 
+def under_plan(suite: Suite, reference: Path) -> Suite:
+    """Return the suite of a reference with the analysis plan of another, which may have changed since it was frozen.
+
+    Its own plan is not read: it may have keys that there are no more.
+
+    Raises:
+        UserError: something but the plan is not that of `suite`, or the reference's suite.json cannot be read.
+    """
+    file, plan = RunFiles(reference).suite, {"analysis": asdict(suite.analysis), "plan_hash": suite.plan_hash}
+    with unreadable(file, "not a readable suite.json", "restore the reference"):
+        frozen: Suite = build(Suite, {**json.loads(file.read_text(encoding="utf-8")), **plan})
+    refuse_other_suite(suite, frozen, reference)
+    return replace(frozen, data_root=None)
+
+
 def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Path]:
-    """Return the suite of the first reference folder that is there, and the folder.
+    """Return the suite of the first reference folder that is there, under this suite's plan, and the folder.
 
     Raises:
         UserError: there is none, or it is of another suite.
@@ -147,6 +174,4 @@ def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Pat
     if found is None:
         names = " or ".join(str(folder) for folder in references)
         raise UserError(f"records=reference: there is no reference {names}; make one with `weckd freeze`")
-    frozen = load_suite(RunFiles(found).suite)
-    refuse_other_suite(suite, frozen, found)
-    return replace(frozen, data_root=None), found
+    return under_plan(suite, found), found

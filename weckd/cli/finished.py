@@ -74,7 +74,8 @@ def _verify(options: argparse.Namespace) -> None:
 def _freeze(options: argparse.Namespace) -> None:
     from weckd.agreement.freeze import freeze_run
 
-    out = options.out or options.folder.parent / "reference" / options.folder.name
+    suite = load_suite(RunFiles(options.folder).suite)
+    out = options.out or options.folder.parent / "reference" / suite.run
     freeze_run(options.folder, out, options.lock)
     print(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 
@@ -107,11 +108,14 @@ def _agree(options: argparse.Namespace) -> None:
     "lay out a reference's records as a run has them",
     path("reference", metavar="REFERENCE"),
     path("--out", required=True, help="folder to write"),
+    path(
+        "--suite", metavar="FILE", help="suite.json of the same suite under another plan, which then counts"
+    ),
 )
 def _unfreeze(options: argparse.Namespace) -> None:
     from weckd.agreement.freeze import unfreeze
 
-    unfreeze(options.reference, options.out)
+    unfreeze(options.reference, options.out, load_suite(options.suite) if options.suite else None)
 
 
 @command(

@@ -31,7 +31,13 @@ WORKFLOW = "workflow"
 WORKFLOW_FILES = ("Snakefile", "rules/*.smk", "config/*.yaml", "profiles/*/profile.yaml", "*.lock", "LICENSE")
 _RESULTS = (
     *("splits/*/*.csv", "groups/*/*.csv", "manifests/*/*.json", "predictions/*/*.parquet"),
-    *("predictions/*/*sums.json", "splits/*/sums.json", "groups/*/sums.json", "attention/*"),
+    *(
+        "predictions/*/*sums.json",
+        "splits/*/sums.json",
+        "groups/*/sums.json",
+        "attention/*",
+        "drawn-from.json",
+    ),
 )
 _MADE = ("audit/*", "tables/*", "figures/*", "report.*")
 _PROFILES = (
