@@ -15,5 +15,14 @@ FILES = {
         "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
     }.items()
 }
+PLAN_BEFORE = {
+    "phantoms": "4b3a3716558d",
+    "real-small": "4c3cea54f41f",
+    "real-small-tuned": "dad93424095a",
+    "real-medium": "11183ba52514",
+    "real-medium-tuned": "de5a31e5e423",
+    "real-small-official": "507069bc105c",
+}
+"""The plan that was there before the run; no later freezing changes it."""
 OFFICIAL = "real-small-official"  # derived from real-small
 WITH_REPORT = ("real-small", "real-medium")

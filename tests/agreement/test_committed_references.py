@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from references import FILES, OFFICIAL, REFERENCES, ROOT, WITH_REPORT
+from references import FILES, OFFICIAL, PLAN_BEFORE, REFERENCES, ROOT, WITH_REPORT
 
 from weckd.agreement.freeze import unfreeze
 from weckd.agreement.reference import read_reference
@@ -28,6 +28,13 @@ of_each_suite = pytest.mark.parametrize("name", SUITES)
 def test_it_is_of_the_suite_as_it_stands(name):
     suite = official_suite(SUITES["real-small"]) if name == OFFICIAL else SUITES[name]
     assert load_suite(REFERENCES / name / "suite.json") == suite
+
+
+@pytest.mark.parametrize(("name", "plan"), PLAN_BEFORE.items())
+def test_it_tells_which_plan_was_there_before_the_run(name, plan):
+    facts = read_reference(REFERENCES / name)
+    assert (facts.plan_before or facts.plan_hash) == plan
+    assert facts.plan_before != facts.plan_hash
 
 
 def test_they_are_small():

@@ -127,6 +127,11 @@ ON_THE_DEFAULT = (
         makes=("results/demo-reference/tables/main.md", "results/demo-reference/report.html"),
         after=(FREEZE,),
     ),
+    Run(
+        "weckd freeze results/demo-reference",
+        makes=("results/reference/demo/tables/answers.csv",),
+        after=("snakemake --cores all --config records=reference",),
+    ),
     # Parts of the default suite.
     Run(
         ONE_CELL,

@@ -138,8 +138,8 @@ def unfreeze(reference: Path, out: Path, suite: Suite | None = None) -> None:
     _refuse_over_run(out)
     read_reference(reference)
     frozen = RunFiles(reference)
-    told = suite_json(under_plan(suite, reference)) if suite else frozen.suite.read_text(encoding="utf-8")
     with unreadable(frozen.suite, "not a readable suite.json", DISTRUST):  # be its plan an older one
+        told = suite_json(under_plan(suite, reference)) if suite else frozen.suite.read_text(encoding="utf-8")
         settings = json.loads(told)
         datasets, seeds = [*map(str, settings["datasets"])], tuple(map(int, settings["seeds"]))
     out.parent.mkdir(parents=True, exist_ok=True)
