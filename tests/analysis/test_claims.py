@@ -1,16 +1,23 @@
-"""The ledger of claims: verdicts, sentences and what stands beside them."""
+"""The paper's claims: both verdicts, why, at which margins they hold, and the chance that they were shown."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from small_suite import CLAIMS, FAMILIES, toy_suite, with_plan, write_scores, write_text
 
-from weckd.analysis.claims import evaluate_claims, sentence
-from weckd.analysis.results import load_run
+from weckd.analysis.claims import evaluate_claims, firmness, largest_gain, lies, sentences, verdict_text
+from weckd.analysis.results import load_run, read_published
 from weckd.analysis.sheets.claims import claims_table
-from weckd.analysis_plan import Claim, Evidence
+from weckd.analysis_plan import Amendment, Claim, Evidence
 from weckd.config import suite_json
+from weckd.suite_file import resolve_suite
+from weckd.tables.cells import Wording, cell_text
 
 N = 400
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
 def evaluated(tmp_path, methods, datasets=("toy_two",), **changes):
@@ -36,26 +43,33 @@ def claim(evaluation, number):
 CONTROLS = {"pooled": 350, "sequential": 340, "one-step": 345}
 
 
+def said(evaluation, number, question="as worded", place=0):
+    """Return a judgement with the sentences that tell why."""
+    found = claim(evaluation, number)
+    judgement = dict(found.sides)[question][place]
+    return judgement, sentences(evaluation, found.claim, judgement)
+
+
 @pytest.mark.parametrize(
     ("controls", "verdict", "deciding", "why"),
     [
         (
             CONTROLS,
-            "supported",
+            "shown here",
             "pooled",
             "All 3 comparisons agree, this one by the least: The chain is 2.5 points better than one model on the same "
             "labels and as many steps (between 1.0 and 4.0).",
         ),
         (
             CONTROLS | {"pooled": 370},
-            "refuted",
+            "contradicted here",
             "pooled",
-            "The comparison that refutes it of 3: The chain is 2.5 points worse than one model on the same labels and "
-            "as many steps (between 1.0 and 4.0).",
+            "The comparison that contradicts it of 3: The chain is 2.5 points worse than one model on the same labels "
+            "and as many steps (between 1.0 and 4.0).",
         ),
         (
             CONTROLS | {"pooled": 362},
-            "undecided",
+            "not shown here",
             "pooled",
             "The least favourable comparison of 3: The chain and one model on the same labels and as many steps cannot "
             "be told apart: the difference lies between -1.2 and +0.2 points. A difference below 1.0 points would "
@@ -63,7 +77,7 @@ CONTROLS = {"pooled": 350, "sequential": 340, "one-step": 345}
         ),
         (
             {"pooled": 364, "sequential": 358, "one-step": 364},
-            "undecided",
+            "not shown here",
             "pooled",
             "The least favourable comparison of 3: The chain is 1.0 points worse than one model on the same labels and "
             "as many steps (between 0.0 and 2.0), which among several comparisons may still be chance (p .136 after "
@@ -71,146 +85,288 @@ CONTROLS = {"pooled": 350, "sequential": 340, "one-step": 345}
         ),
     ],
 )
-def test_the_chains_gain_is_decided_against_its_controls(tmp_path, controls, verdict, deciding, why):
+def test_whether_it_is_the_chain_is_asked_of_its_controls(tmp_path, controls, verdict, deciding, why):
     evaluation = evaluated(tmp_path, {"weckd": (300, 330, 360), "single": 300, **controls})
+    judgement, text = said(evaluation, 3, "for the chain")
+    assert (judgement.verdict, judgement.deciding.comparison.reference, text) == (verdict, deciding, why)
+
+
+def test_words_that_leave_the_baseline_open_have_a_verdict_for_each_reading(tmp_path):
+    evaluation = evaluated(tmp_path, {"weckd": (300, 330, 360), "single": 300, **CONTROLS, "pooled": 370})
     found = claim(evaluation, 3)
-    assert found.decided.verdict == verdict
-    assert found.decided.deciding.comparison.reference == deciding
-    assert sentence(evaluation, found.decided) == why
-    assert found.beside.verdict == "supported"  # over single: what the paper compares
-
-
-def test_what_is_missing_leaves_a_claim_open_but_does_not_save_it(tmp_path):
-    found = claim(evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 350}), 3)
-    assert (found.decided.verdict, found.decided.reason) == (
-        "undecided",
-        "over sequential: not run; over one-step: not run",
+    assert verdict_text(found.as_worded) == "if 10 %: shown here; if 30 %: contradicted here"
+    assert verdict_text(found.for_the_chain) == "contradicted here"
+    assert said(evaluation, 3)[1] == (
+        "The chain is 15.0 points better than one model on the first part of the labels (between 11.5 and 18.5). The "
+        "largest gain of a data set is +15.0 [+11.5, +18.5] (toy_two, chosen on these test images); +23 is outside our "
+        "interval, above."
     )
-    found = claim(evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 370}), 3)
-    assert (found.decided.verdict, found.decided.reason) == ("refuted", "")
+    row = claims_table(evaluation).tables[0].cells.iloc[2]
+    assert cell_text(row["as worded [95 % CI]"], Wording()) == (
+        "if 10 %: +15.0 [+11.5, +18.5] over single; if 30 %: -2.5 [-4.0, -1.0] over pooled"
+    )
+
+
+def test_up_to_is_compared_with_the_largest_gain_of_a_data_set_and_not_with_the_mean(toy_folder):
+    evaluation = load_run(toy_suite(), toy_folder)
+    gains = {
+        gain.dataset: gain for gain in evaluation.planned if gain.comparison.family == "chain over single"
+    }
+    assert largest_gain(evaluation, "weckd", "single", "accuracy").dataset == max(
+        ("toy_three", "toy_two"), key=lambda key: gains[key].estimate.value
+    )
+    real = gains["toy_two"]
+    low, high = real.estimate.low, real.estimate.high
+    assert [lies(evaluation.suite, number, real) for number in (low - 0.1, low, high, high + 0.1)] == [
+        "outside our interval, below",
+        "inside our interval",
+        "inside our interval",
+        "outside our interval, above",
+    ]
+    assert lies(evaluation.suite, 23, gains["toy_three"]) == "not comparable: phantom images"
+
+
+def test_what_was_not_run_keeps_a_claim_from_being_shown_but_does_not_save_it(tmp_path):
+    evaluation = evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 350})
+    judgement, text = said(evaluation, 3, "for the chain")
+    absent = "over sequential: not run; over one-step: not run"
+    assert (judgement.verdict, judgement.reason) == ("not shown here", absent)
+    assert text == (
+        f"Could not be shown: {absent}. The chain is 2.5 points better than one model on the same labels and as many "
+        "steps (between 1.0 and 4.0). The largest gain of a data set is +2.5 [+1.0, +4.0] (toy_two, chosen on these "
+        "test images); +23 is outside our interval, above."
+    )
+    judgement, text = said(
+        evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 370}), 3, "for the chain"
+    )
+    assert (judgement.verdict, judgement.reason) == ("contradicted here", "")
+    assert f"(between 1.0 and 4.0). Not in this run: {absent}." in text
 
 
 def test_claims_of_other_data_sets_and_methods_are_not_tested(tmp_path):
     evaluation = evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 350})
-    one, two, five = (claim(evaluation, number) for number in (1, 2, 5))
-    assert (one.decided.verdict, one.decided.reason) == (
+    judgement, text = said(evaluation, 1)
+    assert (judgement.verdict, judgement.reason) == (
         "not tested",
         "chain against supervised: not in this run",
     )
-    assert sentence(evaluation, one.decided) == "No verdict: chain against supervised: not in this run."
-    assert (two.decided.verdict, two.decided.reason) == ("undecided", "MRI: no data set")
-    assert five.decided.verdict == "not tested"
+    assert text == "Nothing to test: chain against supervised: not in this run."
+    judgement, _ = said(evaluation, 2)
+    assert (judgement.verdict, judgement.reason) == ("not shown here", "MRI: no data set")
+    assert said(evaluation, 5)[0].verdict == "not tested"
 
 
 def test_a_quick_look_decides_nothing_and_prints_gains_with_intervals(tmp_path):
     methods = {"weckd": (300, 330, 360), "single": 300, "pooled": 370, "sequential": 340}
     evaluation = evaluated(tmp_path, methods, quick_look=True)
-    found = claim(evaluation, 3)  # refuted, were it a test
-    assert found.decided.verdict == found.beside.verdict == "not tested (quick look)"
-    shown = claims_table(evaluation).tables[0]
-    row = next(row for row in shown.cells.itertuples(index=False) if row[0].startswith("3:"))
-    assert row[1] == "not tested (quick look)"
-    assert row[3] == "over pooled"
-    assert row[4] == (
-        "A quick look decides nothing: over pooled: -2.5 [-4.0, -1.0]; over sequential: +5.0 [+2.9, +7.1]; over "
+    both, why = (table.cells for table in claims_table(evaluation).tables)
+    third = both.iloc[2]
+    assert third["verdict as worded"] == "if 10 %: not tested (quick look); if 30 %: not tested (quick look)"
+    assert third["verdict for the chain"] == "not tested (quick look)"  # contradicted, were it a test
+    row = why[why["question"] == "for the chain"].iloc[2]
+    assert (row["compared"], row["holds at any margin"], row["chance of shown"]) == ("over pooled", "-", "-")
+    assert row["why"] == (
+        "A quick look decides nothing; over pooled: -2.5 [-4.0, -1.0]; over sequential: +5.0 [+2.9, +7.1]; over "
         "one-step: not run."
     )
-    assert row[5] == "not tested (quick look): over single: +15.0 [+11.5, +18.5]"
-    assert "alpha = 0.05. A quick look, no test of the paper's claims." in shown.caption
+    assert (
+        "alpha = 0.05. A quick look, no test of the paper's claims."
+        in claims_table(evaluation).tables[0].caption
+    )
 
 
 @pytest.mark.parametrize(
     ("bar", "verdict", "why"),
     [
-        (
-            360,
-            "undecided",
-            "No verdict: identical.",
-        ),
+        (360, "not shown here", "Could not be shown: identical."),
         (
             361,
-            "supported",
+            "shown here",
             "The chain is at most 2 points worse than a model trained to the end on all labels: the difference lies "
             "between -0.7 and +0.2 points.",
         ),
         (
             366,
-            "undecided",
+            "not shown here",
             "The chain may or may not be within 2 points of a model trained to the end on all labels: the difference "
             "lies between -2.7 and -0.3 points. A difference below 1.7 points would often be missed with these seeds "
             "and images.",
         ),
         (
             390,
-            "refuted",
+            "contradicted here",
             "The chain is 7.5 points worse than a model trained to the end on all labels (between 4.9 and 10.1), more "
             "than the margin of 2.",
         ),
     ],
 )
-def test_few_labels_are_decided_at_the_margin(tmp_path, bar, verdict, why):
-    evaluation = evaluated(tmp_path, {"weckd": 360, "single": 300, "full-converged": bar})
-    found = claim(evaluation, 5)
-    assert (found.decided.verdict, sentence(evaluation, found.decided)) == (verdict, why)
+def test_as_good_as_all_labels_is_decided_at_the_margin(tmp_path, bar, verdict, why):
+    judgement, text = said(evaluated(tmp_path, {"weckd": 360, "single": 300, "full-converged": bar}), 5)
+    assert (judgement.verdict, text) == (verdict, why)
 
 
 def test_modalities_and_the_panel_by_its_pattern(tmp_path):
     panel = {"panel-resnet50-30": 350, "panel-resnet50-100": 390}
+    methods = {"weckd": 360, "single": 300, "full-converged": 361}
+    judgement, text = said(evaluated(tmp_path, methods | panel, ("toy_three", "toy_two")), 1)
+    assert [row.comparison.reference for row in judgement.rows] == ["full-converged", "panel-resnet50-100"]
+    assert text == (
+        "The comparison that contradicts it of 2: The chain is 7.5 points worse than resnet50 on 100 % of the labels "
+        "on the data sets of otoscopy (between 4.9 and 10.1), more than the margin of 2."
+    )
+    assert {row.dataset for row in judgement.rows} == {"macro otoscopy"}
+
+
+def test_a_panel_that_was_not_run_is_named_and_nothing_is_shown_without_it(tmp_path):
     evaluation = evaluated(
-        tmp_path, {"weckd": 360, "single": 300, "full-converged": 361, **panel}, ("toy_three", "toy_two")
+        tmp_path, {"weckd": 360, "single": 300, "full-converged": 361}, ("toy_three", "toy_two")
     )
-    found = claim(evaluation, 1)
-    assert [row.comparison.reference for row in found.decided.rows] == [
-        "full-converged",
-        "panel-resnet50-100",
-    ]
-    assert sentence(evaluation, found.decided) == (
-        "The comparison that refutes it of 2: The chain is 7.5 points worse than resnet50 on 100 % of the labels on "
-        "the data sets of otoscopy (between 4.9 and 10.1), more than the margin of 2."
+    judgement, text = said(evaluation, 1)
+    assert (judgement.verdict, judgement.absent) == ("not shown here", ("against panel-*-100: not run",))
+    assert text.startswith(
+        "Could not be shown: against panel-*-100: not run. The chain is at most 2 points worse"
     )
-    assert [row.dataset for row in found.beside.rows] == ["macro otoscopy"]
+    cells = claims_table(evaluation).tables[1].cells
+    assert cells["chance of shown"].iloc[0] == "none: not all was run; else at most >.99 if equal"
 
 
 def test_links_say_which_model_is_better(tmp_path):
     evaluation = evaluated(tmp_path, {"weckd": (300, 330, 332), "single": 300})
-    found = claim(evaluation, 4)
-    assert found.decided.verdict == "not tested"  # one-step was not run
-    assert (found.beside.verdict, sentence(evaluation, found.beside)) == (
-        "undecided",
+    assert said(evaluation, 4, "for the chain")[0].verdict == "not tested"  # one-step was not run
+    judgement, text = said(evaluation, 4)
+    assert (judgement.verdict, text) == (
+        "not shown here",
         "The least favourable comparison of 2: Model 3 of the chain and model 2 cannot be told apart: the difference "
         "lies between -0.2 and +1.2 points. A difference below 1.0 points would often be missed with these seeds and "
         "images.",
     )
 
 
-def test_few_seeds_give_no_verdict(tmp_path):
-    found = claim(evaluated(tmp_path, {"weckd": 360, "single": 300, "full-converged": 390}, seeds=(1, 2)), 5)
-    assert (found.decided.verdict, found.decided.reason) == ("undecided", "descriptive only (k < 5)")
+def test_few_seeds_test_nothing(tmp_path):
+    methods = {"weckd": 360, "single": 300, "full-converged": 390}
+    judgement, text = said(evaluated(tmp_path, methods, seeds=(1, 2)), 5)
+    assert (judgement.verdict, judgement.reason) == ("not tested", "descriptive only (k < 5)")
+    assert text == "Nothing is tested: descriptive only (k < 5); against full-converged: -7.5."
+
+
+# Seeds are alike, so that tests are t tests over the 400 images, each a group: of d images of which the methods differ,
+# all in one direction, the mean is d / 400 and the variance of the mean d / 400 (1 - d / 400) / 399.
+def half(differing, alpha):
+    share = differing / N
+    return 100 * stats.t.ppf(1 - alpha / 2, N - 1) * np.sqrt(share * (1 - share) / (N - 1))
+
+
+@pytest.mark.parametrize(
+    ("methods", "number", "question", "place", "up_to", "from_"),
+    [
+        ({"single": 300}, 3, "as worded", 0, 15 - half(60, 0.05), None),  # shown: a gain of at least that
+        (
+            {"full-converged": 361},
+            5,
+            "as worded",
+            0,
+            None,
+            0.25 + half(1, 0.05),
+        ),  # within any margin from that on
+        ({"full-converged": 350}, 5, "as worded", 0, None, 0.0),  # better
+        ({"full-converged": 390}, 5, "as worded", 0, 7.5 - half(30, 0.05), None),
+        ({"pooled": 370}, 5, "for the chain", 0, 2.5 - half(10, 0.05), None),
+        ({**CONTROLS, "pooled": 370}, 5, "for the chain", 0, 2.5 - half(10, 0.05 / 3), None),  # one of three
+        ({"pooled": 362}, 5, "for the chain", 0, None, None),  # not shown
+    ],
+)
+def test_a_verdict_holds_at_any_margin_up_to_the_end_of_its_interval(
+    tmp_path, methods, number, question, place, up_to, from_
+):
+    evaluation = evaluated(tmp_path, {"weckd": 360, "single": 300} | methods)
+    found = claim(evaluation, number)
+    firm = firmness(evaluation, found.claim, dict(found.sides)[question][place])
+    wanted = [float("nan") if end is None else end for end in (up_to, from_)]
+    assert [firm.up_to, firm.from_] == pytest.approx(wanted, abs=1e-9, nan_ok=True)
+
+
+def test_the_chance_of_shown_is_that_of_a_noncentral_t_at_what_the_claim_says(tmp_path):
+    methods = {"weckd": 360, "single": 300, "full-converged": 370, **CONTROLS}
+    evaluation = evaluated(tmp_path, methods)
+    t = stats.t.ppf(0.975, N - 1)
+
+    def chance(differing, true_gain, null=0.0):
+        share = differing / N
+        return stats.nct.sf(t, N - 1, (true_gain - null) / (100 * np.sqrt(share * (1 - share) / (N - 1))))
+
+    def found(number, question="as worded"):
+        item = claim(evaluation, number)
+        return firmness(evaluation, item.claim, dict(item.sides)[question][0])
+
+    fifth = found(5)  # equal, at the margin of 2
+    assert (fifth.true_gain, fifth.least) == (0.0, fifth.most)
+    assert fifth.most == pytest.approx(chance(10, 0.0, null=-2.0), abs=1e-9)
+    assert found(3).true_gain == 23.0  # on the one data set
+    assert found(5, "for the chain").true_gain == 2.0  # no gain is named: the margin
+    assert found(5, "for the chain").most == pytest.approx(chance(10, 2.0), abs=1e-9)
+    of_all = found(4, "for the chain"), found(3, "for the chain")
+    assert of_all[0].most == pytest.approx(chance(15, 2.0), abs=1e-9)
+    assert (of_all[1].least, of_all[1].most) == pytest.approx((1.0, 1.0), abs=1e-9)
+
+
+def test_up_to_means_one_data_set_and_several_comparisons_have_two_ends(tmp_path):
+    methods = {"weckd": 360, "single": 300, "pooled": 330, "sequential": 331, "one-step": 330}
+    evaluation = evaluated(tmp_path, methods, ("toy_three", "toy_two"))
+    third = claim(evaluation, 3)
+    firm = firmness(evaluation, replace(third.claim, up_to_pp=2.0), third.for_the_chain[0])
+    assert firm.true_gain == 1.0  # 2 on one of two data sets, 0 on the other
+    studies = [row.estimate.study for row in third.for_the_chain[0].rows]
+    each = [stats.nct.sf(stats.t.ppf(0.975, s.df), s.df, 0.01 / s.se) for s in studies]
+    assert (firm.least, firm.most) == pytest.approx((max(0.0, sum(each) - 2), min(each)), abs=1e-9)
+
+
+def test_the_plans_up_to_is_the_published_number():
+    plan = resolve_suite([CONFIG / "phantoms.yaml"], {}).analysis
+    (largest,) = read_published(CONFIG / "published.yaml")
+    assert [item.up_to_pp for item in plan.claims if item.up_to_pp] == [largest.value]
+    assert (largest.data_set, largest.reference) == ("largest", "single")
 
 
 def test_a_plan_without_claims_says_so(tmp_path):
     suite = with_plan(toy_suite(), claims=())
-    text = claims_table(load_run(suite, tmp_path)).tables[0].cells.to_numpy().tolist()
-    assert text == [["the plan of this run holds no claim; see claims in config/analysis.yaml"]]
+    for table in claims_table(load_run(suite, tmp_path)).tables:
+        assert table.cells.to_numpy().tolist() == [
+            ["the plan of this run holds no claim; see claims in config/analysis.yaml"]
+        ]
+
+
+def test_the_caption_says_that_the_plan_was_amended_after_results(tmp_path):
+    changes = (Amendment("2026-11-29", "b", True), Amendment("2026-11-28", "a", True))
+    suite = with_plan(toy_suite(), amendments=(*changes, Amendment("2026-12-01", "c", False)))
+    assert (
+        "Plan amended after results were seen: 2 changes, the last of 2026-11-29."
+        in claims_table(load_run(suite, tmp_path)).tables[0].caption
+    )
+    suite = with_plan(toy_suite(), amendments=(Amendment("2026-12-01", "c", False),))
+    assert "amended" not in claims_table(load_run(suite, tmp_path)).tables[0].caption
 
 
 def test_the_frame_has_every_comparison_of_every_claim(toy_folder):
     frame = claims_table(load_run(toy_suite(), toy_folder)).frame
-    pairs = list(zip(frame["claim"].str[0], frame["role"], frame["reference"].fillna("none"), strict=True))
-    assert pairs == [
-        ("1", "decides", "full-converged"),
-        ("1", "beside", "single"),
-        ("2", "decides", "pooled"),
-        ("2", "beside", "single"),
-        ("3", "decides", "pooled"),
-        ("3", "decides", "one-step"),
-        ("3", "beside", "single"),
-        ("4", "decides", "one-step"),
-        ("4", "beside", "own stage 1"),
-        ("4", "beside", "own stage 2"),
-        ("5", "decides", "full-converged"),
-        ("5", "beside", "single"),
+    columns = (frame["claim"].str[0], frame["question"], frame["reading"], frame["reference"].fillna("none"))
+    assert list(zip(*columns, strict=True)) == [
+        ("1", "as worded", "", "full-converged"),
+        ("1", "for the chain", "", "pooled"),
+        ("2", "as worded", "", "single"),
+        ("2", "for the chain", "", "pooled"),
+        ("3", "as worded", "if 10 %", "single"),
+        ("3", "as worded", "if 30 %", "pooled"),
+        ("3", "for the chain", "", "pooled"),
+        ("3", "for the chain", "", "one-step"),
+        ("4", "as worded", "", "own stage 1"),
+        ("4", "as worded", "", "own stage 2"),
+        ("4", "for the chain", "", "one-step"),
+        ("5", "as worded", "", "full-converged"),
+        ("5", "for the chain", "", "pooled"),
     ]
+    third = frame[frame["claim"].str[0] == "3"]
+    assert set(third["verdict as worded"]) == {"if 10 %: shown here; if 30 %: not shown here"}
+    assert set(third["verdict for the chain"]) == {"not shown here"}
     assert set(frame["plan_hash"]) == {"0123456789ab"}
 
 
@@ -221,5 +377,5 @@ def test_a_family_that_is_named_twice_counts_once(tmp_path):
     suite = with_plan(toy_suite(datasets=("toy_two",), methods=("weckd", "single")), claims=(twice,))
     evaluated(tmp_path, {"weckd": 360, "single": 300})
     (found,) = evaluate_claims(load_run(suite, tmp_path))
-    assert len(found.decided.rows) == 1
+    assert [len(judgement.rows) for judgement in found.for_the_chain] == [1]
     assert FAMILIES[0].name == "chain over single"

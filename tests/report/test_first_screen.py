@@ -5,7 +5,7 @@ from small_suite import toy_suite, write_toy_run
 
 from weckd.analysis.write_tables import write_tables
 from weckd.errors import UserError
-from weckd.report.page import Answer, Banner, answers, banner
+from weckd.report.page import Answer, Banner, Verdict, answers, banner
 from weckd.tables.cells import Wording
 from weckd.tables.layout import AS_IT_IS, Layout, Selection
 
@@ -52,40 +52,40 @@ def test_one_data_set_is_no_plural():
     assert banner(suite_of("toy_three")).text == "1 of 3 data sets is such a stand-in: toy_three."
 
 
-def test_answers_are_those_of_the_claims(run):
-    found = answers(toy_suite(), run / "tables" / "answers.csv")
-    assert [a.why for a in found] == ["low", "the interval holds 0", "above the margin"]
-    assert [a.compared for a in found] == ["against full-converged", "over one-step", "against full"]
-    assert [(a.claim, a.says, a.verdict, a.effect) for a in found] == [
+def test_answers_are_those_of_the_claims_as_worded_and_for_the_chain(run):
+    first, fourth = answers(toy_suite(), run / "tables" / "answers.csv")  # of the fifth nothing is compared
+    assert first == Answer(
+        "1: matches supervised methods",
+        "on the otoscopic data sets the chain matches existing supervised methods",
         (
-            "1: matches supervised methods",
-            "on the otoscopic data sets the chain matches existing supervised methods",
-            "refuted",
-            "-14.6 [-18.3, -10.9]",
+            Verdict(
+                *("as worded", "contradicted here", "-14.6 [-18.3, -10.9]", "against full-converged"),
+                *("-", ".12", "low"),
+            ),
+            Verdict("for the chain", "not tested", "-", "-", "-", "-", "nothing"),
         ),
-        (
-            "4: each link refines",
-            "the chain mitigates the degradation of one-step distillation, and each link refines",
-            "undecided",
-            "+0.4 [-2.4, +3.2]",
-        ),
-        ("5: few labels are enough", toy_suite().analysis.claims[4].says, "supported", "+1.0 [+0.2, +1.8]"),
+    )
+    assert fourth.claim == "4: each link refines"
+    assert [(one.question, one.verdict, one.effect) for one in fourth.verdicts] == [
+        ("as worded", "not shown here", "+0.4 [-2.4, +3.2]"),
+        ("for the chain", "shown here", "+5.0 [+1.4, +8.6]"),
     ]
 
 
-def test_claims_that_the_plan_does_not_hold_or_that_have_no_verdict(tmp_path):
+def test_claims_that_the_plan_does_not_hold_or_of_which_nothing_is_compared(tmp_path):
     file = tmp_path / "answers.csv"
     rows = [
-        "claim,verdict,effect,compared,why",
-        "not in the plan,refuted,-,-,low",
-        "no verdict,not tested,-,-,x",
+        "claim,question,verdict,effect,compared,margin,chance,why",
+        "not in the plan,as worded,contradicted here,-1.0,-,-,-,low",
+        "no verdict,as worded,not tested,-,-,-,-,x",
     ]
     file.write_text("\n".join(rows))
-    assert answers(toy_suite(), file) == (Answer("not in the plan", "", "refuted", "-", "-", "low"),)
+    verdict = Verdict("as worded", "contradicted here", "-1.0", "-", "-", "-", "low")
+    assert answers(toy_suite(), file) == (Answer("not in the plan", "", (verdict,)),)
     assert answers(toy_suite(), tmp_path / "none.csv") == ()
 
 
-@pytest.mark.parametrize("text", ["outcome,claim\n1,2\n", "claim,verdict\n1,refuted\n"])
+@pytest.mark.parametrize("text", ["outcome,claim\n1,2\n", "claim,verdict\n1,shown here\n"])
 def test_answers_that_cannot_be_read_are_named(tmp_path, text):
     (tmp_path / "answers.csv").write_text(text)
     with pytest.raises(
@@ -97,7 +97,7 @@ def test_answers_that_cannot_be_read_are_named(tmp_path, text):
 def test_whatever_the_printed_tables_are_relabelled_to_the_page_has_its_answers(tmp_path):
     write_toy_run(tmp_path / "run")
     labels = {"claim": "Behauptung", "verdict": "Outcome", "why": "Warum", "compared": "gegen"}
-    selected = {"claims": Selection(columns=("why", "claim"), rows=("5: few labels are enough",))}
+    selected = {"claims-why": Selection(columns=("why", "claim"), rows=("4: each link refines",))}
     found = []
     for layout in (AS_IT_IS, Layout(Wording(labels=labels), selected)):
         folder = tmp_path / str(len(found))
@@ -105,11 +105,11 @@ def test_whatever_the_printed_tables_are_relabelled_to_the_page_has_its_answers(
         found.append(answers(toy_suite(), folder / "tables" / "answers.csv"))
     assert "| Warum " in (folder / "tables" / "claims.md").read_text(encoding="utf-8")
     assert found[0] == found[1]
-    assert [(a.claim[0], a.verdict) for a in found[0]] == [
-        ("1", "undecided"),
-        ("2", "undecided"),
-        ("3", "undecided"),
-        ("4", "undecided"),
-        ("5", "refuted"),
+    assert [(a.claim[0], [one.verdict for one in a.verdicts]) for a in found[0]] == [
+        ("1", ["not shown here", "not shown here"]),
+        ("2", ["not shown here", "not shown here"]),
+        ("3", ["shown here", "not shown here", "not shown here"]),
+        ("4", ["not shown here", "not shown here"]),
+        ("5", ["contradicted here", "not shown here"]),
     ]
     assert found[0][4].says == "effective learning with a fraction of the labels"

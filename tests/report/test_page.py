@@ -92,20 +92,27 @@ def test_the_first_screen(run):
     assert "7 methods, 3 data sets, 5 repetitions with other random draws (seeds)." in " ".join(first.split())
     assert "here are the answers for phantom and real images together," in first
     assert (
-        '<li><span class="verdict refuted">refuted</span>\n'
-        '        <span><span class="claim">1: matches supervised methods</span>: '
-        "on the otoscopic data sets the chain matches existing supervised methods "
-        '<span class="why">low</span></span>\n'
-        '        <span class="effect">-14.6 [-18.3, -10.9]<br>against full-converged</span></li>\n'
+        '<li><span class="claim">1: matches supervised methods</span>: '
+        "on the otoscopic data sets the chain matches existing supervised methods\n"
+        "        <dl>\n"
+        "          <div>\n"
+        '            <dt>as worded: <span class="verdict contradicted">contradicted here</span></dt>\n'
+        '            <dd><span class="effect">-14.6 [-18.3, -10.9] against full-converged</span> '
+        '<span class="why">low</span></dd>\n'
+        "          </div>\n"
+        "          <div>\n"
+        '            <dt>for the chain: <span class="verdict not">not tested</span></dt>\n'
     ) in first
-    assert first.index("refuted") < first.index("undecided") < first.index("supported")
+    assert first.index("contradicted here") < first.index("not shown here") < first.index("shown here</span>")
 
 
 def test_a_verdict_is_coloured_with_its_word(run):
     text = page(toy_suite(), run)
-    assert '<td class="verdict supported">supported</td>' in text
-    write_json(run / "tables" / "main.json", [table_of("Gains by data set", rows=[("toy_two", "undecided")])])
-    assert "<td>undecided</td>" in page(toy_suite(), run)  # a verdict of one comparison is none of a claim
+    assert '<td class="verdict shown">shown here</td>' in text
+    write_json(
+        run / "tables" / "main.json", [table_of("Gains by data set", rows=[("toy_two", "shown here")])]
+    )
+    assert "<td>shown here</td>" in page(toy_suite(), run)  # in another table it is no verdict of a claim
 
 
 def test_no_verdicts_without_claims(run):
@@ -127,13 +134,13 @@ def test_a_quick_look_shows_gains_and_no_verdicts(run):
     small = replace(facts["toy_two"], key="ear_chile_small", title="Ears, small copy at 64 px")
     change_suite(run, quick_look=True, datasets=("ear_chile_small",), facts={**facts, small.key: small})
     file = run / "tables" / "answers.csv"
-    file.write_text(file.read_text().replace(",refuted,", ",not tested (quick look),"))
+    file.write_text(file.read_text().replace(",contradicted here,", ",not tested (quick look),"))
     text = page(load_suite(run / "suite.json"), run)
     words = "".join(parsed(run).words)
     assert "The data set holds real medical images. Ears, small copy at 64 px: CC0." in words
     assert "A quick look: this run tests none of the paper's claims; it shows gains and intervals" in words
     assert "here are the answers" not in words
-    assert '<span class="verdict not tested (quick look)">not tested (quick look)</span>' in text
+    assert '<span class="verdict not">not tested (quick look)</span>' in text
 
 
 def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):

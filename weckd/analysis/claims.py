@@ -1,17 +1,24 @@
-"""The paper's claims as stated tests: which comparisons decide each, what came of them, and why in plain words."""
+"""The paper's claims as stated tests: what came of them, how firmly, and why in plain words."""
 
 import fnmatch
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from weckd.analysis.estimates import Gain
+from weckd.analysis.estimates import NOT_KNOWN, Gain, descriptive
+from weckd.analysis.inference.power import chances
+from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.registry import VERDICTS
 from weckd.analysis.results import Results
 from weckd.analysis_plan import Claim, Evidence
-from weckd.places import MACRO, macro_of
+from weckd.config import Suite
+from weckd.places import MACRO, few_seeds, independent, is_phantom, macro_of, means
+from weckd.tables.cells import Gain as GainCell
 from weckd.tables.cells import P, Wording
 
-Verdict = Literal["supported", "refuted", "undecided", "not tested", "not tested (quick look)"]
+SHOWN, CONTRADICTED, NOT_SHOWN, NOT_TESTED, QUICK_LOOK = VERDICTS
+AGAINST = "non-inferiority"
 
 IN_WORDS = {
     "single": "one model on the first part of the labels",
@@ -29,33 +36,49 @@ IN_WORDS = {
 class Judgement:
     """Some comparisons and what they say together."""
 
-    verdict: Verdict
+    reading: str  # of the claim's words; empty where they leave nothing open
+    verdict: str  # of `VERDICTS`
     rows: tuple[Gain, ...]  # all comparisons, in the plan's order
-    deciding: Gain | None  # the one that decided, or that kept the verdict open; None where there are no rows
-    reason: str  # why there is no verdict; empty where the intervals alone decide
+    deciding: (
+        Gain | None
+    )  # the one that decided, or that kept the claim from being shown; None where there are no rows
+    reason: str  # why intervals do not decide; empty where they do
+    absent: tuple[str, ...]  # what the evidence names and this run has not
 
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """A claim, decided by the plan's comparisons, and by the paper's own beside them."""
+    """A claim with its two verdicts: each a judgement, or one for every reading of the words."""
 
     claim: Claim
-    decided: Judgement
-    beside: Judgement
+    as_worded: tuple[Judgement, ...]
+    for_the_chain: tuple[Judgement, ...]
+
+    @property
+    def sides(self) -> tuple[tuple[str, tuple[Judgement, ...]], ...]:
+        """Both verdicts with their names."""
+        return (("as worded", self.as_worded), ("for the chain", self.for_the_chain))
 
 
 def evaluate_claims(run: Results) -> tuple[ClaimVerdict, ...]:
-    """Return every claim of the plan with its verdict.
+    """Return every claim of the plan with its two verdicts.
 
-    *Supported*: each comparison's two-sided interval lies above its threshold (0, or minus the margin); all of them
-    together are an intersection-union test, which needs no correction. *Refuted*: at least one lies below its
-    threshold, its p corrected within its family. Else *undecided*, also where something is missing or identical:
-    such a claim can be refuted by what is there, not supported. *Not tested*: no comparison is in this run, or the
-    suite is a quick look, of which the least favourable comparison is shown.
+    *Shown here*: each comparison's two-sided interval lies above its threshold (0, or minus the margin); all of them
+    together are an intersection-union test, which needs no correction. *Contradicted here*: at least one lies below its
+    threshold, its p corrected within its family. Else *not shown here*, also where something is missing, was not run or
+    is identical: such a claim can be contradicted by what is there, not shown. *Not tested*: no comparison is in this
+    run, its seeds are too few, or the suite is a quick look, of which the least favourable comparison is shown.
     """
     return tuple(
-        ClaimVerdict(claim, _judged(run, claim.for_the_chain), _judged(run, claim.as_worded))
+        ClaimVerdict(claim, _by_reading(run, claim.as_worded), _by_reading(run, claim.for_the_chain))
         for claim in run.suite.analysis.claims
+    )
+
+
+def verdict_text(judgements: Sequence[Judgement]) -> str:
+    """Return a verdict, or that of each reading."""
+    return "; ".join(
+        f"{item.reading}: {item.verdict}" if item.reading else item.verdict for item in judgements
     )
 
 
@@ -70,25 +93,35 @@ def side(run: Results, gain: Gain) -> Literal["above", "below", "neither", "unkn
     return "below" if below else "neither"
 
 
-def _judged(run: Results, evidence: Sequence[Evidence]) -> Judgement:
+def _by_reading(run: Results, evidence: Sequence[Evidence]) -> tuple[Judgement, ...]:
+    readings = dict.fromkeys(item.reading for item in evidence)
+    return tuple(_judged(run, name, [item for item in evidence if item.reading == name]) for name in readings)
+
+
+def _judged(run: Results, reading: str, evidence: Sequence[Evidence]) -> Judgement:
     found = {id(row): row for item in evidence for row in _rows(run, item)}
     rows, absent = tuple(found.values()), _absent(run, evidence)
-    if not rows:
-        return Judgement("not tested", (), None, absent)
+
+    def judgement(verdict: str, of: Iterable[Gain], reason: str = "") -> Judgement:
+        return Judgement(reading, verdict, rows, min(of, key=_distance, default=None), reason, absent)
+
     of_side: dict[str, list[Gain]] = {"above": [], "below": [], "neither": [], "unknown": []}
     for row in rows:
         of_side[side(run, row)].append(row)
-    below, unknown = of_side["below"], of_side["unknown"]
+    unknown = of_side["unknown"]
     known = [row for row in rows if row not in unknown]
+    if not rows:
+        return judgement(NOT_TESTED, (), "; ".join(absent))
+    if few_seeds(run.suite):
+        return judgement(NOT_TESTED, rows, descriptive(run.suite))
     if run.suite.quick_look:
-        return Judgement("not tested (quick look)", rows, min(known or rows, key=_distance), absent)
-    if below:
-        return Judgement("refuted", rows, min(below, key=_distance), "")
+        return judgement(QUICK_LOOK, known or rows)
+    if of_side["below"]:
+        return judgement(CONTRADICTED, of_side["below"])
     if unknown or absent:
-        reason = "; ".join([*dict.fromkeys(row.verdict for row in unknown), *([absent] if absent else [])])
-        return Judgement("undecided", rows, (unknown or sorted(known, key=_distance))[0], reason)
-    supported = len(of_side["above"]) == len(rows)
-    return Judgement("supported" if supported else "undecided", rows, min(rows, key=_distance), "")
+        reasons = dict.fromkeys((*(row.verdict for row in unknown), *absent))
+        return judgement(NOT_SHOWN, unknown[:1] or known, "; ".join(reasons))
+    return judgement(SHOWN if len(of_side["above"]) == len(rows) else NOT_SHOWN, rows)
 
 
 def _distance(gain: Gain) -> float:
@@ -98,13 +131,13 @@ def _distance(gain: Gain) -> float:
 
 
 def _rows(run: Results, evidence: Evidence) -> list[Gain]:
-    means = {macro_of(modality) for modality in evidence.over}
+    places = {macro_of(modality) for modality in evidence.over}
     return [
         gain
         for gain in run.planned
         if gain.comparison.family == evidence.family
         and gain.decides
-        and (not means or gain.dataset in means)
+        and (not places or gain.dataset in places)
         and (
             not evidence.references
             or any(fnmatch.fnmatch(gain.comparison.reference, pattern) for pattern in evidence.references)
@@ -112,8 +145,8 @@ def _rows(run: Results, evidence: Evidence) -> list[Gain]:
     ]
 
 
-def _absent(run: Results, evidence: Sequence[Evidence]) -> str:
-    """Return what the evidence names and this run has not: families, references, modalities."""
+def _absent(run: Results, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """Return what the evidence names and this run has not: families, references (patterns too), modalities."""
     missing: list[str] = []
     for item in evidence:
         rows = _rows(run, item)
@@ -123,30 +156,121 @@ def _absent(run: Results, evidence: Sequence[Evidence]) -> str:
         family = next(f for f in run.suite.analysis.families if f.name == item.family)
         references = [row.comparison.reference for row in rows]
         missing += [
-            f"over {name}: not run"
+            f"{'against' if family.kind == AGAINST else 'over'} {name}: not run"
             for name in item.references or family.references
-            if "*" not in name and not fnmatch.filter(references, name)
+            if not fnmatch.filter(references, name)
         ]
         places = {row.dataset for row in rows}
         missing += [f"{modality}: no data set" for modality in item.over if macro_of(modality) not in places]
-    return "; ".join(missing)
+    return tuple(dict.fromkeys(missing))
 
 
-def sentence(run: Results, judgement: Judgement) -> str:
-    """Return, in words that need no statistics, why a claim has its verdict."""
-    if run.suite.quick_look and judgement.rows:
-        absent = f"; {judgement.reason}" if judgement.reason else ""
-        return f"A quick look decides nothing: {listed_gains(judgement.rows)}{absent}."
-    if judgement.deciding is None or judgement.reason:
-        return f"No verdict: {judgement.reason}."
-    found, count = _found(run, judgement.deciding), len(judgement.rows)
-    if count == 1:
-        return found
-    if judgement.verdict == "supported":
-        return f"All {count} comparisons agree, this one by the least: {found}"
-    refutes = judgement.verdict == "refuted"
-    which = "The comparison that refutes it" if refutes else "The least favourable comparison"
-    return f"{which} of {count}: {found}"
+@dataclass(frozen=True)
+class Firmness:
+    """How much a verdict hangs on the margin, and whether *shown here* could be had; NaN where not known."""
+
+    up_to: float = NOT_KNOWN  # percentage points: the verdict holds at any margin up to this
+    from_: float = NOT_KNOWN  # percentage points: it holds at any margin from this on
+    true_gain: float = NOT_KNOWN  # percentage points, if the truth were as claimed
+    least: float = (
+        NOT_KNOWN  # chance of *shown here* at that true gain, were all comparisons in the run: at least ..
+    )
+    most: float = NOT_KNOWN  # .. and at most
+
+
+def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
+    """Return at which margins a verdict holds, and the chance of *shown here* if the truth were as claimed.
+
+    A margin is a loss that is tolerated (non-inferiority), or else the least gain or loss that is asked for. It is told
+    by the end of the deciding interval, which for *contradicted here* is at alpha over the comparisons of its family
+    (Bonferroni). As claimed: equal, in a test of non-inferiority; where the words say "up to", that much on one of the
+    mean's data sets and nothing on the others; else the plan's margin. The chance is that of a noncentral t with this
+    run's own standard error and df; of several comparisons together it lies between what Bonferroni's inequality leaves
+    and the smallest.
+    """
+    plan, deciding = run.suite.analysis, judgement.deciding
+    if deciding is None or judgement.verdict not in (SHOWN, CONTRADICTED, NOT_SHOWN):
+        return Firmness()
+    null, studies = deciding.comparison.null, [row.estimate.study for row in judgement.rows]
+    up_to = from_ = least = most = NOT_KNOWN
+    if judgement.verdict == SHOWN:
+        lowest = min(row.estimate.low for row in judgement.rows)
+        up_to, from_ = (NOT_KNOWN, max(0.0, -lowest)) if null else (lowest, NOT_KNOWN)
+    elif judgement.verdict == CONTRADICTED and deciding.estimate.study:
+        family = sum(row.decides and row.family == deciding.family for row in run.planned)
+        high = deciding.estimate.study.estimate + half_width(deciding.estimate.study, 1 - plan.alpha / family)
+        up_to = deciding.estimate.scale * max(-null, -high)
+    true_gain = 0.0 if null else plan.margin_pp
+    if claim.up_to_pp and not null:
+        true_gain = claim.up_to_pp / len(means(run.suite)[deciding.dataset])
+    found = [
+        chances(true_gain / 100, study.se, study.df, plan.alpha, null).above if study else NOT_KNOWN
+        for study in studies
+    ]
+    if not any(map(math.isnan, found)):
+        least, most = max(0.0, 1 - sum(1 - chance for chance in found)), min(found)
+    return Firmness(up_to, from_, true_gain, least, most)
+
+
+def largest_gain(run: Results, method: str, reference: str, metric: str) -> Gain | None:
+    """Return the row of the independent data set with a method's largest gain; None where there is none."""
+    found = [
+        gain
+        for gain in run.gains
+        if (gain.comparison.method, gain.comparison.reference) == (method, reference)
+        and gain.metric == metric
+        and gain.dataset in independent(run.suite)
+        and gain.estimate.study
+    ]
+    return max(found, key=lambda gain: gain.estimate.value, default=None)
+
+
+def lies(suite: Suite, number: float, gain: Gain) -> str:
+    """Return where a number of the paper lies in relation to an interval here, in percentage points."""
+    if gain.estimate.study is None:
+        return gain.short_verdict
+    if is_phantom(suite, gain.dataset):
+        return "not comparable: phantom images"
+    if math.isnan(gain.estimate.low):
+        return "no interval: too few seeds"
+    if number > gain.estimate.high:
+        return "outside our interval, above"
+    return "outside our interval, below" if number < gain.estimate.low else "inside our interval"
+
+
+def sentences(run: Results, claim: Claim, judgement: Judgement) -> str:
+    """Return, in words that need no statistics, why a claim has its verdict, and what becomes of its "up to"."""
+    said, largest = [_sentence(run, judgement)], None
+    if claim.up_to_pp and judgement.deciding and len(judgement.rows) == 1:
+        comparison = judgement.deciding.comparison
+        largest = largest_gain(run, comparison.method, comparison.reference, run.primary)
+    if claim.up_to_pp and largest:
+        said.append(
+            f"The largest gain of a data set is {gain_words(largest)} ({largest.dataset}, chosen on these test "
+            f"images); +{claim.up_to_pp:g} is {lies(run.suite, claim.up_to_pp, largest)}."
+        )
+    return " ".join(said)
+
+
+def _sentence(run: Results, judgement: Judgement) -> str:
+    verdict, deciding, absent = judgement.verdict, judgement.deciding, "; ".join(judgement.absent)
+    if deciding is None:
+        return f"Nothing to test: {judgement.reason}."
+    if verdict in (NOT_TESTED, QUICK_LOOK):
+        said = f": {judgement.reason}" if judgement.reason else ""
+        what = "Nothing is tested" if said else "A quick look decides nothing"
+        return f"{what}{said}; {listed_gains(judgement.rows)}{f'; {absent}' if absent else ''}."
+    if side(run, deciding) == "unknown":
+        return f"Could not be shown: {judgement.reason}."
+    found, count = _found(run, deciding), len(judgement.rows)
+    if count > 1 and verdict == SHOWN:
+        found = f"All {count} comparisons agree, this one by the least: {found}"
+    elif count > 1:
+        which = "comparison that contradicts it" if verdict == CONTRADICTED else "least favourable comparison"
+        found = f"The {which} of {count}: {found}"
+    if verdict == NOT_SHOWN and absent:
+        return f"Could not be shown: {absent}. {found}"
+    return f"{found} Not in this run: {absent}." if absent else found
 
 
 def comparison_words(gain: Gain) -> str:
@@ -157,13 +281,13 @@ def comparison_words(gain: Gain) -> str:
 
 def listed_gains(rows: Sequence[Gain]) -> str:
     """Return comparisons with their gains and intervals, one after the other."""
-    texts = []
-    for gain in rows:
-        shown = gain.estimate
-        points = f"{shown.value:+z.1f}" if shown.study else "missing"
-        known = "" if shown.low != shown.low else f" [{shown.low:+z.1f}, {shown.high:+z.1f}]"
-        texts.append(f"{comparison_words(gain)}: {points}{known}")
-    return "; ".join(texts)
+    return "; ".join(f"{comparison_words(gain)}: {gain_words(gain)}" for gain in rows)
+
+
+def gain_words(gain: Gain) -> str:
+    """Return a gain with its interval, as far as known."""
+    shown = gain.estimate
+    return GainCell(shown.value, shown.low, shown.high).text(Wording())
 
 
 def _found(run: Results, gain: Gain) -> str:
@@ -176,7 +300,7 @@ def _found(run: Results, gain: Gain) -> str:
     worse = f"{one} is {-points:.1f} points worse than {other}{where} (between {-high:.1f} and {-low:.1f})"
     missed = f"A difference below {gain.estimate.detectable:.1f} points would often be missed"
     missed += " with these seeds and images."
-    against = gain.comparison.kind == "non-inferiority"
+    against = gain.comparison.kind == AGAINST
     if its_side == "above":
         if against:
             return f"{one} is at most {margin:g} points worse than {other}{where}: {between}."

@@ -1,4 +1,4 @@
-"""The names of a run's tables and figures, once: for the workflow, what writes them, the report and the documents."""
+"""A run's tables, figures and words of verdicts by name, once: for workflow, tables, page and documents."""
 
 TABLES = {
     "claims": "weckd.analysis.sheets.claims:claims_table",
@@ -28,3 +28,5 @@ The report shows them in this order under "Other tables", but for those that hav
 FIGURES = ("forest", "chain", "labels", "variance", "reliability", "ranks", "attention")
 KINDS = ("csv", "md", "tex", "json")
 """The files that a table is written as."""
+VERDICTS = ("shown here", "contradicted here", "not shown here", "not tested", "not tested (quick look)")
+"""What a run may say of a claim."""

@@ -30,7 +30,7 @@ def write_tables(
     """
     results = load_run(suite, run, tuple(published))
     files = {name: table_file(name, results) for name in TABLES}
-    write_text(out / "answers.csv", answers_text(files["claims"].tables[0], layout.wording))
+    write_text(out / "answers.csv", answers_text(files["claims"].tables, layout.wording))
     for file in files.values():
         write_table_file(out, file, layout)
     names = ("answers.csv", *(f"{name}.{kind}" for name in files for kind in KINDS))

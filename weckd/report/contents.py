@@ -37,10 +37,11 @@ SECTIONS = (
     Section(
         "claims",
         "Claims",
-        "Each claim of the paper's abstract became a test that was fixed before the run. Supported: every comparison "
-        "that decides the claim has its interval on the right side of the threshold. Refuted: one lies on the wrong "
-        "side, also after correction for several tests. Undecided: neither. The last column is the comparison that "
-        "the paper makes itself, which decides nothing here.",
+        "Each claim of the paper's abstract became tests, and has two verdicts of equal weight: as the paper words it, "
+        "and for the chain, against controls that we ask for. Shown here: every comparison has its interval on the "
+        "right side of the threshold. Contradicted here: one lies on the wrong side, also after correction for several "
+        "tests. Not shown here: neither. The second table says at which margins a verdict holds, and how probable "
+        "“shown here” was if the truth were as claimed. What was changed of the plan is told under Environment.",
         tables=("claims",),
     ),
     Section(

@@ -55,7 +55,11 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
     cells = trained_cells(suite, paths.manifests)
     own = {
         "data": [tables.licences_block(suite, paths)],
-        "environment": [tables.machines_block(suite, cells), tables.settings_block(suite)],
+        "environment": [
+            tables.machines_block(suite, cells),
+            tables.settings_block(suite),
+            tables.amendments_block(suite),
+        ],
         "cost": [tables.cost_block(suite, cells)],
     }
     lacks = {"environment": tables.missing_cells(suite, cells)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from weckd.analysis.registry import VERDICTS
 from weckd.committed import plan_of
 from weckd.config import Suite, load_suite
 from weckd.errors import UserError
@@ -14,9 +15,8 @@ from weckd.places import few_seeds, undeclared_sentence, with_finding
 from weckd.report.fill import fill
 from weckd.report.tables import NOT_STATED, stated_terms
 from weckd.run_files import RunFiles
-from weckd.tables.captions import PHANTOM, has_phantom
-
-VERDICTS = ("supported", "refuted", "undecided", "not tested (quick look)")
+from weckd.tables.captions import PHANTOM, amended_sentence, has_phantom
+from weckd.tables.cells import NOTHING
 
 
 def write_report(run: Path, out: Path) -> None:
@@ -60,6 +60,7 @@ def page(suite: Suite, run: Path) -> str:
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
         answers=answers(suite, files.tables / "answers.csv"),
         verdicts=VERDICTS,
+        amended=amended_sentence(suite),
     )
 
 
@@ -80,15 +81,25 @@ class Banner:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The verdict of a claim, the paper's words, and what decides."""
+class Verdict:
+    """What came of one question to a claim, and what decides."""
 
-    claim: str
-    says: str  # the paper's words, shortened; empty where the plan has no claim of this name
+    question: str
     verdict: str
     effect: str
     compared: str
+    margin: str
+    chance: str
     why: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A claim in the paper's words, and its verdicts: as worded, and for the chain."""
+
+    claim: str
+    says: str  # the paper's words, shortened; empty where the plan has no claim of this name
+    verdicts: tuple[Verdict, ...]
 
 
 def banner(suite: Suite) -> Banner:
@@ -109,19 +120,25 @@ def answers(suite: Suite, file: Path) -> tuple[Answer, ...]:
     """Return the verdicts of claims, as in answers.csv, each with the words of the paper that the plan has.
 
     `file` is answers.csv of the run's tables, by stable names whatever the printed tables are relabelled to; there are
-    no answers where it is missing.
+    no answers where it is missing, and none for a claim of which nothing is compared.
 
     Raises:
         UserError: the file cannot be read.
     """
-    says = {claim.name: claim.says for claim in suite.analysis.claims}
+    found: dict[str, list[Verdict]] = {}
     try:
         with file.open(encoding="utf-8", newline="") as rows:
-            found = [Answer(says=says.get(row["claim"], ""), **row) for row in csv.DictReader(rows)]
+            for row in csv.DictReader(rows):
+                found.setdefault(row.pop("claim"), []).append(Verdict(**row))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise UserError(
             f"{file}: not the answers of a run ({problem!r}); make the run's tables again"
         ) from problem
-    return tuple(answer for answer in found if answer.verdict in VERDICTS)
+    says = {claim.name: claim.says for claim in suite.analysis.claims}
+    return tuple(
+        Answer(claim, says.get(claim, ""), tuple(verdicts))
+        for claim, verdicts in found.items()
+        if any(verdict.effect != NOTHING for verdict in verdicts)
+    )

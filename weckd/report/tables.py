@@ -188,6 +188,16 @@ def settings_block(suite: Suite) -> Block:
     return text_block("Settings", caption, ("setting", "value"), list(rows.items()))
 
 
+def amendments_block(suite: Suite) -> Block:
+    """Return what was changed of the analysis plan since it was first committed."""
+    when = {True: "after results were seen", False: "before"}
+    rows = [(item.date, when[item.after_results], item.says) for item in suite.analysis.amendments]
+    caption = f"These lines are part of the plan, whose hash stands in every table: {suite.plan_hash}."
+    none = "nothing was changed of this plan"
+    header = ("date", "when", "change") if rows else ("change",)
+    return text_block("Amendments of the analysis plan", caption, header, rows or [(none,)])
+
+
 def cost_block(suite: Suite, cells: Sequence[TrainedCell]) -> Block:
     """Return a row a data set, and their sum: seeds, networks, optimiser steps, images seen, diverged fits."""
     numbers = {key: _cost([cell for cell in cells if cell.dataset == key]) for key in suite.datasets}

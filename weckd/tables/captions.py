@@ -90,6 +90,14 @@ def design_sentence(suite: Suite) -> str:
     )
 
 
+def amended_sentence(suite: Suite) -> str:
+    """Return how often the plan was changed after results were seen, and when last; nothing where it was not."""
+    dates = sorted(item.date for item in suite.analysis.amendments if item.after_results)
+    if not dates:
+        return ""
+    return f"Plan amended after results were seen: {counted(len(dates), 'change')}, the last of {dates[-1]}."
+
+
 def tuning_sentence(suite: Suite) -> str:
     """Return which methods are tuned, with how many trials on which images."""
     if not suite.tuned:

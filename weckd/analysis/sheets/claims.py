@@ -1,102 +1,173 @@
-"""The ledger of the paper's claims: a verdict each, why, and what the paper's own comparison says; and its numbers."""
+"""The paper's claims, two verdicts each with what they rest on, and the paper's numbers beside those of the run."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import pandas as pd
 
 from weckd.analysis import sheet
 from weckd.analysis.claims import (
     ClaimVerdict,
+    Firmness,
     Judgement,
     comparison_words,
     evaluate_claims,
-    listed_gains,
-    sentence,
+    firmness,
+    largest_gain,
+    lies,
+    sentences,
+    verdict_text,
 )
 from weckd.analysis.estimates import NOT_KNOWN, Gain, missing_of
 from weckd.analysis.results import LARGEST, Published, Results
 from weckd.analysis.sheets.gains import gains_frame
-from weckd.places import independent, is_phantom, means
-from weckd.tables.captions import confidence, dataset_text, has_phantom
-from weckd.tables.cells import NOTHING, Cell, Wording, cell_text
+from weckd.analysis_plan import Claim
+from weckd.places import is_phantom, means
+from weckd.tables.captions import amended_sentence, confidence, dataset_text, has_phantom
+from weckd.tables.cells import NOTHING, Cell, Joined, Number, Wording, cell_text
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile, csv_text
 
-ANSWER = ("claim", "verdict", "effect", "compared", "why")
-"""The columns of answers.csv, which the report's first screen is made of."""
+VERDICTS_OF = {"as worded": "verdict as worded", "for the chain": "verdict for the chain"}
+ANSWER = ("claim", "question", "verdict", "effect", "compared", "margin", "chance", "why")
+"""The columns of answers.csv, which the report's first screen is made of; a row for each verdict."""
 NO_CLAIM = "the plan of this run holds no claim; see claims in config/analysis.yaml"
 NO_NUMBER = "no number of the paper is listed; config/published.yaml holds them"
+Row: TypeAlias = tuple[Claim, str, Judgement]
+"""A claim, what is asked of it, and what came of that."""
 
 
 def claims_table(run: Results) -> TableFile:
-    """Return the ledger, and as a frame every comparison of every claim with its numbers."""
-    suite, claims = run.suite, evaluate_claims(run)
-    shown = sheet.listed(
-        claims,
-        {
-            "claim": lambda item: item.claim.name,
-            "verdict": lambda item: item.decided.verdict,
-            f"effect [{confidence(suite)} CI]": lambda item: _effect(item.decided.deciding),
-            "compared": lambda item: _compared(item.decided.deciding),
-            "why": lambda item: sentence(run, item.decided),
-            "the paper's own comparison": lambda item: _beside(item.beside),
-        },
-    )
+    """Return both verdicts of each claim side by side, what each rests on, and as a frame every comparison."""
+    suite, claims, level = run.suite, evaluate_claims(run), confidence(run.suite)
+    both: dict[str, Callable[[ClaimVerdict], Cell]] = {
+        "claim": lambda item: item.claim.name,
+        VERDICTS_OF["as worded"]: lambda item: verdict_text(item.as_worded),
+        f"as worded [{level} CI]": lambda item: _effects(item.as_worded),
+        VERDICTS_OF["for the chain"]: lambda item: verdict_text(item.for_the_chain),
+        f"for the chain [{level} CI]": lambda item: _effects(item.for_the_chain),
+    }
+    rows = [(item.claim, name, one) for item in claims for name, side in item.sides for one in side]
+    each: dict[str, Callable[[Row], Cell]] = {
+        "claim": lambda row: row[0].name,
+        "question": lambda row: ", ".join(filter(None, (row[1], row[2].reading))),
+        "verdict": lambda row: row[2].verdict,
+        f"effect [{level} CI]": lambda row: _effect(row[2].deciding),
+        "compared": lambda row: comparison_words(row[2].deciding) if row[2].deciding else NOTHING,
+        "holds at any margin": lambda row: _margins(firmness(run, row[0], row[2])),
+        "chance of shown": lambda row: _chance(row[2], firmness(run, row[0], row[2])),
+        "why": lambda row: sentences(run, row[0], row[2]),
+    }
     sets = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in means(suite).items() if keys)
+    missing = [name for _, _, one in rows for name in missing_of(one.rows)]
     says = sheet.caption(
         run,
         *(f"Claim {item.claim.name}: {item.claim.says} ({item.claim.source})." for item in claims),
-        "Decided against methods with the same labels and steps, or against all labels, as the plan says: supported "
-        "when every comparison of the claim has its interval above the threshold (0, or minus the margin of "
-        f"{suite.analysis.margin_pp:g} points), refuted when one lies below it after the family's correction, else "
-        "undecided. effect: percentage points of accuracy, of the comparison that decides or is the least favourable.",
-        "The last column is the comparison that the paper makes itself; it decides nothing here.",
+        "Two verdicts of equal weight: as worded, and for the chain (is it the chain? against controls that we ask "
+        "for). Shown here: every comparison has its interval above the threshold (0, or minus the margin of "
+        f"{suite.analysis.margin_pp:g} points). Contradicted here: one lies below it, after the family's correction. "
+        "Else not shown here. Beside each the gain, in percentage points of accuracy, of the comparison that decides "
+        "or is the least favourable.",
         "The paper's settings are not public: verdicts hold for these data sets and our reading of the method.",
         f"means: {sets}.",
-        missing=[
-            name for item in claims for part in (item.decided, item.beside) for name in missing_of(part.rows)
-        ],
+        amended_sentence(suite),
+        missing=missing,
     )
-    frame = _frame(run, claims)
-    return sheet.file(suite, "claims", "Claims of the paper", frame, shown, says, ("claim", NO_CLAIM))
+    rests = sheet.caption(
+        run,
+        "holds at any margin: of the loss that is tolerated or, against 0, of the gain or loss that is asked for, in "
+        "points; contradicted: by Bonferroni over the family. chance of shown: if the gain were as claimed, which is "
+        'told beside it: 0 where the chain is to match; where the words are "up to", that much on one data set and '
+        "nothing on the others; else the margin. By a noncentral t with this run's own standard error and df; of "
+        "several comparisons between what Bonferroni's inequality leaves and the smallest.",
+        missing=missing,
+    )
+    tables = [
+        sheet.table(
+            suite, "claims", "Claims of the paper", sheet.listed(claims, both), says, ("claim", NO_CLAIM)
+        ),
+        sheet.table(
+            suite,
+            "claims-why",
+            "What the verdicts rest on",
+            sheet.listed(rows, each),
+            rests,
+            ("claim", NO_CLAIM),
+        ),
+    ]
+    return TableFile("claims", _frame(run, claims), tables)
 
 
-def answers_text(table: Table, wording: Wording) -> str:
-    """Return the ledger's cells by stable names, as CSV: what is printed may be relabelled or left out by a layout."""
-    shown = table.cells.iloc[:, : len(ANSWER)]
-    rows = [[cell_text(cell, wording) for cell in row] for row in shown.itertuples(index=False)]
-    return csv_text(pd.DataFrame(rows if len(shown.columns) == len(ANSWER) else [], columns=list(ANSWER)))
+def answers_text(tables: Sequence[Table], wording: Wording) -> str:
+    """Return what the verdicts rest on by stable names, as CSV: what is printed may be relabelled or left out."""
+    cells = tables[-1].cells
+    rows = [[cell_text(cell, wording) for cell in row] for row in cells.itertuples(index=False)]
+    return csv_text(pd.DataFrame(rows if len(cells.columns) == len(ANSWER) else [], columns=list(ANSWER)))
+
+
+def _effects(judgements: Sequence[Judgement]) -> Cell:
+    """Return the deciding gains, each with what it is over where there is one."""
+    parts: list[Cell] = []
+    for item in judgements:
+        parts += [f"{item.reading}:"] if item.reading else []
+        parts += [_effect(item.deciding)]
+        parts += (
+            [f"{comparison_words(item.deciding)}{';' * (item is not judgements[-1])}"]
+            if item.deciding
+            else []
+        )
+    return Joined(tuple(parts))
 
 
 def _effect(deciding: Gain | None) -> Cell:
     return sheet.gain(deciding.estimate) if deciding else NOTHING
 
 
-def _compared(deciding: Gain | None) -> Cell:
-    return comparison_words(deciding) if deciding else NOTHING
+def _margins(found: Firmness) -> Cell:
+    ends = {"up to": found.up_to, "from": found.from_}
+    return next((Joined((word, Number(end))) for word, end in ends.items() if not math.isnan(end)), NOTHING)
 
 
-def _beside(judgement: Judgement) -> str:
-    if not judgement.rows:
-        return f"not in this run ({judgement.reason})"
-    why = f" ({judgement.reason})" if judgement.reason else ""
-    return f"{judgement.verdict}{why}: {listed_gains(judgement.rows)}"
+def _chance(judgement: Judgement, found: Firmness) -> Cell:
+    if math.isnan(found.most):
+        return NOTHING
+    ends = dict.fromkeys(map(_share, (found.least, found.most)))
+    truth = f"if {found.true_gain:+.1f}" if found.true_gain else "if equal"
+    if judgement.absent:
+        return f"none: not all was run; else at most {_share(found.most)} {truth}"
+    return f"{' to '.join(ends)} {truth}"
+
+
+def _share(chance: float) -> str:
+    return "<.01" if chance < 0.005 else ">.99" if chance > 0.995 else f"{chance:.2f}".removeprefix("0")
 
 
 def _frame(run: Results, claims: tuple[ClaimVerdict, ...]) -> pd.DataFrame:
     """Return the comparisons of each claim, or one row without numbers where this run has none."""
     frames = [pd.DataFrame(columns=["claim"])] if not claims else []
     for item in claims:
-        for role, judgement in (("decides", item.decided), ("beside", item.beside)):
-            of_claim = {
-                "claim": item.claim.name,
-                "source": item.claim.source,
-                "role": role,
-                "claim_verdict": judgement.verdict,
-                "claim_reason": judgement.reason,
-            }
-            of = pd.DataFrame([of_claim] * max(1, len(judgement.rows)))
-            frames.append(pd.concat([of, gains_frame(run, judgement.rows)], axis=1))
+        both = {VERDICTS_OF[name]: verdict_text(judgements) for name, judgements in item.sides}
+        for name, judgements in item.sides:
+            for judgement in judgements:
+                found = firmness(run, item.claim, judgement)
+                of_verdict = {
+                    "claim": item.claim.name,
+                    "source": item.claim.source,
+                    **both,
+                    "question": name,
+                    "reading": judgement.reading,
+                    "claim_verdict": judgement.verdict,
+                    "claim_reason": judgement.reason,
+                    "absent": "; ".join(judgement.absent),
+                    "holds_up_to_margin": found.up_to,
+                    "holds_from_margin": found.from_,
+                    "true_gain": found.true_gain,
+                    "chance_shown_least": found.least,
+                    "chance_shown_most": found.most,
+                }
+                of = pd.DataFrame([of_verdict] * max(1, len(judgement.rows)))
+                frames.append(pd.concat([of, gains_frame(run, judgement.rows)], axis=1))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -130,30 +201,22 @@ def published_table(run: Results) -> TableFile:
 
 def _ours(run: Results, item: Published) -> Gain | None:
     """Return the same comparison in this run, or None where it has not been made."""
-    of_item = [
-        gain
-        for gain in run.gains
-        if (gain.comparison.method, gain.comparison.reference) == (item.method, item.reference)
-        and gain.metric == item.metric
-    ]
-    if item.data_set != LARGEST:
-        return next((gain for gain in of_item if gain.dataset == item.data_set), None)
-    whole = [gain for gain in of_item if gain.dataset in independent(run.suite) and gain.estimate.study]
-    return max(whole, key=lambda gain: gain.estimate.value, default=None)
+    if item.data_set == LARGEST:
+        return largest_gain(run, item.method, item.reference, item.metric)
+    compared = (item.method, item.reference)
+    return next(
+        (
+            gain
+            for gain in run.gains
+            if (gain.comparison.method, gain.comparison.reference) == compared
+            and (gain.metric, gain.dataset) == (item.metric, item.data_set)
+        ),
+        None,
+    )
 
 
 def _judgement(run: Results, item: Published, gain: Gain | None) -> str:
-    if gain is None:
-        return "not in this run"
-    if gain.estimate.study is None:
-        return gain.short_verdict
-    if is_phantom(run.suite, gain.dataset):
-        return "not comparable: phantom images"
-    if math.isnan(gain.estimate.low):
-        return "no interval: too few seeds"
-    if item.value > gain.estimate.high:
-        return "outside our interval, above"
-    return "outside our interval, below" if item.value < gain.estimate.low else "inside our interval"
+    return lies(run.suite, item.value, gain) if gain else "not in this run"
 
 
 def _on(run: Results, item: Published, gain: Gain | None) -> str:
