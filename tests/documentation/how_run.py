@@ -85,6 +85,10 @@ ON_THE_DEFAULT = (
         add="--config image_size=32 'panel={backbones: [{name: resnet50, init: a1_in1k}], labels: [10, 30, 100]}'",
         why="passes of seven networks at 224 px take minutes on a CPU",
     ),
+    Run(
+        "weckd plan --suite config/real-small.yaml --reference results/reference/real-medium",
+        prints=("Variances: those of real-medium (10 seeds; ", "%: gain / undecided / loss"),
+    ),
     Run("weckd selfcheck", prints=(" passed (2,000 repetitions)", "not run (no --run;")),
     Run("snakemake -n", prints=("This was a dry-run",)),
     # The default suite, and what is told of a finished run.

@@ -61,15 +61,18 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def correlation(text: str) -> float:
-    """Return the correlation, above which two images are alike, that a command line gives."""
+def _above_zero(text: str, most: int) -> float:
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0, and at most 1")
+    if not 0 < value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0, and at most {most}")
     return value
+
+
+correlation, points = partial(_above_zero, most=1), partial(_above_zero, most=100)
+"""Take from a command line a correlation, above which two images are alike, and percentage points."""
 
 
 def suite_of_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:

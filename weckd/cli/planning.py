@@ -1,20 +1,46 @@
-"""Commands to be run before hours are spent: what a suite will cost, and whether this machine can run it."""
+"""Commands to be run before hours are spent: what a suite will cost, what it can find, whether this machine runs it."""
 
 import argparse
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from weckd.cli.arguments import command, path
+from weckd.cli.arguments import command, option, path, points
 from weckd.cli.suites import SUITE_FILES, resolved
 
-_LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-"""Beside the package, in a clone and in the container."""
+if TYPE_CHECKING:
+    from weckd.analysis.results import Results
+    from weckd.config import Suite
+
+_ROOT = Path(__file__).resolve().parents[2]
+"""The package's folder: a clone, or that of the container."""
+_LOCK = _ROOT / "requirements.lock"
+_PUBLISHED = _ROOT / "config" / "published.yaml"
 
 
 @command(
     "plan",
-    "print fits, steps, estimated device-hours and disk of a suite",
+    "print fits, steps, estimated device-hours, disk and power of a suite",
     *SUITE_FILES,
-    description="Measures a few passes of each network of the suite on this machine; trains nothing.",
+    [
+        path("--reference", metavar="FOLDER", help="finished or frozen run whose variances the power is of"),
+        option(
+            "--guess",
+            nargs=2,
+            type=points,
+            metavar=("SEEDS", "GROUPS"),
+            help="standard deviations of a gain between seeds, and between groups of test images, in points",
+        ),
+    ],
+    path(
+        "--published",
+        metavar="FILE",
+        default=_PUBLISHED if _PUBLISHED.exists() else None,
+        help="the paper's own numbers",
+    ),
+    description="Measures a few passes of each network of the suite on this machine; trains nothing. Power: the gain "
+    "that each comparison of the plan would find, and the chance of each verdict at a true gain of 0, of the margin "
+    "and of what the paper claims.",
 )
 def _plan(options: argparse.Namespace) -> None:
     suite = resolved(options)
@@ -23,14 +49,41 @@ def _plan(options: argparse.Namespace) -> None:
 
     refuse_impossible(suite)
     memory = memory_told(suite)
+    power = _power(suite, options)
 
     with claimed_gpu(jobs_per_gpu=1):
         from weckd.planning.cost import plan_page, state_bytes, suite_speeds
         from weckd.training.networks import device_kind, prepare_device
 
         print(plan_page(suite, suite_speeds(suite), state_bytes(suite), device_kind(prepare_device())))
+    print(f"\n{power}")
     if memory:
         print(memory)
+
+
+def _power(suite: "Suite", options: argparse.Namespace) -> str:
+    from weckd.analysis.results import read_published
+    from weckd.planning.power import GUESS, Spread, power_page
+
+    reference = _finished(options.reference) if options.reference else None
+    guess = Spread(*(sd / 100 for sd in options.guess)) if options.guess else GUESS
+    return power_page(suite, reference, read_published(options.published), guess)
+
+
+def _finished(folder: Path) -> "Results":
+    """Return the results of a run, or of the reference that was made of one."""
+    from weckd.agreement.freeze import unfreeze
+    from weckd.agreement.reference import FACTS
+    from weckd.analysis.results import load_run
+    from weckd.config import load_suite
+    from weckd.run_files import RunFiles
+
+    suite = load_suite(RunFiles(folder).suite)
+    if not (folder / FACTS).exists():
+        return load_run(suite, folder)
+    with tempfile.TemporaryDirectory() as name:
+        unfreeze(folder, Path(name))
+        return load_run(suite, Path(name))
 
 
 @command(

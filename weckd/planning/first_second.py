@@ -85,7 +85,7 @@ def refuse_impossible(suite: Suite, results: Path = RESULTS) -> None:
     """
     refuse_more_than_all(suite.split)
     problems = network_problems(suite, _fits(suite_methods(suite)), suite_shapes(suite, results))
-    for key, images in _images(suite).items():
+    for key, images in class_images(suite).items():
         problems += split_problems(key, suite.facts[key].classes, images, suite.split)
     if problems:
         raise UserError("\n".join(problems))
@@ -100,7 +100,7 @@ def refuse_small_machine(suite: Suite, fits: Sequence[Fit] = ()) -> int:
     Raises:
         UserError: see `weckd.training.limits.refuse_lack_of_memory`.
     """
-    images = {key: sum(counts.values()) for key, counts in _images(suite).items()}
+    images = {key: sum(counts.values()) for key, counts in class_images(suite).items()}
     need = job_need(suite, fits or _fits(suite_methods(suite)), suite_shapes(suite, RESULTS), images)
     there = host_memory()
     if there is not None and not visible_gpus():
@@ -136,7 +136,7 @@ def too_many_jobs(need: int, jobs: int) -> str:
     )
 
 
-def _images(suite: Suite) -> dict[str, dict[str, int]]:
+def class_images(suite: Suite) -> dict[str, dict[str, int]]:
     """Return the images of each class of each data set, as far as they are known without reading any.
 
     The catalogue's counts where they were checked at the source; else the files in the class folders of the user's own

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from weckd.analysis.inference.power import chance_within, chances
+from weckd.analysis.inference.power import chance_within, chances, planned_study
+from weckd.analysis.inference.reader_study import p_value, two_way
+from weckd.analysis.metrics.scores import mean_score
 
 CASES = [(0.0, 0.0), (2.0, 0.0), (-2.0, -2.0), (0.0, -2.0), (5.0, -2.0), (23.0, 0.0)]
 SE, DF, DRAWS = 1.7, 6.3, 200_000
@@ -53,3 +55,20 @@ def test_nothing_that_varies_has_no_chances():
     for se in (0.0, float("nan")):
         assert np.isnan(chances(1.0, se, 4.0, 0.05)).all()
         assert np.isnan(chance_within(1.0, se, 4.0, 0.05, 2.0))
+
+
+def test_a_planned_study_foretells_the_verdicts_of_simulated_experiments():
+    """A true gain of 4 points, SD 8 between 5 seeds and 20 between 30 groups: SE^2 = .08^2 / 5 + .2^2 / 30."""
+    planned = planned_study(0.08**2, 0.20**2, seeds=5, images=30, groups=30)
+    assert planned.se == pytest.approx(0.05112, abs=1e-5)  # sqrt(.00128 + .001333)
+    assert planned.df == pytest.approx(14.503, abs=0.001)  # .0026133^2 / (.00128^2 / 4 + .0013333^2 / 29)
+    random, groups = np.random.default_rng(3), np.arange(30)
+    above = below = 0
+    for _ in range(1000):
+        values = 0.04 + random.normal(0, 0.08, (5, 1)) + random.normal(0, 0.20, 30)
+        study = two_way(mean_score(values, groups))
+        found = p_value(study) < 0.05
+        above += found and study.estimate > 0
+        below += found and study.estimate < 0
+    foretold = chances(0.04, planned.se, planned.df, 0.05)
+    assert (above / 1000, below / 1000) == pytest.approx((foretold.above, foretold.below), abs=0.03)

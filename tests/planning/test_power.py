@@ -1,0 +1,156 @@
+"""What a plan would find: rows against numbers by hand, from guesses and from a reference made by hand."""
+
+import numpy as np
+import pytest
+from engine import REPOSITORY
+
+from weckd.analysis.inference.reader_study import two_way
+from weckd.analysis.metrics.scores import mean_score
+from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
+from weckd.analysis.results import Published, Results
+from weckd.cli import main
+from weckd.planning.power import power_page
+from weckd.run_files import RunFiles
+from weckd.suite_file import resolve_suite
+
+PAPER = Published("largest", "weckd", "single", "accuracy", "largest", 23.0, "abstract", "v1")
+REFERENCE = REPOSITORY / "results/reference/real-medium"
+FAMILY = {"name": "chain over single", "kind": "superiority", "method": "weckd", "references": ["single"]}
+BAR = {"name": "against all", "kind": "non-inferiority", "method": "weckd", "references": ["full", "pooled"]}
+
+
+def suite_of(**changes):
+    families = changes.pop("families", [FAMILY])
+    base = {
+        "datasets": ["ear_chile"],
+        "methods": ["weckd", "single", "pooled", "full"],
+        "seeds": [1, 2, 3, 4, 5],
+        "analysis": {"families": families, "claims": []},
+    }
+    return resolve_suite([REPOSITORY / "config/phantoms.yaml"], base | changes)
+
+
+def rows(page):
+    """Return the cells of the tables' rows by the first, without heads."""
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if "|" in line]
+    return {name: cells for name, *cells in lines if name[:2] not in ("%:", ":-")}
+
+
+def test_guessed_variances_give_the_chances_of_the_plans_verdicts():
+    # 880 images, a fifth of them for the test, two a group. SE^2 = 8^2 / 5 + 20^2 / 88 = 4.165^2, df = 7.30:
+    # (2.345 + 0.894) SE are detectable; by R's pt(-2.345, 7.30, ncp) etc. 6.2 % find 2 points, and 99.7 % find 23.
+    page = power_page(suite_of(), None, [PAPER])
+    assert page.splitlines()[1:3] == [
+        "Variances: a guess, SD 8 points between seeds, 20 between groups of test images, 2 images a group. Better: "
+        "--reference FOLDER.",
+        "Planned test images (groups): ear_chile 176 (88).",
+    ]
+    mean, tests, se, detectable, alone, at_0, at_2, at_23 = rows(page)["over single (guess)"]
+    assert (mean, tests, se, detectable, alone) == ("macro of 1", "1", "4.2", "13.5", "13.5")
+    assert (at_0, at_2, at_23) == ("2.5 / 95.0 / 2.5", "6.2 / 93.0 / 0.9", "99.7 / 0.3 / 0.0")
+
+
+def test_non_inferiority_is_judged_at_the_margin_and_tests_of_one_family_share_alpha():
+    page = power_page(suite_of(families=[BAR]), None)
+    assert "| %: non-inferior / inconclusive / inferior " in page
+    assert " at 0 |" in page
+    assert " at -2 |" in page
+    mean, tests, se, _, alone, at_0, at_margin = rows(page)["against all, each of 2 (guess)"]
+    assert (mean, tests, se, alone) == ("macro of 1", "2", "4.2", "13.5")
+    # At the margin each wrong verdict has half of alpha / 2 tests.
+    assert (at_0, at_margin) == ("3.3 / 96.3 / 0.4", "1.2 / 97.5 / 1.2")
+
+
+def hand_made(n=8, key="blood_bccd"):
+    """Return a reference of one data set, in groups of two images, and the study of what weckd gains there."""
+    suite = suite_of(datasets=[key], seeds=[1, 2, 3, 4, 5, 6])
+    chance = np.linspace(0.1, 0.9, n)  # easy images and hard ones
+    random = np.random.default_rng(1)
+    right = {("weckd", 3): random.random((6, n)) < 0.8, ("single", 1): random.random((6, n)) < chance}
+    y = np.arange(n) % 4
+    probabilities = {}
+    for name, is_right in right.items():
+        said = np.where(is_right, y, (y + 1) % 4)
+        probabilities[name] = np.eye(len(suite.facts[key].classes), dtype=np.float32)[said]
+    groups = np.arange(n) // 2
+    data = DatasetPredictions(
+        key,
+        suite.seeds,
+        len(suite.facts[key].classes),
+        y,
+        groups,
+        tuple("abcd"[: n // 2]),
+        probabilities,
+        {},
+        (),
+    )
+    stages = {"weckd": 3, "single": 1, "pooled": 1, "full": 1}
+    run = Results(suite, SuitePredictions({key: data}, stages), RunFiles(REPOSITORY))
+    difference = right[("weckd", 3)].astype(float) - right[("single", 1)]
+    return run, two_way(mean_score(difference, groups))
+
+
+def test_variances_of_a_reference_are_scaled_to_the_suites_seeds_and_groups():
+    reference, study = hand_made()
+    page = power_page(suite_of(families=[FAMILY, BAR]), reference)
+    # The reference has two images a group, and 6 seeds; the suite 5, and other images of another modality.
+    assert "Planned test images (groups): ear_chile 176 (88)." in page
+    se = 100 * np.sqrt(study.seed_part * 6 / 5 + study.case_part * 4 / 88)
+    assert study.case_part > 0
+    assert rows(page)["over single"][2] == f"{se:.1f}"
+    assert rows(page)["against all, each of 2 (guess)"][2] == "4.2"  # full and pooled it has not
+    assert "guess: what it did not compare, SD 8 points" in page
+    alike = power_page(reference.suite, reference)
+    assert "Planned test images (groups): blood_bccd 8 (4)." in alike  # split alike: the reference's own
+    assert rows(alike)["over single"][2] == f"{100 * study.se:.1f}"
+
+
+def test_a_data_set_takes_the_variances_of_its_own_modality():
+    reference, study = hand_made()
+    other, second = hand_made(n=4, key="ear_chile")
+    reference.suite.facts["ear_chile"] = other.suite.facts["ear_chile"]
+    reference.predictions.datasets["ear_chile"] = other.predictions.datasets["ear_chile"]
+    page = power_page(suite_of(datasets=["blood_cells"]), reference)
+    assert "blood_cells 3418 (1709)" in page
+    se = 100 * np.sqrt(study.seed_part * 6 / 5 + study.case_part * 4 / 1709)
+    assert rows(page)["over single"][2] == f"{se:.1f}"
+    of_neither = power_page(
+        suite_of(datasets=["brain_mri"]), reference
+    )  # it has the mean of both, of 2 and of 4 groups
+    assert "brain_mri 613 (306)" in of_neither
+    seeds = np.mean([one.seed_part * 6 / 5 for one in (study, second)])
+    groups = (study.case_part * 4 + second.case_part * 2) / 2 / 306
+    assert rows(of_neither)["over single"][2] == f"{100 * np.sqrt(seeds + groups):.1f}"
+
+
+def test_what_cannot_be_known_is_said():
+    few = power_page(suite_of(seeds=[1, 2]), None)
+    assert few == "Power: none. 2 seeds, at least 5 are needed for an interval or a verdict."
+    none = power_page(suite_of(families=[]), None)
+    assert none == "Power: none. No family of the plan has its methods in this suite."
+    uncounted = power_page(suite_of(datasets=["brain_nickparvar"]), None)
+    assert "Planned test images (groups): brain_nickparvar not known." in uncounted
+    assert rows(uncounted)["over single (guess)"][2:] == ["-"] * 5
+    assert "A quick look: it tests no claim" in power_page(suite_of(quick_look=True), None)
+
+
+def test_the_command_takes_a_frozen_reference_or_a_guess(capsys, monkeypatch):
+    monkeypatch.setattr("weckd.planning.cost.suite_speeds", lambda _: {})
+    monkeypatch.setattr("weckd.planning.cost.plan_page", lambda *_: "cost")
+    files = [str(REPOSITORY / "config" / name) for name in ("real-small.yaml", "real-medium.yaml")]
+    assert main(["plan", *files, "--reference", str(REFERENCE)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("cost\n\nPower before the run: gains in accuracy, percentage points; 10 seeds; ")
+    # SE 1.53, as the variance table has it; 4.4 are detectable, and +23 has never been missed.
+    assert rows(shown)["over single-long"][:5] == ["macro of 3", "5", "1.8", "6.7", "7.1 to 12.9"]
+    assert rows(shown)["over single-long"][-1] == "100.0 / 0.0 / 0.0"
+    assert main(["plan", *files, "--guess", "4", "10"]) == 0
+    assert "Variances: a guess, SD 4 points between seeds, 10 between groups" in capsys.readouterr().out
+    for guess in ("0", "x", "101"):
+        with pytest.raises(SystemExit):
+            main(["plan", *files, "--guess", "4", guess])
+        assert f"{guess!r} must be a number above 0, and at most 100" in capsys.readouterr().err
+    assert main(["plan", *files, "--reference", str(REPOSITORY / "docs")]) == 1
+    assert capsys.readouterr().err.startswith(
+        f"weckd: {REPOSITORY / 'docs/suite.json'}: not a readable suite.json"
+    )

@@ -1,0 +1,256 @@
+"""Power before the run: the gains that a suite's plan would find, by variances of a reference, or guessed ones."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tabulate import tabulate
+
+from weckd.analysis.comparisons import SLOPE, Comparison, comparisons
+from weckd.analysis.contrasts import evaluate
+from weckd.analysis.inference.power import Chances, chances, planned_study
+from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable
+from weckd.analysis.metrics import METRICS
+from weckd.analysis.predictions import SuitePredictions
+from weckd.analysis.results import Published, Results
+from weckd.config import Suite
+from weckd.data.phantoms import IMAGES
+from weckd.errors import counted
+from weckd.methods.catalogue import suite_methods
+from weckd.places import few_seeds, means
+from weckd.planning.first_second import class_images
+from weckd.tables.captions import TEST, mean_or_dataset
+from weckd.tables.cells import NOTHING
+
+IMAGES_A_GROUP = 2.0
+"""Guessed where no reference tells: near-duplicates, and images of a patient, are one group."""
+_VERDICTS = {
+    "gain / undecided / loss": ("superiority", "trend", "links"),
+    "non-inferior / inconclusive / inferior": ("non-inferiority",),
+}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations of a gain, fractions."""
+
+    seed: float  # of one seed's gain on the test images
+    group: float  # of a group's part in the gain, averaged over seeds
+
+
+GUESS = Spread(0.08, 0.20)
+"""A guess; comparisons of the committed references have .01 to .17 and 0 to .36, on images of 32 to 128 px."""
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A comparison on a mean that decides its family, with the studies that the run would have."""
+
+    comparison: Comparison
+    place: str
+    mean: Study
+    alone: tuple[Study, ...]  # the mean's data sets, one by one
+    guessed: bool
+    tests: int  # of its family; alpha is divided by them in Holm's first step
+
+
+def power_page(
+    suite: Suite, reference: Results | None, published: Sequence[Published] = (), guess: Spread = GUESS
+) -> str:
+    """Return what the suite's plan would find, by the variances that each comparison has in a reference.
+
+    On a data set these are its own in the reference; else the mean of those on the reference's data sets of the same
+    modality; else of all of them. They are guessed where the reference lacks the comparison, or there is none. The seed
+    part is divided by the suite's seeds, the case part by its planned groups.
+    """
+    plan, seeds = suite.analysis, counted(len(suite.seeds), "seed")
+    if few_seeds(suite):
+        return f"Power: none. {seeds}, at least {plan.minimum_seeds} are needed for an interval or a verdict."
+    sizes = _sizes(suite, reference)
+    found = _tests(suite, reference, sizes, guess)
+    if not found:
+        return "Power: none. No family of the plan has its methods in this suite."
+    metric = METRICS[plan.metrics[0]]
+    listed = ", ".join(
+        f"{key} {size[0]} ({size[1]})" if size else f"{key} not known" for key, size in sizes.items()
+    )
+    tables = (
+        _table(
+            suite,
+            verdicts,
+            [test for test in found if test.comparison.kind in kinds],
+            published,
+            metric.scale,
+        )
+        for verdicts, kinds in _VERDICTS.items()
+    )
+    told = (
+        f"Power before the run: gains in {metric.name}, percentage points; {seeds}; {TEST}; alpha = {plan.alpha:g}.",
+        _told(reference, [test.guessed for test in found], guess),
+        f"Planned test images (groups): {listed}.",
+        "tests: of the family. Verdicts are at alpha / tests, Holm's first step: a gain or loss has at least this "
+        "chance (a link,",
+        "if those before it are found). detectable: the gain found with 80 % power so; alone: on each data set by "
+        "itself, at alpha.",
+        "No smallest p: a two-way t test can reach any.",
+        *(["A quick look: it tests no claim, whatever its power."] if suite.quick_look else []),
+    )
+    return "\n".join([*told, *(f"\n{table}" for table in tables if table)])
+
+
+def _told(reference: Results | None, guessed: Sequence[bool], guess: Spread) -> str:
+    """Return where the variances come from."""
+    between = (
+        f"{100 * guess.seed:g} points between seeds, {100 * guess.group:g} between groups of test images"
+    )
+    if reference is None:
+        return f"Variances: a guess, SD {between}, {IMAGES_A_GROUP:g} images a group. Better: --reference FOLDER."
+    told = (
+        f"Variances: those of {reference.suite.run} ({counted(len(reference.suite.seeds), 'seed')}; "
+        f"{', '.join(reference.suite.datasets)});\na data set that it lacks has the mean of those of its modality, "
+        "else of all."
+    )
+    return told + (f"\nguess: what it did not compare, SD {between}." if any(guessed) else "")
+
+
+def _table(
+    suite: Suite, verdicts: str, tests: Sequence[_Test], published: Sequence[Published], scale: float
+) -> str:
+    """Return the tests of a kind, with the chances of its verdicts at true gains of 0, the margin and what is claimed.
+
+    Tests of a family that the guess makes equal have one row.
+    """
+    if not tests:
+        return ""
+    alpha, null = suite.analysis.alpha, tests[0].comparison.null
+    margin = math.copysign(suite.analysis.margin_pp, null or 1.0)
+    claimed = {x.value for x in published if x.method == tests[0].comparison.method}
+    gains = (0.0, margin, *sorted(claimed))
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for number, test in enumerate(tests):
+        found = [
+            _percent(chances(gain / scale, test.mean.se, test.mean.df, alpha / test.tests, null))
+            if test.comparison.reference != SLOPE
+            or gain not in claimed  # which is of two models, not of a stage
+            else NOTHING
+            for gain in gains
+        ]
+        alone = [scale * minimum_detectable(study, alpha) for study in test.alone]
+        detectable = scale * minimum_detectable(test.mean, alpha / test.tests)
+        shared = f"{test.comparison.family}, each of" if test.guessed else str(number)
+        mean, se = mean_or_dataset(suite, test.place), _number(scale * test.mean.se)
+        row = (shared, mean, str(test.tests), se, _number(detectable), _range(alone), *found)
+        rows.setdefault(row, []).append(test.comparison.text + (" (guess)" if test.guessed else ""))
+    at = (f"at {gain:+g}" if gain else "at 0" for gain in gains)
+    headers = (f"%: {verdicts}", "mean", "tests", "SE", "detectable", "alone", *at)
+    align = ("left", "left", *["right"] * (len(headers) - 2))
+    lines = [
+        (names[0] if len(names) == 1 else f"{shared} {len(names)} (guess)", *texts)
+        for (shared, *texts), names in rows.items()
+    ]
+    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _percent(found: Chances) -> str:
+    return NOTHING if math.isnan(found.above) else " / ".join(f"{100 * chance:.1f}" for chance in found)
+
+
+def _number(value: float) -> str:
+    return NOTHING if math.isnan(value) else f"{value:.1f}"
+
+
+def _range(values: Iterable[float]) -> str:
+    """Return the smallest and the largest number as they are printed."""
+    known = sorted(value for value in values if not math.isnan(value))
+    return " to ".join(dict.fromkeys(map(_number, (known[0], known[-1])))) if known else NOTHING
+
+
+def _tests(
+    suite: Suite, reference: Results | None, sizes: Mapping[str, tuple[int, int] | None], guess: Spread
+) -> list[_Test]:
+    stages = {method.name: len(method.stages) for method in suite_methods(suite)}
+    planned = [
+        (comparison, place)
+        for comparison in comparisons(suite, SuitePredictions({}, stages))
+        if comparison.family and comparison.contrast
+        for place in comparison.decided_on
+    ]
+    in_family = Counter(comparison.family for comparison, _ in planned if comparison.kind != "links")
+    found, known_of = [], dict[Comparison, dict[str, Study]]()
+    for comparison, place in planned:
+        if comparison not in known_of:
+            known_of[comparison] = _known(reference, comparison, suite.analysis.metrics[0])
+        known = known_of[comparison]
+        alone = []
+        for key in means(suite)[place]:
+            like = [known[near] for near in _nearest(suite, key, reference, known)]
+            alone.append(_planned(len(suite.seeds), sizes[key], like, comparison, guess))
+        tests = max(1, in_family[comparison.family])
+        found.append(_Test(comparison, place, mean_study(alone), tuple(alone), not known, tests))
+    return found
+
+
+def _known(reference: Results | None, comparison: Comparison, metric: str) -> dict[str, Study]:
+    """Return the reference's studies of a comparison, by data set, that have both parts of the variance."""
+    datasets = reference.predictions.datasets if reference else {}
+    studies = {key: evaluate(data, comparison.contrast, metric).study for key, data in datasets.items()}
+    return {key: study for key, study in studies.items() if study and not math.isnan(study.se)}
+
+
+def _nearest(suite: Suite, key: str, reference: Results | None, known: Iterable[str]) -> list[str]:
+    """Return the data sets of the reference whose variances, or groups, a data set takes."""
+    facts = reference.suite.facts if reference else {}
+    names = list(known)
+    alike = [name for name in names if facts[name].modality == suite.facts[key].modality]
+    return [key] if key in names else alike or names
+
+
+def _planned(
+    seeds: int, size: tuple[int, int] | None, like: Sequence[Study], comparison: Comparison, guess: Spread
+) -> Study:
+    """Return the study that a comparison would have on a data set, by studies of it elsewhere."""
+    # The guess is of a difference of two methods; a slope has smaller weights.
+    weight = sum(abs(term.weight) for term in comparison.contrast) / 2
+    of_seed, of_group = (weight * guess.seed) ** 2, (weight * guess.group) ** 2
+    if like:
+        of_seed = float(np.mean([study.seed_part * len(study.per_seed) for study in like]))
+        of_group = float(np.mean([study.case_part * study.n_groups for study in like]))
+    return (
+        planned_study(of_seed, of_group, seeds, *size)
+        if size
+        else planned_study(math.nan, math.nan, seeds, 2, 2)
+    )
+
+
+def _sizes(suite: Suite, reference: Results | None) -> dict[str, tuple[int, int] | None]:
+    """Return the test images and groups that each data set will have, None where the images are not known.
+
+    They are the reference's own where it split the same classes alike; else the share of what is counted, in as many
+    groups an image as in the reference.
+    """
+    counts, facts = class_images(suite), suite.facts
+    known = (
+        {key: size for key, size in reference.sizes.items() if size and key in reference.suite.facts}
+        if reference
+        else {}
+    )
+    found: dict[str, tuple[int, int] | None] = {}
+    for key in suite.datasets:
+        if reference and key in known and _split_alike(suite, reference.suite, key):
+            found[key] = known[key]
+            continue
+        of_class = [counts[key].get(name, 0) for name in facts[key].classes]
+        total = IMAGES if facts[key].phantom else sum(of_class) if all(of_class) else 0
+        images = round(suite.split.test * total) if suite.split.protocol == "grouped" else 0
+        alike = [known[name][0] / known[name][1] for name in _nearest(suite, key, reference, known)]
+        groups = round(images / (np.mean(alike) if alike else IMAGES_A_GROUP))
+        found[key] = (images, groups) if groups > 1 else None
+    return found
+
+
+def _split_alike(suite: Suite, other: Suite, key: str) -> bool:
+    return all(
+        getattr(suite.split, name) == getattr(other.split, name) for name in ("seed", "test", "protocol")
+    ) and set(suite.facts[key].classes) == set(other.facts[key].classes)
