@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pandas as pd
 import pytest
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictions, write_text
 
-from weckd.agreement.agree import compare, tolerance_of, verdict
-from weckd.agreement.freeze import freeze_run, unfreeze
-from weckd.agreement.reference import read_reference
+from weckd.agreement.agree import Agreement, Cell, agreement_table, compare, tolerance_of, verdict
+from weckd.agreement.freeze import freeze_rerun, freeze_run, unfreeze
+from weckd.agreement.reference import MadeWith, Reference, read_reference
+from weckd.analysis.contrasts import evaluate, own
 from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
@@ -24,6 +27,7 @@ from weckd.locks import take_run_lock
 
 DATASETS = ("toy_three", "toy_two")
 SKILL = {"weckd": (0.5, 0.65, 0.75), "single": (0.5,), "full-converged": (0.9,)}
+MADE = MadeWith("", "cpu", 1, {})
 LOCK = """numpy==2.4.6 ; python_full_version < '3.12' \\
     --hash=sha256:00
 torch==2.0 \\
@@ -243,9 +247,66 @@ def test_a_cell_outside_its_interval_is_a_miss(reference, lock, tmp_path, capsys
     agreement = compare(other, reference, lock)
     missed = {(cell.what, cell.dataset, cell.name) for cell in agreement.cells if not cell.agrees}
     assert ("accuracy", "toy_two", "full-converged") in missed
+    inside = [sum(cell.agrees_at(factor) for cell in agreement.cells) for factor in (0.5, 1, 2)]
+    assert inside[1] == 55 - len(missed)
+    assert inside[0] <= inside[1] <= inside[2] < 55
+    assert verdict(agreement).endswith(
+        f" Of these cells would agree at half the tolerance {inside[0]} (NOT reproduced) and at twice the tolerance "
+        f"{inside[2]} (NOT reproduced)."
+    )
     assert ("accuracy", "toy_three", "full-converged") not in missed
     assert main(["agree", str(other), str(reference), "--lock", str(lock)]) == 1
     assert "accuracy toy_two full-converged: 0.000, reference 88.333, allowed " in capsys.readouterr().err
+
+
+def test_the_verdict_at_half_and_at_twice_the_tolerance():
+    cells = (
+        Cell("accuracy", "toy_two", "weckd", 70.0, 71.0, 2.0, True, ""),  # 1 of 2: just agrees at half
+        Cell("accuracy", "toy_two", "single", 50.0, 53.0, 2.0, False, ""),  # 3 of 2: at twice alone
+        Cell("gain", "toy_two", "over single", 20.0, 18.5, 2.0, True, ""),  # 1.5 of 2: not at half
+        Cell("accuracy", "toy_two", "pooled", math.nan, math.nan, math.nan, True, "missing in both"),
+    )
+    agreement = Agreement(False, "device b, not a", cells, 1, 2, "", "")
+    assert [[cell.agrees_at(factor) for cell in cells] for factor in (0.5, 2)] == [
+        [True, False, False, True],
+        [True, True, True, True],
+    ]
+    assert verdict(agreement) == (
+        "NOT reproduced: 3 of 4 cells agree, compared by intervals, since the run was made otherwise: device b, not a; "
+        "predictions are equal to the last digit in 1 of 2 cells all the same. Of these cells would agree at half the "
+        "tolerance 2 (NOT reproduced) and at twice the tolerance 4 (reproduced)."
+    )
+    table = agreement_table(suite(), agreement, Reference(1, "", "", MADE, 0.99, "", {}, {}))
+    assert table.frame["agrees_at_half"].tolist() == [True, False, False, True]
+    assert table.frame["agrees_at_twice"].tolist() == [True] * 4
+
+
+def test_a_rerun_elsewhere_is_kept_in_the_reference_and_shown_beside(run, reference, lock, tmp_path, capsys):
+    folder = Path(shutil.copytree(reference, tmp_path / "reference"))
+    other = write_run(tmp_path / "rerun", device="another card")
+    row = changed_probability(other, by=0.5)
+    assert main(["freeze", str(other), "--out", str(folder), "--beside", "--lock", str(lock)]) == 0
+    facts = read_reference(folder)
+    made = MadeWith(file_digest(lock), "another card", 1, {"torch": "2.0"})
+    assert (facts.elsewhere, facts.made_with) == (made, read_reference(reference).made_with)
+    capsys.readouterr()
+    assert main(["agree", str(run), str(folder), "--lock", str(lock)]) == 0
+    assert "\nbeside it: a rerun elsewhere (lock " in capsys.readouterr().out
+    frame = pd.read_csv(run / "agreement/agreement.csv").set_index(["what", "dataset", "name"])
+    cell = frame.loc["accuracy", "toy_two", row["method"]]
+    assert cell["reference"] == cell["rerun"] != cell["elsewhere"]
+    there = load_predictions(suite(), other / "predictions").datasets["toy_two"]
+    theirs = evaluate(there, own(row["method"], 1), "accuracy").study.estimate
+    assert cell["elsewhere"] == pytest.approx(100 * theirs)
+    assert "| elsewhere " in (run / "agreement/agreement.md").read_text(encoding="utf-8")
+    freeze_run(run, folder, lock)  # the same predictions: it stays
+    assert read_reference(folder) == facts
+    freeze_run(other, folder, lock)  # others: it goes
+    assert read_reference(folder).elsewhere is None
+    assert not (folder / "elsewhere").exists()
+    write_text(other / "suite.json", suite_json(suite(seeds=(1, 2, 3, 4, 9))))
+    with pytest.raises(UserError, match="reference: made with another seeds: "):
+        freeze_rerun(other, folder, lock)
 
 
 def test_what_is_missing_in_the_rerun_is_a_miss(rerun, reference, lock):

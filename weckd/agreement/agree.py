@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from weckd.agreement.freeze import unfreeze
+from weckd.agreement.freeze import unfreeze, unpack_predictions
 from weckd.agreement.reference import (
+    ELSEWHERE,
     MadeWith,
     Reference,
     made_with,
@@ -37,6 +38,7 @@ from weckd.tables.render import TableFile
 ROW = ["split", "method", "stage", "image_id"]
 EXACT = 1e-9  # what nothing varies in must be equal, but for the rounding of sums
 SHOWN_MISSES = 20
+OTHER_TOLERANCES = {"half": 0.5, "twice": 2.0}
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ class Cell:
     tolerance: float  # the largest difference that is allowed
     agrees: bool
     note: str
+    elsewhere: float = math.nan  # of the rerun that the reference holds beside; NaN where it holds none
+
+    def agrees_at(self, factor: float) -> bool:
+        """Whether it would agree at a multiple of its tolerance; a file, or what is missing, as it does at any."""
+        difference = abs(self.rerun - self.reference)
+        return (
+            self.agrees if math.isnan(difference) else difference <= factor * self.tolerance + 100 * ROUNDING
+        )
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class Agreement:
     equal_files: int  # files whose predictions are equal to the last digit, whether they must be or not
     files: int  # of predictions, one a data set and seed
     plan: str  # which plan was there before the reference's run, where another came after
+    elsewhere: str  # with what the rerun was made that the reference holds beside; empty where it holds none
 
     @property
     def reproduced(self) -> bool:
@@ -97,15 +108,27 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
         predictions = [*_predictions(suite, files, frozen)]
         ours = load_predictions(suite, files.predictions)
         theirs = load_predictions(suite if part is whole else whole, frozen.predictions)
+        others = _elsewhere(suite if part is whole else whole, reference, facts, Path(name, ELSEWHERE))
     if part is whole:
-        cells = [*_numbers(suite, ours, theirs, widest, facts.level)]
+        cells = [*_numbers(suite, ours, theirs, others, widest, facts.level)]
     else:
-        cells = [*_seeds(suite, whole, ours, theirs, widest, facts.level)]
+        cells = [*_seeds(suite, whole, ours, theirs, others, widest, facts.level)]
     if not differs:
         cells += [*predictions, *(_outputs(run, facts) if part is whole else ())]
     equal = sum(cell.agrees for cell in predictions)
     plan = plan_sentence(facts.plan_hash, facts.plan_before)
-    return Agreement(not differs, differs, tuple(cells), equal, len(predictions), plan)
+    made = asdict(facts.elsewhere) if facts.elsewhere else {}
+    beside = "; ".join(f"{key} {value or 'none'}" for key, value in made.items())
+    return Agreement(not differs, differs, tuple(cells), equal, len(predictions), plan, beside)
+
+
+def _elsewhere(suite: Suite, reference: Path, facts: Reference, place: Path) -> SuitePredictions | None:
+    """Return the predictions of the rerun that a reference holds beside its own, unpacked in a folder."""
+    if facts.elsewhere is None:
+        return None
+    for key in suite.datasets:
+        unpack_predictions(reference / ELSEWHERE / f"{key}.parquet", suite.seeds, place / key)
+    return load_predictions(suite, place)
 
 
 def _differences(made: MadeWith, reference: MadeWith) -> str:
@@ -118,7 +141,12 @@ def _differences(made: MadeWith, reference: MadeWith) -> str:
 
 
 def _numbers(
-    suite: Suite, ours: SuitePredictions, theirs: SuitePredictions, widest: float, level: float
+    suite: Suite,
+    ours: SuitePredictions,
+    theirs: SuitePredictions,
+    others: SuitePredictions | None,
+    widest: float,
+    level: float,
 ) -> Iterator[Cell]:
     """Yield a cell a level and a gain; none may differ by more than `widest`, nor by more than its interval."""
     metric = suite.analysis.metrics[0]
@@ -130,6 +158,7 @@ def _numbers(
             contrasts.append(("gain", f"{item.family}: {item.method} {item.text}", item.contrast))
     for what, name, contrast in contrasts:
         rerun = evaluate_all(suite, ours.datasets, contrast, metric)
+        beside = evaluate_all(suite, others.datasets, contrast, metric) if others else {}
         for dataset, result in evaluate_all(suite, theirs.datasets, contrast, metric).items():
             mine = rerun[dataset]
             here = mine.study.estimate if mine.study else math.nan
@@ -139,11 +168,19 @@ def _numbers(
                 continue
             tolerance = max(EXACT, min(widest, tolerance_of(result.study, level)))
             missing = "" if mine.study else f"missing: {'; '.join(mine.missing)}"
-            yield _cell(what, dataset, name, result.study.estimate, here, tolerance, missing)
+            other = beside[dataset].study if others else None
+            elsewhere = other.estimate if other else math.nan
+            yield _cell(what, dataset, name, result.study.estimate, here, tolerance, missing, elsewhere)
 
 
 def _seeds(
-    suite: Suite, whole: Suite, ours: SuitePredictions, theirs: SuitePredictions, widest: float, level: float
+    suite: Suite,
+    whole: Suite,
+    ours: SuitePredictions,
+    theirs: SuitePredictions,
+    others: SuitePredictions | None,
+    widest: float,
+    level: float,
 ) -> Iterator[Cell]:
     """Yield a cell a method, data set and seed of a part of the reference."""
     metric, k = suite.analysis.metrics[0], len(whole.seeds)
@@ -151,6 +188,7 @@ def _seeds(
         contrast = own(method, theirs.stages[method])
         result = evaluate(theirs.datasets[key], contrast, metric)
         mine = evaluate(ours.datasets[key], contrast, metric)
+        beside = evaluate(others.datasets[key], contrast, metric).study if others else None
         spread = float(np.std(result.study.per_seed, ddof=1)) if result.study and k > 1 else math.nan
         tolerance = max(EXACT, min(widest, _difference_of_two(spread, k - 1, level)))
         for place, seed in enumerate(suite.seeds):
@@ -160,16 +198,26 @@ def _seeds(
                 note = f"missing: {'; '.join([*result.missing, *mine.missing])}"
                 yield Cell(metric, key, name, math.nan, math.nan, math.nan, both, note)
                 continue
-            there = result.study.per_seed[whole.seeds.index(seed)]
-            yield _cell(metric, key, name, there, mine.study.per_seed[place], tolerance)
+            at = whole.seeds.index(seed)
+            there, here = result.study.per_seed[at], mine.study.per_seed[place]
+            elsewhere = beside.per_seed[at] if beside else math.nan
+            yield _cell(metric, key, name, there, here, tolerance, "", elsewhere)
 
 
 def _cell(
-    what: str, dataset: str, name: str, reference: float, rerun: float, tolerance: float, note: str = ""
+    what: str,
+    dataset: str,
+    name: str,
+    reference: float,
+    rerun: float,
+    tolerance: float,
+    note: str,
+    elsewhere: float,
 ) -> Cell:
-    """Return the cell of two fractions; a rerun that is missing (NaN) does not agree."""
+    """Return the cell of fractions; a rerun that is missing (NaN) does not agree."""
     agrees = abs(rerun - reference) <= tolerance + ROUNDING
-    return Cell(what, dataset, name, 100 * reference, 100 * rerun, 100 * tolerance, agrees, note)
+    percent = 100 * reference, 100 * rerun, 100 * tolerance
+    return Cell(what, dataset, name, *percent, agrees, note, 100 * elsewhere)
 
 
 def tolerance_of(study: Study, level: float) -> float:
@@ -228,6 +276,7 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
             "of": lambda cell: cell.name,
             "reference": lambda cell: Number(cell.reference, 2),
             "rerun": lambda cell: Number(cell.rerun, 2),
+            **({"elsewhere": lambda cell: Number(cell.elsewhere, 2)} if agreement.elsewhere else {}),
             "allowed": lambda cell: Number(cell.tolerance, 2),
             "agrees": lambda cell: "yes" if cell.agrees else "NO",
             "note": lambda cell: cell.note,
@@ -236,11 +285,22 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
     says = joined(
         verdict(agreement),
         agreement.plan,
+        f"elsewhere: a rerun that the reference holds beside ({agreement.elsewhere}); it decides nothing."
+        if agreement.elsewhere
+        else "",
         f"{reference.rule} Level {reference.level:g}, declared in the reference. Percent and percentage points. "
         "Nothing is tested.",
         closing(suite),
     )
-    lines = [{"suite": suite.run, **asdict(cell), "plan_hash": suite.plan_hash} for cell in agreement.cells]
+    lines = [
+        {
+            "suite": suite.run,
+            **asdict(cell),
+            **{f"agrees_at_{name}": cell.agrees_at(factor) for name, factor in OTHER_TOLERANCES.items()},
+            "plan_hash": suite.plan_hash,
+        }
+        for cell in agreement.cells
+    ]
     return sheet.file(suite, "agreement", "Agreement with the reference", lines, shown, says)
 
 
@@ -254,7 +314,18 @@ def verdict(agreement: Agreement) -> str:
         else f"intervals, since the run was made otherwise: {agreement.differs}; predictions are equal to the last "
         f"digit in {agreement.equal_files} of {counted(agreement.files, 'cell')} all the same"
     )
-    return f"{word}: {inside} of {counted(len(agreement.cells), 'cell')} agree, compared by {how}."
+    return f"{word}: {inside} of {counted(len(agreement.cells), 'cell')} agree, compared by {how}.{_moved(agreement)}"
+
+
+def _moved(agreement: Agreement) -> str:
+    """Return how the verdict would move at other tolerances; nothing where bytes are compared, which have none."""
+    if agreement.exact:
+        return ""
+    found = []
+    for name, factor in OTHER_TOLERANCES.items():
+        inside, whole = sum(cell.agrees_at(factor) for cell in agreement.cells), len(agreement.cells)
+        found.append(f"at {name} the tolerance {inside} ({'' if inside == whole else 'NOT '}reproduced)")
+    return f" Of these cells would agree {' and '.join(found)}."
 
 
 def summary(agreement: Agreement, out: Path) -> str:
@@ -263,6 +334,8 @@ def summary(agreement: Agreement, out: Path) -> str:
     lines = [verdict(agreement), *(f"  {_miss(cell)}" for cell in misses[:SHOWN_MISSES])]
     if len(misses) > SHOWN_MISSES:
         lines.append(f"  and {len(misses) - SHOWN_MISSES} more")
+    if agreement.elsewhere:
+        lines.append(f"beside it: a rerun elsewhere ({agreement.elsewhere}), a column of all cells")
     lines += [f"the reference: {agreement.plan}"] if agreement.plan else []
     return "\n".join([*lines, f"all cells: {out / 'agreement.md'}"])
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from weckd.agreement.reference import (
+    ELSEWHERE,
     FACTS,
     FORMAT,
     RECORDS,
@@ -26,6 +27,7 @@ from weckd.agreement.reference import (
     made_with,
     read_facts,
     read_reference,
+    refuse_other_suite,
     under_plan,
 )
 from weckd.analysis.imported import imported_files
@@ -78,7 +80,8 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
 
     `lock` is the lock file of the run's environment, None where there is none. A run that was laid out from a reference
     was made with what that one was. Where that one, or an older one in `out`, has the same predictions under another
-    plan, the plan that was there before the run is kept beside the run's own.
+    plan, the plan that was there before the run is kept beside the run's own; and so is the rerun that was added to
+    the older one.
 
     Raises:
         UserError: a cell, or the tables, are missing; the run is under way; `out` holds a run.
@@ -89,6 +92,7 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     if run.name in runs_under_way(run.parent / ".lock"):
         raise UserError(f"{run}: under way, its tables may be older than its predictions; {FINISH}")
     drawn, older = (read_facts(file) if file.exists() else None for file in (files.drawn_from, out / FACTS))
+    beside = {file.name: file.read_bytes() for file in (out / ELSEWHERE).glob("*.parquet")}
     if older:  # an older reference, whose files must not stay beside the new ones
         shutil.rmtree(out)
     _refuse_over_run(out)
@@ -100,9 +104,11 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     write_text(frozen.suite, suite_json(replace(suite, data_root=None)))
     for table in _found(run, ("tables/*.md", "tables/answers.csv")):
         write_text(frozen.tables / table.name, table.read_text(encoding="utf-8"))
-    written = sorted(file for file in out.rglob("*") if file.is_file() and file.name != FACTS)
-    digests = {file.relative_to(out).as_posix(): file_digest(file) for file in written}
+    digests = _digests(out)
     same = [facts for facts in (drawn, older) if facts and _predictions(facts.files) == _predictions(digests)]
+    for name in beside if older in same else ():
+        with whole_file(out / ELSEWHERE / name) as temporary:
+            temporary.write_bytes(beside[name])
     outputs = _found(run, ("tables/*", "figures/*"))
     reference = Reference(
         format=FORMAT,
@@ -111,15 +117,40 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
         made_with=drawn.made_with if drawn in same else made_with(run, lock),
         level=LEVEL,
         rule=RULE,
-        files=digests,
+        files=_digests(out),
         outputs={
             name: file_digest(run / name)
             for name in (file.relative_to(run).as_posix() for file in outputs)
             if name not in WITHOUT_IMAGES
         },
         plan_before=plan_before(asdict(same[0]), suite.plan_hash) if same else None,
+        elsewhere=older.elsewhere if older and older in same else None,
     )
     write_json(out / FACTS, asdict(reference))
+
+
+def freeze_rerun(run: Path, reference: Path, lock: Path | None) -> None:
+    """Add the predictions of a finished rerun to a reference, to be shown beside its own; they decide nothing.
+
+    Raises:
+        UserError: the run is not finished, or of another suite or plan; a file of the reference is missing or damaged.
+    """
+    files, facts = RunFiles(run), read_reference(reference)
+    suite = load_suite(files.suite)
+    refuse_other_suite(suite, load_suite(RunFiles(reference).suite), reference)
+    _refuse_unfinished(suite, files)
+    for key in suite.datasets:
+        cells = [files.prediction(key, seed) for seed in suite.seeds]
+        pack_predictions(cells, reference / ELSEWHERE / f"{key}.parquet")
+    added = {name: digest for name, digest in _digests(reference).items() if name.startswith(ELSEWHERE)}
+    changed = replace(facts, elsewhere=made_with(run, lock), files=facts.files | added)
+    write_json(reference / FACTS, asdict(changed))
+
+
+def _digests(reference: Path) -> dict[str, str]:
+    """Return the digest of each file of a reference but its facts."""
+    files = sorted(file for file in reference.rglob("*") if file.is_file() and file.name != FACTS)
+    return {file.relative_to(reference).as_posix(): file_digest(file) for file in files}
 
 
 def _predictions(files: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 reference.json            how and with what it was made, tolerances, a digest of every file
 suite.json                the run's settings, with the plan that its tables are of
 predictions/<dataset>.parquet  all seeds of a data set
+elsewhere/<dataset>.parquet    those of a rerun that was made otherwise, where one was added
 records.tar.xz            splits, manifests, audit tables, numbers of attention maps: no image
 tables/*.md, answers.csv  the tables as people read them, and the verdicts as programs do
 
@@ -22,6 +23,8 @@ from weckd.run_files import RunFiles
 
 FORMAT = 1
 FACTS = "reference.json"
+ELSEWHERE = "elsewhere"
+"""Folder of a rerun's predictions, as in `predictions`."""
 RECORDS = "records.tar.xz"
 
 
@@ -47,9 +50,8 @@ class Reference:
     rule: str  # what counts as reproduced, in words
     files: dict[str, str]  # frozen file -> SHA-256
     outputs: dict[str, str]  # table or figure that the run made -> SHA-256
-    plan_before: str | None = (
-        None  # hash of the plan that was there before the run; None where it is plan_hash
-    )
+    plan_before: str | None = None  # hash of the plan that was there before the run; None: plan_hash itself
+    elsewhere: MadeWith | None = None  # with what the rerun beside was made; None where there is none
 
 
 def read_facts(file: Path) -> Reference:

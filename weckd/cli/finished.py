@@ -69,14 +69,19 @@ def _verify(options: argparse.Namespace) -> None:
     "make a reference of a finished run, to compare others with",
     _FOLDER,
     path("--out", help="folder of the reference (results/reference/<suite>)"),
+    option(
+        "--beside",
+        action="store_true",
+        help="add the run to the reference that is there, as a rerun that was made otherwise and is shown beside",
+    ),
     _MADE_WITH,
 )
 def _freeze(options: argparse.Namespace) -> None:
-    from weckd.agreement.freeze import freeze_run
+    from weckd.agreement.freeze import freeze_rerun, freeze_run
 
     suite = load_suite(RunFiles(options.folder).suite)
     out = options.out or options.folder.parent / "reference" / suite.run
-    freeze_run(options.folder, out, options.lock)
+    (freeze_rerun if options.beside else freeze_run)(options.folder, out, options.lock)
     print(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 
 
