@@ -4,7 +4,10 @@ No number of a result is typed by hand. Between a mark and `<!-- end -->` stands
 
     <!-- table real-small/main -->                                   a whole file, title and caption included
     <!-- cell real-small/main; macro of 3; gain over single -->    one cell: the row's first cells, then the column
+    <!-- plan real-small -->                                         the run's analysis plan, and the one before the run
     <!-- keys suite -->                                              the keys of a file that users write
+
+A Markdown table with verdicts of several runs, whose plans differ, must name the plan of each.
 
 where `real-small/main` is `results/reference/real-small/tables/main.md`. A row may be named by several of its first
 cells, as `ear_chile / weckd`. The first table of the file that has the row and the column is meant; of several,
@@ -12,11 +15,13 @@ cells, as `ear_chile / weckd`. The first table of the file that has the row and 
 from the references first.
 """
 
+import json
 import re
 import shutil
 import sys
 from pathlib import Path
 
+from weckd.committed import plan_before
 from weckd.config import SuiteFile
 from weckd.data.catalogue import Dataset
 from weckd.declared import key_table
@@ -38,7 +43,7 @@ REPORTS = {
 }
 """The reports that people open without running anything: of records alone, so without an image of the data."""
 MARK = re.compile(
-    r"(?P<mark><!-- (?P<kind>table|cell|keys) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
+    r"(?P<mark><!-- (?P<kind>table|cell|plan|keys) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
 )
 
 
@@ -46,10 +51,23 @@ def inserted(document: str, references: Path = REFERENCES) -> str:
     """Return a document with the content of every mark taken from its reference.
 
     Raises:
-        LookupError: a file, a row or a column is not there; the message names it.
+        LookupError: a file, a row or a column is not there, or a plan is not named; the message tells which.
     """
 
+    for block in re.findall(r"(?:^\|.*\n)+", document, flags=re.MULTILINE):
+        marks = [mark for mark in MARK.finditer(block) if mark["kind"] in ("cell", "plan")]
+        judged = {
+            mark["what"].partition("/")[0] for mark in marks if "verdict" in mark["what"].split(";")[-1]
+        }
+        unnamed = sorted(judged - {mark["what"] for mark in marks if mark["kind"] == "plan"})
+        if unnamed and len({plan(references, run) for run in judged}) > 1:
+            raise LookupError(
+                f"verdicts of runs with different plans side by side; name those of {', '.join(unnamed)}"
+            )
+
     def content(mark: re.Match[str]) -> str:
+        if mark["kind"] == "plan":
+            return f"{mark['mark']}{plan(references, mark['what'])}{mark['end']}"
         if mark["kind"] == "table":
             text = re.sub(r"^### ", "#### ", table_file(references, mark["what"]), flags=re.MULTILINE)
             return f"{mark['mark']}\n\n{text.strip()}\n\n{mark['end']}"
@@ -59,6 +77,16 @@ def inserted(document: str, references: Path = REFERENCES) -> str:
         return f"{mark['mark']}{cell(table_file(references, name), name, row, column)}{mark['end']}"
 
     return MARK.sub(content, document)
+
+
+def plan(references: Path, run: str) -> str:
+    """Return the hash of a run's plan, and that of the plan which was there before the run where it is another."""
+    file = references / run / "reference.json"
+    if not file.exists():
+        raise LookupError(f"{file}: no such reference; freeze the run: weckd freeze results/{run}")
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    before = plan_before(facts, facts["plan_hash"])
+    return facts["plan_hash"] + (f" (before the run: {before})" if before else "")
 
 
 def table_file(references: Path, name: str) -> str:

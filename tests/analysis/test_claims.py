@@ -1,5 +1,6 @@
 """The paper's claims: both verdicts, why, at which margins they hold, and the chance that they were shown."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from scipy import stats
 from small_suite import CLAIMS, FAMILIES, toy_suite, with_plan, write_scores, write_text
 
 from weckd.analysis.claims import evaluate_claims, firmness, largest_gain, lies, sentences, verdict_text
+from weckd.analysis.registry import VERDICTS
 from weckd.analysis.results import load_run, read_published
 from weckd.analysis.sheets.claims import claims_table
+from weckd.analysis.sheets.gains import gains_frame
 from weckd.analysis_plan import Amendment, Claim, Evidence
 from weckd.config import suite_json
 from weckd.suite_file import resolve_suite
@@ -227,6 +230,7 @@ def test_a_panel_that_was_not_run_is_named_and_nothing_is_shown_without_it(tmp_p
         "Could not be shown: against panel-*-100: not run. The chain is at most 2 points worse"
     )
     cells = claims_table(evaluation).tables[1].cells
+    assert list(cells["comparisons"][:3]) == ["1 of 2", "0 of 1", "1 of 2"]
     assert cells["chance of shown"].iloc[0] == "none: not all was run; else at most >.99 if equal"
 
 
@@ -379,3 +383,24 @@ def test_a_family_that_is_named_twice_counts_once(tmp_path):
     (found,) = evaluate_claims(load_run(suite, tmp_path))
     assert [len(judgement.rows) for judgement in found.for_the_chain] == [1]
     assert FAMILIES[0].name == "chain over single"
+
+
+PAGE = (CONFIG.parent / "docs" / "reading-the-tables.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_reading_tables_has_the_words_of_the_verdicts_and_no_others(toy_folder):
+    evaluation = load_run(toy_suite(), toy_folder)
+    both, why = (table.cells.columns for table in claims_table(evaluation).tables)
+    for header in (both[1], both[3], *why[5:8]):
+        assert re.search(rf"\*{header}\W", PAGE), header
+    assert {verdict for verdict in VERDICTS if f"*{verdict}*" not in PAGE} == set()
+    of_gains = gains_frame(evaluation, evaluation.gains)
+    words = {
+        re.split(r":| \(", verdict)[0]
+        for column in ("verdict", "non_inferiority", "equivalence")
+        if column in of_gains
+        for verdict in of_gains[column].dropna()
+    } - {"missing", "identical", "descriptive only", ""}
+    assert words >= {"gain", "undecided", "inconclusive"}
+    assert {word for word in words if f"*{word}*" not in PAGE} == set()
+    assert re.findall(r"\b(?:supported|refuted|proved|proven)\b", PAGE) == []

@@ -1,6 +1,7 @@
 """README and docs/findings.md show what the frozen references hold, and no number of a result is typed by hand."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -31,6 +32,7 @@ TYPED = {
     "README.md": {
         "+23 points",
         "10 %",
+        "30 %",
         "3.11",
         "13",
         "580",
@@ -126,6 +128,25 @@ def test_cells_and_tables_are_put_between_their_marks(insert, references):
     )
     assert text.endswith("| weckd    | 71.0 ± 2.0 |\n\n<!-- end -->\n")
     assert insert.inserted(text, references) == text
+
+
+def test_verdicts_of_runs_with_different_plans_stand_beside_the_plan_of_each(insert, references):
+    (references / "yours/tables").mkdir(parents=True)
+    verdicts = "### Claims\n\n| claim | verdict here |\n|:------|:-------------|\n| 1     | shown        |\n"
+    cells = []
+    for run, facts in (("mine", {"plan_hash": "a1"}), ("yours", {"plan_hash": "b2", "plan_before": "c3"})):
+        (references / run / "tables/claims.md").write_text(verdicts)
+        (references / run / "reference.json").write_text(json.dumps(facts))
+        cells.append(f"<!-- cell {run}/claims; 1; verdict here --><!-- end -->")
+    row = f"| {cells[0]} | {cells[1]} |\n"
+    with pytest.raises(LookupError, match="different plans side by side; name those of mine, yours"):
+        insert.inserted(row, references)
+    plans = "| <!-- plan mine --><!-- end --> | <!-- plan yours --><!-- end --> |\n"
+    text = re.sub("<!--.*?-->", "", insert.inserted(plans + row, references))
+    assert text == "| a1 | b2 (before the run: c3) |\n| shown | shown |\n"
+    (references / "yours/reference.json").write_text('{"plan_hash": "a1"}')
+    assert insert.inserted(row, references).count("shown") == 2  # one plan
+    assert insert.inserted(f"{cells[0]}\n\n{cells[1]}\n", references).count("shown") == 2  # in no table
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,9 @@ def test_answers_are_those_of_the_claims_as_worded_and_for_the_chain(run):
         (
             Verdict(
                 *("as worded", "contradicted here", "-14.6 [-18.3, -10.9]", "against full-converged"),
-                *("-", ".12", "low"),
+                *("1 of 2", "-", ".12", "low"),
             ),
-            Verdict("for the chain", "not tested", "-", "-", "-", "-", "nothing"),
+            Verdict("for the chain", "not tested", "-", "-", "0 of 1", "-", "-", "nothing"),
         ),
     )
     assert fourth.claim == "4: each link refines"
@@ -75,12 +75,12 @@ def test_answers_are_those_of_the_claims_as_worded_and_for_the_chain(run):
 def test_claims_that_the_plan_does_not_hold_or_of_which_nothing_is_compared(tmp_path):
     file = tmp_path / "answers.csv"
     rows = [
-        "claim,question,verdict,effect,compared,margin,chance,why",
-        "not in the plan,as worded,contradicted here,-1.0,-,-,-,low",
-        "no verdict,as worded,not tested,-,-,-,-,x",
+        "claim,question,verdict,effect,compared,comparisons,margin,chance,why",
+        "not in the plan,as worded,contradicted here,-1.0,-,1,-,-,low",
+        "no verdict,as worded,not tested,-,-,0 of 1,-,-,x",
     ]
     file.write_text("\n".join(rows))
-    verdict = Verdict("as worded", "contradicted here", "-1.0", "-", "-", "-", "low")
+    verdict = Verdict("as worded", "contradicted here", "-1.0", "-", "1", "-", "-", "low")
     assert answers(toy_suite(), file) == (Answer("not in the plan", "", (verdict,)),)
     assert answers(toy_suite(), tmp_path / "none.csv") == ()
 

@@ -47,12 +47,12 @@ CLAIMS = (
     "4: each link refines | not shown here | +0.4 [-2.4, +3.2] | shown here | +5.0 [+1.4, +8.6]",
 )
 
-ANSWERS = """claim,question,verdict,effect,compared,margin,chance,why
-1: matches supervised methods,as worded,contradicted here,"-14.6 [-18.3, -10.9]",against full-converged,-,.12,low
-1: matches supervised methods,for the chain,not tested,-,-,-,-,nothing
-4: each link refines,as worded,not shown here,"+0.4 [-2.4, +3.2]",stage 3,-,.20,the interval holds 0
-4: each link refines,for the chain,shown here,"+5.0 [+1.4, +8.6]",over one-step,up to 1.4,.30,above
-5: as good as all labels (our reading),as worded,not tested,-,-,-,-,nothing
+ANSWERS = """claim,question,verdict,effect,compared,comparisons,margin,chance,why
+1: matches supervised methods,as worded,contradicted here,"-14.6 [-18.3, -10.9]",against full-converged,1 of 2,-,.12,low
+1: matches supervised methods,for the chain,not tested,-,-,0 of 1,-,-,nothing
+4: each link refines,as worded,not shown here,"+0.4 [-2.4, +3.2]",stage 3,2,-,.20,the interval holds 0
+4: each link refines,for the chain,shown here,"+5.0 [+1.4, +8.6]",over one-step,1,up to 1.4,.30,above
+5: as good as all labels (our reading),as worded,not tested,-,-,0 of 1,-,-,nothing
 """
 
 

@@ -12,7 +12,7 @@ from weckd.config import Suite
 from weckd.places import MACRO, macro_of, means
 
 BASELINE = "single"
-"""The paper's reference: every method of a suite is compared with it."""
+"""M1 alone: every method of a suite is compared with it."""
 BAR = "full-converged"
 """The supervised bar: every method of a suite is compared with it."""
 

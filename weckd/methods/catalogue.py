@@ -46,8 +46,8 @@ def weckd(budget: Budget) -> Method:
 
 
 def single(budget: Budget) -> Method:
-    """Declare the paper's reference: D1 alone, which is M1."""
-    return Method("single", "the paper's reference (M1)", "reference", ((single_fit(budget),),))
+    """Declare the baseline: D1 alone, which is M1."""
+    return Method("single", "the baseline: M1 alone", "reference", ((single_fit(budget),),))
 
 
 def single_long(budget: Budget) -> Method:

@@ -88,6 +88,7 @@ class Verdict:
     verdict: str
     effect: str
     compared: str
+    comparisons: str
     margin: str
     chance: str
     why: str

@@ -30,7 +30,7 @@ from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile, csv_text
 
 VERDICTS_OF = {"as worded": "verdict as worded", "for the chain": "verdict for the chain"}
-ANSWER = ("claim", "question", "verdict", "effect", "compared", "margin", "chance", "why")
+ANSWER = ("claim", "question", "verdict", "effect", "compared", "comparisons", "margin", "chance", "why")
 """The columns of answers.csv, which the report's first screen is made of; a row for each verdict."""
 NO_CLAIM = "the plan of this run holds no claim; see claims in config/analysis.yaml"
 NO_NUMBER = "no number of the paper is listed; config/published.yaml holds them"
@@ -55,6 +55,7 @@ def claims_table(run: Results) -> TableFile:
         "verdict": lambda row: row[2].verdict,
         f"effect [{level} CI]": lambda row: _effect(row[2].deciding),
         "compared": lambda row: comparison_words(row[2].deciding) if row[2].deciding else NOTHING,
+        "comparisons": lambda row: _comparisons(row[2]),
         "holds at any margin": lambda row: _margins(firmness(run, row[0], row[2])),
         "chance of shown": lambda row: _chance(row[2], firmness(run, row[0], row[2])),
         "why": lambda row: sentences(run, row[0], row[2]),
@@ -122,6 +123,11 @@ def _effects(judgements: Sequence[Judgement]) -> Cell:
 
 def _effect(deciding: Gain | None) -> Cell:
     return sheet.gain(deciding.estimate) if deciding else NOTHING
+
+
+def _comparisons(judgement: Judgement) -> str:
+    made = len(judgement.rows)
+    return f"{made} of {made + len(judgement.absent)}" if judgement.absent else str(made)
 
 
 def _margins(found: Firmness) -> Cell:
