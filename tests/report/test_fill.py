@@ -46,6 +46,7 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
             "Along the chain, by data set, suite toy",
             "Links of the chain, by data set, suite toy",
         ],
+        "What this cannot show": ["Limits of this run"],
         "Other tables": [
             "What the paper says",
             "Supervised panel",

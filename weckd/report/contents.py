@@ -66,6 +66,12 @@ SECTIONS = (
         tables=("along", "gains#gains-along-the-chain", "gains#gains-links-of-the-chain", "attention"),
     ),
     Section(
+        "limits",
+        "What this cannot show",
+        "Made from the facts of this run. Beyond them: the paper's own data sets, network and settings could not be "
+        "read, so no run of this suite says whether its numbers would come out again.",
+    ),
+    Section(
         "tables",
         "Other tables",
         "Open a title to see its table.",

@@ -12,6 +12,7 @@ from weckd.files import FOLDER_SUMS
 from weckd.manifests import trained_cells
 from weckd.report import tables
 from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Section
+from weckd.report.limits import limits_block
 from weckd.report.tables import Block, read_blocks
 from weckd.run_files import RunFiles
 
@@ -54,6 +55,7 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
     paths = RunFiles(run)
     cells = trained_cells(suite, paths.manifests)
     own = {
+        "limits": [limits_block(suite, paths)],
         "data": [tables.licences_block(suite, paths)],
         "environment": [
             tables.machines_block(suite, cells),

@@ -160,9 +160,14 @@ def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
     )
 
 
+def small_copies(titles: Mapping[str, str]) -> list[str]:
+    """Return the data sets that are small copies, as their titles say; `titles` by key."""
+    return [key for key, text in titles.items() if "small copy" in text]
+
+
 def small_sentence(titles: Mapping[str, str]) -> str:
-    """Return which data sets are small copies, as their titles say, if any; `titles` by key."""
-    small = [key for key, text in titles.items() if "small copy" in text]
+    """Return which data sets are small copies, if any, see `small_copies`."""
+    small = small_copies(titles)
     return f"Small copies, not the data sets themselves: {', '.join(small)}." if small else ""
 
 
