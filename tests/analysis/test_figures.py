@@ -191,6 +191,9 @@ def test_ranks_need_three_whole_data_sets(toy_predictions, tmp_path):
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert f"full-converged ({ranks['full-converged']:.1f})" in texts
     assert "description only" in figure.get_suptitle()
+    # Seven methods on three data sets: chi-squared 18 on 6 df; and q = 6 / sqrt(56 / 36) = 4.81 of seven means.
+    assert "(at least .006 here)" in figure.get_supxlabel()
+    assert "(5 %; p at least .012 here)" in figure.get_supxlabel()
 
 
 def test_ranks_begin_with_the_least_of_a_metric_whose_least_is_best(toy_predictions):

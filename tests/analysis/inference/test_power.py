@@ -1,10 +1,20 @@
 """Power of the t tests: against simulated t statistics, and against values known by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import stdtrit
 
-from weckd.analysis.inference.power import chance_within, chances, planned_study
+from weckd.analysis.inference.data_sets import rank_methods
+from weckd.analysis.inference.paired_tests import Paired, label_permutation, mid_p
+from weckd.analysis.inference.power import (
+    chance_within,
+    chances,
+    fewest_discordant,
+    planned_study,
+    smallest_drawn_p,
+    smallest_rank_p,
+)
 from weckd.analysis.inference.reader_study import p_value, two_way
 from weckd.analysis.metrics.scores import mean_score
 
@@ -72,3 +82,23 @@ def test_a_planned_study_foretells_the_verdicts_of_simulated_experiments():
         below += found and study.estimate < 0
     foretold = chances(0.04, planned.se, planned.df, 0.05)
     assert (above / 1000, below / 1000) == pytest.approx((foretold.above, foretold.below), abs=0.03)
+
+
+def test_the_smallest_p_of_ranks_is_that_of_data_sets_that_agree():
+    ranks = rank_methods(pd.DataFrame([[4.0, 3.0, 2.0, 1.0]] * 3, columns=list("abcd")))
+    friedman, nemenyi = smallest_rank_p(3, 4)
+    assert friedman == pytest.approx(ranks.friedman_p)
+    assert nemenyi == pytest.approx(ranks.nemenyi_p.loc["a", "d"], abs=1e-6)
+
+
+def test_the_smallest_p_of_drawn_tests_is_limited_by_draws_and_groups():
+    assert smallest_drawn_p(2000, 46) == pytest.approx((0.000999500, 0.000499750), abs=1e-9)
+    assert smallest_drawn_p(2000, 5)[1] == 0.0625  # two of 32 ways
+    always = Paired(np.ones((2, 5)), np.zeros((2, 5)), np.arange(5))
+    assert label_permutation({"a": always}) == pytest.approx(0.0625, abs=0.02)
+
+
+def test_fewer_discordant_images_are_never_significant():
+    assert fewest_discordant(0.05) == 5
+    assert mid_p(5, 0) < 0.05 < mid_p(4, 0)
+    assert fewest_discordant(0.25) == 3  # .25 itself is not below it

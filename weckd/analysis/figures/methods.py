@@ -14,6 +14,7 @@ from weckd.analysis.contrasts import evaluate, own
 from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.inference.data_sets import rank_methods
+from weckd.analysis.inference.power import smallest_rank_p
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.confidence import BINS, reliability_curve, scaled, temperatures
@@ -124,15 +125,16 @@ def ranks_figure(run: Results) -> Figure:
         number = int(text.get_text())
         name, rank = ranks.mean_ranks.index[number], f"({ranks.mean_ranks.iloc[number]:.1f})"
         text.set_text(f"{name} {rank}" if text.get_horizontalalignment() == "right" else f"{rank} {name}")
+    friedman, nemenyi = (P(p).text(Wording()) for p in smallest_rank_p(ranks.n_datasets, methods))
     left_out = f"; missing a data set, not ranked: {', '.join(ranks.left_out)}" if ranks.left_out else ""
     return style.captioned(
         figure,
         run.suite,
         "Mean ranks (1 is best)",
         f"{run.primary_name}, seed means on J = {sets}; "
-        f"Friedman p {P(ranks.friedman_p).text(Wording())}{left_out}",
-        "bars join methods that Nemenyi's test does not part (5 %); few data sets: such ranks find",
-        "only large differences, and no claim rests on them",
+        f"Friedman p {P(ranks.friedman_p).text(Wording())} (at least {friedman} here){left_out}",
+        f"bars join methods that Nemenyi's test does not part (5 %; p at least {nemenyi} here); few data sets:",
+        "such ranks find only large differences, and no claim rests on them",
         end="; ",
         more=": description only",
     )

@@ -1,14 +1,14 @@
-"""The chance of each verdict at a true gain, for a standard error and df that are given: power, before a run or after.
+"""What a design can find: the chance of each verdict at a true gain, by standard error and df; and the smallest p.
 
-The estimate is taken as normal about the true gain, its squared standard error as a chi-squared over its df: what the
-t test takes them for.
+For power the estimate is taken as normal about the true gain, its squared standard error as a chi-squared over its df:
+what the t test takes them for. A t test has no smallest p.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
-from scipy.stats import chi2, nct
+from scipy.stats import chi2, nct, studentized_range
 
 from weckd.analysis.inference.reader_study import Study
 
@@ -66,3 +66,28 @@ def chance_within(gain: float, se: float, df: float, alpha: float, margin: float
     found = se * np.sqrt(chi2.ppf((np.arange(_POINTS) + 0.5) / _POINTS, df) / df)
     room = np.maximum(margin - stdtrit(df, 1 - alpha / 2) * found, 0.0)
     return float(np.mean(ndtr((room - gain) / se) - ndtr((-room - gain) / se)))
+
+
+def smallest_rank_p(data_sets: int, methods: int) -> tuple[float, float]:
+    """Return the smallest p of Friedman's test, and of Nemenyi's: where all data sets rank all methods alike.
+
+    Friedman's statistic is then J (M - 1), on M - 1 df; the mean ranks of Nemenyi's best and worst are M - 1 apart.
+    """
+    apart = (methods - 1) / np.sqrt(methods * (methods + 1) / (12 * data_sets))
+    return float(chi2.sf(data_sets * (methods - 1), methods - 1)), float(
+        studentized_range.sf(apart, methods, np.inf)
+    )
+
+
+def smallest_drawn_p(draws: int, groups: int) -> tuple[float, float]:
+    """Return the smallest p of the crossed bootstrap, and about that of the label permutation over G groups.
+
+    Of p = 2 (b + 1) / (m + 1) and p = (b + 1) / (m + 1) with b = 0 of m draws; 2 of the 2^G ways to swap the groups'
+    answers, none and all of them, are as far from 0 as what is observed.
+    """
+    return 2 / (draws + 1), max(1 / (draws + 1), 2.0 ** (1 - groups))
+
+
+def fewest_discordant(alpha: float) -> int:
+    """Return the fewest images, right with one of two models alone, of which McNemar's mid-p, 2^-m, is below alpha."""
+    return int(np.floor(-np.log2(alpha))) + 1
