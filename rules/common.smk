@@ -16,6 +16,7 @@ from weckd.agreement.reference import frozen_suite
 from weckd.analysis.registry import FIGURES, KINDS, TABLES
 from weckd.changes import forget_changes, is_alone, keep_what_was_seen, kept_changes
 from weckd.code_digest import code_of
+from weckd.committed import FULL
 from weckd.config import suite_json
 from weckd.data.catalogue import suite_datasets
 from weckd.engine import (

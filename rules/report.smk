@@ -28,6 +28,12 @@ rule html_report:
         RUN.log("html_report"),
     params:
         again=made_again(sums_of(RUN.report)),
+        # Whose verdicts stand beside those of a quick look.
+        beside=(
+            content_of(f"results/reference/{FULL}/reference.json")
+            if SUITE.quick_look
+            else []
+        ),
         run=subpath(input.suite, parent=True),
         source=code_of("weckd.cli.finished:_report"),
     shell:

@@ -1,11 +1,24 @@
 """What is told of frozen references beside a run: which plan was there before it, and what a full one found."""
 
+import csv
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from weckd.errors import unreadable
+from tabulate import tabulate
+
+from weckd.config import Suite
+from weckd.errors import counted, unreadable
 from weckd.run_files import RunFiles
+
+REFERENCES = Path(__file__).resolve().parents[1] / "results" / "reference"
+"""The committed references, in a checkout as in the image."""
+FULL = "real-medium"
+"""The one whose verdicts are shown beside a quick look."""
+SHOWN = ("claim", "question", "verdict", "effect", "compared")
+"""Columns of answers.csv that are shown, where it has them."""
 
 
 def plan_before(facts: Mapping[str, Any], plan_hash: str) -> str | None:
@@ -37,3 +50,45 @@ def plan_of(run: RunFiles, plan_hash: str) -> str:
     with unreadable(run.drawn_from, "not the facts of a reference", "lay the reference out again"):
         facts = json.loads(run.drawn_from.read_text(encoding="utf-8"))
         return plan_sentence(plan_hash, plan_before(facts, plan_hash))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The verdicts of the committed reference, to be shown beside a quick look."""
+
+    says: str  # what they are of and what not; or why there are none
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+    def text(self) -> str:
+        """Return them as a person reads them in a terminal."""
+        table = tabulate(self.rows, headers=self.header, tablefmt="pipe", disable_numparse=True)
+        return "\n\n".join([self.says, *([table] if self.rows else [])]) + "\n"
+
+
+def beside_quick_look(suite: Suite, references: Path = REFERENCES) -> Beside | None:
+    """Return the verdicts that the committed reference stores; None where the suite is no quick look."""
+    if not suite.quick_look:
+        return None
+    run, none = (
+        RunFiles(references / FULL),
+        f"No verdicts of the committed reference {FULL} are shown beside this",
+    )
+    files = run.suite, run.folder / "reference.json", run.tables / "answers.csv"
+    if missing := [file.relative_to(references) for file in files if not file.is_file()]:
+        return Beside(f"{none} quick look: there is no {Path('results/reference', missing[0])}.")
+    try:
+        of, facts = (json.loads(file.read_text(encoding="utf-8")) for file in files[:2])
+        with files[2].open(encoding="utf-8", newline="") as answers:
+            found = list(csv.DictReader(answers))
+        header = tuple(name for name in SHOWN if name in found[0])
+        rows = tuple(tuple(row[name] for name in header) for row in found)
+        plan = plan_sentence(of["plan_hash"], facts.get("plan_before")) or f"Plan {of['plan_hash']}."
+        says = (
+            f"Verdicts of the committed reference {of['run']}, not of this run: {', '.join(of['datasets'])} at "
+            f"{of['image_size']} px, {counted(len(of['seeds']), 'seed')}, {of['training']['steps']} steps a model. "
+            f"{plan} Other images and other settings than this run's, which itself tests nothing."
+        )
+    except (OSError, ValueError, LookupError, TypeError) as problem:
+        return Beside(f"{none} quick look: results/reference/{FULL} cannot be read ({problem!r}).")
+    return Beside(says, header, rows)

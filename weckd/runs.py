@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from weckd.committed import plan_of
+from weckd.committed import beside_quick_look, plan_of
 from weckd.config import Suite, load_suite
 from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
@@ -64,6 +64,7 @@ def run_summary(folder: Path) -> str:
         raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
     found = undeclared_sentence(with_finding(suite, RunFiles(folder).across))
     plan = plan_of(RunFiles(folder), suite.plan_hash)
+    beside = beside_quick_look(suite)
     places = {
         "report": "report.html (all of it on one page)",
         "tables": "tables (.csv .md .tex .json)",
@@ -75,6 +76,7 @@ def run_summary(folder: Path) -> str:
     fits = f"\nfits         {folder.parent / 'fits'}" if suite.run == folder.name else ""
     return (
         _shown(folder, _MAIN)
+        + (f"{beside.text()}\n" if beside else "")
         + "".join(f"{what:<13}{text}\n" for what, text in (("plan", plan), ("data sets", found)) if text)
         + _places(folder, places)
         + fits

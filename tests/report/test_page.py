@@ -7,6 +7,7 @@ import pytest
 from small_suite import toy_suite
 from tiny_run import table_of
 
+from weckd.committed import Beside
 from weckd.config import load_suite, suite_json
 from weckd.files import write_json
 from weckd.report.page import page, write_report
@@ -129,7 +130,9 @@ def test_too_few_seeds_are_told_first(run):
     assert "Fewer than 5 seeds: this run describes, it tests nothing." in "".join(parsed(run).words)
 
 
-def test_a_quick_look_shows_gains_and_no_verdicts(run):
+def test_a_quick_look_shows_gains_and_no_verdicts(run, monkeypatch):
+    beside = Beside("Verdicts of another.", ("claim", "verdict"), (("1: a", "shown <here>"),))
+    monkeypatch.setattr("weckd.report.page.beside_quick_look", lambda suite: beside)
     facts = toy_suite().facts
     small = replace(facts["toy_two"], key="ear_chile_small", title="Ears, small copy at 64 px")
     change_suite(run, quick_look=True, datasets=("ear_chile_small",), facts={**facts, small.key: small})
@@ -141,6 +144,9 @@ def test_a_quick_look_shows_gains_and_no_verdicts(run):
     assert "A quick look: this run tests none of the paper's claims; it shows gains and intervals" in words
     assert "here are the answers" not in words
     assert '<span class="verdict not">not tested (quick look)</span>' in text
+    first = text[: text.index("<nav")]
+    assert '<p class="missing">Verdicts of another.</p>' in first
+    assert '<th scope="row">1: a</th>\n            <td>shown &lt;here&gt;</td>' in first
 
 
 def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):

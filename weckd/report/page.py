@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from weckd.analysis.registry import VERDICTS
-from weckd.committed import plan_of
+from weckd.committed import beside_quick_look, plan_of
 from weckd.config import Suite, load_suite
 from weckd.errors import UserError
 from weckd.files import write_text
@@ -56,6 +56,7 @@ def page(suite: Suite, run: Path) -> str:
         real=any(not suite.facts[key].phantom for key in suite.datasets),
         undeclared=undeclared_sentence(suite),
         plan=plan_of(files, suite.plan_hash),
+        beside=beside_quick_look(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
         answers=answers(suite, files.tables / "answers.csv"),
