@@ -8,6 +8,7 @@ import numpy as np
 
 from weckd.analysis.comparisons import Comparison, comparisons
 from weckd.analysis.contrasts import Result, evaluate_all, own
+from weckd.analysis.inference.ceiling import NEAR_THE_CEILING
 from weckd.analysis.inference.reader_study import (
     Study,
     adjust,
@@ -189,6 +190,8 @@ def _alone(suite: Suite, comparison: Comparison, place: str, metric: str, result
     )
     over = f", mean of {len(known[place])} independent data sets" if place in known else ""
     test = TEST + over + (f", against {null * 100:g} points" if null else "")
+    if shown.study is not None and shown.study.ceiling_part:
+        test += f", {NEAR_THE_CEILING}"
     family = f"secondary: {comparison.family}" if place in suite.datasets else SECONDARY
     if comparison.family is None:
         family = EXPLORATORY

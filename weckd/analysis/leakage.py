@@ -22,7 +22,7 @@ from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK
 from weckd.analysis.inference.reader_study import difference
 from weckd.analysis.metrics import METRICS
-from weckd.analysis.metrics.scores import Scored, correct, from_influence, mean_score
+from weckd.analysis.metrics.scores import Scored, correct, from_influence, share_right
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis.results import Results
 from weckd.analysis.sheets.inputs import splits_table
@@ -155,7 +155,7 @@ def _results(
 
 def _mean_on(data: DatasetPredictions, images: NDArray[np.bool_], right: NDArray[np.float64]) -> Scored:
     """Return the mean over some of the test images, whose groups are whole."""
-    return mean_score(right[:, images], np.unique(data.groups[images], return_inverse=True)[1])
+    return share_right(right[:, images], np.unique(data.groups[images], return_inverse=True)[1])
 
 
 def _memory(data: DatasetPredictions, copied: NDArray[np.bool_], right: NDArray[np.float64]) -> Scored:

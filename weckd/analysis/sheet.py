@@ -8,6 +8,7 @@ import pandas as pd
 
 from weckd.analysis.contrasts import gain as gain_of
 from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, Level, descriptive
+from weckd.analysis.inference import ceiling
 from weckd.analysis.inference.reader_study import Study, adjust, p_value
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.results import Compared, Results
@@ -106,10 +107,17 @@ def gains_caption(
     run: Results, shown: Iterable[Compared], *notes: str, missing: Iterable[str] | None = None
 ) -> str:
     """Return the caption of a table of gains on the primary metric."""
+    shown = list(shown)
     names = [name for item in shown for name in item.missing] if missing is None else missing
+    near = near_ceiling(gain for item in shown for gain in item.gains.values())
     level = captions.confidence(run.suite)
     lead = f"Gains in {run.primary_name}, percentage points, with their {level} intervals, not adjusted;"
-    return caption(run, lead, notes=notes, missing=names)
+    return caption(run, lead, notes=(*notes, near), missing=names)
+
+
+def near_ceiling(gains: Iterable[Gain]) -> str:
+    """Return on which data sets and means gains are near the ceiling, and what was assumed; empty where none is."""
+    return ceiling.sentence([x.dataset for x in gains if x.estimate.study and x.estimate.study.ceiling_part])
 
 
 def margin_sentence(suite: Suite) -> str:

@@ -11,7 +11,7 @@ from tabulate import tabulate
 from weckd.analysis.comparisons import SLOPE, Comparison, comparisons
 from weckd.analysis.contrasts import evaluate
 from weckd.analysis.inference.power import Chances, chances, planned_study
-from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable
+from weckd.analysis.inference.reader_study import Study, minimum_detectable, planned_mean_study
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.results import Published, Results
@@ -188,7 +188,7 @@ def _tests(
             like = [known[near] for near in _nearest(suite, key, reference, known)]
             alone.append(_planned(len(suite.seeds), sizes[key], like, comparison, guess))
         tests = max(1, in_family[comparison.family])
-        found.append(_Test(comparison, place, mean_study(alone), tuple(alone), not known, tests))
+        found.append(_Test(comparison, place, planned_mean_study(alone), tuple(alone), not known, tests))
     return found
 
 

@@ -7,8 +7,8 @@ are better than seeds b; this is done for many partitions. What it can find, on 
 
 - a standard error that is too small for the spread between seeds (a test over images alone rejects far too often), or
   too large (sums over uneven groups, taken for means, never reject);
-- in the mean over data sets, luck that a seed has on all data sets at once: they are parted alike, and such data sets
-  are not independent.
+- in the mean over data sets, which are parted alike, seeds that are taken as independent between them though each has
+  its luck on all of them at once.
 
 What it cannot find is a wrong case part, whose true value is 0 between halves of one method: the simulations do.
 
@@ -17,9 +17,9 @@ they scored, random halves are independent draws that favour neither side, and S
 less where few seeds lie far out (Efron 1969, "Student's t-test under symmetry conditions"). So the rate depends little
 on the run's luck, where a single fixed partition would hang on it. In 60 simulated data sets with 40 seeds the rate
 of one method was .02 to .07 (mean .043), near the ceiling (accuracy .99) .01 to .06; with 10 seeds .00 to .08: such
-runs need several methods. REJECTION leaves room for that. The mean over data sets varies more, since seeds of several
-data sets that are parted alike agree a little by chance: .00 to .15 with 10 seeds, .01 to .10 with 40. A low rate says
-nothing there that the rows of the data sets do not, so MEAN_REJECTION has an upper end alone.
+runs need several methods. The mean over data sets, whose seeds are paired, varies as one data set does: .00 to .09 with
+10 seeds, .02 to .09 with 40. A low rate says nothing there that the rows of the data sets do not, so MEAN_REJECTION has
+an upper end alone.
 """
 
 import sys
@@ -46,7 +46,7 @@ from weckd.selfcheck.simulation import ALPHA, simulation_checks
 PARTITIONS = 500
 FEWEST_SEEDS = 10  # two halves of five, the fewest for inference
 REJECTION = (0.01, 0.10)  # allowed on a data set
-MEAN_REJECTION = (0.0, 0.15)  # allowed for the mean over data sets
+MEAN_REJECTION = (0.0, 0.10)  # allowed for the mean over data sets
 SAME_METHOD = "same method, other seeds"
 SAME_METHOD_SHOWS = (
     "a method against itself: the primary test finds a gain in 5 % of random halves of the seeds"
@@ -111,7 +111,8 @@ def partitions(k: int, count: int) -> list[Halves]:
 
 def against_itself(one: Scored, halves: Halves) -> Study:
     """Return the primary test of some seeds of a method against others of the same method, paired in order."""
-    a, b = (replace(one, values=one.values[half], cases=one.cases[half]) for half in halves)
+    # Without levels: near the ceiling the test takes what it cannot see for possible, and would find nothing.
+    a, b = (replace(one, values=one.values[half], cases=one.cases[half], levels=()) for half in halves)
     return two_way(weighted_sum([(1.0, a), (-1.0, b)]))
 
 

@@ -35,15 +35,15 @@ def test_hand_computed_where_data_sets_differ():
     # Equal v: sum (y - m)^2 / (v + tau2) = 0.0018 / (v + tau2) = 2, so v + tau2 = 0.0009; SE^2 = 0.0009 / 3.
     found = new_data_set(studies([0.0, 0.03, 0.06], [0.01, 0.01, 0.01]), 0.95)
     assert found.n_datasets == 3
-    assert found.tau2 == pytest.approx(0.0008, rel=1e-4)
+    assert found.tau2 == pytest.approx(0.0008, rel=1e-12)
     effects = found.random_effects
     assert (effects.value, effects.df) == (pytest.approx(0.03), 2)
-    assert effects.se**2 == pytest.approx(0.0003, rel=1e-4)
-    assert effects.high - effects.value == pytest.approx(T2 * math.sqrt(0.0003), rel=1e-4)
-    assert effects.p == pytest.approx(2 * stats.t.sf(math.sqrt(3), 2), rel=1e-4)
+    assert effects.se**2 == pytest.approx(0.0003, rel=1e-12)
+    assert effects.high - effects.value == pytest.approx(T2 * math.sqrt(0.0003), rel=1e-12)
+    assert effects.p == pytest.approx(2 * stats.t.sf(math.sqrt(3), 2), rel=1e-12)
     half = T1 * math.sqrt(0.0008 + 0.0003)
     assert (found.prediction_low, found.prediction_high) == pytest.approx(
-        (0.03 - half, 0.03 + half), rel=1e-4
+        (0.03 - half, 0.03 + half), rel=1e-12
     )
     half = T2 * math.sqrt(0.0009 + 0.0003)
     assert (found.measured_low, found.measured_high) == pytest.approx((0.03 - half, 0.03 + half))
@@ -72,17 +72,17 @@ def test_random_effects_follow_their_equations(seed):
     se = math.sqrt(scale / weights.sum())
     found = new_data_set(studies(y, np.sqrt(v)), 0.9, null=-0.02)
     effects = found.random_effects
-    assert found.tau2 == pytest.approx(tau2, rel=1e-4, abs=1e-9)
+    assert found.tau2 == pytest.approx(tau2, rel=1e-12, abs=1e-16)
     assert (effects.value, effects.se, effects.df) == (
-        pytest.approx(mean, rel=1e-4),
-        pytest.approx(se, rel=1e-4),
+        pytest.approx(mean, rel=1e-12),
+        pytest.approx(se, rel=1e-12),
         5,
     )
-    assert effects.low == pytest.approx(mean - stats.t.ppf(0.95, 5) * se, rel=1e-3)
-    assert effects.p == pytest.approx(2 * stats.t.sf(abs(mean + 0.02) / se, 5), rel=1e-3)
+    assert effects.low == pytest.approx(mean - stats.t.ppf(0.95, 5) * se, rel=1e-12)
+    assert effects.p == pytest.approx(2 * stats.t.sf(abs(mean + 0.02) / se, 5), rel=1e-12)
     half = stats.t.ppf(0.95, 4) * math.sqrt(tau2 + se**2)
-    assert found.prediction_low == pytest.approx(mean - half, rel=1e-3, abs=1e-7)
-    assert found.prediction_high == pytest.approx(mean + half, rel=1e-3, abs=1e-7)
+    assert found.prediction_low == pytest.approx(mean - half, rel=1e-12, abs=1e-14)
+    assert found.prediction_high == pytest.approx(mean + half, rel=1e-12, abs=1e-14)
 
 
 def test_the_random_cases_have_tau_above_zero_and_zero():
@@ -97,7 +97,7 @@ def test_the_random_cases_have_tau_above_zero_and_zero():
 def test_very_unequal_standard_errors_converge():
     found = new_data_set(studies([0.0, 0.03, 0.06], [1e-11, 1e-11, 0.01]), 0.95)
     y, v = np.array([0.0, 0.03, 0.06]), np.array([1e-22, 1e-22, 1e-4])
-    assert found.tau2 == pytest.approx(paule_mandel(y, v), rel=1e-4)
+    assert found.tau2 == pytest.approx(paule_mandel(y, v), rel=1e-12)
 
 
 def test_t_over_the_means_ignores_the_standard_errors():
@@ -120,8 +120,8 @@ def test_one_data_set_gives_only_its_value():
 
 def test_two_data_sets_give_no_prediction():
     found = new_data_set(studies([0.02, 0.06], [0.01, 0.01]), 0.95)
-    assert found.tau2 == pytest.approx(0.0007, rel=1e-4)  # 0.0008 / (v + tau2) = 1
-    assert found.random_effects.se == pytest.approx(0.02, rel=1e-4)
+    assert found.tau2 == pytest.approx(0.0007, rel=1e-12)  # 0.0008 / (v + tau2) = 1
+    assert found.random_effects.se == pytest.approx(0.02, rel=1e-12)
     assert found.measured_high == pytest.approx(0.04 + T1 * math.sqrt(0.0008 * 1.5))
     assert math.isnan(found.prediction_low)
     assert math.isnan(found.prediction_high)

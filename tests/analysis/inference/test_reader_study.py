@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from weckd.analysis.inference.reader_study import half_width, mean_study, minimum_detectable, p_value, two_way
+from weckd.analysis.inference.reader_study import (
+    half_width,
+    mean_study,
+    minimum_detectable,
+    p_value,
+    two_way,
+    unpaired_mean_study,
+)
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.metrics.scores import Predicted, class_mean_score, correct, mean_score
 from weckd.seeds import generator
@@ -176,19 +183,60 @@ def test_one_seed_or_one_group_has_no_standard_error():
         assert math.isnan(result.df)
 
 
-def test_mean_over_data_sets():
+def test_mean_over_data_sets_pairs_their_seeds():
+    # Per-seed means (1/2 + 3/8)/2, (0 + 3/8)/2, (1/4 + 3/8)/2: var 1/64, so A = 1/192; that of one data set over 4.
     one, two = study(HAND), study(np.tile([1, 0, -1, 1, 1, 0, 0, 1], (3, 1)))
     mean = mean_study([one, two])
     assert mean.estimate == pytest.approx((0.25 + 0.375) / 2)
     assert mean.per_seed == pytest.approx((0.4375, 0.1875, 0.3125))
-    assert mean.se == pytest.approx(math.sqrt(one.se**2 + two.se**2) / 2)
-    welch = (one.se**2 + two.se**2) ** 2 / (one.se**4 / one.df + two.se**4 / two.df)
-    assert mean.df == pytest.approx(welch)
+    assert mean.seed_part == pytest.approx(1 / 192)
+    assert mean.case_part == pytest.approx((one.case_part + two.case_part) / 4)
+    spread = mean.seed_part**2 / 2 + (one.case_part / 4) ** 2 / 3 + (two.case_part / 4) ** 2 / 7
+    assert mean.df == pytest.approx(mean.se**4 / spread)
     assert (mean.n_images, mean.n_groups, mean.all_zero) == (12, 12, False)
     with_constant = mean_study([one, study(np.zeros((3, 4)))])
     assert with_constant.se == pytest.approx(one.se / 2)
     assert with_constant.df == pytest.approx(one.df)
     assert with_constant.all_zero is False
+
+
+def test_seeds_that_go_together_on_all_data_sets_are_no_independent_votes():
+    # On a copy the seeds' part stays as it is, and halves if seeds are taken as independent; the cases' part halves.
+    one = study(HAND)
+    paired, unpaired = mean_study([one, one]), unpaired_mean_study([one, one])
+    assert paired.seed_part == pytest.approx(one.seed_part)
+    assert unpaired.seed_part == pytest.approx(one.seed_part / 2)
+    assert paired.case_part == unpaired.case_part == pytest.approx(one.case_part / 2)
+    assert unpaired.df == pytest.approx(2 * one.df)
+    # Opposite effects cancel in the mean, which then varies by cases alone.
+    other = study(-HAND)
+    assert mean_study([one, other]).seed_part == 0
+    assert unpaired_mean_study([one, other]).seed_part == pytest.approx(one.seed_part / 2)
+    for mean in (mean_study([one]), unpaired_mean_study([one])):
+        assert (mean.seed_part, mean.case_part) == pytest.approx((one.seed_part, one.case_part))
+        assert mean.df == pytest.approx(one.df)
+
+
+def test_other_seeds_are_not_paired():
+    with pytest.raises(ValueError, match="shorter"):
+        mean_study([study(HAND), study(HAND[:2])])
+
+
+def test_twice_the_seeds_halve_their_part():
+    one = study(HAND)
+    doubled = mean_study([one], times=2)
+    assert (doubled.seed_part, doubled.case_part) == (one.seed_part / 2, one.case_part)
+    assert doubled.df == pytest.approx(doubled.se**4 / (doubled.seed_part**2 / 5 + one.case_part**2 / 3))
+
+
+def test_a_case_part_below_zero_counts_as_zero_and_is_named():
+    # Residuals (1/2, -1/2) and (-1/2, 1/2): their covariance is below zero.
+    below = study(np.array([[1.0, 0], [0, 1]]))
+    assert (below.case_part, below.cases_below_zero) == (0.0, True)
+    nothing = study(np.array([[1.0, 1], [0, 0]]))
+    assert (nothing.case_part, nothing.cases_below_zero) == (0.0, False)
+    assert mean_study([below, below]).cases_below_zero
+    assert not mean_study([below, nothing]).cases_below_zero
 
 
 def simulated_scores(draw, repetitions, k, groups, shift):

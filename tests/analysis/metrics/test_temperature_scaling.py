@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn_predictions import softmax, two_class
 
-from weckd.analysis.metrics.confidence import scaled, temperatures
+from weckd.analysis.metrics.confidence import all_right, scaled, temperatures
 from weckd.analysis.metrics.scores import Validation
 from weckd.seeds import generator
 
@@ -35,9 +35,18 @@ def test_recovers_a_known_temperature(known):
 
 
 def test_stays_within_its_bounds():
-    found = temperatures((validation([0.6] * 3, [True] * 3), validation([0.99] * 3, [False] * 3)))
-    assert math.exp(-3) <= found[0] < 0.06
-    assert found[1] == pytest.approx(math.exp(3), rel=1e-3)
+    # sigmoid(log(0.51 / 0.49) / T) = 0.999 at T = 0.0058.
+    found = temperatures(
+        (validation([0.51] * 1000, [True] * 999 + [False]), validation([0.99] * 3, [False] * 3))
+    )
+    assert found == pytest.approx([math.exp(-3), math.exp(3)], rel=1e-3)
+
+
+def test_without_an_error_no_temperature_can_be_chosen():
+    ones = validation([0.6] * 3, [True] * 3), validation([0.6] * 3, [True, True, False])
+    assert [all_right(one) for one in ones] == [True, False]
+    assert temperatures(ones)[0] == 0.5
+    assert scaled(np.array([[[0.6, 0.4]]]), temperatures(ones[:1]))[0, 0, 0] == pytest.approx(0.36 / 0.52)
 
 
 def test_a_probability_of_zero_for_a_label():

@@ -96,3 +96,21 @@ def test_few_seeds_only_describe(few):
     file = metrics_table(few)
     assert "±" not in "".join(value for line in cells_of(file.tables[0]) for value in line.values())
     assert {line["p, over single"] for line in cells_of(file.tables[-1])} == {"descriptive only (k < 5)"}
+
+
+def test_cells_without_a_temperature_are_named(tmp_path):
+    def change(frame):
+        frame = frame.copy()
+        chosen = (
+            (frame["split"] == "validation") & (frame["method"] == "single") & (frame["seed"].isin((2, 5)))
+        )
+        for label in range(2):
+            frame.loc[chosen, f"p_{label}"] = np.where(frame.loc[chosen, "y"] == label, 0.75, 0.25)
+        return frame
+
+    run = changed_run(tmp_path, change, datasets=("toy_two",))
+    told = (
+        "Every validation image is right, so that no temperature can be chosen and it is 0.5: "
+        "toy_two single seeds 2, 5."
+    )
+    assert [told in table.caption for table in metrics_table(run).tables].count(True) == 1

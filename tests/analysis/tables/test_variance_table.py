@@ -1,12 +1,13 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 from scipy import stats
 from wide_suite import GOLDEN, cells_of, groups_of, parts_by_hand, right, row, text_of
 
 from weckd.analysis.inference.reader_study import Study
-from weckd.analysis.sheets.robustness import advice, twice_the_seeds, variance_table
+from weckd.analysis.sheets.robustness import advice, variance_table
 from weckd.tables.captions import NO_FAMILY
 
 A_AND_C = Study(0.1, (0.1,) * 5, 4e-4, 1e-4, 5.0, 100, 50, False)
@@ -14,16 +15,6 @@ A_AND_C = Study(0.1, (0.1,) * 5, 4e-4, 1e-4, 5.0, 100, 50, False)
 
 def test_golden_text(wide):
     assert text_of(variance_table(wide)) == (GOLDEN / "variance.md").read_text(encoding="utf-8")
-
-
-def test_twice_the_seeds_by_hand():
-    doubled = twice_the_seeds(A_AND_C)
-    assert (doubled.seed_part, doubled.case_part) == (2e-4, 1e-4)
-    assert doubled.se == pytest.approx(math.sqrt(3e-4))
-    assert doubled.df == pytest.approx(9e-8 / (4e-8 / 9 + 1e-8 / 49))
-    assert doubled.estimate == A_AND_C.estimate
-    nothing = twice_the_seeds(dataclasses.replace(A_AND_C, seed_part=0.0, case_part=0.0))
-    assert (nothing.se, math.isnan(nothing.df)) == (0.0, True)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +48,31 @@ def test_parts_by_hand(wide):
     )
 
 
-def test_a_mean_with_twice_the_seeds_is_that_of_its_data_sets(wide):
-    frame = variance_table(wide).frame
-    of = {name: row(frame, dataset=name, reference="single") for name in ("toy_three", "toy_two", "macro")}
-    halves = [of[name]["se_twice_the_seeds"] for name in ("toy_three", "toy_two")]
-    assert of["macro"]["se_twice_the_seeds"] == pytest.approx(math.hypot(*halves) / 2)
+def test_a_mean_pairs_the_seeds_of_its_data_sets(wide):
+    found = row(variance_table(wide).frame, dataset="macro", reference="single")
+    keys = ("toy_three", "toy_two")
+    differences = [right(key, "weckd", 3) - right(key, "single", 1) for key in keys]
+    cases = [parts_by_hand(one, groups_of(key))[1] / 4 for one, key in zip(differences, keys, strict=True)]
+    seeds = np.mean([one.mean(axis=1) for one in differences], axis=0).var(ddof=1) / 5
+    assert found["se"] == pytest.approx(100 * math.sqrt(seeds + sum(cases)))
+    assert found["se_twice_the_seeds"] == pytest.approx(100 * math.sqrt(seeds / 2 + sum(cases)))
+    df = (seeds + sum(cases)) ** 2 / (seeds**2 / 4 + sum(case**2 for case in cases) / 14)
+    assert found["df"] == pytest.approx(df)
+
+
+def test_cases_below_zero_are_said(wide):
+    file = variance_table(wide)
+    found = row(file.frame, dataset="toy_two", reference="single")
+    difference = right("toy_two", "weckd", 3) - right("toy_two", "single", 1)
+    assert parts_by_hand(difference, groups_of("toy_two"))[1] == 0
+    assert (found["case_share"], found["cases_below_zero"]) == (0, True)
+    shown = {line["data set"]: line["cases"] for line in cells_of(file.tables[0])}
+    assert (shown["toy_two"], shown["macro of 2"]) == ("below 0", f"{100 * (1 - _macro_share(file)):.0f} %")
+    assert not row(file.frame, dataset="macro", reference="single")["cases_below_zero"]
+
+
+def _macro_share(file):
+    return row(file.frame, dataset="macro", reference="single")["seed_share"]
 
 
 def test_a_comparison_of_several_families_stands_once(wide):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.stats import friedmanchisquare
 
 from weckd.analysis.inference.reader_study import (
@@ -24,7 +25,6 @@ from weckd.analysis.inference.reader_study import (
 )
 
 NOT_KNOWN = float("nan")
-STEPS = 200  # Newton steps; about log2 of the largest ratio of variances are needed
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,22 @@ def new_data_set(studies: Sequence[Study], level: float, null: float = 0.0) -> N
 def _random_effects(
     values: NDArray[np.float64], variances: NDArray[np.float64], level: float, null: float
 ) -> tuple[Estimate, float]:
-    # Imported here: it takes a second. It has no type stubs.
-    from statsmodels.stats.meta_analysis import combine_effects  # type: ignore[import-untyped] # noqa: PLC0415
-
-    if len(values) == 1:
+    J = len(values)
+    if J == 1:
         return t_estimate(float(values[0]), NOT_KNOWN, NOT_KNOWN, level, null), NOT_KNOWN
     if not (variances > 0).all():
         return t_estimate(NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, level, null), NOT_KNOWN
-    with np.errstate(divide="ignore"):  # of its I^2 where all values are equal, which nobody reads
-        combined = combine_effects(values, variances, method_re="pm", maxiter=STEPS)
-    se = math.sqrt(max(1.0, combined.scale_hksj_re)) * float(combined.sd_eff_w_re)
-    estimate = t_estimate(float(combined.mean_effect_re), se, len(values) - 1, level, null)
-    return estimate, float(combined.tau2)
+
+    def mean_and_squares(tau2: float) -> tuple[float, float, float]:
+        weights = 1 / (variances + tau2)
+        mean = float(weights @ values / weights.sum())
+        return mean, float(weights @ (values - mean) ** 2), float(weights.sum())
+
+    tau2, highest = 0.0, float(((values - values.mean()) ** 2).sum()) / (J - 1)  # weights are below 1 / tau2
+    if mean_and_squares(0.0)[1] > J - 1:
+        tau2 = brentq(lambda x: mean_and_squares(x)[1] - (J - 1), 0.0, highest, xtol=1e-15 * highest)
+    mean, squares, weight = mean_and_squares(tau2)
+    return t_estimate(mean, math.sqrt(max(1.0, squares / (J - 1)) / weight), J - 1, level, null), tau2
 
 
 def leave_one_out(studies: Mapping[str, Study]) -> dict[str, Study]:

@@ -5,18 +5,20 @@ over groups, so that uneven groups do not enter as variance. A group is a patien
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 from scipy.stats import false_discovery_control
 
+from weckd.analysis.inference.ceiling import least_seed_sd
 from weckd.analysis.metrics.scores import Scored
 from weckd.analysis_plan import AnalysisPlan
 
 ROUNDING = 1e-12  # scores are of order 1: what is smaller is the rounding of sums
 DIGITS = 14
+KNOWN = 1e9  # df of a variance that is not estimated
 POWER = 0.80  # of the minimum detectable gain
 
 
@@ -32,6 +34,8 @@ class Study:
     n_images: int
     n_groups: int
     all_zero: bool  # the value is zero for every seed, and so is every group's part in it
+    ceiling_part: float = 0.0  # what the seed part is raised by near the ceiling, see `inference.ceiling`
+    cases_below_zero: bool = False  # the estimate of the case part is below zero, and counts as 0
 
     @property
     def se(self) -> float:
@@ -50,42 +54,89 @@ def two_way(scored: Scored) -> Study:
 
     With d_s the value of seed s, k seeds, and Z[s] its row of `cases`:
 
-        A      = var(d_s, ddof=1) / k
+        A      = var(d_s, ddof=1) / k, at least `ceiling.least_seed_sd`^2 / k
         c      = max(0, mean over pairs s != s' of Cov(Z[s], Z[s'], ddof=1))
-        df     = (A + c)^2 / (A^2 / (k - 1) + c^2 / (G - 1))
+        df     = (A + c)^2 / (A^2 / (k - 1) + c^2 / (G - 1)), where what A is raised by is taken as known
     """
     d, k = scored.values, len(scored.values)
-    seed_part = _floored(float(d.var(ddof=1)) / k) if k > 1 else float("nan")
-    case_part = _floored(_mean_covariance(scored.cases)) if k > 1 and scored.case_df > 0 else float("nan")
+    found = _floored(float(d.var(ddof=1)) / k) if k > 1 else float("nan")
+    raised = max(0.0, least_seed_sd(scored) ** 2 / k - found) if k > 1 else 0.0
+    cases = _mean_covariance(scored.cases) if k > 1 and scored.case_df > 0 else float("nan")
     return Study(
         estimate=_rounded(float(d.mean())),
         per_seed=tuple(float(value) for value in d),
-        seed_part=seed_part,
-        case_part=case_part,
-        df=_satterthwaite([(seed_part, k - 1), (case_part, scored.case_df)]),
+        seed_part=found + raised,
+        case_part=_floored(cases),
+        df=_satterthwaite([(found, k - 1), (raised, KNOWN), (_floored(cases), scored.case_df)]),
         n_images=scored.n_images,
         n_groups=scored.n_groups,
         all_zero=not (np.abs(d) > ROUNDING).any() and not (np.abs(scored.cases) > ROUNDING).any(),
+        ceiling_part=raised,
+        cases_below_zero=cases < -(ROUNDING**2),
     )
 
 
-def mean_study(studies: Sequence[Study]) -> Study:
-    """Return the unweighted mean over independent data sets.
+def mean_study(studies: Sequence[Study], times: int = 1) -> Study:
+    """Return the unweighted mean over J data sets of other test cases, with the same k seeds on each.
 
-    SE = sqrt(sum SE_j^2) / J, with the Welch-Satterthwaite df over the J components.
+    Seeds are paired across data sets, as effects of a seed may go together there. With d_s the mean over data sets of
+    seed s, r_j what the seed part of data set j is raised by near the ceiling:
+
+        A      = var(d_s, ddof=1) / k
+        SE^2   = A + sum r_j / J^2 + sum c_j / J^2
+        df     = SE^4 / (A^2 / (k - 1) + sum (c_j / J^2)^2 / (G_j - 1))
+
+    Args:
+        studies: one a data set, all of the same seeds in one order.
+        times: as if there were so many times k seeds like those at hand: A and r_j are divided by it, A has
+            times k - 1 df.
+
+    Raises:
+        ValueError: the data sets have unequal numbers of seeds.
     """
-    J = len(studies)
-    per_seed = np.mean([study.per_seed for study in studies], axis=0)
+    J, k = len(studies), len(studies[0].per_seed)
+    per_seed = np.array([np.mean(values) for values in zip(*(x.per_seed for x in studies), strict=True)])
+    found = _floored(float(per_seed.var(ddof=1)) / k) / times if k > 1 else float("nan")
+    raised = sum(study.ceiling_part for study in studies) / J**2 / times
+    return _mean(studies, tuple(float(value) for value in per_seed), found, times * k - 1, raised)
+
+
+def planned_mean_study(studies: Sequence[Study]) -> Study:
+    """Return what `mean_study` would find in a run whose seeds' effects are independent between the data sets.
+
+    The seed part is sum A_j / J^2, with k - 1 df; what the studies have of single seeds is not asked for.
+    """
+    k, J = len(studies[0].per_seed), len(studies)
+    return _mean(studies, studies[0].per_seed, sum(x.seed_part for x in studies) / J**2, k - 1, 0.0)
+
+
+def _mean(
+    studies: Sequence[Study], per_seed: tuple[float, ...], found: float, seed_df: int, raised: float
+) -> Study:
+    """Return the mean of studies with a seed part that is known, and what it is raised by near the ceiling."""
+    cases = [(study.case_part / len(studies) ** 2, study.n_groups - 1) for study in studies]
     return Study(
         estimate=_rounded(float(np.mean([study.estimate for study in studies]))),
-        per_seed=tuple(float(value) for value in per_seed),
-        seed_part=sum(study.seed_part for study in studies) / J**2,
-        case_part=sum(study.case_part for study in studies) / J**2,
-        df=_satterthwaite([(study.se**2, study.df) for study in studies]),
+        per_seed=per_seed,
+        seed_part=found + raised,
+        case_part=sum(part for part, _ in cases),
+        df=_satterthwaite([(found, seed_df), (raised, KNOWN), *cases]),
         n_images=sum(study.n_images for study in studies),
         n_groups=sum(study.n_groups for study in studies),
         all_zero=all(study.all_zero for study in studies),
+        ceiling_part=raised,
+        cases_below_zero=all(study.cases_below_zero for study in studies),
     )
+
+
+def unpaired_mean_study(studies: Sequence[Study]) -> Study:
+    """Return `mean_study` as if a seed's effects were independent between the data sets.
+
+    SE = sqrt(sum SE_j^2) / J, with the Welch-Satterthwaite df over the J data sets.
+    """
+    seed_part = sum(study.seed_part for study in studies) / len(studies) ** 2
+    df = _satterthwaite([(study.se**2, study.df) for study in studies])
+    return replace(mean_study(studies), seed_part=seed_part, df=df)
 
 
 def difference(one: Study, other: Study) -> Study:
@@ -102,6 +153,8 @@ def difference(one: Study, other: Study) -> Study:
         n_images=one.n_images + other.n_images,
         n_groups=one.n_groups + other.n_groups,
         all_zero=one.all_zero and other.all_zero,
+        ceiling_part=one.ceiling_part + other.ceiling_part,
+        cases_below_zero=one.cases_below_zero and other.cases_below_zero,
     )
 
 
@@ -195,8 +248,8 @@ def _rounded(value: float) -> float:
 
 
 def _floored(variance: float) -> float:
-    """Return a variance, or 0 where it is negative or no more than rounding."""
-    return variance if variance > ROUNDING**2 else 0.0
+    """Return a variance, or 0 where it is negative or no more than rounding; NaN stays."""
+    return 0.0 if variance <= ROUNDING**2 else variance
 
 
 def _mean_covariance(z: NDArray[np.float64]) -> float:

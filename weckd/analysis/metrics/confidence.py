@@ -13,13 +13,23 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from scipy.stats import rankdata
 
-from weckd.analysis.metrics.scores import Predicted, Scored, Validation, correct, from_influence, mean_score
+from weckd.analysis.metrics.scores import (
+    Predicted,
+    Scored,
+    Validation,
+    correct,
+    from_influence,
+    mean_score,
+    with_level,
+)
 from weckd.seeds import generator
 
 SMALLEST = float(np.finfo(np.float32).tiny)  # the smallest normal float32, 1.2e-38
 """Taken for a saved probability of 0 in a logarithm: an image costs at most 87.3 nats."""
 LOG_TEMPERATURES = (-3.0, 3.0)
-"""Bounds of log T: T from 0.05 to 20. Without an error on validation T would be 0; the search ends at the bound."""
+"""Bounds of log T: T from 0.05 to 20."""
+LEAST_WITHOUT_ERRORS = 0.5
+"""T where every validation image is right: the least NLL is at T = 0, and nothing says how near to go."""
 BINS = 15
 DRAWS = 200  # of groups, for metrics without influence values
 COVERAGE = 0.8
@@ -47,12 +57,17 @@ def temperatures(validation: tuple[Validation, ...]) -> NDArray[np.float64]:
     """Return each seed's temperature, the one with the least NLL on its validation images (Guo et al. 2017).
 
     The logits are the logarithms of the probabilities, those of 0 as `SMALLEST` says. The NLL is convex in 1/T, so a
-    bounded search of log T finds its only minimum.
+    bounded search of log T finds its only minimum. Without an error there is none, and T is `LEAST_WITHOUT_ERRORS`.
 
     Returns:
         (k,), 0.05 to 20; 1 leaves probabilities as they are.
     """
-    return np.array([_temperature(one) for one in validation])
+    return np.array([LEAST_WITHOUT_ERRORS if all_right(one) else _temperature(one) for one in validation])
+
+
+def all_right(validation: Validation) -> bool:
+    """Say whether every validation image is right, so that no temperature can be chosen."""
+    return bool(correct(validation.probabilities[None], validation.y).all())
 
 
 def _temperature(validation: Validation) -> float:
@@ -168,7 +183,7 @@ def accuracy_at_80(predicted: Predicted) -> Scored:
     values = (covered * right).sum(axis=1) / covered_images
     at_cut = ((near * right).sum(axis=1) / near.sum(axis=1))[:, None]
     influence = (covered * (right - at_cut) - COVERAGE * (values[:, None] - at_cut)) / covered_images
-    return from_influence(values, influence, predicted.groups)
+    return with_level(from_influence(values, influence, predicted.groups))
 
 
 def shares(confidence: NDArray[np.float32], start: float, stop: float) -> NDArray[np.float64]:

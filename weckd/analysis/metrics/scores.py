@@ -4,7 +4,7 @@ Every metric returns a value a seed, and how the test cases carry its variance.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class Scored:
     cases: NDArray[np.float64]  # (k, m): scaled sums over groups, or values in bootstrap draws
     case_df: int  # groups - 1
     n_images: int
+    levels: tuple[tuple[float, float], ...] = ()
+    """The weight of each method, and its mean over seeds, where this is a share of right answers."""
 
     @property
     def n_groups(self) -> int:
@@ -70,6 +72,7 @@ def weighted_sum(terms: Sequence[tuple[float, Scored]]) -> Scored:
         cases=np.sum([weight * scored.cases for weight, scored in terms], axis=0),
         case_df=first.case_df,
         n_images=first.n_images,
+        levels=tuple((weight * its, level) for weight, scored in terms for its, level in scored.levels),
     )
 
 
@@ -89,13 +92,23 @@ def correct(probabilities: NDArray[np.float32], y: NDArray[np.int64]) -> NDArray
 
 def accuracy(predicted: Predicted) -> Scored:
     """Return the share of test images whose most probable class is the label."""
-    return mean_score(correct(predicted.probabilities, predicted.y), predicted.groups)
+    return share_right(correct(predicted.probabilities, predicted.y), predicted.groups)
 
 
 def balanced_accuracy(predicted: Predicted) -> Scored:
     """Return the unweighted mean over the classes of the share of their images that is right."""
     right = correct(predicted.probabilities, predicted.y)
-    return class_mean_score(right, predicted.y, predicted.groups)
+    return with_level(class_mean_score(right, predicted.y, predicted.groups))
+
+
+def share_right(right: NDArray[np.float64], groups: NDArray[np.int64]) -> Scored:
+    """Return the share of right answers, (k, n) of 1 and 0, of one method; groups (n,) are 0..G-1."""
+    return with_level(mean_score(right, groups))
+
+
+def with_level(scored: Scored) -> Scored:
+    """Return one method's share of right answers as what the test near the ceiling asks for."""
+    return replace(scored, levels=((1.0, float(scored.values.mean())),))
 
 
 def mean_score(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> Scored:

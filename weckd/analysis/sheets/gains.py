@@ -9,9 +9,9 @@ from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import EXPLORATORY, IDENTICAL, NOT_KNOWN, Gain, estimate, missing_of
 from weckd.analysis.inference.data_sets import NewDataSet, leave_one_out, new_data_set
-from weckd.analysis.inference.nine_tests import ONE_DATA_SET, side
 from weckd.analysis.inference.reader_study import Estimate as TEstimate
 from weckd.analysis.inference.reader_study import Study, p_value
+from weckd.analysis.inference.sensitivity import ONE_DATA_SET, side
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent, means

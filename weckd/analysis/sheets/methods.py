@@ -13,9 +13,11 @@ from weckd.analysis.estimates import MARGIN_METRICS, NOT_KNOWN, Estimate, Level,
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.method_groups import MethodGroup, method_groups
 from weckd.analysis.metrics import METRICS
+from weckd.analysis.metrics.confidence import LEAST_WITHOUT_ERRORS, all_right
 from weckd.analysis.metrics.scores import CLASS_SCORES
+from weckd.analysis.predictions import DatasetPredictions
 from weckd.analysis.results import Results
-from weckd.errors import counted
+from weckd.errors import counted, named
 from weckd.places import MACRO
 from weckd.tables.captions import confidence, count_sentence, derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Name, Number
@@ -104,7 +106,7 @@ def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Se
         f"{confidence(run.suite)} two-way interval; {_unit_sentence('percent', shown)}.",
         _direction_sentence(shown),
         middle=(group.note,),
-        notes=("Family: none, nothing is compared here.",),
+        notes=("Family: none, nothing is compared here.", _unscaled(run, shown, methods)),
         missing=missing_of(levels.values()),
     )
     cells = sheet.pivoted(
@@ -114,6 +116,28 @@ def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Se
         {"{}": lambda method, metric: sheet.level(levels[method, metric].estimate)},
     )
     return sheet.table(run.suite, f"metrics{group.suffix}", f"Secondary metrics, {group.title}", cells, says)
+
+
+def _unscaled(run: Results, shown: Sequence[str], methods: Sequence[str]) -> str:
+    """Return in which cells no temperature could be chosen; empty where there is none, or no metric needs one."""
+    found = [
+        f"{key} {method} {named('seed', seeds)}"
+        for key, data in run.predictions.datasets.items()
+        for method in methods
+        if (seeds := _all_right_seeds(data, method, run.predictions.stages[method]))
+    ]
+    if not found or not any(METRICS[metric].needs_validation for metric in shown):
+        return ""
+    return (
+        f"Every validation image is right, so that no temperature can be chosen and it is {LEAST_WITHOUT_ERRORS:g}: "
+        f"{'; '.join(found)}."
+    )
+
+
+def _all_right_seeds(data: DatasetPredictions, method: str, stage: int) -> list[int]:
+    """Return the seeds with which a method's stage is right on every validation image."""
+    cells = ((seed, data.validation.get((seed, method, stage))) for seed in data.seeds)
+    return [seed for seed, validation in cells if validation and all_right(validation)]
 
 
 def _metric_gains(run: Results, shown: Sequence[str]) -> Table:

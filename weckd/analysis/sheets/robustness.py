@@ -1,6 +1,5 @@
-"""The tables of robustness: nine tests of each primary claim, and what limits each comparison."""
+"""The tables of robustness: ten tests of each planned comparison, and what limits each comparison."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +9,23 @@ import pandas as pd
 from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, estimate
-from weckd.analysis.inference.nine_tests import PROCEDURE, Row, nine_tests, robust
 from weckd.analysis.inference.paired_tests import Paired
-from weckd.analysis.inference.reader_study import Study, mean_study
+from weckd.analysis.inference.reader_study import mean_study
+from weckd.analysis.inference.sensitivity import PROCEDURE, Row, robust, sensitivity_tests
 from weckd.analysis.metrics.scores import correct
 from weckd.analysis.results import Compared, Results
 from weckd.errors import counted
-from weckd.places import MACRO, few_seeds, independent, means, places
-from weckd.tables.captions import NO_FAMILY, confidence
+from weckd.places import MACRO, few_seeds, means, places
+from weckd.tables.captions import NO_FAMILY, confidence, count_sentence
 from weckd.tables.cells import NOTHING, Number, P
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile
 
 METRIC = "accuracy"
-"""The nine tests compare right and wrong answers."""
+"""The ten tests compare right and wrong answers."""
+TESTED = ("superiority", "non-inferiority", "links")
+"""Kinds of families whose comparisons are of two answers, with one null."""
+BELOW_ZERO = "below 0"
 NOTE_WIDTH = 60
 """Characters; a longer note would make the table wider than a page."""
 IN_CAPTION = "see the caption"
@@ -32,21 +34,24 @@ MOST = 2 / 3
 
 
 def sensitivity_table(run: Results) -> TableFile:
-    """Return nine tests of each gain that decides a superiority family on the mean over all data sets."""
-    claimed = [
-        gain
-        for gain in run.planned
-        if gain.comparison.kind == "superiority" and gain.dataset == MACRO and gain.decides
-    ]
+    """Return ten tests of each comparison that decides a family, on the mean that it decides it on."""
+    claimed: dict[tuple[object, ...], Gain] = {}
+    for gain in run.planned:
+        comparison = gain.comparison
+        if comparison.kind in TESTED and gain.decides:
+            what = (comparison.method, comparison.stage, comparison.text, gain.dataset)
+            claimed.setdefault(what, gain)  # of the family that the plan names first
     if not claimed:
         return sheet.nothing(run.suite, "sensitivity", "Sensitivity", "test", NO_FAMILY)
-    found = [(gain, why := _why_not(run, gain), () if why else _tests(run, gain)) for gain in claimed]
+    found = [
+        (gain, why := _why_not(run, gain), () if why else _tests(run, gain)) for gain in claimed.values()
+    ]
     rows = [line for item in found for line in _sensitivity_rows(run, *item)]
     return TableFile("sensitivity", pd.DataFrame(rows), [_sensitivity(run, *item) for item in found])
 
 
 def _why_not(run: Results, gain: Gain) -> str:
-    """Return why the nine tests are not done; empty where they are."""
+    """Return why the ten tests are not done; empty where they are."""
     suite = run.suite
     if gain.metric != METRIC:
         return f"not done: the tests are of {METRIC}, the primary metric is {run.primary_name}"
@@ -58,14 +63,14 @@ def _why_not(run: Results, gain: Gain) -> str:
 
 
 def _tests(run: Results, gain: Gain) -> tuple[Row, ...]:
-    """Return the nine tests of both methods' right and wrong answers on every independent data set."""
+    """Return the ten tests of both methods' right and wrong answers on every data set of the mean."""
     pairs = {}
-    for key in independent(run.suite):
+    for key in means(run.suite)[gain.dataset]:
         data = run.predictions.datasets[key]
         cells = ((term.method, term.stage) for term in gain.comparison.contrast)
         one, other = (correct(data.probabilities[cell], data.y) for cell in cells)
         pairs[key] = Paired(one, other, data.groups)
-    return nine_tests(pairs, run.suite.analysis.alpha, gain.comparison.null)
+    return sensitivity_tests(pairs, run.suite.analysis.alpha, gain.comparison.null)
 
 
 def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -> Table:
@@ -86,20 +91,28 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
             "robust": lambda row: _robust_text(row, tests),
         },
     )
+    of = gain.dataset.removeprefix(MACRO)
+    whole, size = (
+        ("", run.sizes[MACRO])
+        if not of
+        else (f" of{of} ({count_sentence(run.sizes[gain.dataset])})", "not said")
+    )
     says = sheet.caption(
         run,
-        f"The gain of {comparison.method} {comparison.text} in accuracy, mean over the independent data sets, "
-        "percentage points, tested in nine ways; p not adjusted.",
+        f"The gain of {comparison.method} {comparison.text} in accuracy, mean over the independent data sets{whole}, "
+        "percentage points, tested in ten ways; p not adjusted.",
+        sheet.margin_sentence(suite) if comparison.null else "",
         "The first row is the plan's test, which alone decides, with p adjusted in the table of gains; the others ask "
         "as their question says: they are sensitivity, in no family.",
-        "robust: the three tests of Q3 agree, all significant on the same side or none.",
+        "robust: the four tests of Q3 agree, all significant on the same side or none.",
         *(f"{row.name}: {row.note}." for row in long),
-        notes=(f"Family of the gain: {comparison.family}.",),
+        size=size,
+        notes=(f"Family of the gain: {comparison.family}.", sheet.near_ceiling([gain])),
         missing=gain.estimate.missing,
     )
     label, title = (
-        f"sensitivity-{comparison.reference}",
-        f"Nine tests of {comparison.method} {comparison.text}",
+        f"sensitivity-{comparison.reference}{of}".replace(" ", "-"),
+        f"Ten tests of {comparison.method} {comparison.text}" + (f",{of}" if of else ""),
     )
     return sheet.table(suite, label, title, shown, says, ("test", why_not))
 
@@ -115,12 +128,12 @@ def _sensitivity_rows(
 ) -> list[dict[str, object]]:
     """Return a row a test; one that says why not, where the tests are not done."""
     of_gain = {
-        **sheet.head(run.suite, MACRO),
+        **sheet.head(run.suite, gain.dataset),
         "family": gain.comparison.family,
         **sheet.compared_of(gain),
         "metric": gain.metric,
         "k": len(run.suite.seeds),
-        **sheet.counts(run, MACRO),
+        **sheet.counts(run, gain.dataset),
         "unit": "points",
     }
     not_done = Row("", "", NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, None, why_not)
@@ -170,21 +183,6 @@ def variance_table(run: Results) -> TableFile:
     return TableFile("variance", pd.DataFrame(rows), [_variance(run, *item) for item in of_family.items()])
 
 
-def twice_the_seeds(study: Study) -> Study:
-    """Return what twice as many seeds would give on one data set, were they like those at hand.
-
-    The seed part halves, A/2 with 2k - 1 df; the case part c with G - 1 stays:
-
-        SE^2 = A/2 + c,    df = SE^4 / ( (A/2)^2 / (2k - 1) + c^2 / (G - 1) )
-    """
-    seed_part, case_part = study.seed_part / 2, study.case_part
-    df = NOT_KNOWN
-    if seed_part + case_part > 0:
-        spread = seed_part**2 / (2 * len(study.per_seed) - 1) + case_part**2 / (study.n_groups - 1)
-        df = (seed_part + case_part) ** 2 / spread
-    return dataclasses.replace(study, seed_part=seed_part, df=df)
-
-
 def advice(seed_share: float) -> str:
     """Return which part of the variance is above two thirds and so the one to work on; "-" where nothing varies."""
     if math.isnan(seed_share):
@@ -196,13 +194,12 @@ def advice(seed_share: float) -> str:
 
 def _parts(run: Results, item: Compared) -> list[_Part]:
     studies = {place: item.gains[place].estimate.study for place in places(run.suite)}
-    doubled = {
-        key: twice_the_seeds(study) for key, study in studies.items() if study and key in run.suite.datasets
-    }
-    for mean, keys in means(run.suite).items():
-        if studies[mean]:
-            doubled[mean] = mean_study([doubled[key] for key in keys])
-    then = {place: estimate(run.suite, Result(doubled.get(place)), run.scale) for place in studies}
+    then = {}
+    for place in studies:
+        of_place = [studies[key] for key in means(run.suite).get(place, (place,))]
+        whole = [study for study in of_place if study]
+        doubled = mean_study(whole, times=2) if whole and len(whole) == len(of_place) else None
+        then[place] = estimate(run.suite, Result(doubled), run.scale)
     return [_Part(item, place, item.gains[place].estimate, then[place]) for place in studies]
 
 
@@ -220,7 +217,9 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
             f"gain [{level} CI]": lambda part: sheet.untested(part.shown),
             "SE": lambda part: sheet.number(part.shown, _se(run, part.shown)),
             "seeds": lambda part: Number(100 * part.shown.seed_share, 0, " %"),
-            "cases": lambda part: Number(100 * (1 - part.shown.seed_share), 0, " %"),
+            "cases": lambda part: (
+                BELOW_ZERO if _below_zero(part.shown) else Number(100 * (1 - part.shown.seed_share), 0, " %")
+            ),
             "detectable": lambda part: sheet.number(part.shown, part.shown.detectable),
             "more of what": lambda part: advice(part.shown.seed_share),
             "SE, 2k seeds": lambda part: sheet.number(part.shown, _se(run, part.doubled)),
@@ -232,9 +231,11 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
         f"What limits the gains of {parts[0].item.comparison.method} in {run.primary_name}, percentage points, "
         f"with their {level} intervals; SE: standard error; seeds, cases: shares of its variance; detectable: the "
         "gain found with 80 % power.",
+        f"{BELOW_ZERO}: the estimate of the part of cases is below zero and counts as 0; it may not be small. "
         "more of what: the part above two thirds of the variance, else both. 2k seeds: what twice as many seeds "
         "would give, SE^2 = A/2 + c with the seed part A halved and the case part c as it is.",
         notes=(
+            sheet.near_ceiling(part.item.gains[part.place] for part in parts),
             "Nothing is tested here: the family is where the comparisons come from; one that several families hold "
             "stands once.",
         ),
@@ -244,11 +245,16 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
     return sheet.table(suite, "variance-" + family.replace(" ", "-"), f"Variance, {family}", shown, says)
 
 
+def _below_zero(shown: Estimate) -> bool:
+    return shown.study is not None and shown.study.cases_below_zero and not math.isnan(shown.seed_share)
+
+
 def _variance_row(run: Results, part: _Part) -> dict[str, object]:
     more = {
         "alpha": run.suite.analysis.alpha,
         "seed_share": part.shown.seed_share,
         "case_share": 1 - part.shown.seed_share,
+        "cases_below_zero": _below_zero(part.shown),
         "min_detectable": part.shown.detectable,
         "advice": advice(part.shown.seed_share),
         "se_twice_the_seeds": _se(run, part.doubled),

@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 
 from weckd.analysis.inference.data_sets import new_data_set
-from weckd.analysis.inference.nine_tests import QUESTIONS, nine_tests, robust
 from weckd.analysis.inference.paired_tests import (
     Paired,
     cluster_ols,
@@ -14,19 +13,27 @@ from weckd.analysis.inference.paired_tests import (
     label_permutation,
     percentile,
 )
-from weckd.analysis.inference.reader_study import half_width, mean_study, p_value, two_way
-from weckd.analysis.metrics.scores import mean_score
+from weckd.analysis.inference.reader_study import (
+    half_width,
+    mean_study,
+    p_value,
+    two_way,
+    unpaired_mean_study,
+)
+from weckd.analysis.inference.sensitivity import QUESTIONS, robust, sensitivity_tests
+from weckd.analysis.metrics.scores import share_right, weighted_sum
 
-MRMC, OLS, BOOTSTRAP, PAIRED_T, PERMUTATION, MCNEMAR, MEANS_T, HKSJ, LEAVE_ONE_OUT = range(9)
+MRMC, UNPAIRED, OLS, BOOTSTRAP, PAIRED_T, PERMUTATION, MCNEMAR, MEANS_T, HKSJ, LEAVE_ONE_OUT = range(10)
 
 
 @pytest.fixture(scope="module")
 def rows(three_pairs):
-    return nine_tests(three_pairs, 0.05)
+    return sensitivity_tests(three_pairs, 0.05)
 
 
 def study_of(paired):
-    return two_way(mean_score(paired.a - paired.b, paired.groups))
+    one, other = (share_right(answers, paired.groups) for answers in (paired.a, paired.b))
+    return two_way(weighted_sum([(1.0, one), (-1.0, other)]))
 
 
 def swapped(pairs):
@@ -40,6 +47,7 @@ def numbers(row):
 def test_every_test_says_what_it_asks(rows):
     assert [(row.name, row.question.partition(":")[0]) for row in rows] == [
         ("two-way random effects (MRMC)", "Q3"),
+        ("MRMC, seeds independent between data sets", "Q3"),
         ("two-way cluster-robust OLS", "Q3"),
         ("crossed bootstrap", "Q3"),
         ("paired t over seeds (this test set)", "Q1"),
@@ -54,13 +62,18 @@ def test_every_test_says_what_it_asks(rows):
 
 @pytest.mark.parametrize("null", [0.0, -0.02])
 def test_numbers_are_those_of_the_single_tests(three_pairs, null):
-    rows = nine_tests(three_pairs, 0.1, null)
+    rows = sensitivity_tests(three_pairs, 0.1, null)
     pairs = list(three_pairs.values())
     studies = [study_of(paired) for paired in pairs]
     mean = mean_study(studies)
     half = half_width(mean, 0.9)
     assert numbers(rows[MRMC]) == pytest.approx(
         (mean.estimate, mean.estimate - half, mean.estimate + half, p_value(mean, null))
+    )
+    unpaired = unpaired_mean_study(studies)
+    half = half_width(unpaired, 0.9)
+    assert numbers(rows[UNPAIRED]) == pytest.approx(
+        (mean.estimate, mean.estimate - half, mean.estimate + half, p_value(unpaired, null))
     )
     ols = cluster_ols(pairs, 0.9, null)
     assert numbers(rows[OLS]) == (ols.value, ols.low, ols.high, ols.p)
@@ -85,7 +98,7 @@ def test_numbers_are_those_of_the_single_tests(three_pairs, null):
 
 
 def test_a_margin_is_beyond_the_tests_of_no_difference(three_pairs):
-    rows = nine_tests(three_pairs, 0.05, null=-0.02)
+    rows = sensitivity_tests(three_pairs, 0.05, null=-0.02)
     for row in (rows[PERMUTATION], rows[MCNEMAR]):
         assert row.estimate == rows[MRMC].estimate
         assert math.isnan(row.p)
@@ -94,15 +107,15 @@ def test_a_margin_is_beyond_the_tests_of_no_difference(three_pairs):
 
 
 def test_antisymmetric(three_pairs, rows):
-    for one, other in zip(rows, nine_tests(swapped(three_pairs), 0.05), strict=True):
+    for one, other in zip(rows, sensitivity_tests(swapped(three_pairs), 0.05), strict=True):
         assert numbers(other) == pytest.approx((-one.estimate, -one.high, -one.low, one.p), nan_ok=True)
         assert other.side == (None if one.side is None else -one.side)
 
 
 def test_identical_answers_have_no_p_anywhere(three_pairs):
     pairs = {key: Paired(paired.a, paired.a, paired.groups) for key, paired in three_pairs.items()}
-    rows = nine_tests(pairs, 0.05)
-    assert len(rows) == 9
+    rows = sensitivity_tests(pairs, 0.05)
+    assert len(rows) == 10
     for row in rows:
         assert row.estimate == 0
         assert all(math.isnan(x) for x in (row.low, row.high, row.p))
@@ -112,7 +125,7 @@ def test_identical_answers_have_no_p_anywhere(three_pairs):
 
 def test_one_identical_data_set_leaves_the_others(three_pairs, rows):
     ear = three_pairs["ear"]
-    with_it = nine_tests({**three_pairs, "same": Paired(ear.a, ear.a, ear.groups)}, 0.05)
+    with_it = sensitivity_tests({**three_pairs, "same": Paired(ear.a, ear.a, ear.groups)}, 0.05)
     assert with_it[MRMC].estimate == pytest.approx(rows[MRMC].estimate * 3 / 4)
     assert with_it[MRMC].p == pytest.approx(rows[MRMC].p)
     assert math.isnan(with_it[HKSJ].p)
@@ -121,8 +134,8 @@ def test_one_identical_data_set_leaves_the_others(three_pairs, rows):
 
 def test_no_variation_is_said_where_it_takes_the_p():
     always = Paired(np.ones((5, 12)), np.zeros((5, 12)), np.arange(12))
-    rows = nine_tests({"x": always, "y": always}, 0.05)
-    for row in (rows[MRMC], rows[OLS], rows[BOOTSTRAP], rows[PAIRED_T]):
+    rows = sensitivity_tests({"x": always, "y": always}, 0.05)
+    for row in (rows[MRMC], rows[UNPAIRED], rows[OLS], rows[BOOTSTRAP], rows[PAIRED_T]):
         assert (row.estimate, row.low, row.high, row.note) == (1, 1, 1, "no variation")
         assert math.isnan(row.p)
     assert rows[PERMUTATION].p == 1 / 2001
@@ -134,14 +147,14 @@ def test_no_variation_is_said_where_it_takes_the_p():
 
 def test_one_seed_one_group_one_data_set(random_pair):
     paired = random_pair("one", better=1.0)
-    one_seed = nine_tests({"x": Paired(paired.a[:1], paired.b[:1], paired.groups)}, 0.05)
-    assert {one_seed[row].note for row in (MRMC, OLS, BOOTSTRAP, PAIRED_T)} == {"one seed"}
-    assert all(math.isnan(one_seed[row].p) for row in (MRMC, OLS, BOOTSTRAP, PAIRED_T))
+    one_seed = sensitivity_tests({"x": Paired(paired.a[:1], paired.b[:1], paired.groups)}, 0.05)
+    assert {one_seed[row].note for row in (MRMC, UNPAIRED, OLS, BOOTSTRAP, PAIRED_T)} == {"one seed"}
+    assert all(math.isnan(one_seed[row].p) for row in (MRMC, UNPAIRED, OLS, BOOTSTRAP, PAIRED_T))
     assert one_seed[PERMUTATION].p < 0.05
-    one_group = nine_tests({"x": Paired(paired.a, paired.b, np.zeros_like(paired.groups))}, 0.05)
-    assert {one_group[row].note for row in (MRMC, OLS, BOOTSTRAP)} == {"one group"}
+    one_group = sensitivity_tests({"x": Paired(paired.a, paired.b, np.zeros_like(paired.groups))}, 0.05)
+    assert {one_group[row].note for row in (MRMC, UNPAIRED, OLS, BOOTSTRAP)} == {"one group"}
     assert one_group[PAIRED_T].p < 0.05
-    one_set = nine_tests({"x": paired}, 0.05)
+    one_set = sensitivity_tests({"x": paired}, 0.05)
     assert {one_set[row].note for row in (MEANS_T, HKSJ, LEAVE_ONE_OUT)} == {"one data set"}
     assert all(math.isnan(one_set[row].p) for row in (MEANS_T, HKSJ, LEAVE_ONE_OUT))
     assert one_set[MRMC].p == pytest.approx(p_value(study_of(paired)))
@@ -161,7 +174,7 @@ def test_notes_name_df_draws_and_what_is_exchanged(three_pairs, rows):
 
 def test_leave_one_out_names_the_data_set_that_decides(random_pair):
     pairs = {"none": random_pair("a"), "small": random_pair("b"), "all": random_pair("c", better=3.0)}
-    rows = nine_tests(pairs, 0.05)
+    rows = sensitivity_tests(pairs, 0.05)
     gains = {key: paired.difference.mean() for key, paired in pairs.items()}
     low, high = (
         (gains["none"] + gains["small"]) / 2,
@@ -179,20 +192,20 @@ def test_leave_one_out_sees_a_verdict_turn_round(random_pair):
     alone = {key: study_of(paired) for key, paired in pairs.items()}
     assert max(p_value(study) for study in alone.values()) < 0.05
     assert alone["worse"].estimate < 0
-    rows = nine_tests(pairs, 0.2)
+    rows = sensitivity_tests(pairs, 0.2)
     assert rows[MRMC].side == 1
     assert (rows[LEAVE_ONE_OUT].p, rows[LEAVE_ONE_OUT].side) == (1, 0)
     assert rows[LEAVE_ONE_OUT].note.endswith("the verdict changes without better")
 
 
-def test_robust_when_the_three_tests_of_the_procedure_agree(rows):
-    assert [row.side for row in rows[:3]] == [1, 1, 1]
+def test_robust_when_the_four_tests_of_the_procedure_agree(rows):
+    assert [row.side for row in rows[:4]] == [1, 1, 1, 1]
     assert robust(rows)
 
     def with_side(position, side):
         return [dataclasses.replace(row, side=side) if i == position else row for i, row in enumerate(rows)]
 
-    for position in (MRMC, OLS, BOOTSTRAP):
+    for position in (MRMC, UNPAIRED, OLS, BOOTSTRAP):
         assert not robust(with_side(position, 0))
         assert not robust(with_side(position, -1))
         assert not robust(with_side(position, None))
@@ -203,7 +216,7 @@ def test_robust_when_the_three_tests_of_the_procedure_agree(rows):
 
 
 def test_sides_follow_p_alpha_and_null(three_pairs, rows):
-    strict = nine_tests(three_pairs, rows[MRMC].p)
+    strict = sensitivity_tests(three_pairs, rows[MRMC].p)
     assert (rows[MRMC].side, strict[MRMC].side) == (1, 0)
-    below = nine_tests(three_pairs, 0.05, null=0.5)
+    below = sensitivity_tests(three_pairs, 0.05, null=0.5)
     assert below[MRMC].side == -1

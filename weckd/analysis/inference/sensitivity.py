@@ -1,4 +1,4 @@
-"""The sensitivity table of a primary claim: nine tests of one difference in accuracy, which may disagree."""
+"""The sensitivity table of a primary claim: ten tests of one difference in accuracy, which may disagree."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,9 @@ from weckd.analysis.inference.reader_study import (
     p_value,
     t_estimate,
     two_way,
+    unpaired_mean_study,
 )
-from weckd.analysis.metrics.scores import mean_score
+from weckd.analysis.metrics.scores import share_right, weighted_sum
 
 SEEDS = "Q1: would other seeds agree on these images?"
 IMAGES = "Q2: would other images agree for these models?"
@@ -26,6 +27,7 @@ NEW = "Would a new data set agree?"
 ONE = "Does one data set decide?"
 
 MRMC = "two-way random effects (MRMC)"
+UNPAIRED = "MRMC, seeds independent between data sets"
 OLS = "two-way cluster-robust OLS"
 BOOTSTRAP = "crossed bootstrap"
 PAIRED_T = "paired t over seeds (this test set)"
@@ -37,6 +39,7 @@ LEAVE_ONE_OUT = "leave one data set out"
 
 QUESTIONS = {
     MRMC: PROCEDURE,
+    UNPAIRED: PROCEDURE,
     OLS: PROCEDURE,
     BOOTSTRAP: PROCEDURE,
     PAIRED_T: SEEDS,
@@ -46,7 +49,7 @@ QUESTIONS = {
     HKSJ: NEW,
     LEAVE_ONE_OUT: ONE,
 }
-"""The nine tests in the order of the table, and what each of them asks."""
+"""The ten tests in the order of the table, and what each of them asks."""
 
 NOT_KNOWN = float("nan")
 NOTHING = (NOT_KNOWN, NOT_KNOWN)  # the interval of a test that has none
@@ -79,8 +82,8 @@ class Row:
     note: str
 
 
-def nine_tests(pairs: Mapping[str, Paired], alpha: float, null: float = 0.0) -> tuple[Row, ...]:
-    """Test the unweighted mean over data sets of the gain in accuracy of A over B in nine ways.
+def sensitivity_tests(pairs: Mapping[str, Paired], alpha: float, null: float = 0.0) -> tuple[Row, ...]:
+    """Test the unweighted mean over data sets of the gain in accuracy of A over B in ten ways.
 
     Args:
         pairs: By data set: the independent ones (at least one), all with the same number of seeds.
@@ -101,7 +104,7 @@ def nine_tests(pairs: Mapping[str, Paired], alpha: float, null: float = 0.0) -> 
 
 
 def robust(rows: Sequence[Row]) -> bool:
-    """Say whether the three tests of the procedure agree: all significant on the same side, or none significant.
+    """Say whether the four tests of the procedure agree: all significant on the same side, or none significant.
 
     Where one of them has no p, they do not agree.
     """
@@ -111,9 +114,12 @@ def robust(rows: Sequence[Row]) -> bool:
 
 def _numbers(pairs: Mapping[str, Paired], alpha: float, null: float) -> dict[str, _Numbers]:
     level = 1 - alpha
-    studies = {key: two_way(mean_score(paired.difference, paired.groups)) for key, paired in pairs.items()}
+    studies = {key: _study(paired) for key, paired in pairs.items()}
     mean, new = mean_study(list(studies.values())), new_data_set(list(studies.values()), level, null)
-    mrmc = t_estimate(mean.estimate, mean.se, mean.df, level, null)
+    mrmc, unpaired = (
+        t_estimate(study.estimate, study.se, study.df, level, null)
+        for study in (mean, unpaired_mean_study(list(studies.values())))
+    )
     low, high, p = paired_tests.percentile(paired_tests.crossed_bootstrap(pairs), level, null)
     drawn, why_no_p = f"{paired_tests.DRAWS} draws of seeds and groups, percentile interval", _why_no_p(pairs)
     swapped = by_seed = f"can only test for no difference, not for {_points(null)} points"
@@ -126,6 +132,7 @@ def _numbers(pairs: Mapping[str, Paired], alpha: float, null: float) -> dict[str
     tau = f", Paule-Mandel tau {_points(math.sqrt(new.tau2))} points"
     return {
         MRMC: _by_t(mrmc, why_no_p),
+        UNPAIRED: _by_t(unpaired, why_no_p),
         OLS: _by_t(paired_tests.cluster_ols(list(pairs.values()), level, null), why_no_p),
         BOOTSTRAP: (mean.estimate, low, high, p, why_no_p if math.isnan(p) else drawn),
         PAIRED_T: _by_t(mean_t(mean.per_seed, level, null), why_no_p),
@@ -135,6 +142,11 @@ def _numbers(pairs: Mapping[str, Paired], alpha: float, null: float) -> dict[str
         HKSJ: _by_t(new.random_effects, one or "a data set without a standard error", tau),
         LEAVE_ONE_OUT: (mean.estimate, *NOTHING, *_leave_one_out(studies, mean, alpha, null)),
     }
+
+
+def _study(paired: Paired) -> Study:
+    one, other = (share_right(answers, paired.groups) for answers in (paired.a, paired.b))
+    return two_way(weighted_sum([(1.0, one), (-1.0, other)]))
 
 
 def _by_t(found: Estimate, why_no_p: str, more: str = "") -> _Numbers:
