@@ -157,6 +157,8 @@ def test_claims_of_other_data_sets_and_methods_are_not_tested(tmp_path):
     judgement, _ = said(evaluation, 2)
     assert (judgement.verdict, judgement.reason) == ("not shown here", "MRI: no data set")
     assert said(evaluation, 5)[0].verdict == "not tested"
+    judgement, _ = said(evaluation, 4, "for the chain")  # of the family one control was run, but not this
+    assert (judgement.verdict, judgement.reason) == ("not tested", "over one-step: not run")
 
 
 def test_a_quick_look_decides_nothing_and_prints_gains_with_intervals(tmp_path):

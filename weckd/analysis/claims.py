@@ -149,18 +149,17 @@ def _absent(run: Results, evidence: Sequence[Evidence]) -> tuple[str, ...]:
     """Return what the evidence names and this run has not: families, references (patterns too), modalities."""
     missing: list[str] = []
     for item in evidence:
-        rows = _rows(run, item)
+        rows = [row for row in run.planned if row.comparison.family == item.family and row.decides]
         if not rows:
             missing.append(f"{item.family}: not in this run")
             continue
         family = next(f for f in run.suite.analysis.families if f.name == item.family)
-        references = [row.comparison.reference for row in rows]
+        references, places = [row.comparison.reference for row in rows], {row.dataset for row in rows}
         missing += [
             f"{'against' if family.kind == AGAINST else 'over'} {name}: not run"
             for name in item.references or family.references
             if not fnmatch.filter(references, name)
         ]
-        places = {row.dataset for row in rows}
         missing += [f"{modality}: no data set" for modality in item.over if macro_of(modality) not in places]
     return tuple(dict.fromkeys(missing))
 
@@ -197,7 +196,9 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
         lowest = min(row.estimate.low for row in judgement.rows)
         up_to, from_ = (NOT_KNOWN, max(0.0, -lowest)) if null else (lowest, NOT_KNOWN)
     elif judgement.verdict == CONTRADICTED and deciding.estimate.study:
-        family = sum(row.decides and row.family == deciding.family for row in run.planned)
+        family = sum(
+            row.decides and row.comparison.family == deciding.comparison.family for row in run.planned
+        )
         high = deciding.estimate.study.estimate + half_width(deciding.estimate.study, 1 - plan.alpha / family)
         up_to = deciding.estimate.scale * max(-null, -high)
     true_gain = 0.0 if null else plan.margin_pp
