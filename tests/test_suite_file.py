@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weckd.analysis_plan import Family
+from weckd.analysis_plan import Amendment, Family
 from weckd.config import load_suite, neutral_keys, suite_json
 from weckd.data.catalogue import load_catalogue
 from weckd.errors import UserError
@@ -570,6 +570,22 @@ CLAIM = {"name": "a", "says": "b", "source": "c", "as_worded": EVIDENCE, "for_th
 def test_contradictory_plans_are_told(changes, message):
     with pytest.raises(UserError, match=message):
         resolve_suite(PHANTOMS, changes)
+
+
+AMENDED = "analysis={amendments: [{date: 2026-11-29, says: a, after_results: true}]}"
+
+
+def test_amendments_are_part_of_the_plan_and_of_its_hash():
+    plain, changed = resolve_suite(PHANTOMS, {}), resolve_suite(PHANTOMS, parse_changes([AMENDED]))
+    assert changed.analysis.amendments == (Amendment("2026-11-29", "a", True),)
+    assert changed.plan_hash != plain.plan_hash
+    assert all(item.after_results and item.date >= "2026-11-29" for item in plain.analysis.amendments)
+    without = resolve_suite([CONFIG / "selfcheck.yaml"], {})
+    assert without.analysis.amendments == ()
+    with pytest.raises(
+        UserError, match=r"amendments\.0\.date: must be a date such as 2026-11-29, not 'soon'"
+    ):
+        resolve_suite(PHANTOMS, parse_changes([AMENDED.replace("2026-11-29", "soon")]))
 
 
 def test_numbers_and_words_are_read_alike_in_files_and_on_the_command_line(tmp_path):

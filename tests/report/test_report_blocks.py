@@ -2,10 +2,12 @@ import json
 
 import pandas as pd
 import pytest
+from small_suite import toy_suite, with_plan
 from tiny_run import PHANTOM, table_of
 
+from weckd.analysis_plan import Amendment
 from weckd.errors import UserError
-from weckd.report.tables import Block, Cell, read_blocks, text_block
+from weckd.report.tables import Block, Cell, amendments_block, read_blocks, text_block
 from weckd.tables.cells import Bold, Gain, Joined
 from weckd.tables.render import Table, json_text
 
@@ -102,3 +104,17 @@ def test_a_file_that_holds_no_tables(tmp_path, content):
         match=r"main\.json: not tables of a run \(.*\); make them again, or move away what is no table$",
     ):
         read_blocks(file)
+
+
+def test_the_page_lists_what_was_changed_of_the_plan_and_whether_results_were_seen():
+    changes = (Amendment("2026-11-29", "claims read twice", True), Amendment("2026-11-30", "a metric", False))
+    block = amendments_block(with_plan(toy_suite(), amendments=changes))
+    assert (
+        block.caption == "These lines are part of the plan, whose hash stands in every table: 0123456789ab."
+    )
+    assert [[cell.text for cell in row] for row in (block.header, *block.rows)] == [
+        ["date", "when", "change"],
+        ["2026-11-29", "after results were seen", "claims read twice"],
+        ["2026-11-30", "before", "a metric"],
+    ]
+    assert amendments_block(toy_suite()).nothing == "nothing was changed of this plan"
