@@ -11,7 +11,7 @@ from tabulate import tabulate
 from weckd.analysis.comparisons import SLOPE, Comparison, comparisons
 from weckd.analysis.contrasts import evaluate
 from weckd.analysis.inference.power import Chances, chances, planned_study
-from weckd.analysis.inference.reader_study import Study, minimum_detectable, planned_mean_study
+from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable, planned_mean_study
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.results import Published, Results
@@ -63,7 +63,8 @@ def power_page(
 
     On a data set these are its own in the reference; else the mean of those on the reference's data sets of the same
     modality; else of all of them. They are guessed where the reference lacks the comparison, or there is none. The seed
-    part is divided by the suite's seeds, the case part by its planned groups.
+    part is divided by the suite's seeds, the case part by its planned groups; where the reference has all data sets of
+    a mean, the seed part is that of the mean there, so that effects of a seed may go together.
     """
     plan, seeds = suite.analysis, counted(len(suite.seeds), "seed")
     if few_seeds(suite):
@@ -188,7 +189,13 @@ def _tests(
             like = [known[near] for near in _nearest(suite, key, reference, known)]
             alone.append(_planned(len(suite.seeds), sizes[key], like, comparison, guess))
         tests = max(1, in_family[comparison.family])
-        found.append(_Test(comparison, place, planned_mean_study(alone), tuple(alone), not known, tests))
+        paired = None
+        if all(key in known for key in means(suite)[place]):
+            mean = mean_study([known[key] for key in means(suite)[place]])
+            paired = mean.seed_part * len(mean.per_seed) / len(suite.seeds)
+        found.append(
+            _Test(comparison, place, planned_mean_study(alone, paired), tuple(alone), not known, tests)
+        )
     return found
 
 

@@ -8,14 +8,14 @@ from scipy.special import stdtrit
 from weckd.analysis.inference.data_sets import rank_methods
 from weckd.analysis.inference.paired_tests import Paired, label_permutation, mid_p
 from weckd.analysis.inference.power import (
-    chance_within,
     chances,
+    equivalence_chances,
     fewest_discordant,
     planned_study,
     smallest_drawn_p,
     smallest_rank_p,
 )
-from weckd.analysis.inference.reader_study import p_value, two_way
+from weckd.analysis.inference.reader_study import p_value, planned_mean_study, two_way
 from weckd.analysis.metrics.scores import mean_score
 
 CASES = [(0.0, 0.0), (2.0, 0.0), (-2.0, -2.0), (0.0, -2.0), (5.0, -2.0), (23.0, 0.0)]
@@ -40,12 +40,13 @@ def test_chances_of_verdicts_are_those_of_simulated_experiments(gain, null, alph
     assert sum(found) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("gain", [0.0, 1.0, 4.0])
+@pytest.mark.parametrize("gain", [0.0, 1.0, 4.0, -9.0])
 def test_the_chance_of_equivalence_is_that_of_simulated_intervals_within_the_margin(gain):
     estimate, se = drawn(gain)
     half = stdtrit(DF, 0.975) * se
-    simulated = np.mean((estimate - half > -6) & (estimate + half < 6))
-    assert chance_within(gain, SE, DF, 0.05, 6.0) == pytest.approx(simulated, abs=0.004)
+    within, outside = abs(estimate) + half < 6, abs(estimate) - half > 6
+    simulated = (np.mean(within), np.mean(~within & ~outside), np.mean(outside))
+    assert equivalence_chances(gain, SE, DF, 0.05, 6.0) == pytest.approx(simulated, abs=0.004)
 
 
 def test_without_a_gain_each_side_has_half_of_alpha_and_at_the_margin_too():
@@ -57,14 +58,14 @@ def test_with_many_df_power_is_that_of_the_normal_distribution():
     # 1.96 + 0.84 = 2.80 standard errors are found with 80 %: Phi(2.8016 - 1.9600) = .8
     assert chances(2.8016, 1.0, 1e7, 0.05).above == pytest.approx(0.8, abs=1e-4)
     # +-1.96 * 1 leaves nothing of a margin of 1.9, and 0.04 of one of 2: Phi(.04) - Phi(-.04) = .0319
-    assert chance_within(0.0, 1.0, 1e7, 0.05, 1.9) == 0
-    assert chance_within(0.0, 1.0, 1e7, 0.05, 2.0) == pytest.approx(0.0319, abs=1e-3)
+    assert equivalence_chances(0.0, 1.0, 1e7, 0.05, 1.9).above == 0
+    assert equivalence_chances(0.0, 1.0, 1e7, 0.05, 2.0).above == pytest.approx(0.0319, abs=1e-3)
 
 
 def test_nothing_that_varies_has_no_chances():
     for se in (0.0, float("nan")):
         assert np.isnan(chances(1.0, se, 4.0, 0.05)).all()
-        assert np.isnan(chance_within(1.0, se, 4.0, 0.05, 2.0))
+        assert np.isnan(equivalence_chances(1.0, se, 4.0, 0.05, 2.0)).all()
 
 
 def test_a_planned_study_foretells_the_verdicts_of_simulated_experiments():
@@ -102,3 +103,18 @@ def test_fewer_discordant_images_are_never_significant():
     assert fewest_discordant(0.05) == 5
     assert mid_p(5, 0) < 0.05 < mid_p(4, 0)
     assert fewest_discordant(0.25) == 3  # .25 itself is not below it
+
+
+def test_a_planned_mean_pairs_the_seeds_of_its_data_sets():
+    one = planned_study(0.08**2, 0.20**2, seeds=5, images=60, groups=30)
+    other = planned_study(0.04**2, 0.30**2, seeds=5, images=50, groups=40)
+    mean = planned_mean_study([one, other])
+    # A = (.0064 + .0016) / 5 / 4, c = .04 / 30 / 4 and .09 / 40 / 4
+    assert (mean.seed_part, mean.case_part) == pytest.approx((0.0004, 0.000333333 + 0.0005625))
+    assert mean.df == pytest.approx(
+        0.00129583**2 / (0.0004**2 / 4 + 0.000333333**2 / 29 + 0.0005625**2 / 39), rel=1e-4
+    )
+    assert (mean.n_images, mean.n_groups, len(mean.per_seed)) == (110, 70, 5)
+    # Seeds that err together: a seed's mean over both has variance .05^2, not .002.
+    assert planned_mean_study([one, other], 0.05**2 / 5).seed_part == pytest.approx(0.0005)
+    assert planned_mean_study([one]).df == pytest.approx(one.df)

@@ -37,9 +37,9 @@ def planned_study(seed_variance: float, group_variance: float, seeds: int, image
 class Chances(NamedTuple):
     """The chances of a test's two verdicts and of neither; their sum is 1."""
 
-    above: float
+    above: float  # or within a margin
     neither: float
-    below: float
+    below: float  # or outside
 
 
 def chances(gain: float, se: float, df: float, alpha: float, null: float = 0.0) -> Chances:
@@ -55,17 +55,19 @@ def chances(gain: float, se: float, df: float, alpha: float, null: float = 0.0) 
     return Chances(above, max(0.0, 1 - above - below), below)
 
 
-def chance_within(gain: float, se: float, df: float, alpha: float, margin: float) -> float:
-    """Return the chance that the whole interval at 1 - alpha lies within -margin .. margin; NaN as `chances`.
+def equivalence_chances(gain: float, se: float, df: float, alpha: float, margin: float) -> Chances:
+    """Return the chances that the interval at 1 - alpha lies within -margin .. margin, or neither, or outside.
 
-    That is the chance that two one-sided tests, each at alpha/2, both reject. Given the standard error s that is found,
-    the estimate must lie within margin - t s of 0; this is averaged over s.
+    Within: two one-sided tests, each at alpha/2, both reject. Given the standard error s that is found, the estimate
+    must lie within margin - t s of 0; this is averaged over s. NaN as `chances`.
     """
+    outside = chances(gain, se, df, alpha, margin).above + chances(gain, se, df, alpha, -margin).below
     if not se > 0:
-        return float("nan")
+        return Chances(outside, outside, outside)
     found = se * np.sqrt(chi2.ppf((np.arange(_POINTS) + 0.5) / _POINTS, df) / df)
     room = np.maximum(margin - stdtrit(df, 1 - alpha / 2) * found, 0.0)
-    return float(np.mean(ndtr((room - gain) / se) - ndtr((-room - gain) / se)))
+    within = float(np.mean(ndtr((room - gain) / se) - ndtr((-room - gain) / se)))
+    return Chances(within, max(0.0, 1 - within - outside), outside)
 
 
 def smallest_rank_p(data_sets: int, methods: int) -> tuple[float, float]:

@@ -101,13 +101,15 @@ def mean_study(studies: Sequence[Study], times: int = 1) -> Study:
     return _mean(studies, tuple(float(value) for value in per_seed), found, times * k - 1, raised)
 
 
-def planned_mean_study(studies: Sequence[Study]) -> Study:
-    """Return what `mean_study` would find in a run whose seeds' effects are independent between the data sets.
+def planned_mean_study(studies: Sequence[Study], seed_part: float | None = None) -> Study:
+    """Return what `mean_study` would find in a run with this seed part, which has k - 1 df.
 
-    The seed part is sum A_j / J^2, with k - 1 df; what the studies have of single seeds is not asked for.
+    Where none is given, seeds' effects are taken as independent between the data sets: sum A_j / J^2. What the studies
+    have of single seeds is not asked for.
     """
     k, J = len(studies[0].per_seed), len(studies)
-    return _mean(studies, studies[0].per_seed, sum(x.seed_part for x in studies) / J**2, k - 1, 0.0)
+    found = sum(study.seed_part for study in studies) / J**2 if seed_part is None else seed_part
+    return _mean(studies, studies[0].per_seed, found, k - 1, 0.0)
 
 
 def _mean(

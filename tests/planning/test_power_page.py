@@ -3,18 +3,23 @@
 import numpy as np
 import pytest
 from engine import REPOSITORY
+from small_suite import toy_suite, write_toy_predictions
 
+from weckd.analysis.contrasts import gain
+from weckd.analysis.inference.power import planned_study
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.metrics.scores import mean_score
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
-from weckd.analysis.results import Published, Results
+from weckd.analysis.results import Published, Results, load_run
 from weckd.cli import main
+from weckd.config import suite_json
+from weckd.files import write_text
 from weckd.planning.power import power_page
 from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 
 PAPER = Published("largest", "weckd", "single", "accuracy", "largest", 23.0, "abstract", "v1")
-REFERENCE = REPOSITORY / "results/reference/real-medium"
+CONFIG = REPOSITORY / "config"
 FAMILY = {"name": "chain over single", "kind": "superiority", "method": "weckd", "references": ["single"]}
 BAR = {"name": "against all", "kind": "non-inferiority", "method": "weckd", "references": ["full", "pooled"]}
 
@@ -27,7 +32,7 @@ def suite_of(**changes):
         "seeds": [1, 2, 3, 4, 5],
         "analysis": {"families": families, "claims": []},
     }
-    return resolve_suite([REPOSITORY / "config/phantoms.yaml"], base | changes)
+    return resolve_suite([CONFIG / "phantoms.yaml"], base | changes)
 
 
 def rows(page):
@@ -123,6 +128,18 @@ def test_a_data_set_takes_the_variances_of_its_own_modality():
     assert rows(of_neither)["over single"][2] == f"{100 * np.sqrt(seeds + groups):.1f}"
 
 
+def test_a_mean_over_the_references_own_data_sets_pairs_their_seeds():
+    reference, study = hand_made()
+    other, second = hand_made(n=4, key="ear_chile")
+    reference.suite.facts["ear_chile"] = other.suite.facts["ear_chile"]
+    reference.predictions.datasets["ear_chile"] = other.predictions.datasets["ear_chile"]
+    page = power_page(suite_of(datasets=["blood_bccd", "ear_chile"]), reference)
+    assert "blood_bccd 8 (4), ear_chile 4 (2)" in page
+    seeds = np.var([np.mean(pair) for pair in zip(study.per_seed, second.per_seed, strict=True)], ddof=1) / 5
+    groups = (study.case_part + second.case_part) / 4
+    assert rows(page)["over single"][2] == f"{100 * np.sqrt(seeds + groups):.1f}"
+
+
 def test_what_cannot_be_known_is_said():
     few = power_page(suite_of(seeds=[1, 2]), None)
     assert few == "Power: none. 2 seeds, at least 5 are needed for an interval or a verdict."
@@ -134,18 +151,40 @@ def test_what_cannot_be_known_is_said():
     assert "A quick look: it tests no claim" in power_page(suite_of(quick_look=True), None)
 
 
-def test_the_command_takes_a_frozen_reference_or_a_guess(capsys, monkeypatch):
+@pytest.fixture
+def cheap(monkeypatch):
+    """The command without measuring."""
     monkeypatch.setattr("weckd.planning.cost.suite_speeds", lambda _: {})
     monkeypatch.setattr("weckd.planning.cost.plan_page", lambda *_: "cost")
-    files = [str(REPOSITORY / "config" / name) for name in ("real-small.yaml", "real-medium.yaml")]
-    assert main(["plan", *files, "--reference", str(REFERENCE)]) == 0
+
+
+def test_the_command_takes_the_variances_of_a_finished_run(tmp_path, capsys, cheap):
+    suite = toy_suite()
+    write_toy_predictions(tmp_path / "predictions")
+    write_text(tmp_path / "suite.json", suite_json(suite))
+    assert main(["plan", str(CONFIG / "phantoms.yaml"), "--reference", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("cost\n\nPower before the run: gains in accuracy, percentage points; 10 seeds; ")
-    # SE 1.53, as the variance table has it; 4.4 are detectable, and +23 has never been missed.
-    assert rows(shown)["over single-long"][:5] == ["macro of 3", "5", "1.8", "6.7", "7.1 to 12.9"]
-    assert rows(shown)["over single-long"][-1] == "100.0 / 0.0 / 0.0"
+    assert shown.startswith("cost\n\nPower before the run: gains in accuracy, percentage points; 5 seeds; ")
+    assert "Variances: those of toy (5 seeds; toy_three, toy_two, toy_copy);" in shown
+    # toy_two is the only microscopic set: one of 120 images has the variances that its 24 images in 15 groups have.
+    study = load_run(suite, tmp_path).of(gain("weckd", 3, "single", 1))["toy_two"].study
+    assert study is not None
+    assert "phantom_blood_cells 120 (75)" in shown
+    planned = planned_study(5 * study.seed_part, 15 * study.case_part, 5, 120, 75)
+    (line,) = [line for line in shown.splitlines() if "| over single " in line and "microscopy" in line]
+    assert [cell.strip() for cell in line.split("|")[2:5]] == [
+        "macro microscopy of 1",
+        "3",
+        f"{100 * planned.se:.1f}",
+    ]
+
+
+def test_the_command_takes_a_guess(capsys, cheap):
+    files = [str(CONFIG / "real-small.yaml")]
     assert main(["plan", *files, "--guess", "4", "10"]) == 0
-    assert "Variances: a guess, SD 4 points between seeds, 10 between groups" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Variances: a guess, SD 4 points between seeds, 10 between groups" in shown
+    assert " at +23 |" in shown  # of config/published.yaml
     for guess in ("0", "x", "101"):
         with pytest.raises(SystemExit):
             main(["plan", *files, "--guess", "4", guess])
