@@ -16,6 +16,7 @@ FILES = {
     }.items()
 }
 PLAN_BEFORE = {
+    "demo": "bc7c54ca6ca9",
     "phantoms": "4b3a3716558d",
     "real-small": "4c3cea54f41f",
     "real-small-tuned": "dad93424095a",
