@@ -38,8 +38,8 @@ def test_without_a_run(tmp_path, monkeypatch, capsys):
     assert lines[1] == "the primary test finds a gain where there is none in 5 % of experiments:"
     assert lines[2].startswith("  no gain, weak labels, 5 seeds      ")
     assert lines[2].endswith("0.000 to 0.162  passed (100 repetitions)")
-    assert sum(line.startswith("  ") for line in lines) == 1 + 9 + 2
-    assert sum(" passed (" in line for line in lines) == 9
+    assert sum(line.startswith("  ") for line in lines) == 1 + 29 + 2
+    assert sum(" passed (" in line for line in lines) == 29
     assert lines[-3].split("  ")[1] == "same method, other seeds"
     assert lines[-3].endswith(f"-                -  not run ({NOT_RUN})")
     assert lines[-1].split("  ")[1] == "permuted at chance"
@@ -59,11 +59,11 @@ def test_with_a_run(good_run, tmp_path, capsys):
         "selfcheck.tex",
     ]
     frame = pd.read_csv(good_run / "selfcheck" / "selfcheck.csv")
-    assert frame["outcome"].tolist() == ["passed"] * 13
-    assert frame["source"].tolist() == ["simulation"] * 9 + ["toy"] * 4
-    assert frame["phantom"].tolist()[9:] == [True] * 4
-    assert frame["plan_hash"].tolist()[9:] == ["0123456789ab"] * 4
-    assert frame[["phantom", "plan_hash"]][:9].isna().all(axis=None)
+    assert frame["outcome"].tolist() == ["passed"] * 33
+    assert frame["source"].tolist() == ["simulation"] * 29 + ["toy"] * 4
+    assert frame["phantom"].tolist()[29:] == [True] * 4
+    assert frame["plan_hash"].tolist()[29:] == ["0123456789ab"] * 4
+    assert frame[["phantom", "plan_hash"]][:29].isna().all(axis=None)
     assert ((frame["low"] <= frame["value"]) & (frame["value"] <= frame["high"])).all()
     text = (good_run / "selfcheck" / "selfcheck.md").read_text(encoding="utf-8")
     assert text.startswith(
@@ -71,9 +71,9 @@ def test_with_a_run(good_run, tmp_path, capsys):
         "Values and allowed ranges are fractions. A check that was not run is no failure, and says why. "
         "Predictions of toy; plan 0123456789ab.\n\n| check "
     )
-    assert text.count("\n| ") == 1 + 13
+    assert text.count("\n| ") == 1 + 33
     (told,) = json.loads((good_run / "selfcheck" / "selfcheck.json").read_text(encoding="utf-8"))
-    assert (told["title"], told["label"], len(told["rows"])) == ("Self-checks", "selfcheck", 13)
+    assert (told["title"], told["label"], len(told["rows"])) == ("Self-checks", "selfcheck", 33)
     assert told["warning"] == "Phantom images drawn by this suite: says nothing about the paper's data."
     elsewhere = tmp_path / "elsewhere"
     assert main(["selfcheck", "--run", str(good_run), "--repetitions", "100", "--out", str(elsewhere)]) == 0
@@ -101,8 +101,8 @@ def test_without_a_run_the_report_goes_where_it_is_told(tmp_path):
     assert "Phantom" not in text
     assert "| not run   | no --run; make one with enough seeds: " in text
     frame = pd.read_csv(tmp_path / "selfcheck.csv")
-    assert frame["outcome"].tolist() == ["passed"] * 9 + ["not run"] * 2
-    assert frame[["value", "low", "high"]][9:].isna().all(axis=None)
+    assert frame["outcome"].tolist() == ["passed"] * 29 + ["not run"] * 2
+    assert frame[["value", "low", "high"]][29:].isna().all(axis=None)
 
 
 def test_a_folder_that_is_no_run(tmp_path, capsys):

@@ -40,6 +40,7 @@ from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, independent
 from weckd.seeds import generator
+from weckd.selfcheck.assumptions import assumption_checks
 from weckd.selfcheck.outcome import FAILED, PASSED, Outcome, judged, not_run
 from weckd.selfcheck.simulation import ALPHA, simulation_checks
 
@@ -157,6 +158,7 @@ def self_checks(
     """
     _tell(f"simulating {repetitions:,} experiments a check")
     yield from simulation_checks(repetitions)
+    yield from assumption_checks(repetitions)
     if suite is None or predictions is None:
         yield not_run(SAME_METHOD, SAME_METHOD_SHOWS, "", HOW_TO_RUN)
         yield not_run(LABELS, LABELS_SHOW, "", HOW_TO_RUN)

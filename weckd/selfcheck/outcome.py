@@ -14,7 +14,7 @@ from weckd.tables.render import Table, TableFile, write_table_file
 PASSED = "passed"
 FAILED = "FAILED"
 NOT_RUN = "not run"
-_WIDTH = 60  # of the longest name of a check
+_WIDTH = 66  # of the longest name of a check
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ being the sum of the variances. `mean_m` is set from the accuracy that is wanted
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from weckd.analysis.inference.reader_study import Study, half_width, mean_study, p_value, two_way
-from weckd.analysis.metrics.scores import Scored, mean_score
+from weckd.analysis.metrics.scores import Scored, share_right, weighted_sum
 from weckd.errors import counted
 from weckd.seeds import generator
 from weckd.selfcheck.outcome import Outcome, judged
@@ -37,6 +37,7 @@ COVERAGE = (0.925, 0.97)  # allowed for the 95 % interval, for so many repetitio
 _BLOCK = 100  # repetitions drawn at once
 
 Test = Callable[[Scored], Study]
+Mean = Callable[[list[Study]], Study]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Setting:
     interaction: float  # variance of how an image suits a method, the same for all seeds
     seed: float  # variance of a seed's luck, the same for both methods
     seed_by_method: float  # variance of a seed's luck with one method
+    of_reference: float | None = None  # the same of the reference, where it is another
+    together: float = 0.0  # share of a seed's luck with one method that it has on all data sets alike
     group_share: float = 0.5  # share of images' effects, noise too, that images of a group have in common
     group_sizes: tuple[int, ...] = (1,) * 80 + (2,) * 20 + (3,) * 12 + (4,) * 6 + (10,) * 2
 
@@ -61,9 +64,13 @@ class Setting:
         return np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
 
     @property
-    def total(self) -> float:
-        """Standard deviation of all effects together."""
-        return math.sqrt(self.difficulty + self.interaction + self.seed + self.seed_by_method + 1)
+    def of_methods(self) -> tuple[float, float]:
+        """Variance of a seed's luck with the method, and with the reference."""
+        return self.seed_by_method, self.seed_by_method if self.of_reference is None else self.of_reference
+
+    def total(self, seed_by_method: float) -> float:
+        """Standard deviation of all effects together, for such a variance of a seed's luck with one method."""
+        return math.sqrt(self.difficulty + self.interaction + self.seed + seed_by_method + 1)
 
 
 # Few labels: at 5 seeds, seeds make .72 of the variance of a gain, whose standard error is 1.6 points.
@@ -84,7 +91,7 @@ def simulation_checks(repetitions: int) -> Iterator[Outcome]:
 def null_check(setting: Setting, k: int, repetitions: int, n_datasets: int = 1) -> Outcome:
     """Check that the primary test rejects at its level where there is no gain."""
     rate = rejection_rate(studies(setting, k, 0.0, repetitions, n_datasets))
-    name = f"no gain, {_where(setting, k, n_datasets)}"
+    name = f"no gain, {where(setting, k, n_datasets)}"
     shows = "the primary test finds a gain where there is none in 5 % of experiments"
     limits = allowed(REJECTION, ALPHA, repetitions)
     return judged(name, shows, rate, limits, SOURCE, f"{repetitions:,} repetitions")
@@ -94,7 +101,7 @@ def coverage_check(setting: Setting, k: int, repetitions: int, n_datasets: int =
     """Check that the 95 % interval holds the true gain as often as it says; the note has the power."""
     found = list(studies(setting, k, GAIN, repetitions, n_datasets))
     covered = float(np.mean([abs(study.estimate - GAIN) <= half_width(study, 1 - ALPHA) for study in found]))
-    name = f"gain of {100 * GAIN:g} points, {_where(setting, k, n_datasets)}"
+    name = f"gain of {100 * GAIN:g} points, {where(setting, k, n_datasets)}"
     shows = "the 95 % interval holds the true gain in 95 % of experiments"
     note = f"{repetitions:,} repetitions; power {rejection_rate(found):.2f}"
     return judged(name, shows, covered, allowed(COVERAGE, 1 - ALPHA, repetitions), SOURCE, note)
@@ -103,9 +110,14 @@ def coverage_check(setting: Setting, k: int, repetitions: int, n_datasets: int =
 def caught_check(setting: Setting, k: int, repetitions: int) -> Outcome:
     """Check that a wrong test would fail: the paired t over seeds, which takes the test images as given."""
     rate = rejection_rate(studies(setting, k, 0.0, repetitions, test=seeds_only))
-    name = f"no gain, {_where(setting, k, 1)}: t test over seeds"
+    name = f"no gain, {where(setting, k, 1)}: t test over seeds"
     shows = "a test that forgets the variance due to images is found out by these simulations"
-    above = math.nextafter(allowed(REJECTION, ALPHA, repetitions)[1], 1.0)
+    return caught(name, shows, rate, REJECTION, repetitions)
+
+
+def caught(name: str, shows: str, rate: float, limits: tuple[float, float], repetitions: int) -> Outcome:
+    """Return the check that a wrong test is found out: its rate is above what is allowed for a right one."""
+    above = math.nextafter(allowed(limits, ALPHA, repetitions)[1], 1.0)
     return judged(name, shows, rate, (above, 1.0), SOURCE, f"{repetitions:,} repetitions")
 
 
@@ -117,38 +129,63 @@ def allowed(limits: tuple[float, float], nominal: float, repetitions: int) -> tu
 
 
 def studies(
-    setting: Setting, k: int, gain: float, repetitions: int, n_datasets: int = 1, test: Test = two_way
+    setting: Setting,
+    k: int,
+    gain: float,
+    repetitions: int,
+    n_datasets: int = 1,
+    test: Test = two_way,
+    mean: Mean = mean_study,
 ) -> Iterator[Study]:
     """Yield the primary test's result of each simulated experiment; that of the macro mean with several data sets.
 
     An experiment has k paired seeds on each of `n_datasets` independent data sets, and a true gain in accuracy (a
-    fraction). More repetitions leave the first ones as they are. `test` makes an estimate of paired scores.
+    fraction). More repetitions leave the first ones as they are. `test` makes an estimate of paired scores, `mean` that
+    of several data sets.
     """
     groups = setting.groups
-    drawn = [differences(setting, k, gain, repetitions, dataset) for dataset in range(n_datasets)]
+    drawn = [answers(setting, k, gain, repetitions, dataset) for dataset in range(n_datasets)]
     for experiment in zip(*drawn, strict=True):
-        found = [test(mean_score(scores, groups)) for scores in experiment]
-        yield found[0] if n_datasets == 1 else mean_study(found)
+        found = [test(gain_of(method, reference, groups)) for method, reference in experiment]
+        yield found[0] if n_datasets == 1 else mean(found)
+
+
+def gain_of(method: NDArray[np.float64], reference: NDArray[np.float64], groups: NDArray[np.int64]) -> Scored:
+    """Return the scores of a gain in accuracy, as the suite has them."""
+    return weighted_sum([(1.0, share_right(method, groups)), (-1.0, share_right(reference, groups))])
 
 
 def differences(
     setting: Setting, k: int, gain: float, repetitions: int, dataset: int = 0
 ) -> Iterator[NDArray[np.float64]]:
     """Yield, for each experiment, correctness of the method minus that of the reference: (k, n), -1, 0 or 1."""
-    draw = generator("selfcheck", setting.name, k, f"gain {gain:g}", dataset)
+    for method, reference in answers(setting, k, gain, repetitions, dataset):
+        yield method - reference
+
+
+def answers(
+    setting: Setting, k: int, gain: float, repetitions: int, dataset: int = 0
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield, for each experiment, where the method and where the reference is right: (k, n) each, 1 or 0."""
+    axes = ("selfcheck", setting.name, k, f"gain {gain:g}")
+    draw, of_all = generator(*axes, dataset), generator(*axes, "all data sets")
     for first in range(0, repetitions, _BLOCK):
         shared = _image_effects(draw, setting, 1, setting.difficulty)
         shared = shared + _normal(draw, setting.seed, (_BLOCK, k, 1))
-        method, reference = (
-            float(setting.total * ndtri(accuracy))
+        right = [
+            float(setting.total(luck) * ndtri(accuracy))
             + shared
             + _image_effects(draw, setting, 1, setting.interaction)
-            + _normal(draw, setting.seed_by_method, (_BLOCK, k, 1))
+            + _normal(draw, (1 - setting.together) * luck, (_BLOCK, k, 1))
+            + _normal(of_all, setting.together * luck, (_BLOCK, k, 1))
             + _image_effects(draw, setting, k, 1.0)
             > 0
-            for accuracy in (setting.accuracy, setting.accuracy - gain)
-        )
-        yield from (method.astype(np.float64) - reference)[: repetitions - first]
+            for luck, accuracy in zip(
+                setting.of_methods, (setting.accuracy, setting.accuracy - gain), strict=True
+            )
+        ]
+        method, reference = (one[: repetitions - first].astype(np.float64) for one in right)
+        yield from zip(method, reference, strict=True)
 
 
 def seeds_only(scored: Scored) -> Study:
@@ -157,7 +194,7 @@ def seeds_only(scored: Scored) -> Study:
     return replace(study, case_part=0.0, df=float(len(scored.values) - 1))
 
 
-def rejection_rate(found: Iterator[Study] | list[Study]) -> float:
+def rejection_rate(found: Iterable[Study]) -> float:
     """Return the share of studies whose p is below 5 %."""
     return float(np.mean([p_value(study) < ALPHA for study in found]))
 
@@ -177,6 +214,7 @@ def _normal(draw: np.random.Generator, variance: float, shape: tuple[int, int, i
     return math.sqrt(variance) * draw.standard_normal(shape, dtype=np.float32)
 
 
-def _where(setting: Setting, k: int, n_datasets: int) -> str:
+def where(setting: Setting, k: int, n_datasets: int) -> str:
+    """Return a setting, its seeds and data sets in words."""
     mean = f", mean of {n_datasets} data sets" if n_datasets > 1 else ""
     return f"{setting.name}, {counted(k, 'seed')}{mean}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,14 +97,22 @@ def crossed_bootstrap(pairs: Mapping[str, Paired]) -> NDArray[np.float64]:
 def _crossed_draws(key: str, paired: Paired) -> NDArray[np.float64]:
     if not paired.crossed:
         return np.full(DRAWS, np.nan)
-    random = generator("crossed bootstrap", key)
     k, G = paired.group_sums.shape
-    means = np.empty(DRAWS)
-    for draw in range(DRAWS):
-        seeds = np.bincount(random.integers(k, size=k), minlength=k)
-        groups = np.bincount(random.integers(G, size=G), minlength=G)
-        means[draw] = seeds @ paired.group_sums @ groups / (k * (paired.group_sizes @ groups))
+    seeds, groups = _crossed_weights(key, k, G)
+    sums = ((seeds @ paired.group_sums) * groups).sum(axis=1)  # of whole numbers
+    means: NDArray[np.float64] = sums / (k * (groups @ paired.group_sizes))
     return means
+
+
+@cache
+def _crossed_weights(key: str, k: int, G: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return how often each draw has each seed, (DRAWS, k), and each group, (DRAWS, G)."""
+    random = generator("crossed bootstrap", key)
+    seeds, groups = np.empty((DRAWS, k), dtype=np.uint8), np.empty((DRAWS, G), dtype=np.uint8)
+    for draw in range(DRAWS):
+        seeds[draw] = np.bincount(random.integers(k, size=k), minlength=k)
+        groups[draw] = np.bincount(random.integers(G, size=G), minlength=G)
+    return seeds, groups
 
 
 def percentile(draws: NDArray[np.float64], level: float, null: float = 0.0) -> tuple[float, float, float]:
@@ -134,10 +142,16 @@ def label_permutation(pairs: Mapping[str, Paired]) -> float:
 
 
 def _swapped_draws(key: str, paired: Paired) -> NDArray[np.float64]:
+    sums = paired.group_sums.sum(axis=0)  # whole numbers
+    means: NDArray[np.float64] = _signs(key, len(sums)) @ sums / paired.difference.size
+    return means
+
+
+@cache
+def _signs(key: str, G: int) -> NDArray[np.int8]:
+    """Return the sign of each group in each draw, (DRAWS, G)."""
     random = generator("label permutation", key)
-    parts = paired.group_sums.sum(axis=0) / paired.difference.size
-    signs = np.array([-1.0, 1.0])
-    return np.array([signs[random.integers(2, size=len(parts))] @ parts for _ in range(DRAWS)])
+    return np.stack([np.array([-1, 1], dtype=np.int8)[random.integers(2, size=G)] for _ in range(DRAWS)])
 
 
 def mid_p(only_a: int, only_b: int) -> float:
