@@ -192,37 +192,37 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
 @pytest.mark.parametrize(
     ("files", "changes", "run", "plan_hash", "sha256"),
     [
-        ("phantoms", [], "phantoms", "bb06519062fd", "156d49717fac0c26"),
+        ("phantoms", [], "phantoms", "72f8769efdc5", "372a01516465ee9f"),
         (
             "phantoms",
             ["seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"],
-            *("phantoms+bec14e73", "9a2508ecb0da", "e96e0bba141bd93d"),
+            *("phantoms+012cf296", "3ca170f78293", "bf38b9e6b78e9b27"),
         ),
         (
             "phantoms",
             ["tuned=true", "training={steps: 7, learning_rate: 5e-4}"],
-            *("phantoms+40cc770d", "bb06519062fd", "6ad22e97b27c3ba0"),
+            *("phantoms+6808cca4", "72f8769efdc5", "3258c3b0f2b3cf4d"),
         ),
         (
             "phantoms",
             ["augmentation={rotation: 90}", "analysis={margin_pp: 1}"],
-            *("phantoms+ea725439", "375e90810378", "a80dcda6015fff9c"),
+            *("phantoms+5b8ee031", "830b23a4a7b5", "87247a44d21ef8c1"),
         ),
-        ("demo", [], "demo", "90f4fc306f74", "216319fffb41ffde"),
-        ("paper", [], "paper", "04bc3d6d692f", "58b8f735fb196361"),
+        ("demo", [], "demo", "981e2a7020be", "6b424ebb56a1033c"),
+        ("paper", [], "paper", "74e40f1f89aa", "363bf7add8ad2a14"),
         ("selfcheck", [], "selfcheck", "05d724af4f24", "d4a7c093381d421a"),
-        ("real-small", ["data_root=somewhere"], "real-small", "78fe0556552e", "b038294025141294"),
+        ("real-small", ["data_root=somewhere"], "real-small", "9dc5af0c4930", "23adc1f7c7d42655"),
         (
             "real-small",
             ["exclude_classes={ear_chile: [normal]}", "seeds=3"],
-            *("real-small+d07e782c", "aaf142e5ff14", "ab60f3c0bd014658"),
+            *("real-small+27741073", "f0ff34d56a80", "728e682ed5f65671"),
         ),
-        ("real-small real-small-tuned", [], "real-small-tuned", "dfe4a2c08b11", "0bd64d3f49164ce3"),
-        ("real-small real-medium", [], "real-medium", "51ea2cd5badf", "0a6674ffa4da4d64"),
+        ("real-small real-small-tuned", [], "real-small-tuned", "9d729d340758", "b2e0d8e0e1d2918e"),
+        ("real-small real-medium", [], "real-medium", "64be1b0f5378", "f09f10635cd87c57"),
         (
             "real-small real-medium real-medium-tuned",
             [],
-            *("real-medium-tuned", "9575c8a0c22e", "0cede1eb3d453448"),
+            *("real-medium-tuned", "cf95f1558599", "f14b0caf73fe9c0f"),
         ),
     ],
 )

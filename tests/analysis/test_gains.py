@@ -222,7 +222,7 @@ def test_near_the_ceiling_seeds_that_agree_are_no_proof(tmp_path, wrong, verdict
     assert over["test"] == "two-way random-effects t, seeds x groups" + (
         f", {near}" if verdict == "undecided" else ""
     )
-    assert ("Near the ceiling (both above 94 %)" in caption) == (verdict == "undecided")
+    assert ("Near the ceiling (both above 94 %;" in caption) == (verdict == "undecided")
     half = stats.t.ppf(0.975, over["df"]) * over["se"]
     assert over["ci_high"] - over["gain"] == pytest.approx(half)
     if verdict == "undecided":

@@ -95,6 +95,6 @@ def test_one_seed_has_no_standard_error_there_either():
 def test_the_caption_names_the_places_once():
     assert sentence([]) == ""
     assert sentence(["ear", "macro", "ear"]) == (
-        "Near the ceiling (both above 94 %), where seeds are taken to vary by at least 6 points (SD), since rare "
-        "failures may not have been drawn: ear, macro."
+        "Near the ceiling (both above 94 %; of a mean, on any of its data sets), where seeds are taken to vary by at "
+        "least 6 points (SD), since rare failures may not have been drawn: ear, macro."
     )

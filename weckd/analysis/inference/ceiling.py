@@ -37,6 +37,7 @@ def sentence(places: list[str]) -> str:
     if not places:
         return ""
     return (
-        f"Near the ceiling (both above {100 * NEAR:g} %), where seeds are taken to vary by at least {100 * SEED_SD:g} "
-        f"points (SD), since rare failures may not have been drawn: {', '.join(dict.fromkeys(places))}."
+        f"Near the ceiling (both above {100 * NEAR:g} %; of a mean, on any of its data sets), where seeds are taken to "
+        f"vary by at least {100 * SEED_SD:g} points (SD), since rare failures may not have been drawn: "
+        f"{', '.join(dict.fromkeys(places))}."
     )
