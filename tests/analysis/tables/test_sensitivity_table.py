@@ -102,3 +102,15 @@ def test_another_primary_metric_is_said(primary_nll):
 def test_a_run_without_such_a_claim_says_so(unplanned):
     nothing = sensitivity_table(unplanned)
     assert cells_of(nothing.tables[0]) == [{"test": NO_FAMILY}]
+
+
+def test_the_caption_says_how_small_a_p_can_be(file):
+    captions = {table.label: table.caption for table in file.tables}
+    assert (
+        "Smallest p: .0010 by the crossed bootstrap, .0005 by label permutation; a t test has none. By McNemar's mid-p "
+        "no seed is significant with fewer than 5 images that one method alone gets right."
+    ) in captions["sensitivity-single"]
+    # Against a margin nothing is permuted.
+    margin = captions["sensitivity-full-converged"]
+    assert "Smallest p: .0010 by the crossed bootstrap; a t test has none. " in margin
+    assert "Smallest p" not in captions["sensitivity-pooled"]  # where nothing is tested

@@ -9,7 +9,8 @@ import pandas as pd
 from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
 from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, estimate
-from weckd.analysis.inference.paired_tests import Paired
+from weckd.analysis.inference.paired_tests import DRAWS, Paired
+from weckd.analysis.inference.power import fewest_discordant, smallest_drawn_p
 from weckd.analysis.inference.reader_study import mean_study
 from weckd.analysis.inference.sensitivity import PROCEDURE, Row, robust, sensitivity_tests
 from weckd.analysis.metrics.scores import correct
@@ -105,6 +106,7 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
         "The first row is the plan's test, which alone decides, with p adjusted in the table of gains; the others ask "
         "as their question says: they are sensitivity, in no family.",
         "robust: the four tests of Q3 agree, all significant on the same side or none.",
+        _smallest_p(run, gain) if tests else "",
         *(f"{row.name}: {row.note}." for row in long),
         size=size,
         notes=(f"Family of the gain: {comparison.family}.", sheet.near_ceiling([gain])),
@@ -115,6 +117,19 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
         f"Ten tests of {comparison.method} {comparison.text}" + (f",{of}" if of else ""),
     )
     return sheet.table(suite, label, title, shown, says, ("test", why_not))
+
+
+def _smallest_p(run: Results, gain: Gain) -> str:
+    """Return how small the p of the tests can be that have a smallest one with these seeds, images and draws."""
+    _, groups = run.sizes[gain.dataset] or (0, 0)
+    bootstrap, permutation = (f"{p:.4f}".removeprefix("0") for p in smallest_drawn_p(DRAWS, groups))
+    if gain.comparison.null:
+        return f"Smallest p: {bootstrap} by the crossed bootstrap; a t test has none."
+    fewest = fewest_discordant(run.suite.analysis.alpha)
+    return (
+        f"Smallest p: {bootstrap} by the crossed bootstrap, {permutation} by label permutation; a t test has none. By "
+        f"McNemar's mid-p no seed is significant with fewer than {fewest} images that one method alone gets right."
+    )
 
 
 def _robust_text(row: Row, tests: Sequence[Row]) -> str:
