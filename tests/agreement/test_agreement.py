@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictions, write_text
 
 from weckd.agreement.agree import Agreement, Cell, agreement_table, compare, tolerance_of, verdict
 from weckd.agreement.freeze import freeze_rerun, freeze_run, unfreeze
 from weckd.agreement.reference import MadeWith, Reference, read_reference
 from weckd.analysis.contrasts import evaluate, own
-from weckd.analysis.inference.reader_study import half_width
+from weckd.analysis.inference.reader_study import Study, half_width
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
@@ -221,6 +222,12 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
     assert compare(other, reference, file).differs.startswith(
         f"lock {mine}, not {theirs}; device another card"
     )
+
+
+def test_what_is_assumed_near_the_ceiling_is_no_tolerance():
+    near = Study(0.02, (0.02,) * 5, 9e-4, 1e-4, 50.0, 200, 200, all_zero=False, ceiling_part=6e-4)
+    assert tolerance_of(near, 0.99) == pytest.approx(math.sqrt(2) * stats.t.ppf(0.995, 50) * 0.02)
+    assert tolerance_of(dataclasses.replace(near, seed_part=6e-4, case_part=0.0), 0.99) == 0
 
 
 def test_a_lock_that_does_not_name_what_the_run_was_trained_with_does_not_count(

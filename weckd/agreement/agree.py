@@ -221,8 +221,12 @@ def _cell(
 
 
 def tolerance_of(study: Study, level: float) -> float:
-    """Return t(level, df) * sqrt(2) * SE as a fraction; 0 where nothing varies."""
-    return _difference_of_two(study.se, study.df, level)
+    """Return t(level, df) * sqrt(2) * SE as a fraction; 0 where nothing varies.
+
+    What a test assumes of seeds near the ceiling is no spread of reruns, and not in it.
+    """
+    spread = math.sqrt(max(0.0, study.se**2 - study.ceiling_part))
+    return _difference_of_two(spread, study.df, level)
 
 
 def _difference_of_two(se: float, df: float, level: float) -> float:
