@@ -192,37 +192,37 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
 @pytest.mark.parametrize(
     ("files", "changes", "run", "plan_hash", "sha256"),
     [
-        ("phantoms", [], "phantoms", "72f8769efdc5", "372a01516465ee9f"),
+        ("phantoms", [], "phantoms", "dfb4f4035852", "52d91782c6a427fb"),
         (
             "phantoms",
             ["seeds=[1,2]", "datasets=[phantom_ear_chile]", "methods=[weckd,single,pooled]"],
-            *("phantoms+012cf296", "3ca170f78293", "bf38b9e6b78e9b27"),
+            *("phantoms+6a589ba7", "f07cfb65f113", "3ec2f2d11c39aae6"),
         ),
         (
             "phantoms",
             ["tuned=true", "training={steps: 7, learning_rate: 5e-4}"],
-            *("phantoms+6808cca4", "72f8769efdc5", "3258c3b0f2b3cf4d"),
+            *("phantoms+68abe924", "dfb4f4035852", "d29c65017b468bda"),
         ),
         (
             "phantoms",
             ["augmentation={rotation: 90}", "analysis={margin_pp: 1}"],
-            *("phantoms+5b8ee031", "830b23a4a7b5", "87247a44d21ef8c1"),
+            *("phantoms+c5e50ce1", "a08eec24a236", "5601c9dd19c2892d"),
         ),
-        ("demo", [], "demo", "981e2a7020be", "6b424ebb56a1033c"),
-        ("paper", [], "paper", "74e40f1f89aa", "363bf7add8ad2a14"),
+        ("demo", [], "demo", "7ccd93f8635b", "64415b0cc9a526c0"),
+        ("paper", [], "paper", "e6536f6852f6", "79dbe5a7b308d96b"),
         ("selfcheck", [], "selfcheck", "05d724af4f24", "d4a7c093381d421a"),
-        ("real-small", ["data_root=somewhere"], "real-small", "9dc5af0c4930", "23adc1f7c7d42655"),
+        ("real-small", ["data_root=somewhere"], "real-small", "ec59210c0fb7", "16b92531bc1e1585"),
         (
             "real-small",
             ["exclude_classes={ear_chile: [normal]}", "seeds=3"],
-            *("real-small+27741073", "f0ff34d56a80", "728e682ed5f65671"),
+            *("real-small+ed9acdd9", "419d565fedf5", "e45e9b0107459cf1"),
         ),
-        ("real-small real-small-tuned", [], "real-small-tuned", "9d729d340758", "b2e0d8e0e1d2918e"),
-        ("real-small real-medium", [], "real-medium", "64be1b0f5378", "f09f10635cd87c57"),
+        ("real-small real-small-tuned", [], "real-small-tuned", "0af5433d3aeb", "f519aea06b3fa118"),
+        ("real-small real-medium", [], "real-medium", "13d4d0fa1e91", "87b41b7bb57c4c55"),
         (
             "real-small real-medium real-medium-tuned",
             [],
-            *("real-medium-tuned", "cf95f1558599", "f14b0caf73fe9c0f"),
+            *("real-medium-tuned", "386fa170f288", "5b8074c997f7ee84"),
         ),
     ],
 )

@@ -18,13 +18,13 @@ class Family(Declared):
     """A family of tests, fixed before the run."""
 
     name: _Words
-    kind: Literal["superiority", "non-inferiority", "trend", "links"]
+    kind: Literal["superiority", "non-inferiority", "equivalence", "trend", "links"]
     method: MethodName
-    # methods, or patterns such as panel-*-100; none for trend and links
+    # methods, or patterns such as panel-*-100 and *=* (the readings); none for trend and links
     references: Annotated[
         tuple[
             Annotated[
-                str, pattern("[a-z0-9][a-z0-9_=,*-]{0,199}", "the name of a method, or a pattern of names")
+                str, pattern("[a-z0-9*][a-z0-9_=,*-]{0,199}", "the name of a method, or a pattern of names")
             ],
             ...,
         ],
@@ -91,7 +91,7 @@ class AnalysisPlan(Declared):
     alpha: Fraction
     """level of each family of tests"""
     margin_pp: _Margin
-    """non-inferiority margin in percentage points"""
+    """margin of non-inferiority and of equivalence in percentage points"""
     other_margins_pp: Annotated[tuple[_Margin, ...], UNIQUE]
     """the same question at other margins, as sensitivity"""
     minimum_seeds: Annotated[int, Bounds(ge=5, le=1000)]
@@ -102,11 +102,11 @@ class AnalysisPlan(Declared):
     metrics: Annotated[tuple[Metric, ...], NOT_EMPTY, UNIQUE]
     """the first is primary, the others are sensitivity"""
     families: tuple[Family, ...]
-    """which gains are tested together, fixed before the run, and hashed into every table. `kind`:
-    `superiority`, `non-inferiority`, `trend` (slope along the method's stages, and last minus first) or
-    `links` (each stage minus the one before, in fixed sequence). `references`: methods, or patterns such as
-    `panel-*-100`. `over`: the mean that decides: `all` independent data sets, one modality's (`otoscopy`), or
-    `each modality`"""
+    """which gains are tested together, fixed before the run, and hashed into every table. `kind`: `superiority`,
+    `non-inferiority`, `equivalence` (two one-sided tests), `trend` (slope along the method's stages, and last
+    minus first) or `links` (each stage minus the one before, in fixed sequence). `references`: methods, or
+    patterns (`panel-*-100`; `*=*`: the readings). `over`: the mean that decides: `all` independent data sets,
+    one modality's (`otoscopy`), or `each modality`"""
     claims: tuple[Claim, ...]
     """the paper's claims, each with the comparisons that its words ask for (`as_worded`) and those that tell whether
     it is the chain (`for_the_chain`): two verdicts of equal weight"""

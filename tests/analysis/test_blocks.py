@@ -149,7 +149,7 @@ def test_the_panel_is_compared_with_the_bar_and_with_single(folder):
         ("panel-resnet50-100", "single"),
         ("panel-resnet50-30", "single"),
     ]
-    assert set(panel["family"]) == {"exploratory"}
+    assert set(panel["family"]) == {"exploratory", "single data set"}
 
 
 def test_the_panel_is_not_checked_against_the_bar(tables):

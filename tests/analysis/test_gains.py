@@ -10,19 +10,19 @@ from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 from weckd.analysis.comparisons import present_families
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import Results, load_run
-from weckd.analysis.sheets.gains import gains_frame, modality_table
+from weckd.analysis.sheets.gains import gains_frame, gains_tables, modality_table
 from weckd.analysis_plan import Family
 from weckd.run_files import RunFiles
 
 COLUMNS = (
     "suite,phantom,dataset,method,stage,reference,metric,k,n_images,n_groups,unit,gain,ci_low,ci_high,se,df,test,"
-    "family,correction,alpha,p,p_adjusted,min_detectable,verdict,plan_hash"
+    "family,correction,alpha,p,p_adjusted,verdict,non_inferiority,non_inferiority_p,non_inferiority_family,"
+    "equivalence,equivalence_p,equivalence_family,min_detectable,plan_hash"
 )
 
 
 def frame_of(suite, folder):
-    run = Results(suite, load_predictions(suite, folder), RunFiles(Path()))
-    return gains_frame(run, run.gains)
+    return gains_tables(Results(suite, load_predictions(suite, folder), RunFiles(Path()))).frame
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +31,16 @@ def toy(toy_predictions):
 
 
 def row(frame, **where):
-    """Return the one row; of comparisons that several families hold, the row of the first."""
+    """Return the one row."""
     for column, value in where.items():
         frame = frame[frame[column] == value]
-    assert len(frame.drop_duplicates(["dataset", "method", "stage", "reference", "metric"])) == 1
+    assert len(frame) == 1
     return frame.iloc[0]
 
 
 def test_columns_and_rows(toy):
     assert ",".join(toy.columns) == COLUMNS
-    # 11 planned comparisons, then 5 methods against the bar, and 4 over single (the bar is the mirror).
+    # 8 planned comparisons, then 5 methods against the bar, and 4 over single (the bar is the mirror).
     pairs = list(dict.fromkeys(zip(toy["method"], toy["stage"], toy["reference"], strict=True)))
     assert pairs == [
         ("weckd", 3, "single"),
@@ -61,40 +61,35 @@ def test_columns_and_rows(toy):
         ("permuted", 1, "single"),
         ("majority", 1, "single"),
     ]
-    assert (
-        len(toy) == (11 + 9) * 2 * 6
-    )  # two metrics; three data sets, their mean and those of two modalities
+    assert len(toy) == (8 + 9) * 2 * 6  # two metrics; three data sets, their mean and those of two modalities
 
 
 def test_families_and_corrections(toy):
     sizes = toy.groupby("family", sort=False).size().to_dict()
     assert sizes == {
-        "secondary: chain over single": 3,
+        "single data set": 17 * 2 * 3,
         "chain over single": 1,
-        "secondary": 8 * 2 + 2 + 2 * 1 + 11 * 6,  # means that decide nothing, and balanced accuracy
-        "secondary: chain over controls": 6,
-        "chain over controls": 2,  # sequential is not in the suite
-        "secondary: chain against supervised": 3,
-        "chain against supervised": 1,
-        "secondary: chain against all labels": 3,
-        "chain against all labels": 1,
-        "secondary: along the chain": 6,
-        "along the chain": 2,
-        "secondary: links of the chain": 6,
-        "links of the chain": 2,
-        "secondary: each modality over pooled": 3,
-        "each modality over pooled": 2,
-        "secondary: each modality over single": 3,
         "each modality over single": 2,
-        "exploratory": 9 * 2 * 6,
+        # Balanced accuracy on three means, and accuracy on means that decide nothing: one of the gain over the bar,
+        # none over `single` and `pooled`, two of every other.
+        "secondary": 8 * 3 + 1 + 5 * 2,
+        "chain over controls": 2,  # sequential is not in the suite
+        "each modality over pooled": 2,
+        "chain against supervised": 1,
+        "chain against all labels": 1,
+        "along the chain": 2,
+        "links of the chain": 2,
+        "exploratory": 9 * 2 * 3,
     }
     correction = dict(zip(toy["family"], toy["correction"], strict=True))
-    assert correction["secondary"] == f"Benjamini-Hochberg over {sizes['secondary']}"
-    assert correction["exploratory"] == "Benjamini-Hochberg over 108"
-    assert correction["secondary: chain over controls"] == "Holm over 6"
+    # Slope and last minus first are one test, on each of three means and both metrics.
+    assert correction["secondary"] == f"Benjamini-Hochberg over {8 * 3 + 1 + 5 * 2 - (3 + 2)}"
+    assert correction["exploratory"] == "Benjamini-Hochberg over 54"
+    assert correction["chain over controls"] == "Holm over 2"
+    assert correction["along the chain"] == "Holm over 1"
     assert correction["links of the chain"] == "fixed sequence over 2"
-    assert correction["secondary: links of the chain"] == "Holm over 6"
-    decided = toy[~toy["family"].str.startswith("secondary") & (toy["family"] != "exploratory")]
+    assert toy.loc[toy["family"] == "single data set", "correction"].eq("").all()
+    decided = toy[~toy["family"].isin(["secondary", "single data set", "exploratory"])]
     assert set(decided["metric"]) == {"accuracy"}
     assert decided.groupby("family")["dataset"].unique().map(list).to_dict() == {
         "chain over single": ["macro"],
@@ -106,16 +101,32 @@ def test_families_and_corrections(toy):
         "each modality over pooled": ["macro otoscopy", "macro microscopy"],
         "each modality over single": ["macro otoscopy", "macro microscopy"],
     }
+    bar = toy[
+        (toy["method"] == "weckd") & (toy["reference"] == "full-converged") & (toy["metric"] == "accuracy")
+    ]
+    assert bar.set_index("dataset")["non_inferiority_family"].to_dict() == {
+        **dict.fromkeys(("toy_three", "toy_two", "toy_copy"), "single data set"),
+        "macro": "chain against all labels",
+        "macro otoscopy": "chain against supervised",
+        "macro microscopy": "secondary",
+    }
     trend = toy[toy["family"] == "along the chain"]
-    assert trend["p_adjusted"].to_numpy() == pytest.approx(2 * trend["p"].to_numpy())  # p are equal: 3 stages
+    assert trend["p_adjusted"].tolist() == trend["p"].tolist()  # one test, as there are three stages
+    assert trend["p"].nunique() == 1
     links = toy[toy["family"] == "links of the chain"]
     assert links["p_adjusted"].tolist() == [links["p"].iloc[0], links["p"].max()]  # as both up to a link are
 
 
 def test_drawn_gains_are_the_rows_of_families(toy_folder):
     run = load_run(toy_suite(), toy_folder)
-    whole = [gain for gain in run.gains if gain.family not in ("secondary", "exploratory")]
-    assert gains_frame(run, run.drawn).equals(gains_frame(run, whole))
+    whole = [gain for gain in run.planned if gain.decides or gain.dataset in run.suite.datasets]
+    drawn, full = gains_frame(run, run.drawn), gains_frame(run, whole)
+    secondary = full["family"] == "secondary"
+    assert drawn[~secondary].equals(full[~secondary])
+    assert drawn.loc[secondary, ["gain", "ci_low", "ci_high"]].equals(
+        full.loc[secondary, ["gain", "ci_low", "ci_high"]]
+    )
+    assert drawn.loc[secondary, "p_adjusted"].isna().all()  # it is adjusted over metrics that are not drawn
     assert sum(gain.decides for gain in run.drawn) == 13
 
 
@@ -178,12 +189,13 @@ def test_verdicts(tmp_path, wins, losses, superiority, non_inferiority):
     # Seeds are alike: the t test over cases.
     variance = ((wins + losses) - (wins - losses) ** 2 / n) / (n - 1)
     assert (over["se"], over["df"]) == pytest.approx((100 * math.sqrt(variance / n), n - 1))
-    assert (over["verdict"], against["verdict"]) == (superiority, non_inferiority)
+    assert (over["verdict"], against["non_inferiority"]) == (superiority, non_inferiority)
+    assert against["verdict"] == superiority
     assert (over["ci_low"], over["ci_high"]) == (against["ci_low"], against["ci_high"])
     # One test each: p and the interval decide alike.
     assert (over["p"] < 0.05) == (over["ci_low"] > 0 or over["ci_high"] < 0)
-    assert (against["p"] < 0.05) == (against["ci_low"] > -2 or against["ci_high"] < -2)
-    assert against["test"].endswith(", mean of 1 independent data sets, against -2 points")
+    assert (against["non_inferiority_p"] < 0.05) == (against["ci_low"] > -2 or against["ci_high"] < -2)
+    assert against["test"].endswith(", mean of 1 independent data sets")
     missing = row(rows, method="weckd", reference="own stage 1", stage=1)
     assert missing["verdict"] == "missing: weckd stages after the first"
 
@@ -195,11 +207,11 @@ def test_gain_without_any_variation_has_no_p(tmp_path):
     write_scores(tmp_path, "toy_two", scores, y, np.arange(4), 2)
     suite = toy_suite(datasets=("toy_two",), methods=("weckd", "single", "full-converged"))
     frame = frame_of(suite, tmp_path)
-    over = row(frame, dataset="toy_two", metric="accuracy", method="weckd", reference="single")
+    over = row(frame, dataset="macro", metric="accuracy", method="weckd", reference="single")
     assert (over["gain"], over["se"], over["verdict"]) == (100, 0, "undecided (no variation)")
     assert math.isnan(over["p"])
-    against = row(frame, dataset="toy_two", metric="accuracy", method="weckd", reference="full-converged")
-    assert against["verdict"] == "inconclusive (no variation)"
+    against = row(frame, dataset="macro", metric="accuracy", method="weckd", reference="full-converged")
+    assert against["non_inferiority"] == "inconclusive (no variation)"
 
 
 @pytest.mark.parametrize(("wrong", "verdict"), [((10, 40), "undecided"), ((10, 70), "gain")])
@@ -214,12 +226,12 @@ def test_near_the_ceiling_seeds_that_agree_are_no_proof(tmp_path, wrong, verdict
         load_predictions(suite, tmp_path),
         RunFiles(tmp_path),
     )
-    frame = gains_frame(run, run.gains)
-    over = row(frame, dataset="toy_two", metric="accuracy", reference="single")
+    frame = gains_tables(run).frame
+    over = row(frame, dataset="macro", metric="accuracy", reference="single")
     near = "near the ceiling: seeds' SD at least 6 points"
     caption = modality_table(run).tables[0].caption
     assert over["verdict"] == verdict
-    assert over["test"] == "two-way random-effects t, seeds x groups" + (
+    assert over["test"] == "two-way random-effects t, seeds x groups, mean of 1 independent data sets" + (
         f", {near}" if verdict == "undecided" else ""
     )
     assert ("Near the ceiling (both above 94 %;" in caption) == (verdict == "undecided")
@@ -235,7 +247,7 @@ def test_one_group_has_no_p(tmp_path):
     scores = {(name, 1): draw.integers(0, 2, (5, 4)) for name in ("weckd", "single")}
     write_scores(tmp_path, "toy_two", scores, y, np.zeros(4, dtype=np.int64), 2)
     frame = frame_of(toy_suite(datasets=("toy_two",), methods=("weckd", "single")), tmp_path)
-    over = row(frame, dataset="toy_two", metric="accuracy", reference="single")
+    over = row(frame, dataset="macro", metric="accuracy", reference="single")
     assert over["verdict"] == "undecided (one group)"
 
 
@@ -260,11 +272,13 @@ def test_families_of_a_narrowed_suite_keep_what_is_there(toy_predictions, tmp_pa
             frame = pd.read_parquet(file)
             write_cell(tmp_path, frame[frame["method"].isin(["weckd", "pooled"])])
     frame = frame_of(toy_suite(methods=("weckd", "pooled")), tmp_path)
-    assert [name for name in dict.fromkeys(frame["family"]) if not name.startswith("secondary")] == [
+    assert list(dict.fromkeys(frame["family"])) == [
+        "single data set",
         "chain over controls",
+        "each modality over pooled",
+        "secondary",
         "along the chain",
         "links of the chain",
-        "each modality over pooled",
     ]
 
 
@@ -279,7 +293,7 @@ def test_a_method_outside_the_plan_joins_no_family(toy_predictions):
     frame = frame_of(with_plan(toy_suite(), families=plan), toy_predictions)
     assert set(frame["family"]) == {
         "chain over single",
-        "secondary: chain over single",
+        "single data set",
         "secondary",
         "exploratory",
     }

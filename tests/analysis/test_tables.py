@@ -80,7 +80,7 @@ def test_a_run_without_the_plans_methods_says_so(toy_folder, tmp_path):
         "| none of the plan's families has its methods in this run; add those of one, such as weckd and single |"
         in text
     )
-    assert set(pd.read_csv(tmp_path / "gains.csv")["family"]) == {"exploratory"}
+    assert set(pd.read_csv(tmp_path / "gains.csv")["family"]) == {"exploratory", "single data set"}
 
 
 def test_accuracy_rows(toy_folder):

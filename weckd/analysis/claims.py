@@ -89,7 +89,7 @@ def side(run: Results, gain: Gain) -> Literal["above", "below", "neither", "unkn
         return "unknown"
     if shown.low > shown.scale * null:
         return "above"
-    below = shown.study.estimate < null and gain.p_adjusted < run.suite.analysis.alpha
+    below = shown.study.estimate < null and gain.asked.p_adjusted < run.suite.analysis.alpha
     return "below" if below else "neither"
 
 
@@ -119,7 +119,7 @@ def _judged(run: Results, reading: str, evidence: Sequence[Evidence]) -> Judgeme
     if of_side["below"]:
         return judgement(CONTRADICTED, of_side["below"])
     if unknown or absent:
-        reasons = dict.fromkeys((*(row.verdict for row in unknown), *absent))
+        reasons = dict.fromkeys((*(row.asked.verdict for row in unknown), *absent))
         return judgement(NOT_SHOWN, unknown[:1] or known, "; ".join(reasons))
     return judgement(SHOWN if len(of_side["above"]) == len(rows) else NOT_SHOWN, rows)
 
@@ -181,7 +181,7 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
     """Return at which margins a verdict holds, and the chance of *shown here* if the truth were as claimed.
 
     A margin is a loss that is tolerated (non-inferiority), or else the least gain or loss that is asked for. It is told
-    by the end of the deciding interval, which for *contradicted here* is at alpha over the comparisons of its family
+    by the end of the deciding interval, which for *contradicted here* is at alpha over the tests of its family
     (Bonferroni). As claimed: equal, in a test of non-inferiority; where the words say "up to", that much on one of the
     mean's data sets and nothing on the others; else the plan's margin. The chance is that of a noncentral t with this
     run's own standard error and df; of several comparisons together it lies between what Bonferroni's inequality leaves
@@ -196,10 +196,8 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
         lowest = min(row.estimate.low for row in judgement.rows)
         up_to, from_ = (NOT_KNOWN, max(0.0, -lowest)) if null else (lowest, NOT_KNOWN)
     elif judgement.verdict == CONTRADICTED and deciding.estimate.study:
-        family = sum(
-            row.decides and row.comparison.family == deciding.comparison.family for row in run.planned
-        )
-        high = deciding.estimate.study.estimate + half_width(deciding.estimate.study, 1 - plan.alpha / family)
+        level = 1 - plan.alpha / deciding.asked.tests
+        high = deciding.estimate.study.estimate + half_width(deciding.estimate.study, level)
         up_to = deciding.estimate.scale * max(-null, -high)
     true_gain = 0.0 if null else plan.margin_pp
     if claim.up_to_pp and not null:
@@ -311,10 +309,8 @@ def _found(run: Results, gain: Gain) -> str:
     if against:
         return f"{one} may or may not be within {margin:g} points of {other}{where}: {between}. {missed}"
     if high < gain.estimate.scale * gain.comparison.null:
-        p = P(gain.p_adjusted).text(Wording())
-        return (
-            f"{worse}, which among several comparisons may still be chance (p {p} after {gain.correction})."
-        )
+        p, correction = P(gain.asked.p_adjusted).text(Wording()), gain.asked.correction
+        return f"{worse}, which among several comparisons may still be chance (p {p} after {correction})."
     return f"{one} and {other} cannot be told apart{where}: {between}. {missed}"
 
 

@@ -26,7 +26,11 @@ SLOPE = "slope per stage"
 OWN_STAGE = "own stage"
 """Stands, with its number, for the reference where a method's stage is compared with an earlier one."""
 
-Kind = Literal["superiority", "non-inferiority", "trend", "links"]
+FULL = "full"
+"""All labels at the chain's own steps: what the chain lacks beside it is no matter of training time."""
+
+Kind = Literal["superiority", "non-inferiority", "equivalence", "trend", "links"]
+_WORDS = {"non-inferiority": "against", "equivalence": "like"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Comparison:
     stage: int
     reference: str  # a method, or SLOPE, or the method's own first stage
     contrast: Contrast  # empty where the method lacks the stages
-    null: float  # fraction; the value that the p is for
+    null: float  # fraction; the threshold of a win: 0, or minus the margin
     decided_on: tuple[str, ...]  # the means over data sets that decide the family
 
     @property
@@ -49,7 +53,12 @@ class Comparison:
             return SLOPE
         if self.kind == "links":
             return f"stage {self.stage} over {self.reference}"
-        return f"{'against' if self.kind == 'non-inferiority' else 'over'} {self.reference}"
+        return f"{_WORDS.get(self.kind, 'over')} {self.reference}"
+
+    @property
+    def pair(self) -> tuple[str, int, str]:
+        """What is compared, whatever a family asks of it."""
+        return self.method, self.stage, self.reference
 
 
 def present_families(suite: Suite) -> tuple[Family, ...]:
@@ -84,8 +93,8 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
     """Return the comparisons of the plan's families, then the exploratory ones.
 
     Exploratory is every method of the suite against the supervised bar and against the baseline (the bar
-    against the baseline is the mirror of a row that is there), unless the plan holds the pair; and every imported
-    method against the chain.
+    against the baseline is the mirror of a row that is there), unless the plan holds the pair; every imported
+    method against the chain; and the chain against all labels at equal steps.
     """
     stages = predictions.stages
     found = [
@@ -97,12 +106,12 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
     chains = [chain] if (chain := chain_method(suite)) else []
     told = {(comparison.method, comparison.reference) for comparison in found} | {(BAR, BASELINE)}
     told |= {(x, chain) for chain in chains for x in suite.methods if suite.roles[x] != IMPORTED}
-    for reference in dict.fromkeys((BAR, BASELINE, *chains)):
-        for method in suite.methods:
-            if reference in suite.methods and method != reference and (method, reference) not in told:
-                contrast = gain(method, stages[method], reference, stages[reference])
-                new = Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0, ())
-                found.append(new)
+    pairs = [(x, reference) for reference in dict.fromkeys((BAR, BASELINE, *chains)) for x in suite.methods]
+    for method, reference in (*pairs, *((chain, FULL) for chain in chains)):
+        if reference in suite.methods and method != reference and (method, reference) not in told:
+            contrast = gain(method, stages[method], reference, stages[reference])
+            new = Comparison(None, "superiority", method, stages[method], reference, contrast, 0.0, ())
+            found.append(new)
     return tuple(found)
 
 

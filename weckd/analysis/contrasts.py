@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import product
 
 import numpy as np
 
@@ -77,6 +79,42 @@ def scored(data: DatasetPredictions, method: str, stage: int, metric: str) -> Sc
     if key not in data.scored:
         data.scored[key] = METRICS[metric].score(data.predicted(method, stage))
     return data.scored[key]
+
+
+Twins = Mapping[tuple[str, int], tuple[str, int]]
+"""A method's stage -> the first one that predicts the same on every image."""
+
+
+def twins(datasets: Mapping[str, DatasetPredictions]) -> Twins:
+    """Return which methods' stages are one model, such as `single` and the chain's first, by their predictions.
+
+    One of which anything is missing is nobody's twin.
+    """
+    digests: dict[tuple[str, int], list[bytes]] = {}
+    for data, cell in product(
+        datasets.values(), {x: None for y in datasets.values() for x in y.probabilities}
+    ):
+        images = data.probabilities.get(cell, np.array(np.nan))
+        validated = [data.validation[seed, *cell] for seed in data.seeds if (seed, *cell) in data.validation]
+        parts = [images.tobytes(), *(part.probabilities.tobytes() for part in validated)]
+        known = repr(cell).encode() if np.isnan(images).any() else b"".join(parts)
+        digests.setdefault(cell, []).append(sha256(known).digest())
+    first: dict[tuple[bytes, ...], tuple[str, int]] = {}
+    return {cell: first.setdefault(tuple(found), cell) for cell, found in digests.items()}
+
+
+def one_test(contrast: Contrast, same: Twins) -> tuple[Term, ...]:
+    """Return what contrasts that give the same two-sided test of zero share: twins put together, scale and sign off.
+
+    So the slope over three stages is the last minus the first, and that is the gain over `single` where `single` is
+    the first. Empty where nothing is left.
+    """
+    weights: dict[tuple[str, int], float] = {}
+    for term in contrast:
+        cell = same.get((term.method, term.stage), (term.method, term.stage))
+        weights[cell] = weights.get(cell, 0.0) + term.weight
+    left = sorted((cell, weight) for cell, weight in weights.items() if weight)
+    return tuple(Term(weight / left[0][1], *cell) for cell, weight in left)
 
 
 def mean_result(keys: Sequence[str], results: Mapping[str, Result]) -> Result:

@@ -1,13 +1,13 @@
 """Levels of methods and gains over references: their estimates, p values corrected by family, verdicts."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
-
-import numpy as np
+from typing import Literal, TypeAlias
 
 from weckd.analysis.comparisons import Comparison, comparisons
-from weckd.analysis.contrasts import Result, evaluate_all, own
+from weckd.analysis.contrasts import Result, evaluate_all, one_test, own, twins
 from weckd.analysis.inference.ceiling import NEAR_THE_CEILING
 from weckd.analysis.inference.reader_study import (
     Study,
@@ -26,11 +26,20 @@ NOT_KNOWN = float("nan")
 IDENTICAL = "identical"
 SECONDARY = "secondary"
 """Family of the plan's comparisons on metrics and means that decide nothing."""
+SINGLE_DATA_SET = "single data set"
+"""In the place of a family: a data set by itself has an interval and no p that is adjusted."""
+INTERVAL = "interval only"
+QUICK_LOOK = "not tested (quick look)"
+VERDICTS = {
+    "superiority": ("gain", "loss", "undecided"),
+    "non-inferiority": ("non-inferior", "inferior", "inconclusive"),
+    "equivalence": ("equivalent", "different", "open"),
+}
 EXPLORATORY = "exploratory"
 """Family of comparisons that the plan does not hold."""
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg", "fixed": "fixed sequence"}
 MARGIN_METRICS = ("accuracy", "balanced_accuracy")
-"""Metrics that the margin of non-inferiority is stated for; on others a comparison asks for any difference."""
+"""Metrics that the margin of non-inferiority and equivalence is stated for."""
 
 
 @dataclass(frozen=True)
@@ -93,29 +102,74 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """What came of one question about a gain; empty where it is not asked."""
+
+    family: str = ""  # of the plan: the first that asks it, else secondary or exploratory
+    correction: str = ""
+    tests: int = 0  # of the family, each counted once
+    p: float = NOT_KNOWN  # NaN where not defined
+    p_adjusted: float = NOT_KNOWN
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
 class Gain:
-    """A comparison on one data set, or a mean over data sets, and one metric, with its verdict."""
+    """A comparison on one data set, or a mean over data sets, and one metric, with its verdicts.
+
+    Whichever family asks for it, a gain is one test: its p, family and verdict are of the family that the plan names
+    first. Non-inferiority and equivalence have theirs.
+    """
 
     comparison: Comparison
     dataset: str
     metric: str
     estimate: Estimate
     test: str
-    family: str
-    correction: str
-    p: float  # NaN where not defined
-    p_adjusted: float
-    verdict: str
+    decides: bool  # whether the row is one of those that decide the comparison's family
+    superiority: Tested
+    non_inferiority: Tested = Tested()
+    equivalence: Tested = Tested()
+    other_margins: Mapping[float, Tested] = field(
+        default_factory=dict
+    )  # non-inferiority, by percentage points
 
     @property
-    def decides(self) -> bool:
-        """Whether the row is one of those that decide its family."""
-        return self.family == self.comparison.family and self.dataset in self.comparison.decided_on
+    def asked(self) -> Tested:
+        """What came of the question that the comparison's family asks, or of superiority where no margin is stated."""
+        of_kind = {"non-inferiority": self.non_inferiority, "equivalence": self.equivalence}
+        found = of_kind.get(self.comparison.kind, self.superiority)
+        return found if found.verdict else self.superiority
 
     @property
     def short_verdict(self) -> str:
-        """The verdict without the list of what is missing, which a caption has."""
-        return self.verdict.partition(":")[0]
+        """The verdict on what the family asks, without the list of what is missing, which a caption has."""
+        return self.asked.verdict.partition(":")[0]
+
+    @property
+    def family(self) -> str:
+        """The family of its test of superiority."""
+        return self.superiority.family
+
+    @property
+    def correction(self) -> str:
+        """How p is corrected."""
+        return self.superiority.correction
+
+    @property
+    def p(self) -> float:
+        """The p of this gain alone; NaN where not defined."""
+        return self.superiority.p
+
+    @property
+    def p_adjusted(self) -> float:
+        """The p corrected for the other tests of its family."""
+        return self.superiority.p_adjusted
+
+    @property
+    def verdict(self) -> str:
+        """*Gain*, *loss* or *undecided*, or why it is none of them."""
+        return self.superiority.verdict
 
 
 def evaluate_levels(suite: Suite, predictions: SuitePredictions) -> tuple[Level, ...]:
@@ -136,21 +190,29 @@ def evaluate_levels(suite: Suite, predictions: SuitePredictions) -> tuple[Level,
 
 
 def evaluate_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, ...]:
-    """Test every comparison on every metric, data set and mean over data sets, and correct within families.
+    """Test every comparison on every metric and mean over data sets, and correct within families.
 
-    A family of the plan is decided by its rows on the primary metric and on the means that it names (Holm, or in
-    fixed sequence along the links of a chain); its rows for single data sets are a secondary family (Holm). The
-    plan's comparisons on other metrics and means are secondary, methods outside the plan are exploratory; both
-    by Benjamini-Hochberg.
+    A family of the plan is decided by its rows on the primary metric and on the means that it names (Holm, or in fixed
+    sequence along the links of a chain). A test that several families hold belongs to the first; two comparisons are
+    one test where algebra makes them so (see `one_test`), and so are means over the same data sets. The plan's
+    comparisons on other metrics and means are secondary, methods outside the plan exploratory, both by
+    Benjamini-Hochberg over the tests, each once. Single data sets have intervals and no verdict.
     """
     return _tested(suite, predictions, comparisons(suite, predictions), suite.analysis.metrics)
 
 
 def planned_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, ...]:
-    """Return those rows of `evaluate_gains` that decide a family or belong to its secondary one."""
-    planned = tuple(item for item in comparisons(suite, predictions) if item.family is not None)
+    """Return those rows of `evaluate_gains` that decide a family, but of equivalence, and those of its data sets.
+
+    What is adjusted over other metrics too is left out.
+    """
+    planned = [x for x in comparisons(suite, predictions) if x.family is not None and x.kind != "equivalence"]
     found = _tested(suite, predictions, planned, suite.analysis.metrics[:1])
-    return tuple(gain for gain in found if gain.family != SECONDARY)
+    return tuple(
+        replace(gain, superiority=Tested(SECONDARY)) if gain.family == SECONDARY else gain
+        for gain in found
+        if gain.decides or gain.dataset in suite.datasets
+    )
 
 
 def missing_of(items: Iterable[Level | Gain]) -> list[str]:
@@ -158,82 +220,158 @@ def missing_of(items: Iterable[Level | Gain]) -> list[str]:
     return [name for item in items for name in item.estimate.missing]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a gain: is it above 0, above minus a margin, or within a margin (two one-sided tests)."""
+
+    kind: Literal["superiority", "non-inferiority", "equivalence"]
+    margin_pp: float = 0.0
+
+    def null(self, study: Study) -> float:
+        """Return the value that p is for, a fraction; of equivalence the end of the margin that is nearer."""
+        margin = self.margin_pp / 100
+        return math.copysign(margin, study.estimate) if self.kind == "equivalence" else 0.0 - margin
+
+    def verdict(self, study: Study, p_adjusted: float, alpha: float, lower_is_better: bool = False) -> str:
+        """Return one of the kind's three verdicts: yes, no, neither.
+
+        Equivalence is shown when both one-sided tests reject, so when that of the nearer end does, which is its p; a
+        gain beyond that end by the same test is *different*. p is two-sided: the interval lies within, or outside.
+        """
+        yes, no, neither = VERDICTS[self.kind]
+        if math.isnan(p_adjusted):
+            return f"{neither} ({no_variance(study)})"
+        if p_adjusted >= alpha:
+            return neither
+        above = study.estimate > self.null(study)
+        return (
+            yes if above != (lower_is_better or (self.kind == "equivalence" and study.estimate >= 0)) else no
+        )
+
+
+_Place: TypeAlias = tuple[Comparison, str, str]
+"""A comparison, a metric, and a data set or mean."""
+_Test: TypeAlias = tuple[Question, Hashable]
+"""A question, and what makes two of its tests one: contrast, metric, data sets, and whether the plan holds it."""
+
+
 def _tested(
     suite: Suite, predictions: SuitePredictions, compared: Sequence[Comparison], metrics: Sequence[str]
 ) -> tuple[Gain, ...]:
-    found: list[Gain] = []
-    of_family: dict[str, list[int]] = {}  # their places in `found`
-    for comparison, metric in product(compared, metrics):
-        lacking = Result(None, (f"{comparison.method} stages after the first",))
-        results = dict.fromkeys(places(suite), lacking)
-        if comparison.contrast:
-            results = evaluate_all(suite, predictions.datasets, comparison.contrast, metric)
-        for place, result in results.items():
-            gain = _alone(suite, comparison, place, metric, result)
-            of_family.setdefault(gain.family, []).append(len(found))
-            found.append(gain)
-    for family, rows in of_family.items():
-        method = _correction(family, found[rows[0]].comparison)
-        adjusted = adjust([found[row].p for row in rows], method)
-        for row, p in zip(rows, adjusted, strict=True):
-            gain = replace(found[row], correction=f"{CORRECTIONS[method]} over {len(rows)}", p_adjusted=p)
-            found[row] = replace(gain, verdict=_verdict(suite, gain))
-    return tuple(found)
+    shown: dict[_Place, Estimate] = {}
+    found: dict[Hashable, Mapping[str, Estimate]] = {}  # by what is compared, which several families may hold
+    asked: dict[Hashable, set[Question]] = {}
+    for item, metric in product(compared, metrics):
+        key = item.pair, metric
+        if key not in found:
+            lacking = Result(None, (f"{item.method} stages after the first",))
+            results = dict.fromkeys(places(suite), lacking)
+            if item.contrast:
+                results = evaluate_all(suite, predictions.datasets, item.contrast, metric)
+            found[key] = {x: estimate(suite, result, METRICS[metric].scale) for x, result in results.items()}
+        shown |= {(item, metric, place): estimated for place, estimated in found[key].items()}
+        asked.setdefault(key, set()).update(_questions(suite, item, metric))
+    same, keys = twins(predictions.datasets), means(suite)
 
+    def one(question: Question, at: _Place) -> _Test:
+        item, metric, place = at
+        left = one_test(item.contrast, same) if question.kind == "superiority" else item.contrast
+        return question, (left or item.pair, metric, keys[place], item.family is None)
 
-def _alone(suite: Suite, comparison: Comparison, place: str, metric: str, result: Result) -> Gain:
-    """Return a gain with its family, but without what the others of the family decide."""
-    shown, known, null = (
-        estimate(suite, result, METRICS[metric].scale),
-        means(suite),
-        _null(comparison, metric),
+    pools = _pools(suite, shown, one)
+    answers: dict[_Test, Tested] = {}
+    for (_, family, method), tests in pools.items():
+        adjusted = adjust(list(tests.values()), method)
+        correction = f"{CORRECTIONS[method]} over {len(tests)}"
+        for (test, p), corrected in zip(tests.items(), adjusted, strict=True):
+            answers[test] = Tested(family, correction, len(tests), p, corrected)
+
+    def answer(question: Question, at: _Place) -> Tested:
+        (item, metric, place), estimated = at, shown[at]
+        if question not in asked[item.pair, metric]:
+            return Tested()
+        found = Tested(SINGLE_DATA_SET) if place in suite.datasets else answers[one(question, at)]
+        if (why := no_verdict(suite, estimated)) or estimated.study is None:
+            return replace(found, verdict=why)
+        if place in suite.datasets:
+            return replace(
+                found, p=p_value(estimated.study, question.null(estimated.study)), verdict=INTERVAL
+            )
+        lower = METRICS[metric].lower_is_better
+        verdict = question.verdict(estimated.study, found.p_adjusted, suite.analysis.alpha, lower)
+        return replace(found, verdict=verdict)
+
+    plan = suite.analysis
+    return tuple(
+        Gain(
+            comparison=at[0],
+            dataset=at[2],
+            metric=at[1],
+            estimate=estimated,
+            test=_test(suite, at[2], estimated.study),
+            decides=at[1] == plan.metrics[0] and at[2] in at[0].decided_on,
+            superiority=answer(Question("superiority"), at),
+            non_inferiority=answer(Question("non-inferiority", plan.margin_pp), at),
+            equivalence=answer(Question("equivalence", plan.margin_pp), at),
+            other_margins={pp: answer(Question("non-inferiority", pp), at) for pp in plan.other_margins_pp},
+        )
+        for at, estimated in shown.items()
     )
-    over = f", mean of {len(known[place])} independent data sets" if place in known else ""
-    test = TEST + over + (f", against {null * 100:g} points" if null else "")
-    if shown.study is not None and shown.study.ceiling_part:
-        test += f", {NEAR_THE_CEILING}"
-    family = f"secondary: {comparison.family}" if place in suite.datasets else SECONDARY
-    if comparison.family is None:
-        family = EXPLORATORY
-    elif metric != suite.analysis.metrics[0]:
-        family = SECONDARY
-    elif place in comparison.decided_on:
-        family = comparison.family
-    tested = shown.study is not None and not shown.identical and not few_seeds(suite)
-    p = p_value(shown.study, null) if shown.study and tested else NOT_KNOWN
-    return Gain(comparison, place, metric, shown, test, family, "", p, NOT_KNOWN, "")
 
 
-def _correction(family: str, comparison: Comparison) -> str:
-    if family in (SECONDARY, EXPLORATORY):
-        return "fdr_bh"
-    return "fixed" if comparison.kind == "links" and family == comparison.family else "holm"
+def _questions(suite: Suite, comparison: Comparison, metric: str) -> tuple[Question, ...]:
+    """Return what is asked of a comparison on a metric: what its family asks, and superiority.
+
+    Superiority after a margin needs no alpha of its own: *inferior* is a *loss*, and *different* a *gain* or a *loss*.
+    """
+    plan, kind = suite.analysis, comparison.kind
+    if metric not in MARGIN_METRICS or kind not in ("non-inferiority", "equivalence"):
+        return (Question("superiority"),)
+    more = plan.other_margins_pp if kind == "non-inferiority" else ()
+    return (*(Question(kind, margin) for margin in (plan.margin_pp, *more)), Question("superiority"))
 
 
-def _null(comparison: Comparison, metric: str) -> float:
-    return comparison.null if metric in MARGIN_METRICS else 0.0
+def _pools(
+    suite: Suite, shown: Mapping[_Place, Estimate], one: Callable[[Question, _Place], _Test]
+) -> dict[tuple[Question, str, str], dict[_Test, float]]:
+    """Return the p of each test, once, by question, family and correction: of the first family that decides it."""
+    rows = []
+    for at, estimated in shown.items():
+        comparison, metric, place = at
+        decides = metric == suite.analysis.metrics[0] and place in comparison.decided_on
+        for question in _questions(suite, comparison, metric) if place not in suite.datasets else ():
+            if comparison.family is not None and decides:
+                row = (0, comparison.family, "fixed" if comparison.kind == "links" else "holm")
+            else:
+                row = (2, EXPLORATORY, "fdr_bh") if comparison.family is None else (1, SECONDARY, "fdr_bh")
+            study, why = estimated.study, no_verdict(suite, estimated)
+            p = p_value(study, question.null(study)) if study and not why else NOT_KNOWN
+            rows.append((*row, question, one(question, at), p))
+    pools: dict[tuple[Question, str, str], dict[_Test, float]] = {}
+    told: set[_Test] = set()
+    for _, family, method, question, test, p in sorted(rows, key=lambda row: row[0]):
+        if test not in told:
+            told.add(test)
+            pools.setdefault((question, family, method), {})[test] = p
+    return pools
 
 
-def _verdict(suite: Suite, gain: Gain) -> str:
-    """Return one of the kind's three verdicts, or why there is none."""
-    comparison, study = gain.comparison, gain.estimate.study
-    if study is None:
-        return f"missing: {'; '.join(gain.estimate.missing)}"
-    if gain.estimate.identical:
-        return IDENTICAL
-    if few_seeds(suite):
-        return descriptive(suite)
-    above, below, neither = (
-        ("non-inferior", "inferior", "inconclusive")
-        if comparison.kind == "non-inferiority" and gain.metric in MARGIN_METRICS
-        else ("gain", "loss", "undecided")
-    )
-    if np.isnan(gain.p_adjusted):
-        return f"{neither} ({no_variance(study)})"
-    if gain.p_adjusted >= suite.analysis.alpha:
-        return neither
-    more = study.estimate > _null(comparison, gain.metric)
-    return below if more == METRICS[gain.metric].lower_is_better else above
+def _test(suite: Suite, place: str, study: Study | None) -> str:
+    keys = means(suite).get(place)
+    over = "" if keys is None else f", mean of {len(keys)} independent data sets"
+    return TEST + over + (f", {NEAR_THE_CEILING}" if study and study.ceiling_part else "")
+
+
+def no_verdict(suite: Suite, shown: Estimate) -> str:
+    """Return why a difference has neither p nor verdict, or nothing."""
+    if shown.study is None:
+        return f"missing: {'; '.join(shown.missing)}"
+    return IDENTICAL if shown.identical else why_untested(suite)
+
+
+def why_untested(suite: Suite) -> str:
+    """Return why a run tests nothing, or nothing where it does."""
+    return descriptive(suite) if few_seeds(suite) else QUICK_LOOK if suite.quick_look else ""
 
 
 def descriptive(suite: Suite) -> str:

@@ -26,7 +26,7 @@ from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, loa
 from weckd.analysis_plan import Metric
 from weckd.config import Suite
 from weckd.declared import NOT_EMPTY, Declared, checked, plain
-from weckd.places import MACRO, means, places, with_finding
+from weckd.places import MACRO, means, with_finding
 from weckd.run_files import RunFiles
 from weckd.yaml_files import read_yaml
 
@@ -67,7 +67,7 @@ class Compared:
     """A comparison on every data set and mean: of one or more of the plan's families, or of a method made elsewhere."""
 
     comparison: Comparison
-    gains: Mapping[str, Gain]  # by data set or mean: the row that decides a family, where one does
+    gains: Mapping[str, Gain]  # by data set or mean
 
     @property
     def family(self) -> str:
@@ -170,8 +170,7 @@ class Results:
     def compared(self, *kinds: Kind) -> tuple[Compared, ...]:
         """Return the plan's comparisons of some kinds on the primary metric, each once, then those made elsewhere.
 
-        Where several families hold a comparison, a mean's row is that of the family it decides; all other rows are
-        those of the family that is decided on the mean over all data sets.
+        Where several families hold a comparison, that which is decided on the mean over all data sets speaks for it.
         """
         found: dict[tuple[str, str, int, str], dict[Comparison, dict[str, Gain]]] = {}
         for gain in self.planned:
@@ -181,12 +180,8 @@ class Results:
                 found.setdefault(key, {}).setdefault(comparison, {})[gain.dataset] = gain
         planned = []
         for rows in found.values():
-            ordered = sorted(rows, key=lambda comparison: comparison.decided_on != (MACRO,))
-            gains = {}
-            for place in places(self.suite):
-                of_place = [rows[comparison][place] for comparison in ordered]
-                gains[place] = next((gain for gain in of_place if gain.decides), of_place[0])
-            planned.append(Compared(ordered[0], gains))
+            first = min(rows, key=lambda comparison: comparison.decided_on != (MACRO,))
+            planned.append(Compared(first, rows[first]))
         return (*planned, *self.made_elsewhere)
 
     @cached_property

@@ -7,7 +7,16 @@ from typing import Any, TypeAlias, TypeVar
 import pandas as pd
 
 from weckd.analysis.contrasts import gain as gain_of
-from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, Level, descriptive
+from weckd.analysis.estimates import (
+    IDENTICAL,
+    NOT_KNOWN,
+    SINGLE_DATA_SET,
+    Estimate,
+    Gain,
+    Level,
+    descriptive,
+    why_untested,
+)
 from weckd.analysis.inference import ceiling
 from weckd.analysis.inference.reader_study import Study, adjust, p_value
 from weckd.analysis.metrics import METRICS
@@ -30,6 +39,8 @@ COUNT = "wins / ties / losses"
 UNTESTED: Mapping[str, object] = {
     **{"test": "", "family": "not tested", "correction": ""},
     **{"alpha": NOT_KNOWN, "p": NOT_KNOWN, "p_adjusted": NOT_KNOWN, "verdict": ""},
+    **{"non_inferiority": "", "non_inferiority_p": NOT_KNOWN, "non_inferiority_family": ""},
+    **{"equivalence": "", "equivalence_p": NOT_KNOWN, "equivalence_family": ""},
 }
 """What is in the columns of `tested` where nothing is tested."""
 
@@ -164,13 +175,16 @@ def number(shown: Estimate, value: float) -> Cell:
 
 
 def decision(found: Gain) -> Cell:
-    """Return the verdict of a non-inferiority test; else the adjusted p, or why there is none."""
-    return found.short_verdict if found.comparison.kind == "non-inferiority" else p_adjusted(found)
+    """Return the verdict where a margin is asked for; else the adjusted p, or why there is none."""
+    if found.asked.family == SINGLE_DATA_SET:
+        return NOTHING
+    asks_margin = found.comparison.kind in ("non-inferiority", "equivalence")
+    return found.short_verdict if asks_margin else p_adjusted(found)
 
 
 def p_adjusted(found: Gain) -> Cell:
-    """Return the adjusted p, or why there is none."""
-    return cells.P(found.p_adjusted) if math.isfinite(found.p_adjusted) else found.short_verdict
+    """Return the adjusted p of superiority, or why there is none."""
+    return cells.P(found.p_adjusted) if math.isfinite(found.p_adjusted) else found.verdict.partition(":")[0]
 
 
 def row(
@@ -226,9 +240,13 @@ def counts(run: Results, place: str) -> dict[str, object]:
 
 
 def tested(run: Results, found: Gain) -> dict[str, object]:
-    """Return the columns of a gain's test."""
-    names = ("test", "family", "correction", "alpha", "p", "p_adjusted", "verdict")
-    return {name: run.suite.analysis.alpha if name == "alpha" else getattr(found, name) for name in names}
+    """Return the columns of a gain's tests; the p of non-inferiority and equivalence are adjusted."""
+    told = {name: getattr(found, name) for name in ("test", "family", "correction")}
+    told["alpha"] = run.suite.analysis.alpha
+    told |= {name: getattr(found, name) for name in ("p", "p_adjusted", "verdict")}
+    for name, of in (("non_inferiority", found.non_inferiority), ("equivalence", found.equivalence)):
+        told |= {name: of.verdict, f"{name}_p": of.p_adjusted, f"{name}_family": of.family}
+    return told
 
 
 def gain_row(run: Results, found: Gain, of: Mapping[str, object]) -> dict[str, object]:
@@ -259,32 +277,27 @@ def why_not_together(suite: Suite, gains: Mapping[str, Gain]) -> str:
 
 
 def count_cell(suite: Suite, gains: Mapping[str, Gain]) -> str:
-    """Return `wins_ties_losses` over the data sets; nothing where seeds are too few for a test."""
-    if few_seeds(suite):
-        return NOTHING
-    return wins_ties_losses(suite.analysis.alpha, [gains[key] for key in suite.datasets])
+    """Return `wins_ties_losses` over the data sets; nothing where the run tests nothing."""
+    return NOTHING if why_untested(suite) else wins_ties_losses([gains[key] for key in suite.datasets])
 
 
-def wins_ties_losses(alpha: float, gains: Sequence[Gain]) -> str:
-    """Return on how many data sets the gain is significantly beyond its null, neither, significantly below it.
-
-    By the adjusted p, which is below alpha where the interval, adjusted alike, holds no null.
-    """
-    studies = [(gain, gain.estimate.study) for gain in gains]
-    above = [x.estimate > gain.comparison.null for gain, x in studies if x and gain.p_adjusted < alpha]
-    missing = sum(study is None for _, study in studies)
-    counts = f"{sum(above)} / {len(gains) - len(above) - missing} / {len(above) - sum(above)}"
-    return f"{counts}, {missing} missing" if missing else counts
+def wins_ties_losses(gains: Sequence[Gain]) -> str:
+    """Return on how many data sets the interval lies above the null, holds it or has no width, lies below it."""
+    known = [gain for gain in gains if gain.estimate.study]
+    whole = [(x.estimate, x.estimate.scale * x.comparison.null) for x in known if x.estimate.se > 0]
+    wins, losses = (sum(x.low > null for x, null in whole), sum(x.high < null for x, null in whole))
+    counts = f"{wins} / {len(known) - wins - losses} / {losses}"
+    return f"{counts}, {len(gains) - len(known)} missing" if len(known) < len(gains) else counts
 
 
 def best_methods(run: Results, levels: Sequence[Level]) -> frozenset[str]:
     """Return the best of some methods on one data set or mean, and those not significantly worse than it.
 
     Each of the others is compared with the best by the two-way test, p by Holm over them. Nothing is best where a
-    level is missing or seeds are too few for a test. Levels are of one metric of which more is better.
+    level is missing or the run tests nothing. Levels are of one metric of which more is better.
     """
     values = {level.method: level.estimate.study.estimate for level in levels if level.estimate.study}
-    if few_seeds(run.suite) or not levels or len(values) < len(levels):
+    if why_untested(run.suite) or not levels or len(values) < len(levels):
         return frozenset()
     best = max(levels, key=lambda level: values[level.method])
     others = [level for level in levels if level.method != best.method]

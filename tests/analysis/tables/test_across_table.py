@@ -7,7 +7,7 @@ from small_suite import toy_suite
 from wide_suite import GOLDEN, cells_of, right, text_of, wide_suite
 
 from weckd.analysis.contrasts import Result
-from weckd.analysis.estimates import Gain
+from weckd.analysis.estimates import Gain, Tested
 from weckd.analysis.estimates import estimate as shown_as
 from weckd.analysis.inference.reader_study import Study, p_value
 from weckd.analysis.results import load_run
@@ -66,30 +66,35 @@ def test_a_missing_data_set_has_no_numbers_for_a_new_one(wide):
     assert found[["t_over_means", "random_effects", "tau", "prediction_low", "measured_low"]].isna().all()
 
 
-def gain_row(estimate, p_adjusted, comparison):
-    study = None if estimate is None else Study(estimate, (), 0.1, 0.1, 4.0, 9, 9, False)
-    shown = shown_as(toy_suite(), Result(study))
-    return Gain(comparison, "d", "accuracy", shown, "", "", "", p_adjusted, p_adjusted, "")
+def gain_row(low, high, comparison):
+    """A gain whose 95 % interval, in points, goes from low to high by t with 4 df, or that is missing."""
+    study = None
+    if low is not None:
+        se = (high - low) / 200 / stats.t.ppf(0.975, 4)
+        study = Study((low + high) / 200, (0.0,) * 5, se**2, 0.0, 4.0, 9, 9, False)
+    return Gain(comparison, "d", "accuracy", shown_as(toy_suite(), Result(study)), "", False, Tested())
 
 
-def test_wins_ties_and_losses(wide):
+def test_wins_ties_and_losses_are_read_off_the_intervals(wide):
     over = gain_of(wide, "macro").comparison
     against = gain_of(wide, "macro", "full-converged").comparison  # its null is -2 points
-    rows = [gain_row(0.1, 0.01, over), gain_row(0.1, 0.06, over), gain_row(-0.1, 0.01, over)]
-    assert wins_ties_losses(0.05, rows) == "1 / 1 / 1"
-    assert wins_ties_losses(0.05, [*rows, gain_row(None, float("nan"), over)]) == "1 / 1 / 1, 1 missing"
-    assert (
-        wins_ties_losses(0.05, [gain_row(-0.01, 0.01, against), gain_row(-0.03, 0.01, against)])
-        == "1 / 0 / 1"
-    )
+    rows = [gain_row(0.1, 9, over), gain_row(-0.1, 9, over), gain_row(-9, -0.1, over), gain_row(5, 5, over)]
+    assert wins_ties_losses(rows) == "1 / 2 / 1"  # nothing varies in the last: no test, a tie
+    assert wins_ties_losses([*rows, gain_row(None, None, over)]) == "1 / 2 / 1, 1 missing"
+    rows = [gain_row(-1.9, 1, against), gain_row(-9, -2.1, against), gain_row(-2.1, 1, against)]
+    assert wins_ties_losses(rows) == "1 / 1 / 1"
 
 
 def test_each_modality_has_the_row_of_its_own_family(wide):
     frame = modality_table(wide).frame
     assert set(frame["dataset"]) == {"macro otoscopy", "macro microscopy"}
     assert set(frame["n_datasets"]) == {1}  # toy_copy is derived
-    families = frame[frame["dataset"] == "macro otoscopy"].set_index("reference")["family"]
-    assert families.to_dict() == {
+    frame = frame[frame["dataset"] == "macro otoscopy"].set_index("reference")
+    assert frame["non_inferiority_family"][lambda x: x != ""].to_dict() == {
+        "full-converged": "chain against supervised",
+        "panel-resnet50-100": "chain against supervised",
+    }
+    assert frame["family"].to_dict() == {
         "single": "each modality over single",
         "pooled": "each modality over pooled",
         "sequential": "secondary",

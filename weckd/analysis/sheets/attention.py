@@ -14,11 +14,11 @@ from weckd.analysis.attention import (
 )
 from weckd.analysis.contrasts import Contrast, own
 from weckd.analysis.contrasts import gain as gain_of
-from weckd.analysis.estimates import NOT_KNOWN, Estimate, estimate
+from weckd.analysis.estimates import NOT_KNOWN, Estimate, estimate, why_untested
 from weckd.analysis.inference.reader_study import p_value
 from weckd.analysis.results import Results
 from weckd.config import Suite
-from weckd.places import few_seeds, independent
+from weckd.places import independent
 from weckd.tables.captions import NO_CHAIN, confidence, design_sentence
 from weckd.tables.cells import MISSING, NOTHING, Cell, P
 from weckd.tables.render import Table, TableFile
@@ -93,4 +93,4 @@ def _images(suite: Suite, maps: Mapping[str, AttentionMaps]) -> tuple[int, int] 
 
 
 def _p(suite: Suite, shown: Estimate) -> Cell:
-    return P(NOT_KNOWN if shown.study is None or few_seeds(suite) else p_value(shown.study))
+    return P(NOT_KNOWN if shown.study is None or why_untested(suite) else p_value(shown.study))

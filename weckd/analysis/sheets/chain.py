@@ -72,15 +72,14 @@ def _stages(
         {f"M{stage}": stage for stage in range(1, last + 1)},
         {"{}": lambda place, stage: sheet.level(levels[place, stage].estimate)},
     )
-    together: dict[str, list[str]] = {}  # correction -> differences that it is over
+    together: dict[str, list[str]] = {}  # family and correction -> differences that they are of
     for item in planned:
         header = _header(item.comparison)
         shown[header] = [sheet.gain(item.gains[name].estimate) for name in names]
         shown[f"p, {header}"] = [sheet.decision(item.gains[name]) for name in names]
-        together.setdefault(item.gains[MACRO].correction, []).append(header)
-    corrections = ", ".join(
-        f"{correction} ({', '.join(headers)})" for correction, headers in together.items()
-    )
+        macro = item.gains[MACRO]
+        together.setdefault(f"{macro.family}, {macro.correction}", []).append(header)
+    corrections = "; ".join(f"{', '.join(headers)}: {correction}" for correction, headers in together.items())
     says = sheet.caption(
         run,
         f"M1 to M{last}: {run.primary_name} of the stages of {chain} in percent, mean ± h, h "
@@ -88,8 +87,9 @@ def _stages(
         "intervals, not adjusted;",
         notes=(
             f"{SLOPE}: least squares. {LAST_MINUS_FIRST}: M{last} - M1.",
-            f"p: adjusted; on the macro mean, which decides, {corrections}; on single data sets by Holm in "
-            "the secondary family of each; on the other means by Benjamini-Hochberg, secondary."
+            f"p: adjusted, of means alone. On the macro mean, which decides: {corrections}; on the other means "
+            "by Benjamini-Hochberg, secondary. Differences that are one test by algebra, as the slope over three "
+            "stages and the last minus the first are, count once, in the family that the plan names first."
             if planned
             else "No trend or links in the plan.",
         ),

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from weckd.analysis import sheet
+from weckd.analysis.comparisons import Comparison
 from weckd.analysis.contrasts import Result
-from weckd.analysis.estimates import EXPLORATORY, IDENTICAL, NOT_KNOWN, Gain, estimate, missing_of
+from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Gain, estimate, missing_of, why_untested
 from weckd.analysis.inference.data_sets import NewDataSet, leave_one_out, new_data_set
 from weckd.analysis.inference.reader_study import Estimate as TEstimate
 from weckd.analysis.inference.reader_study import Study, p_value
 from weckd.analysis.inference.sensitivity import ONE_DATA_SET, side
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
-from weckd.places import MACRO, few_seeds, independent, means
+from weckd.places import MACRO, independent, means
 from weckd.tables.captions import NO_FAMILY, caption, confidence, mean_or_dataset
 from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Name, Number, P
 from weckd.tables.cells import Gain as GainCell
@@ -25,27 +26,32 @@ SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 
 
 def gains_tables(run: Results) -> TableFile:
-    """Return every contrast as a frame; as tables the families of the plan, then each of them by data set."""
+    """Return every contrast once as a frame; as tables the families of the plan, then each of them by data set."""
     tables = [_families(run, [gain for gain in run.planned if gain.decides])]
     of_family: dict[str, list[Gain]] = {}
+    told: dict[tuple[str, int, str], Comparison] = {}
     for gain in run.planned:
         # A family that is decided on another mean holds no comparison that these do not.
-        if gain.comparison.decided_on == (MACRO,) and gain.dataset in run.suite.datasets:
-            of_family.setdefault(str(gain.comparison.family), []).append(gain)
+        of = gain.comparison
+        of_set = of.decided_on == (MACRO,) and gain.dataset in run.suite.datasets
+        if of_set and told.setdefault(of.pair, of) == of:
+            of_family.setdefault(str(of.family), []).append(gain)
     for item in run.made_elsewhere:
         rows = [gain for place, gain in item.gains.items() if place in (*run.suite.datasets, MACRO)]
         of_family.setdefault(f"{item.comparison.method} made elsewhere", []).extend(rows)
     tables += [_by_dataset(run, *family) for family in of_family.items()]
-    return TableFile("gains", gains_frame(run, run.gains), tables)
+    once: dict[tuple[object, ...], Gain] = {}
+    for gain in run.gains:
+        once.setdefault((gain.comparison.pair, gain.metric, gain.dataset), gain)
+    return TableFile("gains", gains_frame(run, list(once.values())), tables)
 
 
 def gains_frame(run: Results, gains: Sequence[Gain]) -> pd.DataFrame:
     """Return the long frame of `gains.csv`: numbers in the unit of their row, NaN where not defined."""
     rows = []
     for gain in gains:
-        more = sheet.tested(run, gain)
-        more |= {"min_detectable": gain.estimate.detectable, "verdict": more.pop("verdict")}
-        of = sheet.compared_of(gain)
+        more, of = sheet.tested(run, gain), sheet.compared_of(gain)
+        more |= {"min_detectable": gain.estimate.detectable}
         row = sheet.row(run, gain.dataset, of, gain.metric, gain.estimate, more, value="gain")
         del row["missing"]  # the verdict says it
         rows.append(row)
@@ -57,30 +63,37 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
     shown = sheet.listed(
         rows,
         {
-            "family": lambda gain: gain.family,
+            "family": lambda gain: str(gain.comparison.family),
             "mean over": lambda gain: gain.dataset,
             "method": lambda gain: Name(gain.comparison.method),
             "comparison": lambda gain: gain.comparison.text,
             f"gain [{confidence(suite)} CI]": lambda gain: sheet.gain(gain.estimate),
-            "p": lambda gain: P(gain.p),
-            "p (adjusted)": lambda gain: P(gain.p_adjusted),
-            "correction": lambda gain: gain.correction,
+            "p": lambda gain: P(gain.asked.p),
+            "p (adjusted)": lambda gain: P(gain.asked.p_adjusted),
+            "correction": _correction,
             "detectable": lambda gain: Number(
-                NOT_KNOWN if gain.p_adjusted < alpha else gain.estimate.detectable
+                NOT_KNOWN
+                if gain.asked.p_adjusted < alpha or gain.comparison.kind == "equivalence"
+                else gain.estimate.detectable
             ),
             "seed share": lambda gain: Number(100 * gain.estimate.seed_share, 0, " %"),
             "verdict": lambda gain: gain.short_verdict,
         },
     )
+    margin = f"{suite.analysis.margin_pp:g}"
     says = sheet.caption(
         run,
         f"Gains in {run.primary_name}, percentage points;",
         notes=(
             "Each family is decided here, at alpha of its own; p is corrected within it, intervals are not adjusted.",
-            "A comparison against a method is a test of non-inferiority:",
-            f"its p is for a gain of -{suite.analysis.margin_pp:g} points.",
+            "What is one test by algebra, or is held by several families, belongs to the first of them and counts "
+            "once: its correction names that family.",
+            f"against a method: non-inferiority, p for a gain of -{margin} points.",
+            f"like a method: equivalence by two one-sided tests, p for the nearer of -{margin} and +{margin} points; "
+            "equivalent: within them; different: beyond; open: neither is shown.",
             "detectable: the gain found with 80 % power, where not significant.",
             "seed share: part of the variance due to seeds, the rest is due to cases.",
+            sheet.near_ceiling(rows),
         ),
         omit="derived",
         missing=missing_of(rows),
@@ -88,11 +101,15 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
     return sheet.table(suite, "families", "Families of the plan", shown, says, ("family", NO_FAMILY))
 
 
+def _correction(gain: Gain) -> str:
+    of = gain.asked
+    return of.correction if of.family == gain.comparison.family else f"in {of.family}: {of.correction}"
+
+
 def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
-    """Return a family's secondary rows, or a method's exploratory ones: data sets down, its comparisons across."""
+    """Return a family's gains, or those of a method made elsewhere: data sets down, comparisons across."""
     suite, found = run.suite, {(gain.dataset, gain.comparison): gain for gain in rows}
     compared = tuple(dict.fromkeys(gain.comparison for gain in rows))
-    against = compared[0].kind == "non-inferiority"
     shown = sheet.pivoted(
         dict.fromkeys(gain.dataset for gain in rows),
         {
@@ -100,22 +117,14 @@ def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
             "images (groups)": lambda place: sheet.size(run.sizes[place]),
         },
         {item.text: item for item in compared},
-        {
-            "{}": lambda place, item: sheet.gain(found[place, item].estimate),
-            f"{'verdict' if against else 'p'}, {{}}": lambda place, item: sheet.decision(found[place, item]),
-        },
-    )
-    exploratory = rows[0].family == EXPLORATORY
-    of_what = (
-        "exploratory, in no family of the plan"
-        if exploratory
-        else "the family's secondary one of single data sets"
+        {"{}": lambda place, item: sheet.untested(found[place, item].estimate)},
     )
     says = caption(
         suite,
         f"Gains of {compared[0].method} in {run.primary_name}, percentage points, with their {confidence(suite)} "
-        f"intervals, not adjusted; p: {rows[0].correction}, {of_what}.",
-        f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points." if against else "",
+        "intervals, not adjusted. A data set by itself is not tested: no p, no verdict.",
+        "Exploratory, in no family of the plan." if rows[0].comparison.family is None else "",
+        sheet.near_ceiling(rows),
         missing=missing_of(rows),
     )
     label = "gains-" + family.replace(" ", "-")
@@ -124,7 +133,8 @@ def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
 
 def _families_of(gains: Sequence[Gain]) -> str:
     """Return the families that some gains are corrected in, with the correction, each once."""
-    return "; ".join(dict.fromkeys(f"{gain.family} ({gain.correction})" for gain in gains))
+    told = dict.fromkeys(f"{x.asked.family} ({x.asked.correction})" for x in gains if x.asked.correction)
+    return "; ".join(told) or "none, nothing is tested"
 
 
 def modality_table(run: Results) -> TableFile:
@@ -181,8 +191,7 @@ def across_table(run: Results) -> TableFile:
         "Hartung-Knapp-Sidik-Jonkman interval).",
         "prediction: where the gain lies that one more data set has (random effects), and that its test would "
         "measure (t over means).",
-        f"{sheet.COUNT}: data sets, derived ones too, whose gain is significantly beyond its null, neither, or below "
-        "it (adjusted in the secondary family of single data sets).",
+        f"{sheet.COUNT}: data sets, derived ones too, whose interval lies above the null, holds it, or lies below it.",
     )
     rows = [_across_row(run, *pair) for pair in zip(compared, futures, strict=True)]
     return sheet.file(suite, "across", "Across data sets", rows, shown, says)
@@ -212,9 +221,9 @@ def _new_cells(run: Results, level: str, futures: Sequence[NewDataSet | str]) ->
 
     columns: dict[str, Callable[[NewDataSet], Cell]] = {
         f"new: t over means [{level} CI]": lambda new: estimated(new.over_means),
-        "p, t over means": lambda new: P(new.over_means.p),
+        "p, t over means": lambda new: P(NOT_KNOWN if why_untested(run.suite) else new.over_means.p),
         f"new: random effects [{level} CI]": lambda new: estimated(new.random_effects),
-        "p, random effects": lambda new: P(new.random_effects.p),
+        "p, random effects": lambda new: P(NOT_KNOWN if why_untested(run.suite) else new.random_effects.p),
         "tau": lambda new: Number(scale * math.sqrt(new.tau2), digits),
         f"{level} prediction, true gain": lambda new: ranged(new.prediction_low, new.prediction_high),
         f"{level} prediction, measured gain": lambda new: ranged(new.measured_low, new.measured_high),
@@ -237,7 +246,7 @@ def _across_row(run: Results, item: Compared, future: NewDataSet | str) -> dict[
     ):
         for header, name in ((key, "value"), (f"{key}_ci_low", "low"), (f"{key}_ci_high", "high")):
             row[header] = run.scale * getattr(new, name, NOT_KNOWN)
-        row[f"{key}_p"] = new.p if new else NOT_KNOWN
+        row[f"{key}_p"] = new.p if new and not why_untested(run.suite) else NOT_KNOWN
     row["tau"] = run.scale * math.sqrt(found.tau2) if found else NOT_KNOWN
     for name in ("prediction_low", "prediction_high", "measured_low", "measured_high"):
         row[name] = run.scale * getattr(found, name, NOT_KNOWN)
@@ -275,7 +284,7 @@ def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study])
     ordered = sorted(left_out, key=lambda key: left_out[key].estimate)
     shown = {key: estimate(run.suite, Result(left_out[key]), run.scale) for key in (ordered[0], ordered[-1])}
     ends = [Joined((sheet.gain(shown[key]), "without", Name(key))) for key in (ordered[0], ordered[-1])]
-    return [*start, *ends, why_not or _stays(run.suite, item, left_out)]
+    return [*start, *ends, why_not or why_untested(run.suite) or _stays(run.suite, item, left_out)]
 
 
 def _stays(suite: Suite, item: Compared, left_out: Mapping[str, Study]) -> str:
@@ -300,7 +309,7 @@ def _left_out_rows(run: Results, item: Compared, left_out: Mapping[str, Study]) 
     for key, result in {"": whole, **{key: Result(x) for key, x in left_out.items()}}.items():
         study = result.study
         of = {"left_out": key, "n_datasets": len(independent(suite)) - bool(key), **sheet.compared_of(item)}
-        tests = study is not None and not few_seeds(suite)
+        tests = study is not None and not why_untested(suite)
         more = {
             "alpha": suite.analysis.alpha,
             "null": run.scale * null,

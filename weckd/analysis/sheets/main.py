@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weckd.analysis import sheet
-from weckd.analysis.comparisons import BAR, BASELINE, REFERENCES, Comparison, chain_method
+from weckd.analysis.comparisons import (
+    BAR,
+    BASELINE,
+    FULL,
+    LABELS_CONTROL,
+    REFERENCES,
+    Comparison,
+    chain_method,
+)
 from weckd.analysis.estimates import NOT_KNOWN, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
@@ -15,7 +23,7 @@ from weckd.places import MACRO, few_seeds
 from weckd.tables import cells
 from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset
 from weckd.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
-from weckd.tables.render import TableFile
+from weckd.tables.render import Table, TableFile
 
 BEST_CONTROL = "best control"
 NEW = "a new data set"
@@ -51,7 +59,40 @@ def main_table(run: Results) -> TableFile:
         rows[-2] += [_future_cell(futures[reference]), NOTHING]
         rows[-1] += [sheet.count_cell(suite, by_reference[reference]), NOTHING]
     shown = pd.DataFrame(rows, columns=headers)
-    return sheet.file(suite, "main", TITLE, _rows(run, lines, futures), shown, _caption(run, lines))
+    tables = [sheet.table(suite, "main", TITLE, shown, _caption(run, lines)), *_beside(run, chain)]
+    return TableFile("main", pd.DataFrame(_rows(run, lines, futures)), tables)
+
+
+def _beside(run: Results, chain: str) -> list[Table]:
+    """Return what labels alone give, and the chain minus all labels at equal steps, as far as they are run."""
+    pairs = ((LABELS_CONTROL, BASELINE), (chain, FULL))
+    found: dict[tuple[Comparison, str], Gain] = {}
+    for gain in run.gains:
+        if (gain.comparison.method, gain.comparison.reference) in pairs and gain.metric == run.primary:
+            found[gain.comparison, gain.dataset] = gain
+    compared = {f"{item.method} {item.text}": item for item, _ in found}
+    if not compared:
+        return []
+    shown = sheet.pivoted(
+        (*run.suite.datasets, MACRO),
+        {"data set": lambda place: sheet.place(run.suite, place)},
+        compared,
+        {
+            "{}": lambda place, item: sheet.gain(found[item, place].estimate),
+            "p, {}": lambda place, item: sheet.decision(found[item, place]),
+        },
+    )
+    says = sheet.caption(
+        run,
+        f"Gains in {run.primary_name}, percentage points, with their {confidence(run.suite)} intervals, not adjusted;",
+        notes=(
+            f"{LABELS_CONTROL} over {BASELINE}: what more labels give one model; {chain} over {FULL}: what the chain "
+            "lacks beside a model of all labels and as many steps.",
+            *dict.fromkeys(f"p: {x.family}, {x.correction}." for x in found.values() if x.correction),
+        ),
+        missing=missing_of(found.values()),
+    )
+    return [sheet.table(run.suite, "main-labels", "Labels and steps alone", shown, says)]
 
 
 def _compared(run: Results) -> dict[str, Comparison]:
@@ -108,7 +149,7 @@ def _cells(run: Results, line: _Line) -> list[Cell]:
         cell = Bold(cell) if level.method in bold else cell
         found.append(Joined((Name(level.method), cell)) if column == BEST_CONTROL else cell)
     for item in line.gains.values():
-        mark = "*" if item.p_adjusted < suite.analysis.alpha else ""
+        mark = "*" if item.asked.p_adjusted < suite.analysis.alpha else ""
         found += [sheet.gain(item.estimate, mark), sheet.decision(item)]
     return found
 
@@ -132,15 +173,16 @@ def _caption(run: Results, lines: list[_Line]) -> str:
         f"{run.primary_name.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
         f"{level} two-way interval; gains in percentage points with their {level} intervals, not adjusted;",
         notes=(
-            "p: Holm, in the macro row within the family that it decides, in the rows above within that family's "
-            "secondary family of single data sets; * marks a p below alpha.",
-            f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points.",
+            "p: of the mean, which alone is tested, by Holm in the family that it decides; * marks a p below alpha.",
+            f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points, by Holm too.",
             f"{BEST_CONTROL}: the control with the highest mean in the row, chosen on these test images and so "
             "flattered.",
             f"{NEW}: mean of the independent data sets and {level} prediction interval of the gain that one more "
             "would show (t over data sets).",
-            f"{sheet.COUNT}: data sets whose gain is significant (adjusted), not, or significant the other way.",
+            f"{sheet.COUNT}: data sets whose interval lies above 0, holds it, or lies below it"
+            f"{f' (against {BAR}: -{suite.analysis.margin_pp:g})' if BAR in lines[0].gains else ''}.",
             sheet.BOLD_SENTENCE,
+            sheet.near_ceiling(gain for line in lines for gain in line.gains.values()),
             f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
         ),
         missing=[name for line in lines for name in missing_of(line.gains.values())],
@@ -161,11 +203,13 @@ def _rows(
             row[f"gain {reference}"] = item.estimate.value
             row[f"ci_low {reference}"] = item.estimate.low
             row[f"ci_high {reference}"] = item.estimate.high
-            row[f"p_adjusted {reference}"] = item.p_adjusted
-            row[f"verdict {reference}"] = item.verdict
+            against = item.comparison.kind == "non-inferiority"
+            names = ("non_inferiority_p", "non_inferiority") if against else ("p_adjusted", "verdict")
+            row[f"{names[0]} {reference}"] = item.asked.p_adjusted
+            row[f"{names[1]} {reference}"] = item.asked.verdict
         rows.append(row | of_suite)
     new = sheet.head(run.suite, MACRO) | {"dataset": NEW}
     for reference, future in futures.items():
-        names = (f"{name} {reference}" for name in ("gain", "ci_low", "ci_high"))
-        new |= dict(zip(names, _future_numbers(future), strict=True))
+        headers = (f"{name} {reference}" for name in ("gain", "ci_low", "ci_high"))
+        new |= dict(zip(headers, _future_numbers(future), strict=True))
     return [*rows, new | of_suite]

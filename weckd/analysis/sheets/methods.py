@@ -9,7 +9,7 @@ import pandas as pd
 from weckd.analysis import sheet
 from weckd.analysis.comparisons import REFERENCES, chain_method, shown_methods
 from weckd.analysis.contrasts import Result
-from weckd.analysis.estimates import MARGIN_METRICS, NOT_KNOWN, Estimate, Level, estimate, missing_of
+from weckd.analysis.estimates import NOT_KNOWN, Estimate, Level, estimate, missing_of
 from weckd.analysis.inference.reader_study import two_way
 from weckd.analysis.method_groups import MethodGroup, method_groups
 from weckd.analysis.metrics import METRICS
@@ -163,8 +163,6 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
             "p, {}": lambda *cell: sheet.p_adjusted(found[cell]),
         },
     )
-    against = [comparison.reference for comparison in compared if comparison.kind == "non-inferiority"]
-    with_margin = [METRICS[metric].name for metric in shown if metric in MARGIN_METRICS]
     says = sheet.caption(
         run,
         f"Gains of {chain} on the macro mean, with their {confidence(suite)} intervals, not adjusted; "
@@ -173,12 +171,8 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
         else "",
         _direction_sentence(shown),
         notes=(
-            "p: adjusted, secondary, Benjamini-Hochberg over all of the plan's comparisons on these metrics and on "
-            "means that decide nothing.",
-            f"Against {' and '.join(against)}, p for {' and '.join(with_margin)} is for a gain of "
-            f"-{suite.analysis.margin_pp:g} points; every other p is for none."
-            if against and with_margin
-            else "",
+            "p: of no gain, adjusted, secondary, Benjamini-Hochberg over all of the plan's tests on these metrics and "
+            "on means that decide nothing, each counted once.",
         ),
         missing=missing_of(found[metric, comparison] for metric in shown for comparison in compared),
     )

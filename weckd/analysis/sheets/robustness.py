@@ -8,7 +8,7 @@ import pandas as pd
 
 from weckd.analysis import sheet
 from weckd.analysis.contrasts import Result
-from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, estimate
+from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain, estimate, why_untested
 from weckd.analysis.inference.paired_tests import DRAWS, Paired
 from weckd.analysis.inference.power import fewest_discordant, smallest_drawn_p
 from weckd.analysis.inference.reader_study import mean_study
@@ -60,7 +60,7 @@ def _why_not(run: Results, gain: Gain) -> str:
         return f"not done, missing: {'; '.join(gain.estimate.missing)}"
     if few_seeds(suite):
         return f"not done: {counted(len(suite.seeds), 'seed')}, at least {suite.analysis.minimum_seeds} are needed"
-    return ""
+    return why_untested(suite)
 
 
 def _tests(run: Results, gain: Gain) -> tuple[Row, ...]:
