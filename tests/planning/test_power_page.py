@@ -14,7 +14,7 @@ from weckd.analysis.results import Published, Results, load_run
 from weckd.cli import main
 from weckd.config import suite_json
 from weckd.files import write_text
-from weckd.planning.power import power_page
+from weckd.planning.power import Spread, power_page
 from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 
@@ -193,3 +193,31 @@ def test_the_command_takes_a_guess(capsys, cheap):
     assert capsys.readouterr().err.startswith(
         f"weckd: {REPOSITORY / 'docs/suite.json'}: not a readable suite.json"
     )
+
+
+def test_what_two_families_ask_is_one_test_of_the_first():
+    along = {
+        "name": "along",
+        "kind": "trend",
+        "method": "weckd",
+    }  # slope and last minus first, and M1 is `single`
+    alone = {"name": "otoscopy over single", **{key: FAMILY[key] for key in ("kind", "method", "references")}}
+    found = rows(power_page(suite_of(families=[FAMILY, along, alone | {"over": "otoscopy"}]), None))
+    assert list(found) == ["over single (guess)"]
+    later = rows(power_page(suite_of(families=[along, FAMILY]), None))
+    assert list(later) == ["slope per stage (guess)"]
+    assert later["slope per stage (guess)"][1:3] == ["1", "2.1"]  # half the SE of the last minus the first
+    both = rows(power_page(suite_of(families=[FAMILY, {**BAR, "references": ["single"]}]), None))
+    assert list(both) == ["over single (guess)", "against single (guess)"]  # another question is another test
+
+
+def test_equivalence_has_its_own_verdicts():
+    like = {"name": "like", "kind": "equivalence", "method": "weckd", "references": ["pooled"]}
+    page = power_page(suite_of(families=[like]), None, [PAPER], Spread(0.01, 0.02))
+    assert "| %: equivalent / open / different " in page
+    # SE^2 = 1 / 5 + 4 / 88 = 0.495^2, df = 6.01: within 2 points where t(.975) s < 2 leaves room.
+    mean, tests, se, detectable, _, at_0, at_2, at_23 = rows(page)["like pooled (guess)"]
+    assert (mean, tests, se, detectable) == ("macro of 1", "1", "0.5", "-")
+    assert at_0 == "83.6 / 16.4 / 0.0"  # 83.5 of 100 of 400,000 simulated intervals
+    assert at_2 == "2.5 / 95.0 / 2.5"  # one of the two one-sided tests is then at its null
+    assert at_23 == "0.0 / 0.0 / 100.0"

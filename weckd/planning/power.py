@@ -2,15 +2,21 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from tabulate import tabulate
 
 from weckd.analysis.comparisons import SLOPE, Comparison, comparisons
-from weckd.analysis.contrasts import evaluate
-from weckd.analysis.inference.power import Chances, chances, planned_study
+from weckd.analysis.contrasts import evaluate, one_test
+from weckd.analysis.estimates import VERDICTS
+from weckd.analysis.inference.power import (
+    Chances,
+    chances,
+    equivalence_chances,
+    planned_study,
+)
 from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable, planned_mean_study
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
@@ -26,10 +32,6 @@ from weckd.tables.cells import NOTHING
 
 IMAGES_A_GROUP = 2.0
 """Guessed where no reference tells: near-duplicates, and images of a patient, are one group."""
-_VERDICTS = {
-    "gain / undecided / loss": ("superiority", "trend", "links"),
-    "non-inferior / inconclusive / inferior": ("non-inferiority",),
-}
 
 
 @dataclass(frozen=True)
@@ -77,24 +79,15 @@ def power_page(
     listed = ", ".join(
         f"{key} {size[0]} ({size[1]})" if size else f"{key} not known" for key, size in sizes.items()
     )
-    tables = (
-        _table(
-            suite,
-            verdicts,
-            [test for test in found if test.comparison.kind in kinds],
-            published,
-            metric.scale,
-        )
-        for verdicts, kinds in _VERDICTS.items()
-    )
+    tables = (_table(suite, kind, found, published, metric.scale) for kind in VERDICTS)
     told = (
         f"Power before the run: gains in {metric.name}, percentage points; {seeds}; {TEST}; alpha = {plan.alpha:g}.",
         _told(reference, [test.guessed for test in found], guess),
         f"Planned test images (groups): {listed}.",
         "tests: of the family. Verdicts are at alpha / tests, Holm's first step: a gain or loss has at least this "
         "chance (a link,",
-        "if those before it are found). detectable: the gain found with 80 % power so; alone: on each data set by "
-        "itself, at alpha.",
+        "if those before it are found); what two families ask is the first one's. detectable: the gain found with 80 % "
+        "power so; alone:\non each data set by itself, at alpha.",
         "No smallest p: a two-way t test can reach any.",
         *(["A quick look: it tests no claim, whatever its power."] if suite.quick_look else []),
     )
@@ -117,41 +110,55 @@ def _told(reference: Results | None, guessed: Sequence[bool], guess: Spread) -> 
 
 
 def _table(
-    suite: Suite, verdicts: str, tests: Sequence[_Test], published: Sequence[Published], scale: float
+    suite: Suite, kind: str, found: Sequence[_Test], published: Sequence[Published], scale: float
 ) -> str:
     """Return the tests of a kind, with the chances of its verdicts at true gains of 0, the margin and what is claimed.
 
     Tests of a family that the guess makes equal have one row.
     """
+    tests = [test for test in found if _asks(test.comparison) == kind]
     if not tests:
         return ""
-    alpha, null = suite.analysis.alpha, tests[0].comparison.null
-    margin = math.copysign(suite.analysis.margin_pp, null or 1.0)
-    claimed = {x.value for x in published if x.method == tests[0].comparison.method}
-    gains = (0.0, margin, *sorted(claimed))
+    alpha, margin = suite.analysis.alpha, suite.analysis.margin_pp / scale
+    claimed = {x.value / scale for x in published if x.method == tests[0].comparison.method}
+    gains = (0.0, -margin if kind == "non-inferiority" else margin, *sorted(claimed))
     rows: dict[tuple[str, ...], list[str]] = {}
     for number, test in enumerate(tests):
-        found = [
-            _percent(chances(gain / scale, test.mean.se, test.mean.df, alpha / test.tests, null))
-            if test.comparison.reference != SLOPE
-            or gain not in claimed  # which is of two models, not of a stage
-            else NOTHING
+        level = alpha / test.tests
+        texts = [
+            # What is claimed is of two models, not of a stage.
+            NOTHING
+            if test.comparison.reference == SLOPE and gain in claimed
+            else _percent(_chances(kind, gain, test.mean, level, margin))
             for gain in gains
         ]
-        alone = [scale * minimum_detectable(study, alpha) for study in test.alone]
-        detectable = scale * minimum_detectable(test.mean, alpha / test.tests)
+        alone = _range(scale * minimum_detectable(study, alpha) for study in test.alone)
+        detectable = (
+            NOTHING if kind == "equivalence" else _number(scale * minimum_detectable(test.mean, level))
+        )
         shared = f"{test.comparison.family}, each of" if test.guessed else str(number)
-        mean, se = mean_or_dataset(suite, test.place), _number(scale * test.mean.se)
-        row = (shared, mean, str(test.tests), se, _number(detectable), _range(alone), *found)
+        mean = mean_or_dataset(suite, test.place)
+        row = (shared, mean, str(test.tests), _number(scale * test.mean.se), detectable, alone, *texts)
         rows.setdefault(row, []).append(test.comparison.text + (" (guess)" if test.guessed else ""))
-    at = (f"at {gain:+g}" if gain else "at 0" for gain in gains)
-    headers = (f"%: {verdicts}", "mean", "tests", "SE", "detectable", "alone", *at)
+    yes, no, neither = VERDICTS[kind]
+    at = (f"at {scale * gain:+g}" if gain else "at 0" for gain in gains)
+    headers = (f"%: {yes} / {neither} / {no}", "mean", "tests", "SE", "detectable", "alone", *at)
     align = ("left", "left", *["right"] * (len(headers) - 2))
     lines = [
         (names[0] if len(names) == 1 else f"{shared} {len(names)} (guess)", *texts)
         for (shared, *texts), names in rows.items()
     ]
     return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _chances(kind: str, gain: float, study: Study, alpha: float, margin: float) -> Chances:
+    if kind == "equivalence":
+        return equivalence_chances(gain, study.se, study.df, alpha, margin)
+    return chances(gain, study.se, study.df, alpha, -margin if kind == "non-inferiority" else 0.0)
+
+
+def _asks(comparison: Comparison) -> str:
+    return comparison.kind if comparison.kind in VERDICTS else "superiority"
 
 
 def _percent(found: Chances) -> str:
@@ -171,28 +178,34 @@ def _range(values: Iterable[float]) -> str:
 def _tests(
     suite: Suite, reference: Results | None, sizes: Mapping[str, tuple[int, int] | None], guess: Spread
 ) -> list[_Test]:
-    stages = {method.name: len(method.stages) for method in suite_methods(suite)}
-    planned = [
-        (comparison, place)
-        for comparison in comparisons(suite, SuitePredictions({}, stages))
-        if comparison.family and comparison.contrast
-        for place in comparison.decided_on
-    ]
-    in_family = Counter(comparison.family for comparison, _ in planned if comparison.kind != "links")
-    found, known_of = [], dict[Comparison, dict[str, Study]]()
-    for comparison, place in planned:
-        if comparison not in known_of:
-            known_of[comparison] = _known(reference, comparison, suite.analysis.metrics[0])
-        known = known_of[comparison]
-        alone = []
-        for key in means(suite)[place]:
-            like = [known[near] for near in _nearest(suite, key, reference, known)]
-            alone.append(_planned(len(suite.seeds), sizes[key], like, comparison, guess))
-        tests = max(1, in_family[comparison.family])
+    """Return the tests that decide the plan's families, each once: what two families ask is the first one's."""
+    methods = suite_methods(suite)
+    stages = {method.name: len(method.stages) for method in methods}
+    models: dict[
+        Hashable, tuple[str, int]
+    ] = {}  # what a stage is made of -> the first method's stage that is so
+    same = {
+        (method.name, stage): models.setdefault(members, (method.name, stage))
+        for method in methods
+        for stage, members in enumerate(method.stages, start=1)
+    }
+    planned: dict[Hashable, tuple[Comparison, str]] = {}
+    for comparison in comparisons(suite, SuitePredictions({}, stages)):
+        for place in comparison.decided_on if comparison.family and comparison.contrast else ():
+            kind = _asks(comparison)
+            contrast = one_test(comparison.contrast, same) if kind == "superiority" else comparison.contrast
+            planned.setdefault((kind, contrast, means(suite)[place]), (comparison, place))
+    in_family = Counter(item.family for item, _ in planned.values() if item.kind != "links")
+    found = []
+    for comparison, place in planned.values():
+        known, keys = _known(reference, comparison, suite.analysis.metrics[0]), means(suite)[place]
+        like = {key: [known[name] for name in _nearest(suite, key, reference, known)] for key in keys}
+        alone = [_planned(len(suite.seeds), sizes[key], like[key], comparison, guess) for key in keys]
         paired = None
-        if all(key in known for key in means(suite)[place]):
-            mean = mean_study([known[key] for key in means(suite)[place]])
+        if all(key in known for key in keys):
+            mean = mean_study([known[key] for key in keys])
             paired = mean.seed_part * len(mean.per_seed) / len(suite.seeds)
+        tests = max(1, in_family[comparison.family])
         found.append(
             _Test(comparison, place, planned_mean_study(alone, paired), tuple(alone), not known, tests)
         )
