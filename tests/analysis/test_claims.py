@@ -143,7 +143,7 @@ def test_what_was_not_run_keeps_a_claim_from_being_shown_but_does_not_save_it(tm
         evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 370}), 3, "for the chain"
     )
     assert (judgement.verdict, judgement.reason) == ("contradicted here", "")
-    assert f"(between 1.0 and 4.0). Not in this run: {absent}." in text
+    assert f"(between 1.0 and 4.0). Not all is in this run: {absent}." in text
 
 
 def test_claims_of_other_data_sets_and_methods_are_not_tested(tmp_path):

@@ -269,7 +269,7 @@ def _sentence(run: Results, judgement: Judgement) -> str:
         found = f"The {which} of {count}: {found}"
     if verdict == NOT_SHOWN and absent:
         return f"Could not be shown: {absent}. {found}"
-    return f"{found} Not in this run: {absent}." if absent else found
+    return f"{found} Not all is in this run: {absent}." if absent else found
 
 
 def comparison_words(gain: Gain) -> str:
