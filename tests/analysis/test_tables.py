@@ -69,7 +69,7 @@ def test_few_seeds_are_said_in_the_caption_and_print_no_interval(toy_folder, tmp
         np.mean([r[rows].mean() for r, rows in zip(right, part, strict=True)]) for part in (last, first)
     ]
     assert cells[4] == f"{100 * (accuracy[0] - accuracy[1]):+.1f}"
-    assert cells[5:] == ["-", "-", "Holm over 1", "-", "-", "descriptive only (k < 5)"]
+    assert cells[5:] == ["-", "-", "-", "-", "-", "descriptive only (k < 5)"]
     assert "±" not in "".join((tmp_path / "accuracy.md").read_text(encoding="utf-8").split("\n\n")[2])
 
 

@@ -291,16 +291,16 @@ def test_a_quick_look_prints_gains_and_intervals_and_no_p(folder, tmp_path):
     assert gains["ci_low"].notna().all()
     assert set(gains["verdict"]) == {"not tested (quick look)"}
     assert set(gains["non_inferiority"].dropna()) == {"not tested (quick look)"}
-    main = (tmp_path / "main.md").read_text(encoding="utf-8").split("### ")[1]
-    rows = [
-        [x.strip() for x in line.strip("|").split("|")]
-        for line in main.splitlines()
-        if line.startswith("| macro")
-    ]
-    assert [cell for cell in rows[0] if cell.startswith("not tested")] == ["not tested (quick look)"] * 3
-    assert "**" not in main.split("\n\n", 2)[2]  # nothing is bold below the warning and the caption
-    assert "*" not in rows[0]
-    assert not any("*" in cell for cell in rows[0])
+    main = (tmp_path / "main.md").read_text(encoding="utf-8").split("### ")[1].split("\n\n")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in main.splitlines()]
+    gained = ["gain over single", "gain over pooled", "gain against full-converged"]
+    assert [header for header in rows[0] if header.startswith(("gain", "p", "verdict"))] == gained
+    assert [row[0] for row in rows[2:]] == ["toy_three", "toy_two", "macro of 2", "a new data set"]
+    assert "*" not in main  # neither a star nor bold
+    for name in ("along", "modality", "metrics"):
+        printed = (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+        assert "| p, " not in printed
+        assert "not tested" not in printed.replace("Secondary, not tested: no p.", "")
     for name, columns in {
         "across": ["t_over_means_p", "random_effects_p"],
         "leave-one-out": ["p"],

@@ -174,6 +174,13 @@ def number(shown: Estimate, value: float) -> Cell:
     return cells.Number(value, None if shown.scale == 100 else cells.NATS_DIGITS)
 
 
+def with_p(
+    suite: Suite, show: Callable[[Row, Column], Cell], p: Callable[[Row, Column], Cell]
+) -> dict[str, Callable[[Row, Column], Cell]]:
+    """Return what `pivoted` shows of each comparison: a gain and, but in a quick look, its p or verdict."""
+    return {"{}": show} if suite.quick_look else {"{}": show, "p, {}": p}
+
+
 def decision(found: Gain) -> Cell:
     """Return the verdict where a margin is asked for; else the adjusted p, or why there is none."""
     if found.asked.family == SINGLE_DATA_SET:

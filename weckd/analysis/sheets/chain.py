@@ -76,7 +76,8 @@ def _stages(
     for item in planned:
         header = _header(item.comparison)
         shown[header] = [sheet.gain(item.gains[name].estimate) for name in names]
-        shown[f"p, {header}"] = [sheet.decision(item.gains[name]) for name in names]
+        if not run.suite.quick_look:
+            shown[f"p, {header}"] = [sheet.decision(item.gains[name]) for name in names]
         macro = item.gains[MACRO]
         together.setdefault(f"{macro.family}, {macro.correction}", []).append(header)
     corrections = "; ".join(f"{', '.join(headers)}: {correction}" for correction, headers in together.items())
@@ -90,6 +91,8 @@ def _stages(
             f"p: adjusted, of means alone. On the macro mean, which decides: {corrections}; on the other means "
             "by Benjamini-Hochberg, secondary. Differences that are one test by algebra, as the slope over three "
             "stages and the last minus the first are, count once, in the family that the plan names first."
+            if planned and not run.suite.quick_look
+            else ""
             if planned
             else "No trend or links in the plan.",
         ),

@@ -70,7 +70,7 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
             f"gain [{confidence(suite)} CI]": lambda gain: sheet.gain(gain.estimate),
             "p": lambda gain: P(gain.asked.p),
             "p (adjusted)": lambda gain: P(gain.asked.p_adjusted),
-            "correction": _correction,
+            "correction": lambda gain: NOTHING if why_untested(suite) else _correction(gain),
             "detectable": lambda gain: Number(
                 NOT_KNOWN
                 if gain.asked.p_adjusted < alpha or gain.comparison.kind == "equivalence"
@@ -149,10 +149,11 @@ def modality_table(run: Results) -> TableFile:
         compared,
         {"comparison": sheet.comparison},
         {mean_or_dataset(suite, name): name for name in sets},
-        {
-            "{}": lambda item, name: sheet.gain(item.gains[name].estimate),
-            "p, {}": lambda item, name: sheet.decision(item.gains[name]),
-        },
+        sheet.with_p(
+            suite,
+            lambda item, name: sheet.gain(item.gains[name].estimate),
+            lambda item, name: sheet.decision(item.gains[name]),
+        ),
     )
     held = "; ".join(f"{name.removeprefix(f'{MACRO} ')}: {', '.join(keys)}" for name, keys in sets.items())
     says = sheet.gains_caption(

@@ -1,5 +1,6 @@
 """The main table: a row a data set, with the chain, its controls, its gains and their verdicts."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from weckd.analysis.estimates import NOT_KNOWN, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
 from weckd.analysis.results import Results
+from weckd.config import Suite
 from weckd.places import MACRO, few_seeds
 from weckd.tables import cells
 from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset
@@ -59,6 +61,9 @@ def main_table(run: Results) -> TableFile:
         rows[-2] += [_future_cell(futures[reference]), NOTHING]
         rows[-1] += [sheet.count_cell(suite, by_reference[reference]), NOTHING]
     shown = pd.DataFrame(rows, columns=headers)
+    if suite.quick_look:  # gains and intervals alone
+        tested = [header for header in headers if header.startswith(("p (Holm), ", "verdict, "))]
+        shown = shown.iloc[:-1].drop(columns=tested)
     tables = [sheet.table(suite, "main", TITLE, shown, _caption(run, lines)), *_beside(run, chain)]
     return TableFile("main", pd.DataFrame(_rows(run, lines, futures)), tables)
 
@@ -77,10 +82,11 @@ def _beside(run: Results, chain: str) -> list[Table]:
         (*run.suite.datasets, MACRO),
         {"data set": lambda place: sheet.place(run.suite, place)},
         compared,
-        {
-            "{}": lambda place, item: sheet.gain(found[item, place].estimate),
-            "p, {}": lambda place, item: sheet.decision(found[item, place]),
-        },
+        sheet.with_p(
+            run.suite,
+            lambda place, item: sheet.gain(found[item, place].estimate),
+            lambda place, item: sheet.decision(found[item, place]),
+        ),
     )
     says = sheet.caption(
         run,
@@ -88,7 +94,9 @@ def _beside(run: Results, chain: str) -> list[Table]:
         notes=(
             f"{LABELS_CONTROL} over {BASELINE}: what more labels give one model; {chain} over {FULL}: what the chain "
             "lacks beside a model of all labels and as many steps.",
-            *dict.fromkeys(f"p: {x.family}, {x.correction}." for x in found.values() if x.correction),
+            *dict.fromkeys(
+                f"p: {x.family}, {x.correction}." for x in found.values() if not math.isnan(x.p_adjusted)
+            ),
         ),
         missing=missing_of(found.values()),
     )
@@ -165,6 +173,17 @@ def _future_numbers(future: NewDataSet | None) -> tuple[float, float, float]:
     return 100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high
 
 
+def _of_tests(suite: Suite, line: _Line) -> tuple[str, ...]:
+    margin = f"{suite.analysis.margin_pp:g}"
+    return (
+        "p: of the mean, which alone is tested, by Holm in the family that it decides; * marks a p below alpha.",
+        f"verdict: non-inferiority at {margin} points, by Holm too.",
+        f"{sheet.COUNT}: data sets whose interval lies above 0, holds it, or lies below it"
+        f"{f' (against {BAR}: -{margin})' if BAR in line.gains else ''}.",
+        sheet.BOLD_SENTENCE,
+    )
+
+
 def _caption(run: Results, lines: list[_Line]) -> str:
     suite, level = run.suite, confidence(run.suite)
     imported = [method for method in suite.methods if suite.roles[method] == IMPORTED]
@@ -173,15 +192,11 @@ def _caption(run: Results, lines: list[_Line]) -> str:
         f"{run.primary_name.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
         f"{level} two-way interval; gains in percentage points with their {level} intervals, not adjusted;",
         notes=(
-            "p: of the mean, which alone is tested, by Holm in the family that it decides; * marks a p below alpha.",
-            f"verdict: non-inferiority at {suite.analysis.margin_pp:g} points, by Holm too.",
+            *(_of_tests(suite, lines[0]) if not suite.quick_look else ()),
             f"{BEST_CONTROL}: the control with the highest mean in the row, chosen on these test images and so "
             "flattered.",
             f"{NEW}: mean of the independent data sets and {level} prediction interval of the gain that one more "
             "would show (t over data sets).",
-            f"{sheet.COUNT}: data sets whose interval lies above 0, holds it, or lies below it"
-            f"{f' (against {BAR}: -{suite.analysis.margin_pp:g})' if BAR in lines[0].gains else ''}.",
-            sheet.BOLD_SENTENCE,
             sheet.near_ceiling(gain for line in lines for gain in line.gains.values()),
             f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
         ),

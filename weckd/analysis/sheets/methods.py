@@ -158,10 +158,11 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
             "better": lambda metric: DIRECTIONS[METRICS[metric].lower_is_better],
         },
         {comparison.text: comparison for comparison in compared},
-        {
-            "{}": lambda *cell: sheet.gain(found[cell].estimate),
-            "p, {}": lambda *cell: sheet.p_adjusted(found[cell]),
-        },
+        sheet.with_p(
+            suite,
+            lambda *cell: sheet.gain(found[cell].estimate),
+            lambda *cell: sheet.p_adjusted(found[cell]),
+        ),
     )
     says = sheet.caption(
         run,
