@@ -99,7 +99,7 @@ def test_the_first_screen(run):
         "          <div>\n"
         '            <dt>as worded: <span class="verdict contradicted">contradicted here</span></dt>\n'
         '            <dd><span class="effect">-14.6 [-18.3, -10.9] against full-converged</span> '
-        '<span class="why">low</span></dd>\n'
+        '<span class="why">low Chance of “shown here”: .12.</span></dd>\n'
         "          </div>\n"
         "          <div>\n"
         '            <dt>for the chain: <span class="verdict not">not tested</span></dt>\n'
