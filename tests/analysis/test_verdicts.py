@@ -1,6 +1,7 @@
 """One contrast, one test: which family decides it, what counts once, and each verdict, with values made by hand."""
 
 import dataclasses
+import json
 from collections import defaultdict
 from itertools import product
 from pathlib import Path
@@ -271,6 +272,35 @@ def test_a_comparison_has_one_adjusted_p_and_one_verdict_in_every_table_of_a_run
     assert where["macro", "weckd", 3, "own stage 1", "accuracy", "p_adjusted"] == {"gains.csv", "along.csv"}
     gains = pd.read_csv(tables / "gains.csv")
     assert not gains.duplicated(KEYS).any()
+
+
+def test_the_printed_tables_have_the_same_p_as_each_other(tables):
+    """Those of the chain over pooled, read from the cells."""
+
+    def cell(name, row, column):
+        for table in json.loads((tables / f"{name}.json").read_text(encoding="utf-8")):
+            for cells in [dict(zip(table["columns"], x, strict=True)) for x in table["rows"]]:
+                if column in cells and row.items() <= cells.items():
+                    return cells[column]
+        raise AssertionError((name, row, column))
+
+    family = {"family": "chain over controls", "comparison": "over pooled"}
+    p = cell("gains", family, "p (adjusted)")
+    assert p == cell("main", {"data set": "macro of 2"}, "p (Holm), pooled")
+    assert p == cell("across", {"comparison": "weckd over pooled"}, "p (adjusted)")
+    family = {"family": "each modality over pooled", "mean over": "macro microscopy"}
+    p = cell("gains", family, "p (adjusted)")
+    assert p == cell("modality", {"comparison": "weckd over pooled"}, "p, macro microscopy of 1")
+    p = {
+        cell("gains", {"comparison": x, "mean over": "macro"}, "p (adjusted)")
+        for x in ("over single", "slope per stage")
+    }
+    assert p == {
+        cell("along", {"data set": "macro of 2"}, f"p, {x}") for x in ("slope per stage", "last - first")
+    }
+    bar = cell("main", {"data set": "macro of 2"}, "verdict, full-converged")
+    assert bar == cell("gains", {"family": "chain against all labels"}, "verdict")
+    assert bar == cell("panel", {"data set": "macro of 2", "method": "full-converged"}, "at 2 points")
 
 
 def test_labels_alone_and_the_chain_beside_all_labels_stand_with_the_main_gains(tables):

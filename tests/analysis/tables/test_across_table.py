@@ -124,7 +124,7 @@ def test_one_data_set_has_no_other(wide_folder):
     evaluation = load_run(dataclasses.replace(wide_suite(), datasets=("toy_three",)), wide_folder)
     assert independent(evaluation.suite) == ("toy_three",)
     line = cells_of(leave_one_out_table(evaluation).tables[0])[0]
-    assert [line["smallest"], line["largest"], line["verdict"]] == ["-", "-", "one data set"]
+    assert [line["smallest"], line["largest"], line["side"]] == ["-", "-", "one data set"]
     line = cells_of(across_table(evaluation).tables[0])[0]
     assert line["new: t over means [95 % CI]"] == "+22.5"
     assert line["95 % prediction, measured gain"] == "-"
@@ -136,7 +136,7 @@ def test_few_seeds_only_describe(few):
     assert line["wins / ties / losses"] == "-"
     assert across_table(few).frame["tau"].isna().all()
     line = cells_of(leave_one_out_table(few).tables[0])[0]
-    assert line["verdict"] == "descriptive only (k < 5)"
+    assert line["side"] == "descriptive only (k < 5)"
     assert leave_one_out_table(few).frame["p"].isna().all()
     assert set(leave_one_out_table(few).frame["side"]) == {""}
 

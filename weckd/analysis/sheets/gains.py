@@ -264,13 +264,13 @@ def leave_one_out_table(run: Results) -> TableFile:
     left_out = [leave_one_out(of_item) if of_item else {} for of_item in studies]
     macro = f"{mean_or_dataset(suite, MACRO)} [{confidence(suite)} CI]"
     lines = [_left_out_cells(run, *pair) for pair in zip(compared, left_out, strict=True)]
-    shown = pd.DataFrame(lines, columns=["comparison", macro, "smallest", "largest", "verdict"])
+    shown = pd.DataFrame(lines, columns=["comparison", macro, "smallest", "largest", "side"])
     says = sheet.gains_caption(
         run,
         compared,
         "smallest, largest: of the means over the other independent data sets, with the data set left out.",
-        "verdict: whether the mean is significantly above or below its null, or neither, by the two-way p of each "
-        f"mean at alpha, not adjusted. {sheet.margin_sentence(suite)} Sensitivity, in no family.",
+        "side: whether the interval of each mean, not adjusted, lies above or below its null, or neither: no "
+        f"verdict, which the tables of gains have. {sheet.margin_sentence(suite)} Sensitivity, in no family.",
         missing=missing_of(item.gains[MACRO] for item in compared),
     )
     rows = [row for pair in zip(compared, left_out, strict=True) for row in _left_out_rows(run, *pair)]
