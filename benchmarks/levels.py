@@ -137,9 +137,9 @@ finds more. That is *paired*.
 ## Near the ceiling
 
 A steady reference (SD over seeds 0.3 points) of such an accuracy, and a method whose seeds' SD is 6 points. Where both
-are above the threshold, the seed part of a data set is at least that of an SD of {points:g} points. The rule
-was: the highest threshold, in whole points, with which no cell is above 7.5 % (a difference) and 3.75 % (non-inferior).
-That is {near:g} %.
+are above the threshold, the seed part of a data set is at least that of an SD of {points:g} points. The
+rule was: the highest threshold, in whole points, with which no cell is above 7.5 % (a difference) and 3.75 %
+(non-inferior). That is {near:g} %.
 
 A difference is found where there is none (nominal .05):
 

@@ -2,13 +2,13 @@
 
 There the t test fails, and more seeds are no cure: a method that fails rarely and far looks perfect with 5 or 10 seeds
 that happen to be good ones, so its gain is too high and its standard error too small; and the few images that are
-missed decide the part of the variance that is due to images. At accuracies of .97 to .995, with one method steady
-(seeds' SD 0.3 points) and one not (6 points), the t test found a difference where there was none in up to 29 % of
-experiments, and *non-inferior* at a true loss of the whole margin in up to 33 % (nominal 2.5 %).
+missed decide the part of the variance that is due to images. At accuracies of .95 to .995, with one method steady
+(seeds' SD 0.3 points) and one not (6 points), the t test found a difference where there was none in 10 to 41 % of
+experiments, and *non-inferior* at a true loss of the whole margin in 9 to 33 % (nominal 2.5 %).
 
 No test of the answers at hand tells a steady method from one whose failures were not drawn. So the standard error
 does not fall below what seeds of SD `SEED_SD` would give. `NEAR` is the highest threshold, in whole points, with which
-no simulated setting went beyond 1.5 times the nominal level: benchmarks/levels.md.
+none of these settings went beyond 1.5 times the nominal level: benchmarks/levels.md.
 """
 
 from weckd.analysis.metrics.scores import Scored
