@@ -74,7 +74,7 @@ assert [each.name for each in tunables_of(smoothed, 0.01)] == ["learning_rate", 
 def test_the_loss_and_the_declaration_of_the_page_by_hand(copied):
     ADDED.follow(copied)
     run(copied, sys.executable, "-c", TESTS_OF_THE_LOSS)
-    listed = run(copied, sys.executable, "-m", "weckd", "methods")
+    listed = run(copied, sys.executable, "-m", "weckd", "methods", "--wide")
     assert "taught by M1 (logit_matching_loss); 2 S" in listed
     assert "labels smoothed by 0.1" in listed
 
