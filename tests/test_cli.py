@@ -116,7 +116,7 @@ def test_lists(capsys):
                 "-----------------  ---------------  --------------  ----------------------------",
                 "weckd              chain            3 S             the chain M1 -> M2 -> M3,",
                 "                                                    reference reading",
-                "single             reference        1 S             the paper's reference (M1)",
+                "single             reference        1 S             the baseline: M1 alone",
             ],
             ["or one of them, as `panel-resnet50-30`."],
         ),
