@@ -16,7 +16,7 @@ RULES = "\n".join(file.read_text(encoding="utf-8") for file in sorted((REPOSITOR
 ENTRY = {
     command: entry
     for entry, command in re.findall(
-        r'source=code_of\("([\w.:]+)"\),.*?"(?:exec )?weckd (\w+) ', RULES, re.DOTALL
+        r'source=code_of\("([\w.:]+)"\),.*?"(?:exec | )?weckd (\w+) ', RULES, re.DOTALL
     )
 }
 """The entry into the code, by command."""
@@ -52,7 +52,7 @@ def module_file(name):
 
 
 def test_every_rule_that_calls_a_command_names_the_function_that_it_runs():
-    called = re.findall(r'"(?:exec )?weckd ([\w-]+) ', RULES)
+    called = re.findall(r'"(?:exec | )?weckd ([\w-]+) ', RULES)
     assert len(called) == RULES.count("source=code_of(") >= 17
     functions = command_functions()
     assert {command: functions[command] for command in called} == ENTRY
