@@ -17,7 +17,7 @@ DOCKER_BUILD_OPTIONS ?=
 
 .PHONY: demo phantoms setup test lint types unit demo-check phantoms-check chaos selfcheck reference-check docs-check image sbom container-check slurm-check audit-dependencies readme lock clean help
 
-demo: setup ## run the default suite, three small real data sets, and print its main table
+demo: setup ## run the default suite, three small real data sets, and print gains and verdicts
 	snakemake --cores all
 
 phantoms: setup ## run the suite of six data sets that the package draws: the check of the whole machine

@@ -1,6 +1,7 @@
 """What is told of runs: their list, their states, and a run that is not there or not finished."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 from small_suite import toy_suite
@@ -29,6 +30,12 @@ def finish(run):
     suite = toy_suite()
     for file in ("ro-crate-metadata.json", "report.html", "tables/claims.md", "tables/main.md"):
         write_text(run / file, f"{file}\n")
+    for file, text in (
+        ("answers.csv", "claim\n"),
+        ("main.csv", "dataset\n"),
+        ("main.json", '[{"warning": ""}]'),
+    ):
+        write_text(run / "tables" / file, text)
     for key in suite.datasets:
         for seed in suite.seeds:
             write_text(run / f"predictions/{key}/seed{seed}.parquet", "")
@@ -132,7 +139,7 @@ def test_a_run_that_is_missing_or_unfinished_is_told_with_what_to_do(run, tmp_pa
         run_list(tmp_path / "none")
 
 
-def test_tables_are_shown_where_they_were_asked_for_and_else_what_was_done(run):
+def test_results_are_shown_where_they_were_asked_for_and_else_what_was_done(run, monkeypatch):
     finish(run)
     text = results_text(run, [f"{run}/splits/ears/seed1.csv"], {"prepare": 2, "split": 1}, COMMAND)
     assert text == (
@@ -142,21 +149,17 @@ def test_tables_are_shown_where_they_were_asked_for_and_else_what_was_done(run):
     nothing = "\nmade         nothing: all that this command asks for is there\nnot made     the tables and report of "
     assert results_text(run, [], {}, COMMAND).startswith(nothing)
     tables = ["tables/claims.md", "tables/main.md"]
+    head = f"\nrun toy: 3 data sets, {len(toy_suite().methods)} methods, 5 seeds; plan 0123456789ab\n"
     assert results_text(run, [f"{run}/{table}" for table in tables], {"tables": 1}, COMMAND) == (
-        f"\ntables/claims.md\n\ntables/main.md\n\nmade         tables (1 job)\n"
-        f"tables       {run}/tables (.csv .md .tex .json)"
+        f"{head}made         tables (1 job)\ntables       {run}/tables (.csv .md .tex .json)"
     )
     whole = results_text(run, [f"{run}/report.html"], {}, COMMAND)
     assert whole == run_summary(run)
-    assert whole.startswith("\ntables/claims.md\n\ntables/main.md\n\n")
-    assert f"\nreport       {run}/report.html (all of it on one page)\n" in whole
-    assert whole.endswith(f"\nfits         {run.parent}/fits")
-
-
-def test_what_is_made_of_a_reference_has_no_fits(run):
-    finish(run)
-    run.rename(run.with_name("toy-reference"))
-    assert run_summary(run.with_name("toy-reference")).endswith("-reference/splits")
+    assert whole == f"{head}report       {run}/report.html"
+    monkeypatch.chdir(run.parent)
+    assert (
+        run_summary(Path("toy")) == f"{head}report       toy/report.html (tables, figures, audit beside it)"
+    )
 
 
 @pytest.mark.parametrize("name", ["leakage", "readings"])

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from weckd.config import Suite
 from weckd.errors import counted, unreadable
 from weckd.run_files import RunFiles
@@ -60,11 +58,6 @@ class Beside:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
 
-    def text(self) -> str:
-        """Return them as a person reads them in a terminal."""
-        table = tabulate(self.rows, headers=self.header, tablefmt="pipe", disable_numparse=True)
-        return "\n\n".join([self.says, *([table] if self.rows else [])]) + "\n"
-
 
 def beside_quick_look(suite: Suite, references: Path = REFERENCES) -> Beside | None:
     """Return the verdicts that the committed reference stores; None where the suite is no quick look."""
@@ -83,11 +76,12 @@ def beside_quick_look(suite: Suite, references: Path = REFERENCES) -> Beside | N
             found = list(csv.DictReader(answers))
         header = tuple(name for name in SHOWN if name in found[0])
         rows = tuple(tuple(row[name] for name in header) for row in found)
-        plan = plan_sentence(of["plan_hash"], facts.get("plan_before")) or f"Plan {of['plan_hash']}."
+        before = facts.get("plan_before")
+        after = f", made after it ran; before, {before}" if before else ""
         says = (
-            f"Verdicts of the committed reference {of['run']}, not of this run: {', '.join(of['datasets'])} at "
-            f"{of['image_size']} px, {counted(len(of['seeds']), 'seed')}, {of['training']['steps']} steps a model. "
-            f"{plan} Other images and other settings than this run's, which itself tests nothing."
+            f"Verdicts of the committed reference {of['run']} ({', '.join(of['datasets'])}; {of['image_size']} px, "
+            f"{counted(len(of['seeds']), 'seed')}, {of['training']['steps']} steps a model; plan {of['plan_hash']}"
+            f"{after}). Other images and settings than this run's."
         )
     except (OSError, ValueError, LookupError, TypeError) as problem:
         return Beside(f"{none} quick look: results/reference/{FULL} cannot be read ({problem!r}).")

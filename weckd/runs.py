@@ -11,7 +11,8 @@ from weckd.config import Suite, load_suite
 from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
 from weckd.files import write_json
-from weckd.fitted import fitted_table
+from weckd.fitted import fitted_table, fitted_text
+from weckd.last_screen import TABLES, WIDTH, last_screen
 from weckd.locks import runs_under_way
 from weckd.places import undeclared_sentence, with_finding
 from weckd.run_files import RunFiles
@@ -46,7 +47,7 @@ class _Start(Declared):
 
 
 def run_summary(folder: Path) -> str:
-    """Return the claims and the main table of a run, or the table of a study, and where the rest lies.
+    """Return what a run found on one screen, or the table of a study, and where the rest lies.
 
     Raises:
         UserError: the folder holds no finished run.
@@ -57,29 +58,21 @@ def run_summary(folder: Path) -> str:
     for table, places in _STUDIES.items():
         if (folder / table).exists():
             return _shown(folder, [table]) + _places(folder, {**places, "splits": "splits"})
-    if lacks := [table for table in _MAIN if not (folder / table).exists()]:
+    if lacks := [table for table in (*_MAIN, *TABLES) if not (folder / table).exists()]:
         start = _read_start(folder)
         what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
         command = shlex.join(start.command) or "the command that began it"
         raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
-    found = undeclared_sentence(with_finding(suite, RunFiles(folder).across))
+    suite = with_finding(suite, RunFiles(folder).across)
     plan = plan_of(RunFiles(folder), suite.plan_hash)
-    beside = beside_quick_look(suite)
-    places = {
-        "report": "report.html (all of it on one page)",
-        "tables": "tables (.csv .md .tex .json)",
-        "figures": "figures (.svg .png)",
-        "predictions": "predictions",
-        "splits": "splits",
-    }
-    # What is made of a reference has no fits; its folder is called otherwise.
-    fits = f"\nfits         {folder.parent / 'fits'}" if suite.run == folder.name else ""
-    return (
-        _shown(folder, _MAIN)
-        + (f"{beside.text()}\n" if beside else "")
-        + "".join(f"{what:<13}{text}\n" for what, text in (("plan", plan), ("data sets", found)) if text)
-        + _places(folder, places)
-        + fits
+    told = (("plan", plan), ("data sets", undeclared_sentence(suite)))
+    report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
+    return "\n".join(
+        [
+            f"\n{last_screen(folder, suite, beside_quick_look(suite))}",
+            *(fitted_text(f"{what:<13}{text}", WIDTH) for what, text in told if text),
+            report + (beside if len(report + beside) <= WIDTH else ""),
+        ]
     )
 
 
@@ -111,7 +104,7 @@ def study_made(folder: Path, made: Collection[str]) -> bool:
 def results_text(
     folder: Path, asked: Collection[str], jobs: Mapping[str, int], command: Sequence[str]
 ) -> str:
-    """Return what a person reads at the end: the tables of a run where they were asked for, else what was done.
+    """Return what a person reads at the end: what a run found where that was asked for, else what was done.
 
     Args:
         folder: of the run.
@@ -128,7 +121,9 @@ def results_text(
             f"\n{text}not made     the tables and report of {folder}, for which this command does not ask; they are "
             f"by\n             {shlex.join(command)}"
         )
-    return f"{_shown(folder, _MAIN)}{text}tables       {folder / 'tables'} (.csv .md .tex .json)"
+    suite = with_finding(load_suite(folder / "suite.json"), RunFiles(folder).across)
+    screen = last_screen(folder, suite, beside_quick_look(suite))
+    return f"\n{screen}\n{text}tables       {folder / 'tables'} (.csv .md .tex .json)"
 
 
 def note_start(

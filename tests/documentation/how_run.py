@@ -94,7 +94,7 @@ ON_THE_DEFAULT = (
     # The default suite, and what is told of a finished run.
     Run(
         DEMO,
-        prints=("### Gains by data set, suite demo", "report results/demo/report.html"),
+        prints=("run demo: 2 data sets, 5 methods, 1 seed; plan ", "report results/demo/report.html"),
         makes=(
             "results/demo/report.html",
             "results/demo/ro-crate-metadata.json",
@@ -261,7 +261,7 @@ ON_IMAGES = (
         f"{REAL} --config catalogue=mine.yaml data_root=PATH datasets='[my_ears]'",
         instead=IN_PATH,
         why=DRAWN,
-        prints=("### Gains by data set", "| my_ears "),
+        prints=("run real-small+", "data set (accuracy, %) single", " my_ears "),
         makes=("results/real-small+*/audit/my_ears.png",),
         after=("$EDITOR mine.yaml",),
     ),
@@ -300,7 +300,7 @@ WITH_DOCKER = (
         PLAIN,
         add=f"{SMALL_RUN} seeds='[1]'",
         why=NARROWED,
-        prints=("| brain_cheng_small |", "report results/demo+"),
+        prints=(" brain_cheng_small ", "report results/demo+"),
         makes=("out/results/demo+*/report.html", "out/.snakemake"),
         after=("make image",),
     ),

@@ -77,6 +77,8 @@ def test_gains_that_are_not_known_are_named(tmp_path):
         "not known: tables/variance.csv is missing",
         "how large a gain it would have missed",
     )
+    write_text(tmp_path / "tables" / "variance.csv", 'data set\n"none of the plan\'s families, so none"\n')
+    assert "detectable gains" not in limits(toy_suite(), tmp_path)  # the table has no families
     write_text(tmp_path / "tables" / "variance.csv", "dataset\nmacro\n")
     with pytest.raises(UserError, match=r"variance\.csv: not the variances of a run \(KeyError"):
         limits(toy_suite(), tmp_path)

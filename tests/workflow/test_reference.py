@@ -47,8 +47,8 @@ def test_records_of_a_reference_give_the_tables_of_the_run(frozen):
         assert same == (file.stem not in ("attention", "sums")), file.name  # a reference holds no image
     assert "no images in these records" in (made / "figures" / "attention.svg").read_text(encoding="utf-8")
     assert (made / "report.html").exists()
-    assert "\nsplits       results/tiny-reference/splits\n" in done.stdout
-    assert "fits         " not in done.stdout
+    assert "\nrun tiny-reference: " in done.stdout
+    assert "\nreport       results/tiny-reference/report.html" in done.stdout
 
 
 def test_nothing_is_planned_but_tables_figures_and_the_page(frozen, tmp_path):

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 from engine import RECORDS, REPOSITORY, TINY, result_bytes, snakemake, start, wait_for_the_end_of_trainers
 
+from weckd.config import load_suite
+from weckd.last_screen import last_screen
+
 pytestmark = pytest.mark.workflow
 # Tables and figures are made of these, and equal where they are.
 UNTIL_RECORDS = ("--until", "gather", "audit")
@@ -139,11 +142,9 @@ def test_a_second_call_has_nothing_to_do_whatever_is_said_of_the_machine(machine
     process = snakemake(folder, "--cores", "2", *machine)
     assert process.returncode == 0
     assert "Nothing to be done" in process.stdout
-    main = (folder / "results/tiny/tables/main.md").read_text(encoding="utf-8")
-    assert (
-        f"{main.rstrip()}\n\nreport       results/tiny/report.html (all of it on one page)\n"
-        in process.stdout
-    )
+    run = folder / "results/tiny"
+    assert f"\n{last_screen(run, load_suite(run / 'suite.json'), None)}\n" in process.stdout
+    assert "\nreport       results/tiny/report.html (tables, figures, audit beside it)\n" in process.stdout
     assert "changed" not in process.stdout
 
 

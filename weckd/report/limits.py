@@ -133,7 +133,10 @@ def _detectable(file: Path) -> tuple[dict[str, float], list[float]]:
         unreadable(file, "not the variances of a run", "make the run's tables again", repr),
         file.open(encoding="utf-8", newline="") as rows,
     ):
-        for row in csv.DictReader(rows):
+        table = csv.DictReader(rows)
+        if table.fieldnames == ["data set"]:  # nothing of it is in this run; the table says why
+            return mean, alone
+        for row in table:
             points = float(row["min_detectable"] or "nan")
             if math.isnan(points) or not row["family"] or " " in row["reference"]:  # a slope, or an own stage
                 continue
