@@ -63,6 +63,11 @@ class Estimate:
     detectable: float  # the gain found with 80 % power
 
     @property
+    def cases_below_zero(self) -> bool:
+        """Whether the estimate of the variance that is due to cases is below zero, and counts as 0."""
+        return self.study is not None and self.study.cases_below_zero and not math.isnan(self.seed_share)
+
+    @property
     def identical(self) -> bool:
         """Whether a difference is zero for every seed and group."""
         return self.study is not None and self.study.all_zero

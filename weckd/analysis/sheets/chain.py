@@ -95,6 +95,7 @@ def _stages(
             else ""
             if planned
             else "No trend or links in the plan.",
+            sheet.near_ceiling(gain for item in planned for gain in item.gains.values()),
         ),
         missing=[*missing_of(levels.values()), *(name for item in planned for name in item.missing)],
     )

@@ -76,7 +76,11 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
                 if gain.asked.p_adjusted < alpha or gain.comparison.kind == "equivalence"
                 else gain.estimate.detectable
             ),
-            "seed share": lambda gain: Number(100 * gain.estimate.seed_share, 0, " %"),
+            "seed share": lambda gain: (
+                "100 %, cases below 0"
+                if gain.estimate.cases_below_zero
+                else Number(100 * gain.estimate.seed_share, 0, " %")
+            ),
             "verdict": lambda gain: gain.short_verdict,
         },
     )
@@ -92,7 +96,8 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
             f"like a method: equivalence by two one-sided tests, p for the nearer of -{margin} and +{margin} points; "
             "equivalent: within them; different: beyond; open: neither is shown.",
             "detectable: the gain found with 80 % power, where not significant.",
-            "seed share: part of the variance due to seeds, the rest is due to cases.",
+            "seed share: part of the variance due to seeds, the rest is due to cases; cases below 0: the estimate "
+            "of their part is below zero and counts as 0; it may not be small.",
             sheet.near_ceiling(rows),
         ),
         omit="derived",

@@ -9,6 +9,7 @@ from weckd.analysis import sheet
 from weckd.analysis.comparisons import BAR, chain_method
 from weckd.analysis.contrasts import gain as gain_of
 from weckd.analysis.estimates import EXPLORATORY, MARGIN_METRICS, Estimate, Tested
+from weckd.analysis.inference import ceiling
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.results import Results
 from weckd.places import MACRO, places
@@ -115,6 +116,11 @@ def _table(
         )
         if margins
         else (note,),
+        notes=[
+            ceiling.sentence(
+                [x.place for x in found if x.difference.study and x.difference.study.ceiling_part]
+            )
+        ],
         missing=[name for item in found for name in item.difference.missing],
     )
     return sheet.table(suite, label, title, pd.DataFrame(rows, columns=headers), says)

@@ -233,7 +233,9 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
             "SE": lambda part: sheet.number(part.shown, _se(run, part.shown)),
             "seeds": lambda part: Number(100 * part.shown.seed_share, 0, " %"),
             "cases": lambda part: (
-                BELOW_ZERO if _below_zero(part.shown) else Number(100 * (1 - part.shown.seed_share), 0, " %")
+                BELOW_ZERO
+                if part.shown.cases_below_zero
+                else Number(100 * (1 - part.shown.seed_share), 0, " %")
             ),
             "detectable": lambda part: sheet.number(part.shown, part.shown.detectable),
             "more of what": lambda part: advice(part.shown.seed_share),
@@ -260,16 +262,12 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
     return sheet.table(suite, "variance-" + family.replace(" ", "-"), f"Variance, {family}", shown, says)
 
 
-def _below_zero(shown: Estimate) -> bool:
-    return shown.study is not None and shown.study.cases_below_zero and not math.isnan(shown.seed_share)
-
-
 def _variance_row(run: Results, part: _Part) -> dict[str, object]:
     more = {
         "alpha": run.suite.analysis.alpha,
         "seed_share": part.shown.seed_share,
         "case_share": 1 - part.shown.seed_share,
-        "cases_below_zero": _below_zero(part.shown),
+        "cases_below_zero": part.shown.cases_below_zero,
         "min_detectable": part.shown.detectable,
         "advice": advice(part.shown.seed_share),
         "se_twice_the_seeds": _se(run, part.doubled),
