@@ -4,6 +4,7 @@ No number of a result is typed by hand. Between a mark and `<!-- end -->` stands
 
     <!-- table real-small/main -->                                   a whole file, title and caption included
     <!-- cell real-small/main; macro of 3; gain over single -->    one cell: the row's first cells, then the column
+    <!-- columns real-small/main; data set; single -->              some columns of its first table that has them
     <!-- plan real-small -->                                         the run's analysis plan, and the one before the run
     <!-- keys suite -->                                              the keys of a file that users write
 
@@ -28,7 +29,7 @@ from weckd.declared import key_table
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCES = ROOT / "results" / "reference"
-DOCUMENTS = ("README.md", "docs/findings.md", "config/README.md", "docs/data-sets.md")
+DOCUMENTS = ("README.md", "docs/findings.md", "docs/running.md", "config/README.md", "docs/data-sets.md")
 KEYS = {"suite": SuiteFile, "catalogue": Dataset}
 FIGURES = {
     "docs/images/demo-forest.svg": "demo/figures/forest.svg",
@@ -43,7 +44,8 @@ REPORTS = {
 }
 """The reports that people open without running anything: of records alone, so without an image of the data."""
 MARK = re.compile(
-    r"(?P<mark><!-- (?P<kind>table|cell|plan|keys) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)", re.DOTALL
+    r"(?P<mark><!-- (?P<kind>table|cell|columns|plan|keys) (?P<what>[^>]*?) -->).*?(?P<end><!-- end -->)",
+    re.DOTALL,
 )
 
 
@@ -73,6 +75,10 @@ def inserted(document: str, references: Path = REFERENCES) -> str:
             return f"{mark['mark']}\n\n{text.strip()}\n\n{mark['end']}"
         if mark["kind"] == "keys":
             return f"{mark['mark']}\n\n{key_table(KEYS[mark['what']])}\n\n{mark['end']}"
+        if mark["kind"] == "columns":
+            name, *wanted = (word.strip() for word in mark["what"].split(";"))
+            shown = columns(table_file(references, name), name, wanted)
+            return f"{mark['mark']}\n\n{shown}\n\n{mark['end']}"
         name, row, column = (word.strip() for word in mark["what"].split(";"))
         return f"{mark['mark']}{cell(table_file(references, name), name, row, column)}{mark['end']}"
 
@@ -114,6 +120,25 @@ def cell(text: str, name: str, row: str, column: str) -> str:
         elif cells[: len(wanted)] == wanted and column in header:
             return cells[header.index(column)]
     raise LookupError(f"{name}: no table has a row {row!r} and a column {column!r}")
+
+
+def columns(text: str, name: str, wanted: list[str]) -> str:
+    """Return some columns of the first table that has them, without its marks and the rows that lack one of them."""
+    header: list[str] = []
+    rows: list[list[str]] = []
+    for line in text.splitlines():
+        cells = [words.strip() for words in line.strip("|").split("|")] if line.startswith("|") else []
+        if cells and header:
+            rows.append([cells[header.index(column)] for column in wanted])
+        elif set(wanted) <= set(cells):
+            header = cells
+        elif header:
+            break
+    if not header:
+        raise LookupError(f"{name}: no table has the columns {', '.join(wanted)}")
+    shown = [row for row in rows[1:] if "-" not in row]
+    lines = [wanted, ["---"] * len(wanted), *shown]
+    return "\n".join(f"| {' | '.join(cell.replace('*', '') for cell in line)} |" for line in lines)
 
 
 def main() -> None:

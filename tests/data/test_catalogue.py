@@ -169,12 +169,14 @@ def test_suspected_variants_may_be_kept_together_with_patients_or_without(tmp_pa
     assert load(tmp_path, {"my_ears": entry})["my_ears"].groups == "suspected"
 
 
-def test_the_readme_shows_a_valid_entry(tmp_path):
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+def test_the_entry_that_the_page_shows_is_all_that_is_needed(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data-sets.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
     entries = [text for text in shown if "class-folders" in text]
     assert len(entries) == 1
-    assert list(load(tmp_path, entries[0])) == ["my_ears"]
+    [(key, dataset)] = load(tmp_path, entries[0]).items()
+    assert (key, [entry.key for entry in dataset.classes]) == ("my_ears", ["normal", "effusion"])
+    assert not dataset.phantom
 
 
 @pytest.mark.parametrize(
@@ -520,16 +522,6 @@ def test_a_copied_entry_cannot_replace_its_original(tmp_path):
 
 def test_text_that_is_no_yaml_is_refused(tmp_path):
     assert refusal(tmp_path, "a: [1").startswith("not valid YAML: ")
-
-
-def test_the_entry_that_the_readme_shows_is_all_that_is_needed(tmp_path):
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
-    file = tmp_path / "catalogue.yaml"
-    file.write_text(block)
-    dataset = load_catalogue(file)["my_ears"]
-    assert [entry.key for entry in dataset.classes] == ["normal", "effusion"]
-    assert not dataset.phantom
 
 
 def test_a_frame_is_a_number_or_a_word(tmp_path):

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,6 @@ def test_the_composition_that_the_page_shows_is_that_of_the_code():
     assert shown in Path(catalogue.__file__).read_text(encoding="utf-8")
 
 
-def test_the_method_that_the_readme_shows_is_that_of_the_code():
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"```python\n(def one_step.*?)```", readme, flags=re.DOTALL)[1]
-    assert shown in Path(catalogue.__file__).read_text(encoding="utf-8")
+def test_the_method_that_the_page_begins_with_is_that_of_the_code():
+    shown = re.search(r"^    def one_step.*?\n\n", ADDED.text, flags=re.DOTALL | re.MULTILINE)[0]
+    assert textwrap.dedent(shown).rstrip() in Path(catalogue.__file__).read_text(encoding="utf-8")
