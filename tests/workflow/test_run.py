@@ -60,7 +60,7 @@ def test_predictions_are_complete_and_long(finished):
         .reset_index(drop=True)
     )
     pd.testing.assert_frame_equal(single, m1)  # M1 of the chain is the single baseline, trained once
-    assert "tables       results/tiny/tables" in output  # the summary a person sees at the end
+    assert "\nrun tiny: 2 data sets, " in output  # the screen that a person sees at the end
 
 
 def test_suite_json_is_the_same_through_snakemake_and_the_command_line(finished):
