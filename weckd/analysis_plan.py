@@ -84,6 +84,10 @@ Metric: TypeAlias = Literal[
 ]
 
 
+MARGIN_METRICS = ("accuracy", "balanced_accuracy")
+"""Metrics that margins are stated for; the first metric of a plan with families or claims is one of them."""
+
+
 @dataclass(frozen=True)
 class AnalysisPlan(Declared):
     """What is tested and how; its hash stands in every analysis output."""

@@ -47,7 +47,8 @@ def last_screen(folder: Path, suite: Suite, beside: Beside | None) -> str:
         lines += ["", beside.says]
         answers = [dict(zip(beside.header, row, strict=True)) for row in beside.rows]
     if answers:
-        lines += [*([] if beside else [""]), *_verdicts(answers)]
+        level = "interval" if beside else _level(suite)  # the committed reference's plan is another
+        lines += [*([] if beside else [""]), *_verdicts(answers, level)]
     return fitted_text("\n".join(lines), WIDTH)
 
 
@@ -61,7 +62,8 @@ def _gains(suite: Suite, main: Sequence[Mapping[str, str]]) -> list[tuple[str, .
     chain = next((name for name in suite.methods if suite.roles[name] == "chain"), "")
     levels = [name for name in ("single", chain) if main and f"{name} mean" in main[0]]
     over = [name for name in ("pooled", "single") if main and f"gain {name}" in main[0]][:1]
-    rows = [("data set (accuracy, %)", *levels, *(f"gain over {name} [95 %]" for name in over))]
+    metric, level = suite.analysis.metrics[0].replace("_", " "), _level(suite)
+    rows = [(f"data set ({metric}, %)", *levels, *(f"gain over {name} [{level}]" for name in over))]
     derived = {key for key in suite.datasets if suite.facts[key].derived_from}
     marks = {**dict.fromkeys(suite.undeclared, "‡"), **dict.fromkeys(derived, "†")}
     if marks:
@@ -88,10 +90,14 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _verdicts(answers: Sequence[Mapping[str, str]]) -> list[str]:
+def _level(suite: Suite) -> str:
+    return f"{100 * (1 - suite.analysis.alpha):g} %"
+
+
+def _verdicts(answers: Sequence[Mapping[str, str]], level: str) -> list[str]:
     """Return a line a question, with the claim's name down the side of its questions."""
     names = [row["claim"] for row in answers]
-    lines = [f"{'claim':<{_CLAIM}}  {'asked':<{_ASKED}}  {'verdict':<{_VERDICT}}  points [95 %]"]
+    lines = [f"{'claim':<{_CLAIM}}  {'asked':<{_ASKED}}  {'verdict':<{_VERDICT}}  points [{level}]"]
     for name in dict.fromkeys(names):
         of_claim = [row for row in answers if row["claim"] == name]
         side = textwrap.wrap(name, _CLAIM)

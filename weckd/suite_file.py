@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from weckd.analysis_plan import AnalysisPlan
+from weckd.analysis_plan import MARGIN_METRICS, AnalysisPlan
 from weckd.config import DatasetFacts, SplitSettings, Suite, SuiteFile, SuiteKeys, neutral_keys
 from weckd.data.catalogue import (
     Dataset,
@@ -273,7 +273,12 @@ def _contradictions(suite: Suite) -> Iterator[str]:
 
 
 def _contradictions_of_plan(plan: AnalysisPlan) -> Iterator[str]:
-    """Yield which families are of methods that nobody knows, and which claims of families that are not there."""
+    """Yield which families are of methods that nobody knows, which claims of families that are not there, and so on."""
+    if (primary := plan.metrics[0]) not in MARGIN_METRICS and (plan.claims or plan.families):
+        yield (
+            f"analysis.metrics: claims and families are of {' or '.join(MARGIN_METRICS)}, for which margins are "
+            f"stated, not of {primary}; name one of them first"
+        )
     families = [family.name for family in plan.families]
     for key, names in (("families", families), ("claims", [claim.name for claim in plan.claims])):
         for name in twice(names):

@@ -226,7 +226,7 @@ def tolerance_of(study: Study, level: float) -> float:
     What a test assumes of seeds near the ceiling is no spread of reruns, and not in it.
     """
     spread = math.sqrt(max(0.0, study.se**2 - study.ceiling_part))
-    return _difference_of_two(spread, study.df, level)
+    return _difference_of_two(spread, study.plain_df if study.ceiling_part else study.df, level)
 
 
 def _difference_of_two(se: float, df: float, level: float) -> float:

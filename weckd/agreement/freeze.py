@@ -105,7 +105,9 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     for table in _found(run, ("tables/*.md", "tables/answers.csv")):
         write_text(frozen.tables / table.name, table.read_text(encoding="utf-8"))
     digests = _digests(out)
-    same = [facts for facts in (drawn, older) if facts and _predictions(facts.files) == _predictions(digests)]
+    # What was laid out from a reference has its predictions, however this machine packs them.
+    its_own = _predictions(drawn.files if drawn else digests)
+    same = [facts for facts in (drawn, older) if facts and _predictions(facts.files) == its_own]
     for name in beside if older in same else ():
         with whole_file(out / ELSEWHERE / name) as temporary:
             temporary.write_bytes(beside[name])

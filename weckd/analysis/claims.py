@@ -181,11 +181,11 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
     """Return at which margins a verdict holds, and the chance of *shown here* if the truth were as claimed.
 
     A margin is a loss that is tolerated (non-inferiority), or else the least gain or loss that is asked for. It is told
-    by the end of the deciding interval, which for *contradicted here* is at alpha over the tests of its family
-    (Bonferroni). As claimed: equal, in a test of non-inferiority; where the words say "up to", that much on one of the
-    mean's data sets and nothing on the others; else the plan's margin. The chance is that of a noncentral t with this
-    run's own standard error and df; of several comparisons together it lies between what Bonferroni's inequality leaves
-    and the smallest.
+    by the end of an interval: of *contradicted here*, of the comparison that holds furthest, at alpha over the tests
+    of its family (Bonferroni). As claimed: equal, in a test of non-inferiority; where the words say "up to", that much
+    on one of the mean's data sets and nothing on the others; else the plan's margin. The chance is that of a noncentral
+    t with this run's own standard error and df; of several comparisons it lies between what Bonferroni's inequality
+    leaves and the smallest.
     """
     plan, deciding = run.suite.analysis, judgement.deciding
     if deciding is None or judgement.verdict not in (SHOWN, CONTRADICTED, NOT_SHOWN):
@@ -195,10 +195,9 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
     if judgement.verdict == SHOWN:
         lowest = min(row.estimate.low for row in judgement.rows)
         up_to, from_ = (NOT_KNOWN, max(0.0, -lowest)) if null else (lowest, NOT_KNOWN)
-    elif judgement.verdict == CONTRADICTED and deciding.estimate.study:
-        level = 1 - plan.alpha / deciding.asked.tests
-        high = deciding.estimate.study.estimate + half_width(deciding.estimate.study, level)
-        up_to = deciding.estimate.scale * max(-null, -high)
+    elif judgement.verdict == CONTRADICTED:
+        below = [row for row in judgement.rows if row.estimate.study and side(run, row) == "below"]
+        up_to = deciding.estimate.scale * max(-null, *(-_highest(row, plan.alpha) for row in below)) + 0.0
     true_gain = 0.0 if null else plan.margin_pp
     if claim.up_to_pp and not null:
         true_gain = claim.up_to_pp / len(means(run.suite)[deciding.dataset])
@@ -209,6 +208,12 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
     if not any(map(math.isnan, found)):
         least, most = max(0.0, 1 - sum(1 - chance for chance in found)), min(found)
     return Firmness(up_to, from_, true_gain, least, most)
+
+
+def _highest(row: Gain, alpha: float) -> float:
+    """Return the upper end of a gain's interval at alpha over the tests of its family, as a fraction."""
+    study = row.estimate.study
+    return study.estimate + half_width(study, 1 - alpha / row.asked.tests) if study else NOT_KNOWN
 
 
 def largest_gain(run: Results, method: str, reference: str, metric: str) -> Gain | None:

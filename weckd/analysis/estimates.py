@@ -18,6 +18,7 @@ from weckd.analysis.inference.reader_study import (
 )
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
+from weckd.analysis_plan import MARGIN_METRICS
 from weckd.config import Suite
 from weckd.places import few_seeds, means, places
 from weckd.tables.captions import TEST
@@ -38,8 +39,6 @@ VERDICTS = {
 EXPLORATORY = "exploratory"
 """Family of comparisons that the plan does not hold."""
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg", "fixed": "fixed sequence"}
-MARGIN_METRICS = ("accuracy", "balanced_accuracy")
-"""Metrics that the margin of non-inferiority and equivalence is stated for."""
 
 
 @dataclass(frozen=True)
@@ -276,11 +275,13 @@ def _tested(
             found[key] = {x: estimate(suite, result, METRICS[metric].scale) for x, result in results.items()}
         shown |= {(item, metric, place): estimated for place, estimated in found[key].items()}
         asked.setdefault(key, set()).update(_questions(suite, item, metric))
-    same, keys = twins(predictions.datasets), means(suite)
+    keys = means(suite)
+    # A data set that a mean leaves out says nothing of it, nor does what is missing there.
+    same = {place: twins({key: predictions.datasets[key] for key in of}) for place, of in keys.items()}
 
     def one(question: Question, at: _Place) -> _Test:
         item, metric, place = at
-        left = one_test(item.contrast, same) if question.kind == "superiority" else item.contrast
+        left = one_test(item.contrast, same[place]) if question.kind == "superiority" else item.contrast
         return question, (left or item.pair, metric, keys[place], item.family is None)
 
     pools = _pools(suite, shown, one)

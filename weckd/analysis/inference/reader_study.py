@@ -35,6 +35,7 @@ class Study:
     n_groups: int
     all_zero: bool  # the value is zero for every seed, and so is every group's part in it
     ceiling_part: float = 0.0  # what the seed part is raised by near the ceiling, see `inference.ceiling`
+    plain_df: float = float("nan")  # df without that; NaN where there is none
     cases_below_zero: bool = False  # the estimate of the case part is below zero, and counts as 0
 
     @property
@@ -57,23 +58,40 @@ def two_way(scored: Scored) -> Study:
         A      = var(d_s, ddof=1) / k, at least `ceiling.least_seed_sd`^2 / k
         c      = max(0, mean over pairs s != s' of Cov(Z[s], Z[s'], ddof=1))
         df     = (A + c)^2 / (A^2 / (k - 1) + c^2 / (G - 1)), where what A is raised by is taken as known
+
+    A is not raised where that would make the interval narrower, by the higher df.
     """
     d, k = scored.values, len(scored.values)
     found = _floored(float(d.var(ddof=1)) / k) if k > 1 else float("nan")
     raised = max(0.0, least_seed_sd(scored) ** 2 / k - found) if k > 1 else 0.0
     cases = _mean_covariance(scored.cases) if k > 1 and scored.case_df > 0 else float("nan")
+    raised, plain_df, df = _raised(raised, (found, k - 1), (_floored(cases), scored.case_df))
     return Study(
         estimate=_rounded(float(d.mean())),
         per_seed=tuple(float(value) for value in d),
         seed_part=found + raised,
         case_part=_floored(cases),
-        df=_satterthwaite([(found, k - 1), (raised, KNOWN), (_floored(cases), scored.case_df)]),
+        df=df,
         n_images=scored.n_images,
         n_groups=scored.n_groups,
         all_zero=not (np.abs(d) > ROUNDING).any() and not (np.abs(scored.cases) > ROUNDING).any(),
         ceiling_part=raised,
+        plain_df=plain_df,
         cases_below_zero=cases < -(ROUNDING**2),
     )
+
+
+def _raised(raised: float, *parts: tuple[float, float]) -> tuple[float, float, float]:
+    """Return what the variance is raised by, its df without that, and with it.
+
+    `parts` are variances with their df. It is 0 where the interval at 95 % would become narrower by it.
+    """
+    plain = _satterthwaite(parts)
+    df = _satterthwaite([*parts, (raised, KNOWN)])
+    found = sum(variance for variance, _ in parts)
+    if raised > 0 and t_half_width((found + raised) ** 0.5, df, 0.95) < t_half_width(found**0.5, plain, 0.95):
+        return 0.0, plain, plain
+    return raised, plain, df
 
 
 def mean_study(studies: Sequence[Study], times: int = 1) -> Study:
@@ -117,16 +135,18 @@ def _mean(
 ) -> Study:
     """Return the mean of studies with a seed part that is known, and what it is raised by near the ceiling."""
     cases = [(study.case_part / len(studies) ** 2, study.n_groups - 1) for study in studies]
+    raised, plain_df, df = _raised(raised, (found, seed_df), *cases)
     return Study(
         estimate=_rounded(float(np.mean([study.estimate for study in studies]))),
         per_seed=per_seed,
         seed_part=found + raised,
         case_part=sum(part for part, _ in cases),
-        df=_satterthwaite([(found, seed_df), (raised, KNOWN), *cases]),
+        df=df,
         n_images=sum(study.n_images for study in studies),
         n_groups=sum(study.n_groups for study in studies),
         all_zero=all(study.all_zero for study in studies),
         ceiling_part=raised,
+        plain_df=plain_df,
         cases_below_zero=all(study.cases_below_zero for study in studies),
     )
 

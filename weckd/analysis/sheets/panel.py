@@ -8,10 +8,11 @@ import pandas as pd
 from weckd.analysis import sheet
 from weckd.analysis.comparisons import BAR, chain_method
 from weckd.analysis.contrasts import gain as gain_of
-from weckd.analysis.estimates import EXPLORATORY, MARGIN_METRICS, Estimate, Tested
+from weckd.analysis.estimates import EXPLORATORY, Estimate, Tested
 from weckd.analysis.inference import ceiling
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.results import Results
+from weckd.analysis_plan import MARGIN_METRICS
 from weckd.places import MACRO, places
 from weckd.tables.captions import NO_CHAIN, confidence
 from weckd.tables.cells import NOTHING, Cell, Name, P
