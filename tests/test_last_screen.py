@@ -70,6 +70,14 @@ def test_gains_and_verdicts_are_on_one_screen(run):
     assert last_screen(run, few, None).split("\n")[2] == told
 
 
+def test_its_heads_are_of_the_plans_metric_and_level(run):
+    suite = toy_suite()
+    plan = replace(suite.analysis, alpha=0.01, metrics=("balanced_accuracy", "accuracy"))
+    lines = last_screen(run, replace(suite, analysis=plan), None).split("\n")
+    assert lines[1] == "data set (balanced accuracy, %)  single  weckd  gain over pooled [99 %]"
+    assert lines[7] == "claim                   asked           verdict            points [99 %]"
+
+
 def test_a_data_set_that_shares_images_is_marked_as_the_tables_mark_it(run):
     lines = last_screen(run, replace(toy_suite(), undeclared={"toy_two": ("toy_three",)}), None).split("\n")
     assert [line.split("  ")[0] for line in lines[2:6]] == [
@@ -85,7 +93,7 @@ def test_of_a_quick_look_the_verdicts_are_those_of_the_committed_reference(run):
     assert lines[7:] == [
         "",
         "Verdicts of another.",
-        "claim                   asked           verdict            points [95 %]",
+        "claim                   asked           verdict            points [interval]",
         "1: a                                    shown here         +1.0",
     ]
     none = last_screen(run, quick, Beside("There are none."))

@@ -225,8 +225,10 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
 
 
 def test_what_is_assumed_near_the_ceiling_is_no_tolerance():
-    near = Study(0.02, (0.02,) * 5, 9e-4, 1e-4, 50.0, 200, 200, all_zero=False, ceiling_part=6e-4)
-    assert tolerance_of(near, 0.99) == pytest.approx(math.sqrt(2) * stats.t.ppf(0.995, 50) * 0.02)
+    near = Study(
+        0.02, (0.02,) * 5, 9e-4, 1e-4, 900.0, 200, 200, all_zero=False, ceiling_part=6e-4, plain_df=5.0
+    )
+    assert tolerance_of(near, 0.99) == pytest.approx(math.sqrt(2) * stats.t.ppf(0.995, 5) * 0.02)
     assert tolerance_of(dataclasses.replace(near, seed_part=6e-4, case_part=0.0), 0.99) == 0
 
 

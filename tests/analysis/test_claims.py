@@ -279,6 +279,8 @@ def half(differing, alpha):
         ({"pooled": 370}, 5, "for the chain", 0, 2.5 - half(10, 0.05), None),
         ({**CONTROLS, "pooled": 370}, 5, "for the chain", 0, 2.5 - half(10, 0.05 / 3), None),  # one of three
         ({"pooled": 362}, 5, "for the chain", 0, None, None),  # not shown
+        # Both are below; the larger loss has the wider interval, and the other, 4 points, holds further.
+        ({**CONTROLS, "pooled": 376, "one-step": 382}, 5, "for the chain", 0, 4.0 - half(16, 0.05 / 3), None),
     ],
 )
 def test_a_verdict_holds_at_any_margin_up_to_the_end_of_its_interval(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections import defaultdict
 from itertools import product
 from pathlib import Path
@@ -150,6 +151,26 @@ def test_twins_are_stages_with_the_same_predictions_and_nothing_missing(run):
     same = twins(run.predictions.datasets)
     assert same["single", 1] == same["weckd", 1]
     assert len(set(same.values())) == len(same) - 1
+
+
+@pytest.mark.parametrize(("lacking", "place"), [("toy_copy", "macro"), ("toy_two", "macro otoscopy")])
+def test_a_data_set_that_a_mean_leaves_out_parts_no_twins_of_that_mean(folder, tmp_path, lacking, place):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    datasets = tuple(
+        dict.fromkeys(("toy_three", "toy_two", lacking))
+    )  # toy_copy is derived, and not there at all
+    (tmp_path / f"predictions/{lacking}/seed3.parquet").unlink(missing_ok=True)
+    suite = verdict_suite(datasets=datasets)
+    found = Results(suite, load_predictions(suite, tmp_path / "predictions"), RunFiles(tmp_path)).planned
+    same = [
+        (gain.estimate.value, gain.p_adjusted, gain.verdict, gain.family)
+        for gain in found
+        if gain.dataset == place
+        and (gain.comparison.stage, gain.comparison.reference) in ((3, "single"), (3, "own stage 1"))
+    ]
+    assert len(same) >= 2
+    assert len(set(same)) == 1
+    assert not np.isnan(same[0][1])
 
 
 def test_slope_last_minus_first_and_the_gain_over_single_are_counted_once(run, gains):
