@@ -279,8 +279,6 @@ def half(differing, alpha):
         ({"pooled": 370}, 5, "for the chain", 0, 2.5 - half(10, 0.05), None),
         ({**CONTROLS, "pooled": 370}, 5, "for the chain", 0, 2.5 - half(10, 0.05 / 3), None),  # one of three
         ({"pooled": 362}, 5, "for the chain", 0, None, None),  # not shown
-        # Both are below; the larger loss has the wider interval, and the other, 4 points, holds further.
-        ({**CONTROLS, "pooled": 376, "one-step": 382}, 5, "for the chain", 0, 4.0 - half(16, 0.05 / 3), None),
     ],
 )
 def test_a_verdict_holds_at_any_margin_up_to_the_end_of_its_interval(
@@ -291,6 +289,22 @@ def test_a_verdict_holds_at_any_margin_up_to_the_end_of_its_interval(
     firm = firmness(evaluation, found.claim, dict(found.sides)[question][place])
     wanted = [float("nan") if end is None else end for end in (up_to, from_)]
     assert [firm.up_to, firm.from_] == pytest.approx(wanted, abs=1e-9, nan_ok=True)
+
+
+def test_a_contradicted_claim_holds_as_far_as_the_firmest_of_its_comparisons(tmp_path):
+    methods = {"weckd": 360, "single": 300, **CONTROLS, "pooled": 380, "sequential": 376}
+    evaluation = evaluated(tmp_path, methods)
+    found = claim(evaluation, 3)
+    [judgement] = found.for_the_chain
+    assert (
+        judgement.deciding.comparison.reference == "pooled"
+    )  # the largest loss; now with five times its error
+    estimate = judgement.deciding.estimate
+    study = replace(estimate.study, case_part=25 * estimate.study.case_part)
+    wide = replace(judgement.deciding, estimate=replace(estimate, study=study))
+    rows = tuple(wide if row is judgement.deciding else row for row in judgement.rows)
+    firm = firmness(evaluation, found.claim, replace(judgement, rows=rows, deciding=wide))
+    assert firm.up_to == pytest.approx(4.0 - half(16, 0.05 / 3), abs=1e-9)
 
 
 def test_the_chance_of_shown_is_that_of_a_noncentral_t_at_what_the_claim_says(tmp_path):
