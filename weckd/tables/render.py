@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,26 @@ from weckd.files import write_text
 from weckd.tables.cells import Span, marked
 from weckd.tables.layout import AS_IT_IS, Layout, printed
 
+_HEAD = ("title", "label", "warning", "caption", "notes", "terms", "narrow")  # of a table's JSON
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
 
 
 @dataclass(frozen=True)
 class Table:
-    """A frame of cells (see `cells`) with its title and caption; `label` names it in LaTeX and in a layout."""
+    """A frame of cells (see `cells`) with its title and caption; `label` names it in LaTeX and in a layout.
+
+    `notes` are sentences on this run, printed below the table; `terms` say what headers mean; `narrow` names
+    the headers that are shown where the whole table is too wide (empty: all).
+    """
 
     title: str
     caption: str
     label: str
     cells: pd.DataFrame
     warning: str = ""  # printed in bold before the caption
+    notes: tuple[str, ...] = ()
+    terms: Mapping[str, str] = field(default_factory=dict)
+    narrow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,25 +59,26 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def json_text(tables: Sequence[Table], layout: Layout = AS_IT_IS) -> str:
-    """Return tables as JSON: title, label, warning, caption, columns, and rows of cells.
+    """Return tables as JSON: title, label, warning, caption, notes, terms, narrow, columns, and rows of cells.
 
     A cell is its text, or a list of texts and of `{"bold": text}` where some of it is bold.
     """
     shown = []
     for table in tables:
         columns, rows = printed(table.cells, table.label, layout)
-        head = {name: getattr(table, name) for name in ("title", "label", "warning", "caption")}
+        head = {name: getattr(table, name) for name in _HEAD}
         shown.append({**head, "columns": columns, "rows": [[*map(_json_cell, row)] for row in rows]})
     return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
 
 
 def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
-    """Return the title, the caption and a pipe table, as Markdown."""
+    """Return the title, the caption, a pipe table and the notes, as Markdown."""
     columns, rows = printed(table.cells, table.label, layout)
     texts = [[marked(cell) for cell in row] for row in rows]
     body = tabulate(texts, headers=columns, tablefmt="pipe", disable_numparse=True)
     caption = f"**{table.warning}** {table.caption}" if table.warning else table.caption
-    return f"### {table.title}\n\n{caption}\n\n{body}\n"
+    notes = "".join(f"\n{note}\n" for note in table.notes)
+    return f"### {table.title}\n\n{caption}\n\n{body}\n{notes}"
 
 
 def latex(table: Table, layout: Layout = AS_IT_IS) -> str:
