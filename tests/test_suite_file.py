@@ -209,7 +209,7 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
             *("phantoms+a55023ca", "1c81f00d146b", "e73b6ef227ae84f7"),
         ),
         ("demo", [], "demo", "27c48c5c1183", "3f2b2f8f28e5cde9"),
-        ("paper", [], "paper", "c7f401b38560", "d0b1ef585cf7246f"),
+        ("paper", [], "paper", "54b654d040bd", "f8515da8cd48e2d0"),
         ("selfcheck", [], "selfcheck", "05d724af4f24", "d4a7c093381d421a"),
         ("real-small", ["data_root=somewhere"], "real-small", "e8535ce78ab4", "deb323c25c9c5e48"),
         (

@@ -82,6 +82,12 @@ ON_THE_DEFAULT = (
     Run(
         "weckd plan --suite config/paper.yaml",
         prints=(": 6 data sets x 10 seeds", "device-hours", "Disk: about"),
+        add="--config image_size=32",
+        why="passes at 224 px take long on a CPU",
+    ),
+    Run(
+        "weckd plan --suite config/paper.yaml config/paper-panel.yaml",
+        prints=("suite paper-panel: 6 data sets x 10 seeds, 41 methods", "device-hours"),
         add="--config image_size=32 'panel={backbones: [{name: resnet50, init: a1_in1k}], labels: [10, 30, 100]}'",
         why="passes of seven networks at 224 px take minutes on a CPU",
     ),

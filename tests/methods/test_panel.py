@@ -14,7 +14,8 @@ from weckd.suite_file import resolve_suite
 S = 40
 OWN, RESNET = BackboneSettings("test_resnet", "random"), BackboneSettings("resnet50", "a1_in1k")
 BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 4, backbone=OWN, panel=(OWN, RESNET))
-PAPER = [Path(__file__).resolve().parents[2] / "config" / "paper.yaml"]
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+PAPER = [CONFIG / "paper.yaml", CONFIG / "paper-panel.yaml"]
 NAMED = {"resnet50", "densenet121", "efficientnet_b0", "mobilenetv3_large_100", "convnext_tiny", "vgg16_bn"}
 
 

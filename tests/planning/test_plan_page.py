@@ -87,3 +87,15 @@ def test_the_command_measures_and_prints(capsys):
     assert "suite tiny: 2 data sets x 2 seeds, 6 methods, 32 px, batches of 8" in output.out
     assert "| all 4 cells " in output.out
     assert "measuring test_resnet at 32 px" in output.err
+
+
+@pytest.mark.parametrize(
+    ("over", "steps", "search"),
+    [((), 558_000, None), (("paper-panel",), 2_772_000, None), (("paper-tuned",), 558_000, 2_304_000)],
+)
+def test_what_the_papers_suites_cost_is_as_the_documents_say(over, steps, search):
+    folder = REPOSITORY / "config"
+    suite = resolve_suite([folder / f"{name}.yaml" for name in ("paper", *over)], {})
+    assert total_work(suite).steps == steps
+    assert suite.tuned == (search is not None)
+    assert not suite.tuned or total_tuning(suite).steps == search

@@ -105,7 +105,8 @@ def test_the_committed_suites_name_what_they_lack(tmp_path):
     assert demo["methods of the plan that were not run"][0].startswith(
         "single-long (chain over controls); ensemble (chain over controls); panel-*-100 (chain against supervised)"
     )
-    paper = limits(resolve_suite([REPOSITORY / "config/paper.yaml"], {}), tmp_path)
+    files = [REPOSITORY / "config/paper.yaml", REPOSITORY / "config/paper-panel.yaml"]
+    paper = limits(resolve_suite(files, {}), tmp_path)
     assert paper["independent data sets"] == (
         "otoscopy 3, microscopy 1, MRI 1",
         "in microscopy, MRI: whether a gain is the modality's or that one data set's; what another data set would "

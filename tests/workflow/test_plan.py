@@ -11,6 +11,7 @@ from weckd.suite_file import resolve_suite
 
 pytestmark = pytest.mark.workflow
 PHANTOMS = REPOSITORY / "config" / "phantoms.yaml"
+PAPER = REPOSITORY / "config" / "paper.yaml"
 
 
 def planned(folder, *arguments, configfile):
@@ -49,17 +50,21 @@ def test_real_small_plans_one_job_a_cell(tmp_path):
 
 
 def test_paper_plans_sixty_cells_and_fetches_six_sets(tmp_path):
-    jobs, text = planned(tmp_path, "-p", configfile=REPOSITORY / "config" / "paper.yaml")
-    # Tuned: 21 methods of the chain's labels or more, and 6 backbones on 3 shares of the labels, on each set.
-    assert {
-        name: jobs[name] for name in ("fetch", "weights", "prepare", "tune_method", "train", "gather")
-    } == {
-        **{"fetch": 6, "weights": 6, "prepare": 6},
-        **{"tune_method": (21 + 6 * 3) * 6, "train": 60, "gather": 60},
-    }
+    jobs, text = planned(tmp_path, "-p", configfile=PAPER)
+    cells = {"fetch": 6, "prepare": 6, "train": 60, "gather": 60}
+    assert {name: jobs[name] for name in cells} == cells
+    assert not {"weights", "tune_method"} & set(jobs)  # its network's weights are a package's
     assert "--image-size 224" in text
-    assert "weckd weights vgg16_bn.tv_in1k" in text
     assert "results/paper/predictions/brain_mri/seed10.parquet" in text
+
+
+def test_the_papers_panel_and_settings_of_each_methods_own_are_laid_over_it(tmp_path):
+    jobs, text = planned(tmp_path, "-p", configfile=(PAPER, PAPER.with_name("paper-panel.yaml")))
+    assert (jobs["weights"], jobs["train"]) == (6, 60)
+    assert "weckd weights vgg16_bn.tv_in1k" in text
+    # Tuned are all but `permuted` and `majority`.
+    jobs, _ = planned(tmp_path, configfile=(PAPER, PAPER.with_name("paper-tuned.yaml")))
+    assert (jobs["tune_method"], jobs["train"]) == (9 * 6, 60)
 
 
 def test_tune_plans_a_search_for_each_method_and_set_and_training_waits_for_it(tmp_path):
@@ -111,9 +116,7 @@ def test_a_set_that_cannot_be_had_stops_at_fetch_with_what_to_do(tmp_path):
         "methods=[single]",
         "tuned=false",
     ]
-    process = snakemake(
-        tmp_path, "--cores", "1", "--config", *changes, configfile=REPOSITORY / "config" / "paper.yaml"
-    )
+    process = snakemake(tmp_path, "--cores", "1", "--config", *changes, configfile=PAPER)
     assert process.returncode != 0
     assert "Error in rule fetch" in process.stdout
     assert "it needs Kaggle credentials" in process.stdout
