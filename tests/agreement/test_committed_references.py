@@ -1,7 +1,7 @@
 """The committed references: their tables and figures can be made again, byte for byte."""
 
-import base64
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -65,10 +65,10 @@ def test_it_holds_no_image(name, tmp_path):
 @pytest.mark.parametrize("name", WITH_REPORT)
 def test_its_report_shows_drawings_alone(name):
     report = (REFERENCES / name / "report.html").read_text(encoding="utf-8")
-    kinds = re.findall(r"data:(image/[a-z+]+);base64,([^\"')]+)", report)
+    kinds = re.findall(r"data:(image/[^,]+),([^\"]+)", report)
     assert len(kinds) >= 7
     assert {kind for kind, _ in kinds} == {"image/svg+xml"}
-    drawings = [base64.b64decode(content).decode() for _, content in kinds]
+    drawings = [unquote(content) for _, content in kinds]
     assert not [drawing for drawing in drawings if "<image" in drawing or "data:image" in drawing]
 
 

@@ -15,16 +15,16 @@ from weckd.report.page import page
 from weckd.tables.captions import NO_FAMILY
 from weckd.tables.render import write_table_file
 
-SVG_URI = (  # base64 of tiny_run.SVG
-    "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIGlkPSJmaWd1cmVfMSI+PGcgaWQ9ImF4ZXNf"
-    "MSIvPjwvc3ZnPgo="
+SVG_URI = (  # of tiny_run.SVG
+    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 id=%22figure_1%22%3E"
+    "%3Cg id=%22axes_1%22/%3E%3C/svg%3E%0A"
 )
 
 
 def titles(run):
-    """Return the titles of each section's tables and pictures."""
+    """Return the titles of each section's pictures and tables, in the page's order."""
     return {
-        filled.section.title: [part.title for part in (*filled.blocks, *filled.pictures)]
+        filled.section.title: [part.title for part in (*filled.pictures, *filled.blocks)]
         for filled in fill(toy_suite(), run)
     }
 
@@ -36,18 +36,34 @@ def missing(run):
 def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
     assert titles(run) == {
         "Claims": ["Claims, suite toy"],
-        "Main results": ["Gains by data set, suite toy"],
+        "Main results": ["Gains over each reference", "Gains by data set, suite toy"],
         "Is it the chain?": [
+            "Label efficiency",
             "Families of the plan, suite toy",
             "Chain over controls, by data set, suite toy",
         ],
         "Along the chain": [
+            "Gains along the chain",
             "Along the chain, suite toy",
             "Along the chain, by data set, suite toy",
             "Links of the chain, by data set, suite toy",
         ],
+        "Methods and classes": [
+            "Confusion matrix: toy_three",
+            "ROC curves: toy_three",
+            "Confusion matrix: toy_two",
+            "ROC curves: toy_two",
+            "Confusion matrix: toy_copy",
+            "ROC curves: toy_copy",
+            "Reliability",
+            "Mean ranks",
+            "Accuracy, labels of the chain, suite toy",
+            "Metrics",
+            "Classes",
+        ],
         "What this cannot show": ["Limits of this run"],
         "Other tables": [
+            "More seeds or more images?",
             "What the paper says",
             "Supervised panel",
             "Across data sets",
@@ -56,26 +72,15 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
             "Nine tests",
             "Variance",
             "Chain over single, by data set, suite toy",
-            "Accuracy, labels of the chain, suite toy",
-            "Metrics",
-            "Classes",
             "Checks, suite toy",
         ],
-        "Figures": [
-            "Gains over each reference",
-            "Gains along the chain",
-            "Label efficiency",
-            "More seeds or more images?",
-            "Reliability",
-            "Mean ranks",
-        ],
         "Audit of the images": [
-            "Audit: copies",
-            "Audit: copies across data sets",
             "Clusters by threshold",
             "Example pairs: toy_three",
             "Example pairs: toy_two",
             "Example pairs: toy_copy",
+            "Audit: copies",
+            "Audit: copies across data sets",
         ],
         "Data and licences": ["Data sets", "Splits, suite toy"],
         "Environment and settings": ["Machines and libraries", "Settings"],
@@ -110,7 +115,7 @@ def test_what_no_section_names_stands_at_the_end(run):
     (run / "figures" / "photo.png").write_bytes(b"pixels alone")
     assert list(titles(run).items())[-1] == (
         "More",
-        ["Extra", "figures/more.svg", "figures/photo.png"],
+        ["figures/more.svg", "figures/photo.png", "Extra"],
     )
     assert len(titles(run)) == len(SECTIONS) + 1
 
@@ -119,15 +124,16 @@ def test_files_that_only_some_runs_have(run):
     write_json(run / "selfcheck" / "selfcheck.json", [table_of("Self-checks")])
     (run / "figures" / "attention.svg").write_text("<svg/>")
     assert titles(run)["Other tables"][-1] == "Self-checks"
-    assert titles(run)["Figures"][-1] == "Attention maps"
+    assert titles(run)["Along the chain"][1] == "Attention maps"
     assert missing(run) == {}
 
 
 def test_what_is_missing_is_named(run):
     (run / "tables" / "claims.json").unlink()
     write_json(run / "tables" / "gains.json", [table_of("Families of the plan, suite toy")])
-    (run / "figures" / "chain.svg").unlink()
-    (run / "figures" / "chain.png").unlink()
+    for name in ("chain", "roc-toy_two"):
+        for kind in ("svg", "png"):
+            (run / "figures" / f"{name}.{kind}").unlink()
     shutil.rmtree(run / "audit")
     assert missing(run) == {
         "claims": ("tables/claims.json",),
@@ -135,8 +141,9 @@ def test_what_is_missing_is_named(run):
         "along": (
             "tables/gains.json: no table 'gains-along-the-chain'",
             "tables/gains.json: no table 'gains-links-of-the-chain'",
+            "figures/chain.svg",
         ),
-        "figures": ("figures/chain.svg",),
+        "classes": ("figures/roc-toy_two.svg",),
         "audit": (
             "audit/audit.json",
             "audit/across.json",
@@ -158,9 +165,9 @@ def test_what_has_nothing_to_show_stands_in_one_line_a_reason(run):
     style.save(figure, run / "figures", "ranks")
     filled = {part.section.key: part for part in fill(suite, run)}
     assert filled["tables"].empty == (f"Across data sets, By modality: {NO_FAMILY}",)
-    assert filled["figures"].empty == ("Mean ranks: 2 whole methods & 1 data set",)
+    assert filled["classes"].empty == ("Mean ranks: 2 whole methods & 1 data set",)
     assert "Across data sets, suite toy" not in [block.title for block in filled["tables"].blocks]
-    assert [picture.title for picture in filled["figures"].pictures][-1] == "Reliability"
+    assert [picture.title for picture in filled["classes"].pictures][-1] == "Reliability"
     text = page(suite, run)
     assert (
         f"Nothing to show in Across data sets, By modality: {escape(NO_FAMILY, quote=False)}."

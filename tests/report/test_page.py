@@ -59,7 +59,7 @@ def test_the_page_is_whole_and_loads_nothing(run):
     found = Page(text)
     assert text.startswith('<!DOCTYPE html>\n<html lang="en">\n')
     assert not {"script", "iframe", "object", "embed", "link", "base"} & set(found.tags)
-    assert len(found.loads) == found.tags.count("img") == 10
+    assert len(found.loads) == found.tags.count("img") == 16
     assert all(load.startswith("data:image/") for load in found.loads)
     assert not re.search(r"url\(|@import", text)
     assert [link for link in found.links if not link.startswith("#")] == ["https://arxiv.org/abs/2510.14668"]
@@ -73,12 +73,13 @@ def test_ids_are_unique_and_every_entry_of_the_contents_leads_somewhere(run):
 
 def test_headings_are_in_order_and_the_claims_first(run):
     headings = parsed(run).headings
-    assert headings[:7] == [
+    assert headings[:8] == [
         (1, "WeCKD put to the test: the run “toy”"),
         (2, "Contents"),
         (2, "Claims"),
         (3, "Claims, suite toy"),
         (2, "Main results"),
+        (3, "Gains over each reference"),
         (3, "Gains by data set, suite toy"),
         (2, "Is it the chain?"),
     ]
@@ -98,11 +99,17 @@ def test_the_first_screen(run):
         "        <dl>\n"
         "          <div>\n"
         '            <dt>as worded: <span class="verdict contradicted">contradicted here</span></dt>\n'
-        '            <dd><span class="effect">-14.6 [-18.3, -10.9] against full-converged</span> '
-        '<span class="why">low Chance of “shown here”: .12.</span></dd>\n'
+        '            <dd class="effect">-14.6 [-18.3, -10.9] against full-converged</dd>\n'
         "          </div>\n"
         "          <div>\n"
         '            <dt>for the chain: <span class="verdict not">not tested</span></dt>\n'
+    ) in first
+    assert (
+        '<details class="why">\n'
+        "          <summary>Why, for claim 1</summary>\n"
+        "          <p>As worded: low Chance of “shown here”: .12.</p>\n"
+        "          <p>For the chain: nothing</p>\n"
+        "        </details></li>\n"
     ) in first
     assert first.index("contradicted here") < first.index("not shown here") < first.index("shown here</span>")
 
@@ -145,8 +152,9 @@ def test_a_quick_look_shows_gains_and_no_verdicts(run, monkeypatch):
     assert "here are the answers" not in words
     assert '<span class="verdict not">not tested (quick look)</span>' in text
     first = text[: text.index("<nav")]
-    assert '<p class="missing">Verdicts of another.</p>' in first
-    assert '<th scope="row">1: a</th>\n            <td>shown &lt;here&gt;</td>' in first
+    assert '<p class="caption">Verdicts of another.</p>' in first
+    assert 'aria-label="Verdicts of the committed reference"' in first
+    assert '<tr><th scope="row">1: a</th><td>shown &lt;here&gt;</td></tr>' in first
 
 
 def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):
@@ -178,10 +186,74 @@ def test_hostile_names_come_out_as_text(run):
     assert "".join(found.words).count(HOSTILE) == 7
 
 
+def test_a_wide_table_shows_few_columns_until_its_box_is_ticked(run):
+    columns, row = ("data set", "single", "weckd", "p"), ("toy_two", "1.0", "2.0", ".03")
+    told = table_of("Gains", columns, [row], narrow=["data set", "weckd", "not printed"])
+    write_json(run / "tables" / "main.json", [told])
+    text = page(toy_suite(), run)
+    assert (
+        '<input class="all" type="checkbox" id="main-1-all"><label for="main-1-all">Show all 4 columns</label>\n'
+        '      <div class="wide" role="region" tabindex="0" aria-label="Gains">\n'
+    ) in text
+    assert (
+        '<thead><tr><th scope="col">data set</th><th scope="col" class="x">single</th>'
+        '<th scope="col">weckd</th><th scope="col" class="x">p</th></tr></thead>\n'
+    ) in text
+    assert (
+        '<tr><th scope="row">toy_two</th><td class="x">1.0</td><td>2.0</td><td class="x">.03</td></tr>\n'
+    ) in text
+    assert text.count('type="checkbox"') == 1
+
+
+def test_a_table_whose_narrow_headers_were_all_relabelled_shows_every_column(run):
+    write_json(run / "tables" / "main.json", [table_of("Gains", narrow=["dataset"])])
+    text = page(toy_suite(), run)
+    assert '<tr><th scope="row">toy_two</th><td>1.0</td></tr>' in text
+    assert 'type="checkbox"' not in text
+
+
+def test_below_a_table_are_its_notes_and_the_file_of_its_numbers(run):
+    told = table_of("Gains", notes=["Seed 3 is missing.", "a < b"], terms={"value": "what it is worth"})
+    write_json(run / "tables" / "main.json", [told])
+    (run / "tables" / "main.csv").write_text("dataset,value\n")
+    assert (
+        '      <ul class="notes">\n'
+        "        <li>Seed 3 is missing.</li>\n"
+        "        <li>a &lt; b</li>\n"
+        "      </ul>\n"
+        '      <p class="files">All numbers: <a href="tables/main.csv">tables/main.csv</a> · '
+        '<a href="#columns">What the columns mean</a></p>\n'
+    ) in page(toy_suite(), run)
+
+
+def test_what_columns_mean_is_said_once_with_all_headers_that_mean_it(run):
+    gain = "points that the chain is better"
+    told = table_of("Gains", terms={"over single": gain, "p": "of the t test"})
+    write_json(run / "tables" / "main.json", [told])
+    write_json(run / "tables" / "panel.json", [table_of("Panel", terms={"over pooled": gain, "p": "a < b"})])
+    text = page(toy_suite(), run)
+    assert text.index('<section id="reading">') < text.index('<h3 id="columns">What the columns mean</h3>')
+    assert (
+        '    <dl class="terms">\n'
+        f"      <div><dt>over single, over pooled</dt><dd>{gain}</dd></div>\n"
+        "      <div><dt>p</dt><dd>of the t test</dd></div>\n"
+        "      <div><dt>p</dt><dd>a &lt; b</dd></div>\n"
+        "    </dl>\n"
+    ) in text
+
+
+def test_small_pictures_of_each_data_set_are_side_by_side(run):
+    text = page(toy_suite(), run)
+    part = text[text.index('<section id="classes">') : text.index('<section id="limits">')]
+    beside, alone = part.index('<div class="pictures beside">'), part.index('<div class="pictures">')
+    titles = [part.index(f"<h3>{title}") for title in ("Confusion matrix: toy_three", "ROC curves: toy_copy")]
+    assert beside < titles[0] < titles[1] < alone < part.index("<h3>Reliability")
+
+
 def test_the_phantom_sentence_stands_at_every_table_and_figure(run):
     text = page(toy_suite(), run)
     assert text.count('<p class="caption"><strong>Phantom images') == 23
-    assert text.count("<figcaption><strong>Phantom images") == 10
+    assert text.count("<figcaption><strong>Phantom images") == 16
 
 
 def test_the_same_run_gives_the_same_bytes(run, tmp_path):

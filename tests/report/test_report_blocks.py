@@ -20,7 +20,8 @@ def blocks_of(tmp_path, text):
 
 def test_title_caption_and_cells(tmp_path):
     cells = pd.DataFrame({"data set": ["ear †"], "gain": [Joined((Bold("best"), Gain(1.0, 0.2, 1.8)))]})
-    table = Table("Gains", "In points.", "gains", cells, PHANTOM)
+    told = {"notes": ("a < b",), "terms": {"gain": "in points"}, "narrow": ("gain",)}
+    table = Table("Gains", "In points.", "gains", cells, PHANTOM, **told)
     strong = "<strong>Phantom images drawn by this suite: says nothing about the paper's data.</strong>"
     assert blocks_of(tmp_path, json_text([table])) == (
         Block(
@@ -34,6 +35,9 @@ def test_title_caption_and_cells(tmp_path):
                 ),
             ),
             "gains",
+            ("a &lt; b",),
+            {"gain": "in points"},
+            ("gain",),
         ),
     )
 

@@ -56,10 +56,10 @@ ANSWERS = """claim,question,verdict,effect,compared,comparisons,margin,chance,wh
 """
 
 
-def table_of(title, columns=("data set", "value"), rows=(("toy_two", "1.0"),), caption="Plan abc."):
+def table_of(title, columns=("data set", "value"), rows=(("toy_two", "1.0"),), caption="Plan abc.", **more):
     """Return a table as the suite writes it as JSON; of one number where nothing else is told."""
     head = {"title": title, "label": LABELS.get(title, "toy"), "warning": PHANTOM, "caption": caption}
-    return {**head, "columns": columns, "rows": rows}
+    return {**head, "notes": [], "terms": {}, "narrow": [], **more, "columns": columns, "rows": rows}
 
 
 def write_tiny_run(folder: Path) -> None:
@@ -74,6 +74,7 @@ def write_tiny_run(folder: Path) -> None:
     figures = [
         f"figures/{name}" for name in ("forest", "chain", "labels", "variance", "reliability", "ranks")
     ]
+    figures += [f"figures/{name}-{dataset}" for name in ("confusion", "roc") for dataset in suite.datasets]
     for name in (*figures, "audit/thresholds"):
         write_text(folder / f"{name}.svg", SVG)
         (folder / f"{name}.png").write_bytes(b"the same, in pixels")

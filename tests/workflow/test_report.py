@@ -18,7 +18,7 @@ def test_the_page_stands_alone_with_the_claims_first(finished):
     assert "PHANTOM" in page.upper()
     assert "<script" not in page
     headings = [
-        page.index(f"<h2>{title}") for title in ("Claims", "Main results", "Figures", "Data and licences")
+        page.index(f"<h2>{title}") for title in ("Claims", "Main results", "Methods and classes", "Data")
     ]
     assert headings == sorted(headings)
     assert "4: each link refines" in page

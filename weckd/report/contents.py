@@ -13,11 +13,12 @@ class Pictures:
     title: str
     alt: str  # what it shows; its caption too, and read out to who cannot see it
     folded: bool = False  # behind its title
+    beside: bool = False  # small: two go side by side
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page; what the page computes itself joins it by its key (see `page`).
+    """A section of the page; pictures come before the tables, and what the page makes itself joins by `key`.
 
     Tables are named as in the registry, or by folder and name; `gains#families` is one of the file, by its label, and
     `gains` all of it that no earlier section shows.
@@ -31,7 +32,8 @@ class Section:
     folded: bool = False  # each table behind its title
 
 
-_ELSEWHERE = ("claims", "main", "along", "attention", "splits", "budgets", "tuned")
+_CLASSES = ("accuracy", "metrics", "classes")
+_ELSEWHERE = ("claims", "main", "along", "attention", *_CLASSES, "splits", "budgets", "tuned")
 """Tables that a section names; all others are under "Other tables", in the order of the registry."""
 SECTIONS = (
     Section(
@@ -51,38 +53,6 @@ SECTIONS = (
         "learns from all labels; then what it gains over them, with intervals. Beside that, what more labels alone "
         "give one model, and how far the chain is from a model of all labels and as many steps.",
         tables=("main",),
-    ),
-    Section(
-        "controls",
-        "Is it the chain?",
-        "The last model of the chain has seen more labels and more training steps than a single model. Each "
-        "control gets the same labels or the same steps without a chain. Only a gain over the controls speaks for "
-        "the chain.",
-        tables=("gains#families", "gains#gains-chain-over-controls"),
-    ),
-    Section(
-        "along",
-        "Along the chain",
-        "Whether each model of the chain is better than the one before it.",
-        tables=("along", "gains#gains-along-the-chain", "gains#gains-links-of-the-chain", "attention"),
-    ),
-    Section(
-        "limits",
-        "What this cannot show",
-        "Made from the facts of this run. Beyond them: the paper's own data sets, network and settings could not be "
-        "read, so no run of this suite says whether its numbers would come out again.",
-    ),
-    Section(
-        "tables",
-        "Other tables",
-        "Open a title to see its table.",
-        tables=(*(name for name in TABLES if name not in _ELSEWHERE), "selfcheck/selfcheck"),
-        folded=True,
-    ),
-    Section(
-        "figures",
-        "Figures",
-        "Drawn from the same numbers as the tables.",
         pictures=(
             Pictures(
                 "figures/forest.svg",
@@ -91,21 +61,66 @@ SECTIONS = (
                 "the gain of every seed, their mean and its interval, and the mean over data sets as a diamond.",
             ),
             Pictures(
-                "figures/chain.svg",
-                "Gains along the chain",
-                "Line plots: the gain at each stage of the chain over its own first stage and over methods with as "
-                "many stages, a column for each data set, with a thin line for each seed and the mean with its band.",
+                "figures/specification.svg",
+                "Readings of the paper",
+                "Specification curve: the gain under every reading of what the paper leaves open, sorted.",
             ),
+        ),
+    ),
+    Section(
+        "controls",
+        "Is it the chain?",
+        "The last model of the chain has seen more labels and more training steps than a single model. Each "
+        "control gets the same labels or the same steps without a chain. Only a gain over the controls speaks for "
+        "the chain.",
+        tables=("gains#families", "gains#gains-chain-over-controls"),
+        pictures=(
             Pictures(
                 "figures/labels.svg",
                 "Label efficiency",
                 "Line plots: accuracy against the number of labels, for the chain stage by stage and for methods "
                 "without a chain, a panel for each data set and one for their mean.",
             ),
+        ),
+    ),
+    Section(
+        "along",
+        "Along the chain",
+        "Whether each model of the chain is better than the one before it.",
+        tables=("along", "gains#gains-along-the-chain", "gains#gains-links-of-the-chain", "attention"),
+        pictures=(
             Pictures(
-                "figures/variance.svg",
-                "More seeds or more images?",
-                "Bars: the share of each gain's variance that is due to seeds and to test images.",
+                "figures/chain.svg",
+                "Gains along the chain",
+                "Line plots: the gain at each stage of the chain over its own first stage and over methods with as "
+                "many stages, a column for each data set, with a thin line for each seed and the mean with its band.",
+            ),
+            Pictures(
+                "figures/attention.svg",
+                "Attention maps",
+                "Test images with the map of where each model of the chain looks, and how much the maps sharpen and "
+                "agree along the chain, for each data set.",
+            ),
+        ),
+    ),
+    Section(
+        "classes",
+        "Methods and classes",
+        "Which classes are taken for which, how far the probabilities can be trusted, and how accurate each method "
+        "is. Open a title to see its table.",
+        tables=_CLASSES,
+        pictures=(
+            Pictures(
+                "figures/confusion-{dataset}.svg",
+                "Confusion matrix: {dataset}",
+                "Confusion matrices of {dataset}: a row for each true class, a column for each predicted one.",
+                beside=True,
+            ),
+            Pictures(
+                "figures/roc-{dataset}.svg",
+                "ROC curves: {dataset}",
+                "ROC curves of {dataset}: the true positive rate against the false positive rate.",
+                beside=True,
             ),
             Pictures(
                 "figures/reliability.svg",
@@ -118,18 +133,28 @@ SECTIONS = (
                 "Mean ranks",
                 "Critical-difference diagram: mean ranks of all methods over the data sets. Description only.",
             ),
+        ),
+        folded=True,
+    ),
+    Section(
+        "limits",
+        "What this cannot show",
+        "Made from the facts of this run. Beyond them: the paper's own data sets, network and settings could not be "
+        "read, so no run of this suite says whether its numbers would come out again.",
+    ),
+    Section(
+        "tables",
+        "Other tables",
+        "Open a title to see its table.",
+        tables=(*(name for name in TABLES if name not in _ELSEWHERE), "selfcheck/selfcheck"),
+        pictures=(
             Pictures(
-                "figures/attention.svg",
-                "Attention maps",
-                "Test images with the map of where each model of the chain looks, and how much the maps sharpen and "
-                "agree along the chain, for each data set.",
-            ),
-            Pictures(
-                "figures/specification.svg",
-                "Readings of the paper",
-                "Specification curve: the gain under every reading of what the paper leaves open, sorted.",
+                "figures/variance.svg",
+                "More seeds or more images?",
+                "Bars: the share of each gain's variance that is due to seeds and to test images.",
             ),
         ),
+        folded=True,
     ),
     Section(
         "audit",

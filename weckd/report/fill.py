@@ -4,20 +4,22 @@ import base64
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
+from urllib.parse import quote
 
 from weckd.config import Suite
 from weckd.files import FOLDER_SUMS
 from weckd.manifests import trained_cells
 from weckd.report import tables
-from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Section
+from weckd.report.contents import MORE, OPTIONAL, PICTURE_FOLDERS, SECTIONS, TABLE_FOLDERS, Pictures, Section
 from weckd.report.limits import limits_block
 from weckd.report.tables import Block, read_blocks
 from weckd.run_files import RunFiles
 
 HEAD = 10_000  # bytes of an SVG that hold its metadata
-_KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
+_KEPT = " !$'()*+,-./:;=?@[]^_`{|}~\\"  # of an SVG within a quoted address; letters and digits too
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Picture:
     alt: str
     uri: str
     folded: bool
+    beside: bool  # small: two go side by side
     nothing: str  # why it has nothing to show; empty where it has
 
 
@@ -50,7 +53,7 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
     """
     files = [file for folder in TABLE_FOLDERS for file in sorted((run / folder).glob("*.json"))]
     files = [file for file in files if file.name != FOLDER_SUMS]
-    blocks = {file.relative_to(run).as_posix(): list(read_blocks(file)) for file in files}
+    blocks = {file.relative_to(run).as_posix(): list(read_blocks(file, _csv(file, run))) for file in files}
     pictures = {file.relative_to(run).as_posix(): file for file in _pictures(run)}
     paths = RunFiles(run)
     cells = trained_cells(suite, paths.manifests)
@@ -70,8 +73,15 @@ def fill(suite: Suite, run: Path) -> tuple[Filled, ...]:
         for section in SECTIONS
     ]
     left = tuple(block for of_file in blocks.values() for block in of_file)
-    drawn = tuple(_picture(file, name, f"{name} of this run.", True) for name, file in pictures.items())
+    drawn = tuple(
+        _picture(file, Pictures(name, name, f"{name} of this run.", True)) for name, file in pictures.items()
+    )
     return (*filled, Filled(MORE, left, drawn)) if left or drawn else tuple(filled)
+
+
+def _csv(file: Path, run: Path) -> str:
+    csv = file.with_suffix(".csv")
+    return csv.relative_to(run).as_posix() if csv.is_file() else ""
 
 
 def _filled(
@@ -95,14 +105,11 @@ def _filled(
             missing.append(f"{file}: no table {label!r}")
         taken += found
         blocks[file] = [block for block in blocks[file] if block not in found]
-    for source in section.pictures:
-        for dataset in suite.datasets if "{dataset}" in source.file else ("",):
-            texts = (source.file, source.title, source.alt)
-            name, title, alt = (text.replace("{dataset}", dataset) for text in texts)
-            if name in pictures:
-                drawn.append(_picture(pictures.pop(name), title, alt, source.folded))
-            elif name not in OPTIONAL:
-                missing.append(name)
+    for source in _sources(suite, section):
+        if source.file in pictures:
+            drawn.append(_picture(pictures.pop(source.file), source))
+        elif source.file not in OPTIONAL:
+            missing.append(source.file)
     empty: dict[str, list[str]] = {}  # reason -> titles
     parts: list[Block | Picture] = [*taken, *drawn]
     for part in parts:
@@ -117,13 +124,32 @@ def _filled(
     )
 
 
-def _picture(file: Path, title: str, alt: str, folded: bool) -> Picture:
+def _sources(suite: Suite, section: Section) -> Iterator[Pictures]:
+    """Yield the section's pictures in order; of those that each data set has, all of one before the next one's."""
+    for of_each, pictures in groupby(section.pictures, lambda source: "{dataset}" in source.file):
+        of_group = list(pictures)
+        for dataset in suite.datasets if of_each else ("",):
+            for source in of_group:
+                file, title, alt = (
+                    text.replace("{dataset}", dataset) for text in (source.file, source.title, source.alt)
+                )
+                yield replace(source, file=file, title=title, alt=alt)
+
+
+def _picture(file: Path, source: Pictures) -> Picture:
     content = file.read_bytes()
+    drawing = file.suffix == ".svg"
     # Why a figure has nothing to show, its SVG says as its description.
-    head = content[:HEAD].decode("utf-8", "replace") if file.suffix == ".svg" else ""
+    head = content[:HEAD].decode("utf-8", "replace") if drawing else ""
     found = re.search(r"<dc:description>(.*?)</dc:description>", head, re.DOTALL)
-    uri = f"data:{_KINDS[file.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
-    return Picture(title, alt, uri, folded, html.unescape(found[1]) if found else "")
+    # A drawing as text: smaller than as base64, and packed by version control to less than its half.
+    uri = (
+        f"data:image/svg+xml,{quote(content, safe=_KEPT)}"
+        if drawing
+        else f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+    )
+    nothing = html.unescape(found[1]) if found else ""
+    return Picture(source.title, source.alt, uri, source.folded, source.beside, nothing)
 
 
 def _pictures(run: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """The whole page as HTML, and its file; what a person sees first: are the images real, and what is the answer?"""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.places import few_seeds, undeclared_sentence, with_finding
 from weckd.report.fill import fill
-from weckd.report.tables import NOT_STATED, stated_terms
+from weckd.report.tables import NOT_STATED, Block, stated_terms, text_block
 from weckd.run_files import RunFiles
 from weckd.tables.captions import PHANTOM, amended_sentence, has_phantom
 from weckd.tables.cells import NOTHING
@@ -39,6 +40,7 @@ def page(suite: Suite, run: Path) -> str:
     """
     files = RunFiles(run)
     suite = with_finding(suite, files.across)
+    sections = fill(suite, run)
     templates = Environment(
         loader=PackageLoader("weckd.report", "template"),
         autoescape=True,
@@ -49,14 +51,15 @@ def page(suite: Suite, run: Path) -> str:
     )
     return templates.get_template("page.html").render(
         suite=suite,
-        sections=fill(suite, run),
+        sections=sections,
+        terms=terms(block for filled in sections for block in filled.blocks),
         banner=banner(suite),
         licences=_licences(suite, files) if suite.quick_look else [],
         phantom=has_phantom(suite),
         real=any(not suite.facts[key].phantom for key in suite.datasets),
         undeclared=undeclared_sentence(suite),
         plan=plan_of(files, suite.plan_hash),
-        beside=beside_quick_look(suite),
+        beside=_beside(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
         answers=answers(suite, files.tables / "answers.csv"),
@@ -70,6 +73,21 @@ def _licences(suite: Suite, files: RunFiles) -> list[str]:
     return [
         f"{suite.facts[key].title}: {told.licence if told else NOT_STATED}" for key, told in terms.items()
     ]
+
+
+def _beside(suite: Suite) -> Block | None:
+    told = beside_quick_look(suite)
+    title = "Verdicts of the committed reference"
+    return text_block(title, told.says, told.header, told.rows) if told else None
+
+
+def terms(blocks: Iterable[Block]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what the headers of the page's tables mean: each meaning once, with the headers that have it."""
+    found: dict[str, dict[str, None]] = {}
+    for block in blocks:
+        for header, meaning in block.terms.items():
+            found.setdefault(meaning, {})[header] = None
+    return tuple((meaning, tuple(headers)) for meaning, headers in found.items())
 
 
 @dataclass(frozen=True)

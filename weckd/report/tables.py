@@ -6,7 +6,7 @@ Those are of licences of the data, machines and settings, and the cost.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """A table with its title, its caption (HTML) and the label that names it."""
+    """A table with its title, its caption and notes (HTML), the label that names it, and the file of its numbers."""
 
     title: str
     caption: str
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     label: str = ""  # empty for a table that the page makes itself
+    notes: tuple[str, ...] = ()
+    terms: Mapping[str, str] = field(default_factory=dict)  # header -> what it means
+    narrow: tuple[str, ...] = ()  # headers of the narrow view; all where it is empty
+    csv: str = ""  # below the run's folder; empty where there is none
+
+    @property
+    def extra(self) -> tuple[bool, ...]:
+        """For each column, whether it is in the full view only."""
+        shown = {cell.text for cell in self.header} & set(self.narrow)
+        return tuple(bool(shown) and cell.text not in shown for cell in self.header)
 
     @property
     def nothing(self) -> str:
@@ -57,20 +67,22 @@ def text_block(title: str, caption: str, header: Sequence[str], rows: Iterable[S
     return Block(title, escape(caption), head, tuple(cells))
 
 
-def read_blocks(file: Path) -> tuple[Block, ...]:
-    """Return the tables of a JSON file that `weckd.tables.render` wrote, in order.
+def read_blocks(file: Path, csv: str = "") -> tuple[Block, ...]:
+    """Return the tables of a JSON file that `weckd.tables.render` wrote, in order; `csv` has their numbers.
 
     Raises:
         UserError: the file cannot be read, or holds something else.
     """
     with unreadable(file, "not tables of a run", "make them again, or move away what is no table", repr):
-        return tuple(_block(table) for table in json.loads(file.read_text(encoding="utf-8")))
+        return tuple(_block(table, csv) for table in json.loads(file.read_text(encoding="utf-8")))
 
 
-def _block(told: Mapping[str, Any]) -> Block:
+def _block(told: Mapping[str, Any], csv: str) -> Block:
     warned = [{"bold": told["warning"]}, " "] if told["warning"] else []
     header, *rows = (tuple(map(_cell, row)) for row in (told["columns"], *told["rows"]))
-    return Block(told["title"], _cell([*warned, told["caption"]]).html, header, tuple(rows), told["label"])
+    caption, notes = _cell([*warned, told["caption"]]).html, tuple(_cell(note).html for note in told["notes"])
+    terms, narrow = dict(told["terms"]), tuple(told["narrow"])
+    return Block(told["title"], caption, header, tuple(rows), told["label"], notes, terms, narrow, csv)
 
 
 def _cell(told: str | Sequence[Any]) -> Cell:
