@@ -6,7 +6,7 @@ No number of a result is typed by hand. Between a mark and `<!-- end -->` stands
     <!-- cell real-small/main; macro of 3; gain over single -->    one cell: the row's first cells, then the column
     <!-- columns real-small/main; data set; single -->              some columns of its first table that has them
     <!-- plan real-small -->                                         the run's analysis plan, and the one before the run
-    <!-- keys suite -->                                              the keys of a file that users write
+    <!-- keys suite -->                                              keys of a file, or columns of a frame
 
 A Markdown table with verdicts of several runs, whose plans differ, must name the plan of each.
 
@@ -20,17 +20,30 @@ import json
 import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from weckd.committed import plan_before
 from weckd.config import SuiteFile
 from weckd.data.catalogue import Dataset
 from weckd.declared import key_table
+from weckd.frames import FRAMES, columns_table
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCES = ROOT / "results" / "reference"
-DOCUMENTS = ("README.md", "docs/findings.md", "docs/running.md", "config/README.md", "docs/data-sets.md")
-KEYS = {"suite": SuiteFile, "catalogue": Dataset}
+DOCUMENTS = (
+    "README.md",
+    "docs/findings.md",
+    "docs/running.md",
+    "config/README.md",
+    "docs/data-sets.md",
+    "docs/results.md",
+)
+KEYS = {
+    "suite": partial(key_table, SuiteFile),
+    "catalogue": partial(key_table, Dataset),
+    **{name: partial(columns_table, name) for name in FRAMES},
+}
 FIGURES = {
     "docs/images/demo-forest.svg": "demo/figures/forest.svg",
     "docs/images/real-medium-forest.svg": "real-medium/figures/forest.svg",
@@ -74,7 +87,7 @@ def inserted(document: str, references: Path = REFERENCES) -> str:
             text = re.sub(r"^### ", "#### ", table_file(references, mark["what"]), flags=re.MULTILINE)
             return f"{mark['mark']}\n\n{text.strip()}\n\n{mark['end']}"
         if mark["kind"] == "keys":
-            return f"{mark['mark']}\n\n{key_table(KEYS[mark['what']])}\n\n{mark['end']}"
+            return f"{mark['mark']}\n\n{KEYS[mark['what']]()}\n\n{mark['end']}"
         if mark["kind"] == "columns":
             name, *wanted = (word.strip() for word in mark["what"].split(";"))
             shown = columns(table_file(references, name), name, wanted)

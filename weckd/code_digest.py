@@ -13,6 +13,8 @@ from weckd.files import digest, file_digest
 PACKAGE = Path(__file__).parent
 ALWAYS = "weckd.numpy_kernels"
 """Every command settles these before it does anything; they decide the last digits of what it computes."""
+TURN_BACK = ("weckd.cli", "weckd.frames")
+"""Modules that packages import for people: all commands, and `weckd.load`. No command is made of them."""
 
 # Text is searched, as parsing the whole package would take a third of a second at each start of the workflow.
 _IMPORT = re.compile(r"^ *from (weckd[\w.]*) import (\([^)]*\)|.*)|^ *import (weckd[\w.]*)", re.MULTILINE)
@@ -25,7 +27,7 @@ def code_of(*entries: str) -> str:
     return digest(code_reached(ALWAYS, *entries))
 
 
-def code_reached(*entries: str, beyond: Collection[str] = ("weckd.cli",)) -> dict[str, str]:
+def code_reached(*entries: str, beyond: Collection[str] = TURN_BACK) -> dict[str, str]:
     """Return the SHA-256 of each piece of the package's code that runs from these entries on.
 
     Followed are imports, at the top of a module as within a function, with the packages that a module lies in; and,
@@ -35,7 +37,7 @@ def code_reached(*entries: str, beyond: Collection[str] = ("weckd.cli",)) -> dic
     Args:
         entries: modules, as `weckd.data.prepare`; or functions, as `weckd.cli.data:_prepare`, of whose module nothing
             else is followed than what the function names.
-        beyond: modules, or patterns of them, at which to turn back; the command line's package imports all commands.
+        beyond: modules, or patterns of them, at which to turn back.
 
     Raises:
         ValueError: there is no such module or function.

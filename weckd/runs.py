@@ -53,7 +53,7 @@ def run_summary(folder: Path) -> str:
         UserError: the folder holds no finished run.
     """
     if not (folder / "suite.json").exists():
-        raise _no_run(folder, folder.parent)
+        raise no_run(folder, folder.parent)
     suite = load_suite(folder / "suite.json")
     for table, places in _STUDIES.items():
         if (folder / table).exists():
@@ -84,7 +84,7 @@ def _places(folder: Path, places: Mapping[str, str]) -> str:
     return "\n".join(f"{name:<13}{folder / place}" for name, place in places.items())
 
 
-def _no_run(folder: Path, results: Path) -> UserError:
+def no_run(folder: Path, results: Path) -> UserError:
     """Return the error of a folder without a run: it names the runs that are there, or the suites."""
     places = dict.fromkeys((results, Path("results")))  # a run may be named without its folder
     runs = [str(file.parent) for place in places for file in sorted(place.glob("*/suite.json"))]
@@ -198,7 +198,7 @@ def run_list(results: Path, width: int | None = None) -> str:
     """
     folders = sorted(file.parent for file in results.glob("*/suite.json"))
     if not folders:
-        raise _no_run(results, results)
+        raise no_run(results, results)
     rows, commands = [], []
     for folder in folders:
         suite, start = load_suite(folder / "suite.json"), _read_start(folder)

@@ -137,7 +137,7 @@ def _load_dataset(suite: Suite, folder: Path, key: str, imported: Mapping[str, P
     found: dict[Cell, _Rows] = {}
     validation: dict[Cell, Validation] = {}
     for seed, file in files.items():
-        frame = _with_imported(file, suite, key, seed, imported) if file.exists() else None
+        frame = cell_predictions(file, suite, key, seed, imported) if file.exists() else None
         for split, cell, rows in _cells(file, frame, seed) if frame is not None else ():
             if split == "test":
                 found[cell] = rows
@@ -174,9 +174,10 @@ def _load_dataset(suite: Suite, folder: Path, key: str, imported: Mapping[str, P
     )
 
 
-def _with_imported(
+def cell_predictions(
     file: Path, suite: Suite, key: str, seed: int, imported: Mapping[str, Path]
 ) -> pd.DataFrame:
+    """Return the rows of one file, as `read_predictions` does, with those of the imported methods among them."""
     frame = read_predictions(file, suite, key, seed)
     if not imported:
         return frame

@@ -25,7 +25,7 @@ CORE = (
 """The modules whose code decides the result of every fit. What only some fits use, those name (`Fit.code`)."""
 
 DECIDES_NOTHING = {
-    "weckd": "holds the version alone",
+    "weckd": "holds the version, and loads results for people",
     "weckd.training": "holds a sentence alone",
     "weckd.training.objectives": "holds a sentence alone",
     "weckd.cli.arguments": "reads the command line",
