@@ -114,7 +114,12 @@ class TuningSettings(Declared):
     """trials that `snakemake tune` gives to each method on each data set, judged on validation images alone;
     the first is the committed settings"""
     seeds: _Seeds
-    """what each trial is trained on, none of the suite's own; a trial counts by its mean over them"""
+    """what trials are trained on, none of the suite's own: every trial on the first of them, the finalists on the
+    others too; a finalist counts by its mean over them"""
+    finalists: Annotated[int, Bounds(ge=1, le=10_000)] = 4
+    """how many trials are trained on all of `seeds`: the committed settings, and the best others on the first seed"""
+    share_of_steps: Annotated[float, Bounds(gt=0, le=1)] = 1.0
+    """what part of `training.steps` a trial has"""
 
 
 @dataclass(frozen=True)

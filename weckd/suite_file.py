@@ -34,7 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "readings": "changes",
     "backbone_sizes": [],
     "panel": {"backbones": [], "labels": [10, 30, 100]},
-    "tuning": {"trials": 16, "seeds": [1001, 1002]},
+    "tuning": {"trials": 16, "seeds": [1001, 1002], "finalists": 4, "share_of_steps": 1.0},
     "tuned": False,
 }
 

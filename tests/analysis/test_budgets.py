@@ -185,7 +185,8 @@ def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
         ],
     }
     ends = [re.search(r"counted in each\. (.*)", section)[1] for section in text.split("### ")[1:]]
-    cost = "images a method and data set, and are scored on validation images of seeds 1001, 1002."
+    where = "validation images of seed 1001, the best 4 also on seed 1002."
+    cost = f"images a method and data set, and are scored on {where}"
     notes = [block.note for block in method_groups(suite)]
     assert ends == [
         f"{notes[0]} tuning trials, in no other column, cost 384 steps and 6144 {cost} Plan 0123456789ab.",

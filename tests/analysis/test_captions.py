@@ -18,7 +18,7 @@ def test_who_is_tuned_is_said():
     assert tuning_sentence(toy_suite()) == "No method is tuned: committed settings."
     assert tuning_sentence(every_block()) == (
         "Tuned: all methods but majority and permuted, 16 trials each on every data set, "
-        "scored on validation images of seeds 1001, 1002."
+        "scored on validation images of seed 1001, the best 4 also on seed 1002."
     )
     narrowed = every_block(methods=("weckd", "full-converged"), tuning=TuningSettings(4, (7,)))
     assert tuning_sentence(narrowed) == (

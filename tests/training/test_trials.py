@@ -42,7 +42,10 @@ def train(place, suite, root):
 
 
 def studies_of(root, name="*"):
-    return list(root.glob(f"results/studies/{KEY}/{name}.jsonl"))
+    """Return the files of the first round, and those of the finalists."""
+    files = sorted(root.glob(f"results/studies/{KEY}/{name}.jsonl"))
+    last = [file for file in files if "-finalists-" in file.name]
+    return [file for file in files if file not in last], last
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,31 @@ def test_everything_but_checks_and_floor_is_tuned_with_equal_trials(run, place):
     assert set(METHODS) - set(tuned) == {"permuted", "majority"}
     assert set(tuned) == set(tunable_methods(place.suite))
     assert {(entry["trials"], tuple(entry["seeds"])) for entry in tuned.values()} == {(TRIALS, TUNING_SEEDS)}
-    studies = list((files.studies / KEY).glob("*.jsonl"))
-    assert len(studies) == len(tuned)
-    assert {len(study.read_text().splitlines()) for study in studies} == {TRIALS}
+    for studies in studies_of(files.folder.parents[1]):
+        assert len(studies) == len(tuned)
+        assert {len(study.read_text().splitlines()) for study in studies} == {TRIALS}
+
+
+def test_all_trials_see_the_first_seed_and_the_finalists_the_others_at_a_share_of_the_steps(place, tmp_path):
+    tuning = replace(place.suite.tuning, trials=3, finalists=2, share_of_steps=0.5)
+    budgets = {}
+    for name in ("single", "single-long", "pooled"):
+        chosen = tune(place, name, tmp_path, replace(place.suite, tuning=tuning))
+        fits = find_method(name)(suite_budget(place.suite)).fits()
+        budgets[name] = chosen.steps
+        assert chosen.steps == (3 + 2) * sum(fit.steps for fit in fits) // 2
+        (first,), (last,) = studies_of(tmp_path, f"{name}-*")
+        tried, again = ([json.loads(x) for x in file.read_text().splitlines()] for file in (first, last))
+        assert (len(tried), len(again)) == (3, 2)
+        best = max(tried[1:], key=lambda trial: (trial["outcome"]["accuracy"], -trial["outcome"]["nll"]))
+        assert [trial["values"] for trial in again] == [tried[0]["values"], best["values"]]
+        means = [
+            (tried[n]["outcome"]["accuracy"] + again[i]["outcome"]["accuracy"]) / 2
+            for i, n in enumerate((0, best["number"]))
+        ]
+        assert (chosen.default_accuracy, chosen.accuracy) == (means[0], max(means))
+        assert chosen.best in (0, best["number"])
+    assert budgets["single-long"] == budgets["pooled"]  # methods of equal steps have an equal search
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -168,8 +193,8 @@ def test_trials_never_see_a_test_image(place, tmp_path, monkeypatch):
 
     monkeypatch.setattr(trials, "train_fit", watched)
     tune(place, "one-step", tmp_path)
-    assert seen == TRIALS * [
-        (seed, ("validation",), ("validation",)) for seed in TUNING_SEEDS for _ in range(2)
+    assert seen == [
+        (seed, ("validation",), ("validation",)) for seed in TUNING_SEEDS for _ in range(TRIALS * 2)
     ]
 
 
@@ -189,11 +214,14 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
         right = probabilities.argmax(1) == frame["y"]
         nll = -np.log(probabilities[np.arange(len(frame)), frame["y"]])
         scores.append((right.mean(), nll.mean()))
-    accuracy, nll = np.mean(scores, axis=0)
+    accuracy, _ = np.mean(scores, axis=0)
     assert chosen.default_accuracy == pytest.approx(accuracy, abs=1e-9)
-    (study,) = studies_of(tmp_path, f"{name}-*")
-    first = json.loads(study.read_text().splitlines()[0])
-    assert first["outcome"]["nll"] == pytest.approx(nll, rel=1e-5)
+    studies = [study for (study,) in studies_of(tmp_path, f"{name}-*")]
+    first = [json.loads(study.read_text().splitlines()[0])["outcome"] for study in studies]
+    assert [outcome["accuracy"] for outcome in first] == pytest.approx(
+        [right for right, _ in scores], abs=1e-9
+    )
+    assert [outcome["nll"] for outcome in first] == pytest.approx([nll for _, nll in scores], rel=1e-5)
 
 
 def test_values_reach_the_training(place, tmp_path, monkeypatch):
@@ -205,16 +233,17 @@ def test_values_reach_the_training(place, tmp_path, monkeypatch):
 
     monkeypatch.setattr(trials, "train_fit", watched)
     tune(place, "weckd", tmp_path)
-    (study,) = studies_of(tmp_path, "weckd-*")
-    lines = [json.loads(line) for line in study.read_text().splitlines()]
+    (first,), (last,) = studies_of(tmp_path, "weckd-*")
+    lines = [json.loads(line) for file in (first, last) for line in file.read_text().splitlines()]
     method = find_method("weckd")(suite_budget(place.suite))
+    assert len(asked) == 3 * len(lines) == 12
     for number, line in enumerate(lines):
-        assert tuple(asked[6 * number : 6 * number + 3]) == with_values(method, line["values"]).fits()
+        assert tuple(asked[3 * number : 3 * number + 3]) == with_values(method, line["values"]).fits()
 
 
 def test_more_trials_go_on_where_fewer_ended_and_another_setting_begins_anew(place, tmp_path):
     tune(place, "single", tmp_path)
-    (study,) = studies_of(tmp_path)
+    (study,), _ = studies_of(tmp_path)
     before = study.read_text()
     more = replace(place.suite, tuning=replace(place.suite.tuning, trials=4))
     assert tune(place, "single", tmp_path, more).trials == 4
@@ -222,7 +251,7 @@ def test_more_trials_go_on_where_fewer_ended_and_another_setting_begins_anew(pla
     assert len(study.read_text().splitlines()) == 4
     other = replace(place.suite, training=replace(place.suite.training, batch_size=4))
     tune(place, "single", tmp_path, other)
-    assert len(studies_of(tmp_path)) == 2
+    assert len(studies_of(tmp_path)[0]) == 2
 
 
 def test_a_trial_that_diverges_is_recorded_and_not_chosen(place, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from weckd.errors import UserError
 from weckd.files import with_sum
 from weckd.methods.tunables import Tunable
-from weckd.tuning.study import Outcome, Trial, best_trial, run_study
+from weckd.tuning.study import Outcome, Trial, asked, best_trial, finalists, over_seeds, run_study
 
 TUNABLES = (
     Tunable("learning_rate", 0.001, 0.064, log=True, default=0.008),
@@ -35,7 +36,8 @@ def peak(values):
 
 def study(file, trials, evaluate=peak, key=KEY):
     told = []
-    return run_study(file, key, TUNABLES, trials, evaluate, told.append), told
+    ask = partial(asked, key, TUNABLES)
+    return run_study(file, ask, TUNABLES, trials, evaluate, told.append), told
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +214,25 @@ def test_the_best_trial_has_the_highest_accuracy_then_the_lower_loss_then_the_sm
     assert best_trial(trials[::-1] if not trials[0].outcome.diverged else trials).number == best
 
 
+def test_finalists_are_the_committed_settings_and_the_best_others_in_their_order():
+    found = [outcome(0.1), outcome(0.7), outcome(0.6), outcome(0.9, diverged=True), outcome(0.7, nll=0.9)]
+    trials = [Trial(number, {}, each) for number, each in enumerate(found)]
+    assert [[trial.number for trial in finalists(trials, count)] for count in (1, 2, 3, 4, 9)] == [
+        *([0], [0, 4], [0, 1, 4], [0, 1, 2, 4]),
+        [0, 1, 2, 3, 4],
+    ]
+    lost = [Trial(number, {}, outcome(0.0, diverged=True)) for number in range(3)]
+    assert [trial.number for trial in finalists(lost, 2)] == [0, 1]
+
+
+def test_an_outcome_over_seeds_weighs_every_seed_alike():
+    one, two = Outcome(0.5, 1.0, False, 48, 384), Outcome(0.8, 0.4, False, 96, 768)
+    both = over_seeds(one, two, 3)  # of one seed, and the mean of two
+    assert (both.accuracy, both.nll) == (pytest.approx(0.7), pytest.approx(0.6))
+    assert (both.diverged, both.steps, both.images) == (False, 144, 1152)
+    assert over_seeds(one, outcome(0.0, diverged=True), 2) == Outcome(0.0, None, True, 96, 768)
+
+
 def test_a_full_disk_is_told_and_a_study_goes_on_from_what_was_kept(undisturbed, tmp_path, monkeypatch):
     whole, _, _ = undisturbed
     file = tmp_path / "study.jsonl"
@@ -247,9 +268,10 @@ def test_finished_studies_are_read_without_the_sampler(undisturbed, tmp_path):
 CHILD = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
+from functools import partial
 from pathlib import Path
 from weckd.methods.tunables import Tunable
-from weckd.tuning.study import run_study
+from weckd.tuning.study import asked, run_study
 
 calls = []
 
@@ -259,7 +281,8 @@ def evaluate(values):
     from test_study import peak
     return peak(values)
 
-run_study(Path({file!r}), {key!r}, {tunables!r}, 16, evaluate, lambda line: None)
+ask = partial(asked, {key!r}, {tunables!r})
+run_study(Path({file!r}), ask, {tunables!r}, 16, evaluate, lambda line: None)
 {after}
 """
 

@@ -70,6 +70,12 @@ def suite_budget(suite: Suite) -> Budget:
     )
 
 
+def trial_budget(suite: Suite) -> Budget:
+    """Return the budget of every method's trials: the suite's, of fewer steps where it says so."""
+    steps = max(2, round(suite.tuning.share_of_steps * suite.training.steps))
+    return replace(suite_budget(suite), steps=steps)
+
+
 def single_fit(budget: Budget) -> Fit:
     """Return M1: D1 from the initial state."""
     return Fit(("D1",), budget.steps)

@@ -10,7 +10,8 @@ from weckd.data.catalogue import Dataset, suite_datasets
 from weckd.data.shares import refuse_more_than_all, split_problems
 from weckd.errors import UserError
 from weckd.gpus import visible_gpus
-from weckd.methods.catalogue import kept_fits, suite_methods
+from weckd.methods.catalogue import find_method, kept_fits, suite_methods
+from weckd.methods.chain import trial_budget
 from weckd.methods.fits import Fit, Method
 from weckd.training.limits import host_memory, job_need, network_problems, refuse_lack_of_memory, suite_shapes
 from weckd.tuning.chosen import tunable_methods
@@ -51,8 +52,10 @@ def total_work(suite: Suite) -> Work:
 
 def total_tuning(suite: Suite) -> Work:
     """Return what the search for all methods' settings trains on all data sets; it shares no fits and keeps none."""
-    tuned = [method for method in suite_methods(suite) if method.name in tunable_methods(suite)]
-    return _work(suite, _fits(tuned), suite.tuning.trials * len(suite.tuning.seeds) * len(suite.datasets))
+    tuned = [find_method(name)(trial_budget(suite)) for name in tunable_methods(suite)]
+    trials, others = suite.tuning.trials, len(suite.tuning.seeds) - 1
+    rounds = trials + min(suite.tuning.finalists, trials) * others
+    return _work(suite, _fits(tuned), rounds * len(suite.datasets))
 
 
 def _fits(methods: Sequence[Method]) -> tuple[Fit, ...]:

@@ -113,7 +113,9 @@ def tuning_sentence(suite: Suite) -> str:
 
 def tuning_images(suite: Suite) -> str:
     """Return the images that trials of the tuning are scored on."""
-    return f"validation images of {named('seed', suite.tuning.seeds)}"
+    first, *others = suite.tuning.seeds
+    best = f", the best {min(suite.tuning.finalists, suite.tuning.trials)} also on {named('seed', others)}"
+    return f"validation images of {named('seed', [first])}{best if others else ''}"
 
 
 def confidence(suite: Suite) -> str:

@@ -1,7 +1,8 @@
 """Tuning one method on one data set: trials are trained on seeds of their own and judged on validation images alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from weckd.config import Suite
 from weckd.files import digest
 from weckd.methods.catalogue import find_method
-from weckd.methods.chain import suite_budget
+from weckd.methods.chain import trial_budget
 from weckd.methods.fits import Fit, Method
 from weckd.methods.tunables import tunables_of, with_values
 from weckd.run_files import RunFiles
@@ -20,7 +21,7 @@ from weckd.training.identity import code_beyond_core
 from weckd.training.job import Progress, open_cells
 from weckd.training.optimisation import Cell
 from weckd.tuning.chosen import Chosen, write_chosen
-from weckd.tuning.study import Outcome, best_trial, run_study
+from weckd.tuning.study import Outcome, Trial, asked, best_trial, finalists, over_seeds, run_study
 
 JUDGED_ON = ("validation",)
 """A trial never predicts a test image."""
@@ -31,16 +32,18 @@ _JUDGES = ("weckd.tuning.study", "weckd.training.trials:_outcome", "weckd.traini
 def tune_method(suite: Suite, run: RunFiles, dataset: str, name: str) -> None:
     """Search for a method's settings on one data set and write what was chosen, see `weckd.tuning.chosen`.
 
-    Finished trials are kept in a file of their own, so that a stopped search goes on where it was and a longer one
-    begins where a shorter one ended. Its name holds the hash of all that determines a trial. Read are prepared images,
-    splits of the tuning seeds and fetched weights.
+    Every trial is trained on the first seed, then the finalists on the others (one round of successive halving,
+    Jamieson and Talwalkar 2016), so that every method has as many fits. Finished trials are kept in files of their own,
+    so that a stopped search goes on where it was and a longer one begins where a shorter one ended. Their names hold
+    the hash of all that determines a trial. Read are prepared images, splits of the tuning seeds and fetched weights.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
     """
-    method = find_method(name)(suite_budget(suite))
+    tuning = suite.tuning
+    method = find_method(name)(trial_budget(suite))
     tunables = tunables_of(method, suite.training.learning_rate)
-    fits, tuning = method.fits(), suite.tuning
+    fits = method.fits()
     opened = [*open_cells(suite, run, dataset, fits, tuning.seeds, JUDGED_ON, tuning=True)]
     cells = [cell for cell, *_ in opened]
     identity = digest(
@@ -55,19 +58,37 @@ def tune_method(suite: Suite, run: RunFiles, dataset: str, name: str) -> None:
         }
     )
     label = f"{dataset} {name}"
-    steps = len(cells) * sum(fit.steps for fit in fits)
+    steps = sum(fit.steps for fit in fits)
 
-    def evaluate(values: Mapping[str, float]) -> Outcome:
-        return _outcome(with_values(method, values), cells, Progress(label, steps))
+    def evaluate(on: Sequence[Cell], values: Mapping[str, float]) -> Outcome:
+        return _outcome(with_values(method, values), on, Progress(label, len(on) * steps))
 
-    study = run.studies / dataset / f"{name}-{identity[:20]}.jsonl"
-    trials = run_study(study, (dataset, name), tunables, tuning.trials, evaluate, Progress(label, 0).tell)
-    best, default = best_trial(trials), trials[0]
+    def study(
+        what: str,
+        of: str,
+        on: Sequence[Cell],
+        ask: Callable[[Sequence[Trial]], Mapping[str, float]],
+        count: int,
+    ) -> tuple[Trial, ...]:
+        file = run.studies / dataset / f"{name}-{identity[:20]}{of}.jsonl"
+        return run_study(file, ask, tunables, count, partial(evaluate, on), Progress(label, 0).tell, what)
+
+    trials = judged = study("trial", "", cells[:1], partial(asked, (dataset, name), tunables), tuning.trials)
+    if len(cells) > 1:
+        last = finalists(trials, tuning.finalists)
+        of = f"-finalists-{digest([trial.values for trial in last])[:8]}"
+        again = study("finalist", of, cells[1:], lambda done: last[len(done)].values, len(last))
+        judged = tuple(
+            replace(trial, outcome=over_seeds(trial.outcome, other.outcome, len(cells)))
+            for trial, other in zip(last, again, strict=True)
+        )
+        trials = (*trials, *again)
+    best, default = best_trial(judged), judged[0]
     write_chosen(
         Chosen(
             dataset=dataset,
             method=name,
-            trials=len(trials),
+            trials=tuning.trials,
             seeds=tuning.seeds,
             values=best.values,
             defaults=default.values,

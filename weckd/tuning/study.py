@@ -41,25 +41,23 @@ class Trial:
 
 def run_study(
     file: Path,
-    key: tuple[str | int, ...],
+    ask: Callable[[Sequence[Trial]], Mapping[str, float]],
     tunables: Sequence[Tunable],
     trials: int,
     evaluate: Callable[[Mapping[str, float]], Outcome],
     tell: Callable[[str], None],
+    what: str = "trial",
 ) -> tuple[Trial, ...]:
     """Return the first `trials` trials, running those that the file lacks.
 
-    The first has the committed settings, the others are asked from Optuna's tree-structured Parzen estimator. Each is
-    asked from a sampler of its own, seeded by key and number, that is shown the trials before it: a study that was
-    stopped, and one that is made longer, asks what an undisturbed one would.
-
     Args:
         file: finished trials, one JSON object a line; written after each trial.
-        key: what the random stream belongs to, such as data set and method.
+        ask: returns the values of the next trial, shown those before it.
         tunables: what is searched.
         trials: how many, at least 1.
         evaluate: trains and scores one set of values.
         tell: takes a line of progress.
+        what: what a trial is called in it.
 
     Raises:
         UserError: the file holds something else than trials of these tunables, or cannot be written.
@@ -67,15 +65,13 @@ def run_study(
     with held_lock(file.with_name(f".{file.name}.lock")):
         done = _read(file, tunables)
         if done:
-            tell(f"{min(len(done), trials)} of {trials} trials are there")
+            tell(f"{min(len(done), trials)} of {trials} {what}s are there")
         while len(done) < trials:
-            number = len(done)
-            defaults = {each.name: each.default for each in tunables}
-            values = _asked(done, key, tunables) if done else defaults
-            trial = Trial(number, values, evaluate(values))
+            values = dict(ask(done))
+            trial = Trial(len(done), values, evaluate(values))
             _append(file, trial)
             done.append(trial)
-            tell(_line(trial, trials, best_trial(done)))
+            tell(_line(what, trial, trials, best_trial(done)))
     return tuple(done[:trials])
 
 
@@ -88,9 +84,36 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     return min(finished, key=lambda t: (-t.outcome.accuracy, t.outcome.nll or 0.0, t.number))
 
 
-def _asked(
-    done: Sequence[Trial], key: tuple[str | int, ...], tunables: Sequence[Tunable]
-) -> dict[str, float]:
+def finalists(trials: Sequence[Trial], count: int) -> tuple[Trial, ...]:
+    """Return the committed settings and the best of the other trials, `count` in all, in the order of their numbers."""
+    found = [trials[0]]
+    while len(found) < min(count, len(trials)):
+        found.append(best_trial([trial for trial in trials if trial not in found]))
+    return tuple(sorted(found, key=lambda trial: trial.number))
+
+
+def over_seeds(first: Outcome, others: Outcome, seeds: int) -> Outcome:
+    """Return a trial's outcome over `seeds` seeds: of the first one, and of all others together."""
+    diverged = first.diverged or others.diverged
+    one, many = 1 / seeds, 1 - 1 / seeds
+    return Outcome(
+        accuracy=0.0 if diverged else one * first.accuracy + many * others.accuracy,
+        nll=None if first.nll is None or others.nll is None else one * first.nll + many * others.nll,
+        diverged=diverged,
+        steps=first.steps + others.steps,
+        images=first.images + others.images,
+    )
+
+
+def asked(key: tuple[str | int, ...], tunables: Sequence[Tunable], done: Sequence[Trial]) -> dict[str, float]:
+    """Return the values of the next trial: the committed settings, then what the search asks for.
+
+    That is Optuna's tree-structured Parzen estimator. Each trial is asked from a sampler of its own, seeded by key
+    (what the random stream belongs to, such as data set and method) and number, that is shown the trials before it: a
+    study that was stopped, and one that is made longer, asks what an undisturbed one would.
+    """
+    if not done:
+        return {each.name: each.default for each in tunables}
     # Imported here, for a second or two that reading finished studies need not wait.
     import optuna  # noqa: PLC0415
     from optuna.samplers import TPESampler  # noqa: PLC0415
@@ -149,11 +172,11 @@ def _append(file: Path, trial: Trial) -> None:
         os.fsync(stream.fileno())
 
 
-def _line(trial: Trial, trials: int, best: Trial) -> str:
+def _line(what: str, trial: Trial, trials: int, best: Trial) -> str:
     values = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
     outcome = trial.outcome
     score = "diverged" if outcome.diverged else f"{100 * outcome.accuracy:.1f} % of validation images"
     return (
-        f"trial {trial.number + 1} of {trials}: {values}: {score}; best so far "
-        f"{100 * best.outcome.accuracy:.1f} % (trial {best.number + 1})"
+        f"{what} {trial.number + 1} of {trials}: {values}: {score}; best so far "
+        f"{100 * best.outcome.accuracy:.1f} % ({what} {best.number + 1})"
     )
