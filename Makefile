@@ -15,7 +15,7 @@ DOCKER ?= docker
 IMAGE ?= weckd:$(VERSION)
 DOCKER_BUILD_OPTIONS ?=
 
-.PHONY: demo phantoms setup test lint types unit demo-check phantoms-check chaos selfcheck reference-check docs-check image sbom container-check slurm-check audit-dependencies readme lock clean help
+.PHONY: demo phantoms setup test lint types unit demo-check phantoms-check chaos selfcheck reference-check docs-check tex-check image sbom container-check slurm-check audit-dependencies readme lock clean help
 
 demo: setup ## run the default suite, three small real data sets, and print gains and verdicts
 	snakemake --cores all
@@ -66,6 +66,9 @@ reference-check: setup ## train one cell of the reference on real images again, 
 
 docs-check: setup ## run every command of the documents, as it stands or reduced
 	pytest -m documentation --numprocesses 2 --dist loadfile
+
+tex-check: setup ## compile all tables of the references with pdflatex (needs Debian's texlive-latex-recommended)
+	pytest -m tex
 
 image: ## build the container image (needs Docker; IMAGE=weckd:0.1.0)
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --build-arg VERSION=$(VERSION) \

@@ -37,7 +37,9 @@ def test_a_layout_sets_labels_order_columns_and_digits(toy_folder, tmp_path):
         ["Three", "**76.67 ± 6.94**", "54.17 ± 4.06", "+22.50 [+11.81, +33.19]"],
         ["macro of 2", "77.08 ± 5.17", "54.58 ± 9.02", "+22.50* [+9.55, +35.45]"],
     ]
-    assert r"Copy † & missing & missing & missing \\" in (tmp_path / "main.tex").read_text(encoding="utf-8")
+    assert r"Copy $\dagger$ & missing & missing & missing \\" in (tmp_path / "main.tex").read_text(
+        encoding="utf-8"
+    )
     assert "| WeCKD (ours) " in (tmp_path / "accuracy.md").read_text(encoding="utf-8")
     for file in set(GOLDEN.glob("*.csv")) - {GOLDEN / "answers.csv"}:  # which is text for people
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()

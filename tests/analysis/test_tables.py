@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 import sys
 
@@ -18,7 +17,7 @@ from weckd.analysis.results import load_run
 from weckd.analysis.sheets.methods import levels_frame
 from weckd.analysis.write_tables import write_tables
 from weckd.tables.cells import Bold, Gain, Joined, Level, Name, Number, P, Wording, cell_text
-from weckd.tables.render import Table, csv_text, latex, markdown
+from weckd.tables.render import Table, csv_text, markdown
 
 FILES = sorted(path.name for path in GOLDEN.iterdir())
 
@@ -167,34 +166,8 @@ def test_text_formats():
         "| 88.10 | -1.0 |\n"
         "| <.001 | x-1  |\n"
     )
-    assert latex(table) == (
-        "\\begin{table*}[tbp]\n\\centering\n\\caption{Title. \\textbf{Bold.} 95 \\% of a\\_b}\n\\label{tab:name}\n"
-        "\\sbox0{%\n\\begin{tabular}{lr}\n\\toprule\na\\_b & p \\\\\n\\midrule\n"
-        "88.10 & $-$1.0 \\\\\n\\textless{}.001 & x-1 \\\\\n"
-        "\\bottomrule\n\\end{tabular}\n}%\n"
-        "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n\\end{table*}\n"
-    )
     frame = pd.DataFrame({"x": [1 / 3, float("nan"), 5.0], "n": [1, pd.NA, 3], "s": ["a,b", "", "c"]})
     assert csv_text(frame) == 'x,n,s\n0.333333333333,1,"a,b"\n,,\n5,3,c\n'
-
-
-@pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="needs pdflatex (Debian: texlive-latex-recommended)"
-)
-def test_latex_compiles_and_no_table_is_wider_than_the_page(tables, tmp_path):
-    inputs = "".join(f"\\input{{{file}}}\n\\clearpage\n" for file in sorted(tables.glob("*.tex")))
-    document = (
-        "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage{booktabs,graphicx}\n"
-        f"\\begin{{document}}\n{inputs}\\end{{document}}\n"
-    )
-    (tmp_path / "all.tex").write_text(document, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull \\hbox" not in done.stdout
-    assert (tmp_path / "all.pdf").stat().st_size > 10_000
 
 
 def test_importing_the_analysis_is_light():

@@ -53,8 +53,8 @@ def read_layout(file: Path) -> Layout:
     return Layout(Wording(told.digits, told.labels), told.tables, str(file))
 
 
-def printed(cells: pd.DataFrame, label: str, layout: Layout) -> tuple[list[str], list[list[list[Span]]]]:
-    """Return the headers and rows that the layout selects of a table, each cell as pieces of text.
+def printed(cells: pd.DataFrame, label: str, layout: Layout) -> tuple[dict[str, str], list[list[list[Span]]]]:
+    """Return what is printed for each header, and the rows, of what a layout selects; a cell is pieces of text.
 
     Raises:
         UserError: the layout names a column or row that the table lacks.
@@ -67,7 +67,7 @@ def printed(cells: pd.DataFrame, label: str, layout: Layout) -> tuple[list[str],
     found = [
         [spans(cell, layout.wording) for cell in row] for row in chosen.itertuples(index=False, name=None)
     ]
-    return [layout.wording.label(name) for name in chosen.columns], found
+    return {name: layout.wording.label(name) for name in chosen.columns}, found
 
 
 def _places(layout: Layout, where: str, wanted: tuple[str, ...], known: list[str]) -> list[int]:

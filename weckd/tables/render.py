@@ -1,7 +1,6 @@
 """Tables as files: CSV, Markdown, LaTeX and JSON, byte for byte the same for the same values."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,9 @@ from tabulate import tabulate
 
 from weckd.files import write_text
 from weckd.tables.cells import Span, marked
+from weckd.tables.latex import latex
 from weckd.tables.layout import AS_IT_IS, Layout, printed
 
-_HEAD = ("title", "label", "warning", "caption", "notes", "terms", "narrow")  # of a table's JSON
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
 
 
@@ -66,8 +65,11 @@ def json_text(tables: Sequence[Table], layout: Layout = AS_IT_IS) -> str:
     shown = []
     for table in tables:
         columns, rows = printed(table.cells, table.label, layout)
-        head = {name: getattr(table, name) for name in _HEAD}
-        shown.append({**head, "columns": columns, "rows": [[*map(_json_cell, row)] for row in rows]})
+        head = {name: getattr(table, name) for name in ("title", "label", "warning", "caption", "notes")}
+        head["terms"] = {label: table.terms[name] for name, label in columns.items() if name in table.terms}
+        head["narrow"] = [label for name, label in columns.items() if name in table.narrow]
+        cells = [[*map(_json_cell, row)] for row in rows]
+        shown.append({**head, "columns": [*columns.values()], "rows": cells})
     return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -75,48 +77,13 @@ def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
     """Return the title, the caption, a pipe table and the notes, as Markdown."""
     columns, rows = printed(table.cells, table.label, layout)
     texts = [[marked(cell) for cell in row] for row in rows]
-    body = tabulate(texts, headers=columns, tablefmt="pipe", disable_numparse=True)
+    body = tabulate(texts, headers=[*columns.values()], tablefmt="pipe", disable_numparse=True)
     caption = f"**{table.warning}** {table.caption}" if table.warning else table.caption
     notes = "".join(f"\n{note}\n" for note in table.notes)
     return f"### {table.title}\n\n{caption}\n\n{body}\n{notes}"
-
-
-def latex(table: Table, layout: Layout = AS_IT_IS) -> str:
-    """Return a booktabs table (needs the packages booktabs and graphicx), with every special character escaped.
-
-    A table that is wider than the page is scaled down to it.
-    """
-    columns, rows = printed(table.cells, table.label, layout)
-    cells = pd.DataFrame([["".join(map(_latex_span, cell)) for cell in row] for row in rows], columns=columns)
-    tabular = (
-        cells.style.hide(axis="index")
-        .format_index(_escaped, axis=1)
-        .to_latex(hrules=True, column_format="l" + "r" * (len(columns) - 1))
-    )
-    warned = f"\\textbf{{{_escaped(table.warning)}}} " if table.warning else ""
-    return (
-        "\\begin{table*}[tbp]\n\\centering\n"
-        f"\\caption{{{_escaped(table.title)}. {warned}{_escaped(table.caption)}}}\n\\label{{tab:{table.label}}}\n"
-        f"\\sbox0{{%\n{tabular}}}%\n"
-        "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n\\end{table*}\n"
-    )
 
 
 def _json_cell(cell: Sequence[Span]) -> Any:
     if not any(bold for _, bold in cell):
         return "".join(text for text, _ in cell)
     return [{"bold": text} if bold else text for text, bold in cell]
-
-
-def _latex_span(span: Span) -> str:
-    """Return an escaped piece of a cell with true minus signs before numbers."""
-    text = re.sub(r"(?<!\w)-(?=[\d.])", "$-$", _escaped(span[0]))
-    return f"\\textbf{{{text}}}" if span[1] else text
-
-
-def _escaped(text: object) -> str:
-    """Return text with LaTeX's special characters escaped."""
-    special: dict[str, str | int | None] = {character: f"\\{character}" for character in "&%$#_{}"}
-    special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    special |= {"<": r"\textless{}", ">": r"\textgreater{}"}
-    return str(text).translate(str.maketrans(special))

@@ -1,0 +1,286 @@
+r"""Tables in LaTeX as a paper prints them: floats over two columns, nothing smaller than 7 pt in a class of 10 pt.
+
+What fits is estimated, for a text of 170 by 225 mm as A4 and letter pages of two columns have it, from the widths of
+Computer Modern, which runs wider than Times. A document needs `\usepackage{array,booktabs}`.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, groupby, pairwise
+from typing import TYPE_CHECKING
+
+from weckd.tables.cells import MISSING, NOTHING, Span
+from weckd.tables.layout import AS_IT_IS, Layout, Selection, printed
+
+if TYPE_CHECKING:
+    from weckd.tables.render import Table
+
+WIDTH_MM, HEIGHT_MM = 170, 225
+_WIDTH, _HEIGHT = (
+    millimetres * 72.27 / 25.4 for millimetres in (WIDTH_MM, HEIGHT_MM)
+)  # points, as all below
+_FONTS = {
+    "normalsize": (5.0, 12.0, 12.0),
+    "small": (4.63, 11.0, 12.0),
+    "footnotesize": (4.25, 9.5, 10.0),
+    "scriptsize": (3.98, 8.0, 8.0),
+}
+"""The width of a digit, the distance of lines and that of columns, from the largest to the smallest."""
+_CHARACTERS = {
+    **{
+        0.56: "il.,:;'!|[]",
+        0.62: "fj",
+        0.67: " -",
+        0.73: "I_",
+        0.79: "()rst",
+        0.89: "cez†‡",
+        1: "ago/*0123456789",
+    },
+    **{
+        1.03: "J",
+        1.06: "kqvxy",
+        1.25: "LZ",
+        1.37: "EFP",
+        1.45: "BCRTw",
+        1.52: "ADGHNUVXY",
+        1.56: "KOQ+=<>&±≤≥\u2212\u00d7",
+    },
+    **{1.67: "m%", 1.84: "M", 2.06: "W→"},
+}
+_WIDTHS = {character: width for width, characters in _CHARACTERS.items() for character in characters}
+"""Widths of characters in those of digits; that of any other is 1.12."""
+_WORDS = 24.0  # digits above which the words of a cell may be broken into lines
+_LINES, _HEAD_LINES = 6, 3  # of such a cell, and of a header
+_NUMBER = re.compile(r"(?:[^\d\s]\S* )?[+<.-]*\d.{0,30}")
+_MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
+_SUITE = re.compile(r", suite \S+$")
+_PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\.")
+_ESCAPES = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {
+        **{
+            "|": r"\textbar{}",
+            "\\": r"\textbackslash{}",
+            "~": r"\textasciitilde{}",
+            "^": r"\textasciicircum{}",
+        },
+        **{
+            "<": "$<$",
+            ">": "$>$",
+            "±": r"$\pm$",
+            "\u2212": "$-$",
+            "\u00d7": r"$\times$",
+        },
+        **{"≤": r"$\leq$", "≥": r"$\geq$", "→": r"$\rightarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$"},
+        **{"\u2013": r"\textendash{}", "\u2014": r"\textemdash{}", "…": r"\ldots{}", "“": "``", "”": "''"},
+    }
+)
+
+
+def latex(table: "Table", layout: Layout = AS_IT_IS) -> str:
+    """Return a booktabs table, below a comment that names its suite, its plan and the columns that are left out.
+
+    The largest font is taken in which all columns fit the page; where none does, the table's narrow form is taken, then
+    as many columns as fit. A table that is longer than a page goes on in further floats.
+    """
+    headers, rows = printed(table.cells, table.label, layout)
+    whole = [
+        _Column(name, label, [row[place] for row in rows])
+        for place, (name, label) in enumerate(headers.items())
+    ]
+    narrow = () if layout.tables.get(table.label, Selection()).columns else table.narrow
+    columns, (font, widths) = _that_fit(whole, narrow)
+    plans = "".join(_PLAN.findall(table.caption))
+    left_out = [column.name for column in whole if column not in columns]
+    comment = [f"% {table.title}.{plans}"] + [
+        f"% All columns are wider than {WIDTH_MM} mm at 7 pt. Left out: {'; '.join(left_out)}.\n% Choose others by "
+        f"tables.{table.label}.columns in a layout (config/tables.yaml): weckd tables --run RUN --layout FILE"
+    ] * bool(left_out)
+    warned = f"\\textbf{{{escaped(table.warning)}}}" if table.warning else ""
+    said = (f"{escaped(_SUITE.sub('', table.title))}.", warned, escaped(_PLAN.sub("", table.caption).strip()))
+    caption = " ".join(filter(None, said))
+    terms = [
+        f"\\emph{{{escaped(c.label)}}}: {escaped(table.terms[c.name].rstrip('.'))}"
+        for c in columns
+        if c.name in table.terms
+    ]
+    notes = [*map(escaped, table.notes), *(["; ".join(terms) + "."] if terms else [])]
+    body = _Body(columns, font, widths)
+    parts = body.parts(_HEIGHT - _height(caption, "normalsize") - _height(" ".join(notes), "footnotesize"))
+    floats = []
+    for number, part in enumerate(parts):
+        head = (
+            f"\\setlength{{\\belowcaptionskip}}{{4pt}}\n\\caption{{{caption}}}\n\\label{{tab:{table.label}}}"
+        )
+        again = f"Table~\\ref{{tab:{table.label}}}, continued.\\par\\vspace{{4pt}}"
+        floats.append(
+            f"\\begin{{table*}}[tbp]\n\\centering\n{again if number else head}\n"
+            f"\\{font}\n\\setlength{{\\tabcolsep}}{{{_FONTS[font][2] / 2:g}pt}}\n{body.tabular(part)}"
+            f"{_below(notes) if part.stop == len(rows) else ''}\\end{{table*}}\n"
+        )
+    return "\n".join([*comment, *floats])
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column by its header, what is printed for it, and its cells; widths are in digits."""
+
+    name: str
+    label: str
+    cells: Sequence[Sequence[Span]]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return ["".join(text for text, _ in cell) for cell in self.cells]
+
+    @cached_property
+    def is_numbers(self) -> bool:
+        told = [text for text in self.texts if text not in (NOTHING, MISSING, "")]
+        return bool(told) and sum(bool(_NUMBER.fullmatch(text)) for text in told) * 4 >= len(told)
+
+    @cached_property
+    def natural(self) -> float:
+        """Its width with each cell on one line, and its header on few lines."""
+        bold = 1.15 if any(bold for cell in self.cells for _, bold in cell) else 1
+        return max([self._head, *(bold * _width(text) for text in self.texts)])
+
+    @cached_property
+    def _head(self) -> float:
+        widths = (9 + step / 2 for step in range(2 * len(self.label) + 1))
+        enough = next(width for width in widths if len(_lines(self.label, width)) <= _HEAD_LINES)
+        return max(_longest(self.label), min(enough, _width(self.label)))
+
+    @cached_property
+    def least(self) -> float:
+        """The smallest width that reads well: sentences take some lines, anything else one."""
+        if self.is_numbers or self.natural <= _WORDS:
+            return self.natural
+        return max([self._head, *map(_longest, self.texts), _WORDS * 0.75, self.natural / _LINES])
+
+
+_Fit = tuple[str, list[float]]
+"""A font, and the width of each column in digits."""
+
+
+def _that_fit(whole: list[_Column], narrow: Sequence[str]) -> tuple[list[_Column], _Fit]:
+    """Return the most columns that fit the page, see `latex`; the first is always among them."""
+    columns = whole
+    while not (fit := _fit(columns)):
+        narrowed = [column for column in columns if column.name in narrow]
+        columns = narrowed if 0 < len(narrowed) < len(columns) else columns[:-1]
+    return columns, fit
+
+
+def _fit(columns: list[_Column]) -> _Fit | None:
+    """Return the largest font in which the columns fit the page, and their widths; at the smallest one fits."""
+    for font, (digit, _, gap) in _FONTS.items():
+        room = (0.98 * _WIDTH - gap * (len(columns) - 1)) / digit - sum(column.least for column in columns)
+        if room >= 0 or (len(columns) <= 1 and font == "scriptsize"):
+            lacks = [column.natural - column.least for column in columns]
+            share = max(0, min(1, room / sum(lacks))) if sum(lacks) else 0
+            return font, [column.least + share * lack for column, lack in zip(columns, lacks, strict=True)]
+    return None
+
+
+@dataclass(frozen=True)
+class _Body:
+    columns: list[_Column]
+    font: str
+    widths: list[float]
+
+    def parts(self, room: float) -> list[slice]:
+        """Return the rows of each float, of about the same height, where so many points are free on a page."""
+        line = _FONTS[self.font][1]
+        cells = zip(*(column.texts for column in self.columns), strict=True)
+        lines = [max(len(_lines(*cell)) for cell in zip(row, self.widths, strict=True)) for row in cells]
+        before = [0.0, *accumulate(line * (count + 0.4) for count in lines)]
+        free = max(room - 4 * line, 10 * line)
+        each = before[-1] / max(1, math.ceil(before[-1] / free)) + line / 2
+        starts = [
+            next(rows)[0] for _, rows in groupby(enumerate(before[:-1]), lambda row: int(row[1] / each))
+        ]
+        return [slice(*ends) for ends in zip(starts or [0], [*starts[1:], len(lines)], strict=True)]
+
+    def tabular(self, part: slice) -> str:
+        """Return a tabular of some of the rows; what repeats in the first column is printed once a block."""
+        heads = [_lines(c.label, width + 0.1) for c, width in zip(self.columns, self.widths, strict=True)]
+        height = max(map(len, heads), default=0)
+        above = zip(*([*[""] * (height - len(head)), *head] for head in heads), strict=True)
+        broken = [*map(self._is_broken, self.columns, self.widths)]
+        first = self.columns[0].texts[part] if self.columns else []
+        repeats = any(a == b for a, b in pairwise(first))
+        apart = any(broken[1:]) or (broken[:1] == [True] and not repeats)
+        body = []
+        for place, row in enumerate(zip(*(column.cells[part] for column in self.columns), strict=True)):
+            again = place > 0 and first[place] == first[place - 1]
+            gap = "\\addlinespace\n" if place and (apart or (repeats and not again)) else ""
+            cells = ["".join(map(_span, cell)) for cell in row]
+            body.append(gap + _row(["", *cells[1:]] if again else cells))
+        kinds = "".join(map(self._kind, self.columns, self.widths))
+        return (
+            f"\\begin{{tabular}}{{@{{}}{kinds}@{{}}}}\n\\toprule\n"
+            + "".join(_row([*map(escaped, head)]) for head in above)
+            + f"\\midrule\n{''.join(body)}\\bottomrule\n\\end{{tabular}}\n"
+        )
+
+    def _is_broken(self, column: _Column, width: float) -> bool:
+        return width < column.natural
+
+    def _kind(self, column: _Column, width: float) -> str:
+        if self._is_broken(column, width):
+            share = math.floor(1000 * width * _FONTS[self.font][0] / _WIDTH) / 1000
+            return f">{{\\raggedright\\arraybackslash}}p{{{share:g}\\linewidth}}"
+        return "r" if column.is_numbers else "l"
+
+
+def _below(notes: Sequence[str]) -> str:
+    text = "\\par\n".join(notes)
+    return (
+        f"\\par\\vspace{{4pt}}\n\\parbox{{\\linewidth}}{{\\footnotesize\\raggedright\n{text}}}\n"
+        if notes
+        else ""
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"{' & '.join(cells)} \\\\\n"
+
+
+def _width(text: str) -> float:
+    """Return the width of a text in digits."""
+    return sum(_WIDTHS.get(character, 1.12) for character in _MINUS.sub("\u2212", text))
+
+
+def _longest(text: str) -> float:
+    return max(map(_width, text.split()), default=0.0)
+
+
+def _lines(text: str, width: float) -> list[str]:
+    """Return a text in lines of some width, in digits, broken at blanks."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and _width(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _height(text: str, font: str) -> float:
+    digit, line, _ = _FONTS[font]
+    return math.ceil(_width(text) * digit / _WIDTH) * line
+
+
+def _span(span: Span) -> str:
+    text = "--" if span[0] == NOTHING else escaped(span[0])
+    return f"\\textbf{{{text}}}" if span[1] else text
+
+
+def escaped(text: str) -> str:
+    """Return text with the characters that are LaTeX's own escaped, and true minus signs before numbers."""
+    minus = _MINUS.sub("\u2212", text).translate(_ESCAPES)
+    return re.sub(r'"([^"]*)"', r"``\1''", minus).replace("--", "-{}-")
