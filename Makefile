@@ -15,7 +15,7 @@ DOCKER ?= docker
 IMAGE ?= weckd:$(VERSION)
 DOCKER_BUILD_OPTIONS ?=
 
-.PHONY: demo phantoms setup test lint types unit demo-check phantoms-check chaos selfcheck reference-check docs-check tex-check image sbom container-check slurm-check audit-dependencies readme lock clean help
+.PHONY: demo phantoms setup test lint types unit demo-check phantoms-check chaos selfcheck reference-check docs-check tex-check pages-check image sbom container-check slurm-check audit-dependencies readme lock clean help
 
 demo: setup ## run the default suite, three small real data sets, and print gains and verdicts
 	snakemake --cores all
@@ -79,6 +79,9 @@ sbom: ## print the image's bill of materials, CycloneDX (needs Docker and the im
 
 container-check: setup ## build the image on a stand-in base and run it (needs root, docker.io, mmdebstrap)
 	pytest -m container
+
+pages-check: setup ## open the pages in headless Chromium: accessibility, a phone's width, print (needs chromium and npm)
+	pytest -m pages
 
 slurm-check: setup ## run the workflow on a SLURM of this machine (needs root and Debian's SLURM)
 	pytest -m slurm

@@ -90,7 +90,10 @@ def test_the_first_screen(run):
     text = page(toy_suite(), run)
     first = text[text.index("<body>") : text.index("<nav")]
     phantom = "Phantom images drawn by this suite: says nothing about the paper&#39;s data."
-    assert f'<p class="banner phantom"><strong>{phantom}</strong></p>' in first
+    assert (
+        f'<aside class="banner phantom" aria-label="Kind of images"><strong>{phantom}</strong></aside>'
+        in first
+    )
     assert "7 methods, 3 data sets, 5 repetitions with other random draws (seeds)." in " ".join(first.split())
     assert "here are the answers for phantom and real images together," in first
     assert (
@@ -162,7 +165,7 @@ def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):
     facts = {key: replace(fact, phantom=False) for key, fact in suite.facts.items()}
     change_suite(run, facts=facts)
     text = page(load_suite(run / "suite.json"), run)
-    assert '<p class="banner real"><strong>Real images</strong></p>' in text
+    assert 'class="banner real" aria-label="Kind of images"><strong>Real images</strong></aside>' in text
     assert "<title>WeCKD, toy</title>" in text
     assert (
         "The sheets show images of the data sets: look at their licences before you pass this page on."
@@ -235,9 +238,9 @@ def test_what_columns_mean_is_said_once_with_all_headers_that_mean_it(run):
     assert text.index('<section id="reading">') < text.index('<h3 id="columns">What the columns mean</h3>')
     assert (
         '    <dl class="terms">\n'
-        f"      <div><dt>over single, over pooled</dt><dd>{gain}</dd></div>\n"
-        "      <div><dt>p</dt><dd>of the t test</dd></div>\n"
-        "      <div><dt>p</dt><dd>a &lt; b</dd></div>\n"
+        f"      <div><dt>over single, over pooled</dt> <dd>{gain}</dd></div>\n"
+        "      <div><dt>p</dt> <dd>of the t test</dd></div>\n"
+        "      <div><dt>p</dt> <dd>a &lt; b</dd></div>\n"
         "    </dl>\n"
     ) in text
 
