@@ -200,6 +200,24 @@ def suite_text(suite):
     return base64.b64encode(packed).decode()
 
 
+def settings_digest(suite):
+    """Return the digest of what splits and training can read of a suite: all but its plan, and where data sets lie."""
+    settings = json.loads(suite_json(replace(suite, data_root=None, catalogue=None)))
+    plan = ("analysis", "plan_hash", "quick_look")
+    return digest({key: value for key, value in settings.items() if key not in plan})
+
+
+SETTINGS = {run: settings_digest(suite) for run, suite in SUITES.items()}
+
+
+def settings(wildcards):
+    """Return that of a job's run, to be watched in place of its suite.json: after an edit of the plan nothing is trained.
+
+    That file is `ancient` to such a job: made before it, and no reason to run it again.
+    """
+    return SETTINGS[wildcards.get("run", SUITE.run)]
+
+
 def unwatched(value):
     """Return a parameter that is no reason to make anything again: for Snakemake, one that looks at the output is none.
 

@@ -149,7 +149,7 @@ rule audit:
 
 rule split:
     input:
-        suite=ANY.suite,
+        suite=ancient(ANY.suite),
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
         groups=rules.group.output.groups,
@@ -161,6 +161,7 @@ rule split:
         ANY.log("split/{dataset}"),
     params:
         run=subpath(input.suite, parent=True),
+        settings=settings,
         again=made_again(ANY.splits("{dataset}") / "sums.json"),
         source=code_of("weckd.cli.data:_split"),
     shell:
@@ -170,7 +171,7 @@ rule split:
 rule tuning_split:
     """Split for the seeds that settings are chosen on, which no table is made with."""
     input:
-        suite=RUN.suite,
+        suite=ancient(RUN.suite),
         index=rules.prepare.output.index,
         facts=rules.prepare.output.facts,
         groups=RUN.groups("{dataset}") / "groups.csv",
@@ -182,6 +183,7 @@ rule tuning_split:
         RUN.log("tuning_split/{dataset}"),
     params:
         run=subpath(input.suite, parent=True),
+        settings=settings,
         again=made_again(RUN.splits("{dataset}", tuning=True) / "sums.json"),
         source=code_of("weckd.cli.data:_split"),
     shell:

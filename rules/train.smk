@@ -8,7 +8,7 @@ rule tune_method:
     """Search for one method's settings on one data set. Finished trials go to a folder that no rule declares."""
     input:
         **IMAGES,
-        suite=RUN.suite,
+        suite=ancient(RUN.suite),
         splits=rules.tuning_split.output,
         weights=weights_files(SUITE),
     output:
@@ -21,6 +21,7 @@ rule tune_method:
         jobs_per_gpu=1,
     params:
         run=subpath(input.suite, parent=True),
+        settings=settings,
         source=code_of("weckd.cli.training:_tune"),
     shell:
         "exec weckd tune --run {params.run:q} --dataset {wildcards.dataset:q} --method {wildcards.method:q}"
@@ -32,7 +33,7 @@ rule train:
     """Train one data set for a batch of seeds. The fits go to the store, which no rule declares."""
     input:
         **IMAGES,
-        suite=ANY.suite,
+        suite=ancient(ANY.suite),
         splits=lambda wildcards: [
             run_of(SUITES[wildcards.run]).split(wildcards.dataset, seed)
             for seed in SEEDS_OF_BATCH[wildcards.batch]
@@ -55,6 +56,7 @@ rule train:
         checkpoint_s=60,
     params:
         run=subpath(input.suite, parent=True),
+        settings=settings,
         seeds=lambda wildcards: SEEDS_OF_BATCH[wildcards.batch],
         source=code_of("weckd.cli.training:_train"),
     # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
@@ -68,7 +70,7 @@ rule train:
 
 rule gather:
     input:
-        suite=ANY.suite,
+        suite=ancient(ANY.suite),
         manifest=lambda wildcards: run_of(SUITES[wildcards.run]).manifest_of(
             SUITE, wildcards.dataset, int(wildcards.seed)
         ),
@@ -80,6 +82,7 @@ rule gather:
         ANY.log("gather/{dataset}/seed{seed}"),
     params:
         run=subpath(input.suite, parent=True),
+        settings=settings,
         again=made_again(sums_of(ANY.prediction("{dataset}", "{seed}"))),
         source=code_of("weckd.cli.training:_gather"),
     shell:
@@ -90,7 +93,7 @@ rule attention:
     """What the attention maps of the chain's models say of the test images, over all seeds of a data set."""
     input:
         **IMAGES,
-        suite=RUN.suite,
+        suite=ancient(RUN.suite),
         splits=[RUN.split("{dataset}", seed) for seed in SUITE.seeds],
         sums=RUN.splits("{dataset}") / "sums.json",
         manifests=[RUN.manifest("{dataset}", batch) for batch in SEEDS_OF_BATCH],
@@ -105,6 +108,7 @@ rule attention:
         jobs_per_gpu=1,
     params:
         run=subpath(input.suite, parent=True),
+        settings=settings,
         again=made_again(sums_of(RUN.attention("{dataset}"))),
         source=code_of("weckd.cli.training:_attention"),
     shell:

@@ -17,6 +17,7 @@ from weckd.files import (
     remove_left,
     unlike_sums,
     whole_file,
+    whole_folder,
     with_sum,
     write_json,
     write_sums,
@@ -58,6 +59,35 @@ def test_what_a_killed_writer_leaves_is_no_file_of_its_kind_and_can_be_removed(t
     assert list(tmp_path.glob("set/*.json")) == list(tmp_path.glob("**/*sums.json")) == []
     remove_left(target.parent, target.name)
     assert list(target.parent.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("after", [0, 1])  # renamings: of the old folder, and of the new one
+def test_a_folder_is_there_as_it_was_or_whole_however_its_writer_is_killed(tmp_path, after):
+    folder = tmp_path / "folder"
+    with whole_folder(folder) as temporary:
+        write_text(temporary / "old", "old")
+    code = f"""
+import os, pathlib
+from weckd.files import whole_folder
+rename, done = pathlib.Path.replace, []
+def killed(self, target):
+    if len(done) == {after}:
+        os.kill(os.getpid(), 9)
+    done.append(rename(self, target))
+    return done[-1]
+pathlib.Path.replace = killed
+with whole_folder(pathlib.Path({str(folder)!r})) as temporary:
+    (temporary / "new").write_text("new")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert folder.exists() == (after == 0)
+    with pytest.raises(KeyboardInterrupt), whole_folder(folder):
+        assert [file.name for file in folder.iterdir()] == ["old"]  # put back
+        raise KeyboardInterrupt
+    assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")] == ["folder", "folder/old"]
+    with whole_folder(folder) as temporary:
+        write_text(temporary / "new", "new")
+    assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")] == ["folder", "folder/new"]
 
 
 def test_equal_values_give_equal_bytes(tmp_path):

@@ -1,14 +1,16 @@
-"""What is told of frozen references beside a run: which plan was there before it, and what a full one found."""
+"""What is told beside a run: under which plan it was trained, and what the full committed reference found."""
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from weckd.config import Suite
 from weckd.errors import counted, unreadable
+from weckd.manifests import trained_cells
 from weckd.run_files import RunFiles
 
 REFERENCES = Path(__file__).resolve().parents[1] / "results" / "reference"
@@ -28,26 +30,38 @@ def plan_before(facts: Mapping[str, Any], plan_hash: str) -> str | None:
     return before if before != plan_hash else None
 
 
-def plan_sentence(plan_hash: str, before: str | None) -> str:
-    """Return which plan was there before a run and which came after; empty where none came after."""
-    if before is None:
-        return ""
-    return (
-        f"Plan {plan_hash} came after the run, with its results known; before the run the plan was {before}."
-    )
+def with_plans(suite: Suite, run: RunFiles) -> Suite:
+    """Return a run's suite with the other plans that its cells were trained under, as their manifests say.
 
-
-def plan_of(run: RunFiles, plan_hash: str) -> str:
-    """Return the same of a run that was laid out from a reference; empty for a trained one.
+    Of cells whose manifests do not, as those of earlier versions, the facts of the reference do that the run was laid
+    out from; where there is none, it is not recorded.
 
     Raises:
-        UserError: what tells of the reference cannot be read.
+        UserError: a manifest, or what tells of the reference, cannot be read.
     """
-    if not run.drawn_from.exists():
-        return ""
-    with unreadable(run.drawn_from, "not the facts of a reference", "lay the reference out again"):
-        facts = json.loads(run.drawn_from.read_text(encoding="utf-8"))
-        return plan_sentence(plan_hash, plan_before(facts, plan_hash))
+    recorded = ""
+    if run.drawn_from.exists():
+        with unreadable(run.drawn_from, "not the facts of a reference", "lay the reference out again"):
+            facts = json.loads(run.drawn_from.read_text(encoding="utf-8"))
+            recorded = plan_before(facts, suite.plan_hash) or suite.plan_hash
+    cells = trained_cells(suite, run.manifests)
+    under = Counter(plan for cell in cells for plan in {plan or recorded for plan in cell.plans or ("",)})
+    del under[suite.plan_hash]
+    return replace(suite, trained_under=dict(sorted(under.items())))
+
+
+def plan_sentence(suite: Suite) -> str:
+    """Return the plan, and the others that the run was trained under, as `with_plans` found them; empty for none."""
+    cells = len(suite.datasets) * len(suite.seeds)
+    told = []
+    for plan, count in suite.trained_under.items():
+        of = "" if count == cells else f"{count} of {counted(cells, 'cell')} "
+        told.append(
+            f"{of}trained under {plan}, before it was changed"
+            if plan
+            else f"{of}trained under a plan that is not recorded"
+        )
+    return f"Plan {suite.plan_hash}; {'; '.join(told)}." if told else ""
 
 
 @dataclass(frozen=True)

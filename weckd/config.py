@@ -265,6 +265,9 @@ class Suite(SuiteKeys):
     # Data sets that the audit found to share images with others, undeclared, and these (see `weckd.places`):
     # a finding, not a setting, so not in suite.json.
     undeclared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # Cells that were trained under other plans, by the plan's hash, "" where it is not recorded (see
+    # `weckd.committed`): a finding too.
+    trained_under: dict[str, int] = field(default_factory=dict)
 
 
 def neutral_keys(tuned: bool) -> frozenset[str]:
@@ -286,7 +289,7 @@ def load_suite(path: Path) -> Suite:
 def suite_json(suite: Suite) -> str:
     """Return the suite as indented JSON with sorted keys."""
     settings = dataclasses.asdict(suite)
-    del settings["undeclared"]
+    del settings["undeclared"], settings["trained_under"]
     if not suite.quick_look:  # what older files do not hold
         del settings["quick_look"]
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"

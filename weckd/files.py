@@ -69,13 +69,17 @@ def remove_left(folder: Path, name: str) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; put it in the place of `path` on success, remove it on any failure.
 
-    What a killed process left of an earlier try is removed first: only one process may write a folder at a time.
+    What is in that place stays until the new one is whole. What a killed process left of an earlier try is removed
+    first, or put back where nothing is in that place: only one process may write a folder at a time.
 
     Raises:
         UserError: it cannot be written, as on a full disk or in a folder that belongs to somebody else.
     """
     with told_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for before in path.parent.glob(f".{path.name}.*/before"):
+            if not path.exists():
+                before.replace(path)
         remove_left(path.parent, path.name)
         with tempfile.TemporaryDirectory(
             prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
@@ -84,9 +88,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             temporary.chmod(0o755)
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.replace(path)
+            before = temporary.with_name("before")
+            try:
+                if path.exists():
+                    path.replace(before)
+                temporary.replace(path)
+            finally:
+                if before.exists() and not path.exists():
+                    before.replace(path)
 
 
 @contextmanager

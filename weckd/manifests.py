@@ -36,6 +36,9 @@ class TrainedCell:
     images_of_part: Mapping[str, int]
     fits: Mapping[str, Mapping[str, Any]]  # identity -> what it was and what it ran
     methods: Mapping[str, TrainedMethod]
+    plans: tuple[str, ...] = ()
+    """hashes of the analysis plans that the run had when its fits were trained, "" of fits that do not tell; empty in
+    manifests of earlier versions"""
 
     @property
     def device(self) -> str:
@@ -60,6 +63,7 @@ def write_manifest(file: Path, cells: Sequence[TrainedCell]) -> None:
                 name: {key: value for key, value in vars(method).items() if key != "tuning" or value}
                 for name, method in cell.methods.items()
             },
+            **({"plans": cell.plans} if cell.plans else {}),
         }
         for cell in cells
     }
@@ -90,6 +94,7 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
                 cell["images_of_part"],
                 cell["fits"],
                 {name: TrainedMethod(**method) for name, method in cell["methods"].items()},
+                tuple(map(str, cell.get("plans", ()))),
             )
             for seed, cell in content["seeds"].items()
         }

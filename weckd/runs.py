@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from weckd.committed import beside_quick_look, plan_of
+from weckd.committed import beside_quick_look, plan_sentence, with_plans
 from weckd.config import Suite, load_suite
 from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted
@@ -63,9 +63,8 @@ def run_summary(folder: Path) -> str:
         what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
         command = shlex.join(start.command) or "the command that began it"
         raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
-    suite = with_finding(suite, RunFiles(folder).across)
-    plan = plan_of(RunFiles(folder), suite.plan_hash)
-    told = (("plan", plan), ("data sets", undeclared_sentence(suite)))
+    suite = _with_findings(suite, RunFiles(folder))
+    told = (("plan", plan_sentence(suite)), ("data sets", undeclared_sentence(suite)))
     report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
     return "\n".join(
         [
@@ -74,6 +73,10 @@ def run_summary(folder: Path) -> str:
             report + (beside if len(report + beside) <= WIDTH else ""),
         ]
     )
+
+
+def _with_findings(suite: Suite, run: RunFiles) -> Suite:
+    return with_plans(with_finding(suite, run.across), run)
 
 
 def _shown(folder: Path, tables: Iterable[str]) -> str:
@@ -121,7 +124,7 @@ def results_text(
             f"\n{text}not made     the tables and report of {folder}, for which this command does not ask; they are "
             f"by\n             {shlex.join(command)}"
         )
-    suite = with_finding(load_suite(folder / "suite.json"), RunFiles(folder).across)
+    suite = _with_findings(load_suite(folder / "suite.json"), RunFiles(folder))
     screen = last_screen(folder, suite, beside_quick_look(suite))
     return f"\n{screen}\n{text}tables       {folder / 'tables'} (.csv .md .tex .json)"
 

@@ -1,6 +1,7 @@
 """Freezing a run, making it again from the reference, and comparing another run with it."""
 
 import dataclasses
+import errno
 import json
 import math
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictions, write_text
@@ -60,6 +62,7 @@ def write_run(folder: Path, device="cpu x86_64") -> Path:
             fit = {"steps": 4, "networks": 1, "steps_run": 4, "images": 32, "status": "finished"}
             methods = {name: {"fits": ["a"], "labels": 8, "stages": []} for name in SKILL}
             seeds[str(seed)] = {"cell": cell, "images_of_part": {}, "fits": {"a": fit}, "methods": methods}
+            seeds[str(seed)]["plans"] = [suite().plan_hash]
         manifest = {"dataset": dataset, "threads": 1, "seeds": seeds}
         write_text(folder / "manifests" / dataset / "seeds1-5.json", json.dumps(manifest))
     write_text(folder / "audit" / "audit.md", "nothing found\n")
@@ -275,7 +278,7 @@ def test_the_verdict_at_half_and_at_twice_the_tolerance():
         Cell("gain", "toy_two", "over single", 20.0, 18.5, 2.0, True, ""),  # 1.5 of 2: not at half
         Cell("accuracy", "toy_two", "pooled", math.nan, math.nan, math.nan, True, "missing in both"),
     )
-    agreement = Agreement(False, "device b, not a", cells, 1, 2, "", "")
+    agreement = Agreement(False, "device b, not a", cells, 1, 2, {"the run": "", "the reference": ""}, "")
     assert [[cell.agrees_at(factor) for cell in cells] for factor in (0.5, 2)] == [
         [True, False, False, True],
         [True, True, True, True],
@@ -494,6 +497,37 @@ def test_neither_a_reference_nor_what_is_laid_out_of_one_is_written_over_a_run(
             f"{rerun}: holds a run already, which would be written over; choose another folder"
         )
     assert {file: file_digest(file) for file in rerun.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("add", [freeze_run, freeze_rerun])
+def test_a_reference_that_cannot_be_replaced_stays_as_it_was(run, lock, tmp_path, monkeypatch, add):
+    folder = tmp_path / "reference"
+    freeze_run(run, folder, lock)
+    before = {file: file_digest(file) for file in tmp_path.rglob("*") if file.is_file()}
+    written = []
+
+    def full(file, *more, **how):
+        if len(written) == 1:  # in the midst
+            raise OSError(errno.ENOSPC, "No space left on device", str(file))
+        written.append(file)
+        return write_table(file, *more, **how)
+
+    write_table = pq.write_table
+    monkeypatch.setattr("weckd.agreement.freeze.pq.write_table", full)
+    with pytest.raises((UserError, OSError)):
+        add(run, folder, lock)
+    assert {file: file_digest(file) for file in tmp_path.rglob("*") if file.is_file()} == before
+    read_reference(folder)
+
+
+def test_a_folder_of_something_else_is_not_replaced_by_a_reference(run, lock, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(UserError) as told:
+        freeze_run(run, tmp_path, lock)
+    assert str(told.value) == (
+        f"{tmp_path}: there is something that is no reference; choose another folder, or remove it"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_run_under_way_or_with_a_cell_untold_of_is_not_frozen(rerun, tmp_path):

@@ -1,26 +1,41 @@
 """A reference under a plan that came after its run: the same predictions, and the plan that was there before."""
 
 import json
+import shutil
 
+import pyarrow.parquet as pq
 import pytest
 from small_suite import with_plan
-from test_agreement import LOCK, suite, write_run
+from test_agreement import LOCK, changed_probability, suite, write_run
 
-from weckd.agreement.agree import compare, summary
+from weckd.agreement.agree import agreement_table, compare, summary
 from weckd.agreement.freeze import freeze_run, unfreeze
 from weckd.agreement.reference import frozen_suite, read_reference
 from weckd.analysis.write_tables import write_tables
-from weckd.committed import plan_of
+from weckd.committed import plan_sentence, with_plans
 from weckd.config import load_suite, suite_json
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.report.page import page
 from weckd.run_files import RunFiles
+from weckd.runs import run_summary
 
 AFTER = with_plan(suite(plan_hash="feedfeedfeed"), margin_pp=3.0)
-SENTENCE = (
-    "Plan feedfeedfeed came after the run, with its results known; before the run the plan was 0123456789ab."
-)
+SENTENCE = "Plan feedfeedfeed; trained under 0123456789ab, before it was changed."
+
+
+def told(run, plan=AFTER):
+    """Return what is said of the plans that a run was trained under."""
+    return plan_sentence(with_plans(plan, RunFiles(run)))
+
+
+def recorded(run, change):
+    """Change what each manifest of a run says of the plans that its cells were trained under."""
+    for file in (run / "manifests").glob("*/*.json"):
+        content = json.loads(file.read_text())
+        for seed, cell in content["seeds"].items():
+            cell["plans"] = change(int(seed))
+        write_text(file, json.dumps(content))
 
 
 @pytest.fixture(scope="module")
@@ -72,26 +87,82 @@ def test_the_trained_run_itself_keeps_it_too_where_its_results_were_known(before
         write_text(before / "run/suite.json", suite_json(plan))
         freeze_run(before / "run", tmp_path / "reference", lock)
     assert read_reference(tmp_path / "reference").plan_before == "0123456789ab"
-    freeze_run(before / "run", tmp_path / "new", lock)  # of which no plan is known from before
-    assert read_reference(tmp_path / "new").plan_before is None
 
 
 def test_agree_and_the_report_say_which_plan_was_there_before(before, drawn, lock, tmp_path):
     freeze_run(drawn, tmp_path, None)
     write_text(before / "run/suite.json", suite_json(AFTER))
     agreement = compare(before / "run", tmp_path, lock)
-    assert agreement.plan == SENTENCE
-    assert f"\nthe reference: {SENTENCE}\n" in summary(agreement, tmp_path)
-    assert plan_of(RunFiles(drawn), AFTER.plan_hash) == SENTENCE
+    assert agreement.plans == {"the run": SENTENCE, "the reference": SENTENCE}
+    assert f"\nthe run: {SENTENCE}\nthe reference: {SENTENCE}\n" in summary(agreement, tmp_path)
+    table = agreement_table(AFTER, agreement, read_reference(tmp_path)).tables[0]
+    assert SENTENCE in " ".join((table.caption, *table.notes))
+    assert told(drawn) == SENTENCE
     text = page(AFTER, drawn)
     assert f'<p class="missing">{SENTENCE}</p>' in text
     assert "Each claim of the paper became a test; here are the answers" in text
-    (drawn / "drawn-from.json").rename(tmp_path / "gone.json")
-    assert plan_of(RunFiles(drawn), AFTER.plan_hash) == ""
-    assert "Each claim of the paper became a test that was fixed before the run; here" in page(AFTER, drawn)
+    assert "Each claim of the paper became a test that was fixed before the run; here" in page(
+        suite(), before / "run"
+    )
     (drawn / "drawn-from.json").write_text("{")
     with pytest.raises(UserError, match=r"drawn-from\.json: not the facts of a reference \("):
         page(AFTER, drawn)
+
+
+def test_every_table_and_both_first_screens_of_a_trained_run_say_under_which_plan_its_cells_were_trained(
+    before, tmp_path
+):
+    run = tmp_path / "run"
+    shutil.copytree(before / "run", run)
+    write_text(run / "suite.json", suite_json(AFTER))
+    write_tables(AFTER, run, run / "tables")
+    for file in (run / "tables").glob("*.md"):
+        assert SENTENCE in " ".join(file.read_text().split()), file
+    assert f'<p class="missing">{SENTENCE}</p>' in page(AFTER, run)
+    assert f"plan         {SENTENCE}" in " ".join(run_summary(run).split("\n"))
+    write_text(run / "suite.json", suite_json(suite()))
+    write_tables(suite(), run, run / "tables")
+    assert "trained under" not in "".join(file.read_text() for file in (run / "tables").glob("*.*"))
+    assert "trained under" not in page(suite(), run) + run_summary(run)
+
+
+def test_some_cells_of_another_plan_are_counted_and_what_is_not_recorded_is_said_to_be_so(before, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(before / "run", run)
+    recorded(run, lambda seed: ["feedfeedfeed", *(["0123456789ab"] if seed == 1 else [])])
+    some = "Plan feedfeedfeed; 2 of 10 cells trained under 0123456789ab, before it was changed."
+    assert told(run) == some
+    recorded(run, lambda seed: [])  # as an earlier version wrote them
+    assert told(run) == "Plan feedfeedfeed; trained under a plan that is not recorded."
+    recorded(
+        run, lambda seed: [""] if seed == 2 else ["feedfeedfeed"]
+    )  # fits of which a record does not tell
+    assert told(run) == "Plan feedfeedfeed; 2 of 10 cells trained under a plan that is not recorded."
+    shutil.copy(before / "reference/reference.json", run / "drawn-from.json")  # but the reference does
+    assert told(run) == some
+
+
+def test_a_reference_of_a_trained_run_holds_the_plan_that_it_was_trained_under(before, lock, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(before / "run", run)
+    write_text(run / "suite.json", suite_json(AFTER))
+    freeze_run(run, tmp_path / "reference", lock)
+    assert read_reference(tmp_path / "reference").plan_before == "0123456789ab"
+
+
+def test_predictions_that_are_packed_otherwise_are_the_same_and_keep_the_plan_before(before, lock, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "reference"
+    shutil.copytree(before / "run", run)
+    freeze_run(run, out, lock)
+    for file in (out / "predictions").glob("*.parquet"):  # as by another version of pyarrow
+        pq.write_table(pq.read_table(file), file, compression="gzip", row_group_size=7)
+    recorded(run, lambda seed: ["feedfeedfeed"])  # trained again, with those results known
+    write_text(run / "suite.json", suite_json(AFTER))
+    freeze_run(run, out, lock)
+    assert read_reference(out).plan_before == "0123456789ab"
+    changed_probability(run)  # other predictions: nothing is known of them
+    freeze_run(run, out, lock)
+    assert read_reference(out).plan_before is None
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,9 @@ def cell(tmp_path, monkeypatch):
         networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
         kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(data, networks, suite.training, suite.augmentation, tmp_path, EVALUATED)
-        shelf = Shelf(tmp_path, identities, {"device": "toy"}, kept, 60.0, StopRequest(), Progress("toy", 1))
+        shelf = Shelf(
+            tmp_path, identities, {"device": "toy"}, {}, kept, 60.0, StopRequest(), Progress("toy", 1)
+        )
         stored = job._train_cell(toy, shelf)
         return fits, asked, stored
 

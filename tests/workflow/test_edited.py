@@ -8,10 +8,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from engine import RECORDS, REPOSITORY, result_bytes, snakemake
+from engine import RECORDS, REPOSITORY, TINY, result_bytes, snakemake
 from PIL import Image
 
 from weckd.cli import main
+from weckd.config import load_suite
 from weckd.errors import UserError
 from weckd.provenance.crate import write_crate
 from weckd.run_files import RunFiles
@@ -178,10 +179,41 @@ def test_an_edited_suite_json_is_made_anew_and_nothing_is_trained_by_it(finished
     done = snakemake(copy, "--cores", "2", *cells)
     assert done.returncode == 0, done.stdout
     assert f"{RUN}/suite.json: not what the suite files say; made again\n" in done.stdout
-    assert f"\nchanged      {RUN}/suite.json (since read or made); made again: suite, " in done.stdout
+    assert f"\nchanged      {RUN}/suite.json (since read or made); made again: suite\n" in done.stdout
     assert result_bytes(copy / RUN, RECORDS) == result_bytes(folder / RUN, RECORDS)
     assert sorted(copy.glob("results/fits/*/*/record.json")) == fits
     assert "not what the suite files say" not in snakemake(copy, "-n").stdout
+
+
+def test_after_an_edit_of_the_plan_nothing_is_trained_and_all_that_is_made_says_what_it_was_trained_under(
+    finished, copy, tmp_path
+):
+    folder, _ = finished
+    old = load_suite(folder / RUN / "suite.json").plan_hash
+    plan, mine = tmp_path / "plan.yaml", tmp_path / "mine.yaml"
+    mine.write_text(TINY.read_text().replace("../../config/analysis.yaml", str(plan)))
+    plan.write_text(
+        (REPOSITORY / "config/analysis.yaml").read_text().replace("margin_pp: 2.0", "margin_pp: 3.0")
+    )
+    done = snakemake(copy, "--cores", "2", configfile=mine)
+    assert done.returncode == 0, done.stdout
+    new = load_suite(copy / RUN / "suite.json").plan_hash
+    assert new != old
+    told = f"Plan {new}; trained under {old}, before it was changed."
+    assert f"\nplan         {told}\n" in done.stdout
+    assert f'<p class="missing">{told}</p>' in (copy / RUN / "report.html").read_text()
+    for file in (copy / RUN / "tables").glob("*.md"):
+        assert told in file.read_text(), file
+    ran = set(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, flags=re.MULTILINE))
+    assert ran == {"suite", "tables", "figures", "html_report", "provenance"}
+    assert result_bytes(copy / RUN, RECORDS[1:]) == result_bytes(
+        folder / RUN, RECORDS[1:]
+    )  # all but suite.json
+    # Trained again for another reason, its fits remember it.
+    shutil.rmtree(copy / RUN / "manifests")
+    done = snakemake(copy, "--cores", "2", "--until", "train", configfile=mine)
+    assert done.returncode == 0, done.stdout
+    assert (copy / MANIFEST).read_bytes() == (folder / MANIFEST).read_bytes()
 
 
 def test_a_job_refuses_damaged_images_before_its_first_step(copy, monkeypatch, capsys):

@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -25,7 +25,7 @@ from weckd.analysis.comparisons import comparisons
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.committed import plan_sentence
+from weckd.committed import plan_sentence, with_plans
 from weckd.config import Suite, load_suite
 from weckd.errors import counted
 from weckd.files import file_digest, refuse_changed, sums_of
@@ -72,7 +72,9 @@ class Agreement:
     cells: tuple[Cell, ...]
     equal_files: int  # files whose predictions are equal to the last digit, whether they must be or not
     files: int  # of predictions, one a data set and seed
-    plan: str  # which plan was there before the reference's run, where another came after
+    plans: Mapping[
+        str, str
+    ]  # of the run and of the reference: which other plan each was trained under, where any
     elsewhere: str  # with what the rerun was made that the reference holds beside; empty where it holds none
 
     @property
@@ -99,12 +101,13 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     suite, whole = load_suite(RunFiles(run).suite), load_suite(RunFiles(reference).suite)
     part = narrowed(whole, suite)
     refuse_other_suite(suite, part, reference)
-    suite = with_finding(suite, RunFiles(run).across)
+    suite = with_plans(with_finding(suite, RunFiles(run).across), RunFiles(run))
     differs = _differences(made_with(run, lock), facts.made_with)
     widest = math.inf if differs else 0.0
     with tempfile.TemporaryDirectory() as name:
         unfreeze(reference, Path(name))
         files, frozen = RunFiles(run), RunFiles(Path(name))
+        before = plan_sentence(with_plans(whole, frozen))
         predictions = [*_predictions(suite, files, frozen)]
         ours = load_predictions(suite, files.predictions)
         theirs = load_predictions(suite if part is whole else whole, frozen.predictions)
@@ -116,10 +119,10 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     if not differs:
         cells += [*predictions, *(_outputs(run, facts) if part is whole else ())]
     equal = sum(cell.agrees for cell in predictions)
-    plan = plan_sentence(facts.plan_hash, facts.plan_before)
+    plans = {"the run": plan_sentence(suite), "the reference": before}
     made = asdict(facts.elsewhere) if facts.elsewhere else {}
     beside = "; ".join(f"{key} {value or 'none'}" for key, value in made.items())
-    return Agreement(not differs, differs, tuple(cells), equal, len(predictions), plan, beside)
+    return Agreement(not differs, differs, tuple(cells), equal, len(predictions), plans, beside)
 
 
 def _elsewhere(suite: Suite, reference: Path, facts: Reference, place: Path) -> SuitePredictions | None:
@@ -288,7 +291,7 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
     )
     says = joined(
         verdict(agreement),
-        agreement.plan,
+        agreement.plans["the reference"],
         f"elsewhere: a rerun that the reference holds beside ({agreement.elsewhere}); it decides nothing."
         if agreement.elsewhere
         else "",
@@ -340,7 +343,7 @@ def summary(agreement: Agreement, out: Path) -> str:
         lines.append(f"  and {len(misses) - SHOWN_MISSES} more")
     if agreement.elsewhere:
         lines.append(f"beside it: a rerun elsewhere ({agreement.elsewhere}), a column of all cells")
-    lines += [f"the reference: {agreement.plan}"] if agreement.plan else []
+    lines += [f"{whose}: {told}" for whose, told in agreement.plans.items() if told]
     return "\n".join([*lines, f"all cells: {out / 'agreement.md'}"])
 
 

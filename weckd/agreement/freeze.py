@@ -9,7 +9,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from weckd.agreement.reference import (
 from weckd.analysis.imported import imported_files
 from weckd.analysis.predictions import NAMES
 from weckd.analysis.registry import KINDS
-from weckd.committed import plan_before
+from weckd.committed import plan_before, with_plans
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted, unreadable
@@ -43,6 +43,7 @@ from weckd.files import (
     refuse_changed,
     sums_of,
     whole_file,
+    whole_folder,
     write_json,
     write_sums,
     write_text,
@@ -64,6 +65,7 @@ RECORDED = (
     *("splits/*/*.csv", "manifests/*/*.json", "attention/*.npz"),
     *(f"audit/*.{kind}" for kind in KINDS),
 )
+OUTPUTS = ("tables/*", "figures/*")
 WITHOUT_IMAGES = ("figures/attention.svg", "figures/attention.png")
 """Outputs that a reference cannot make again, since it holds no image."""
 # One page a column: fits that several methods share lie in it several times, and compress away.
@@ -79,56 +81,64 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     """Write the reference of the finished run in a folder; the same run gives the same bytes.
 
     `lock` is the lock file of the run's environment, None where there is none. A run that was laid out from a reference
-    was made with what that one was. Where that one, or an older one in `out`, has the same predictions under another
-    plan, the plan that was there before the run is kept beside the run's own; and so is the rerun that was added to
-    the older one.
+    was made with what that one was. An older one in `out` is replaced when this one is whole. The plan that was there
+    before the run is kept beside its own: that which it was trained under, or, where the older one has the same
+    predictions, which were known then, the first one of that; and so is the rerun that was added to the older one.
 
     Raises:
-        UserError: a cell, or the tables, are missing; the run is under way; `out` holds a run.
+        UserError: a cell, or the tables, are missing; the run is under way; `out` holds something that is no reference,
+            or one whose predictions cannot be read.
     """
-    files, frozen = RunFiles(run), RunFiles(out)
-    suite = load_suite(files.suite)
+    files = RunFiles(run)
+    suite = with_plans(load_suite(files.suite), files)
     _refuse_unfinished(suite, files)
     if run.name in runs_under_way(run.parent / ".lock"):
         raise UserError(f"{run}: under way, its tables may be older than its predictions; {FINISH}")
     drawn, older = (read_facts(file) if file.exists() else None for file in (files.drawn_from, out / FACTS))
-    beside = {file.name: file.read_bytes() for file in (out / ELSEWHERE).glob("*.parquet")}
-    if older:  # an older reference, whose files must not stay beside the new ones
-        shutil.rmtree(out)
-    _refuse_over_run(out)
-    for key in suite.datasets:
-        cells = [files.prediction(key, seed) for seed in suite.seeds]
-        pack_predictions(cells, frozen.predictions / f"{key}.parquet")
-    pack_records(run, _found(run, RECORDED), out / RECORDS)
-    # Where the images lay is a matter of one machine.
-    write_text(frozen.suite, suite_json(replace(suite, data_root=None)))
-    for table in _found(run, ("tables/*.md", "tables/answers.csv")):
-        write_text(frozen.tables / table.name, table.read_text(encoding="utf-8"))
-    digests = _digests(out)
-    # What was laid out from a reference has its predictions, however this machine packs them.
-    its_own = _predictions(drawn.files if drawn else digests)
-    same = [facts for facts in (drawn, older) if facts and _predictions(facts.files) == its_own]
-    for name in beside if older in same else ():
-        with whole_file(out / ELSEWHERE / name) as temporary:
-            temporary.write_bytes(beside[name])
-    outputs = _found(run, ("tables/*", "figures/*"))
-    reference = Reference(
+    if older is None:
+        _refuse_over_run(out)
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(
+                f"{out}: there is something that is no reference; choose another folder, or remove it"
+            )
+    with whole_folder(out) as folder:
+        frozen = RunFiles(folder)
+        for key in suite.datasets:
+            cells = [files.prediction(key, seed) for seed in suite.seeds]
+            pack_predictions(cells, frozen.predictions / f"{key}.parquet")
+        pack_records(run, _found(run, RECORDED), folder / RECORDS)
+        # Where the images lay is a matter of one machine.
+        write_text(frozen.suite, suite_json(replace(suite, data_root=None)))
+        for table in _found(run, ("tables/*.md", "tables/answers.csv")):
+            write_text(frozen.tables / table.name, table.read_text(encoding="utf-8"))
+        if older and not _same_predictions(folder, out):
+            older = None
+        if older and older.elsewhere:
+            shutil.copytree(out / ELSEWHERE, folder / ELSEWHERE)
+        write_json(folder / FACTS, asdict(_facts(suite, folder, run, lock, drawn, older)))
+
+
+def _facts(
+    suite: Suite, folder: Path, run: Path, lock: Path | None, drawn: Reference | None, older: Reference | None
+) -> Reference:
+    """Return the facts of the reference that a folder will be; `older` had the same predictions."""
+    trained = next(filter(None, suite.trained_under), None)
+    return Reference(
         format=FORMAT,
         suite=suite.run,
         plan_hash=suite.plan_hash,
-        made_with=drawn.made_with if drawn in same else made_with(run, lock),
+        made_with=drawn.made_with if drawn else made_with(run, lock),
         level=LEVEL,
         rule=RULE,
-        files=_digests(out),
+        files=_digests(folder),
         outputs={
             name: file_digest(run / name)
-            for name in (file.relative_to(run).as_posix() for file in outputs)
+            for name in (file.relative_to(run).as_posix() for file in _found(run, OUTPUTS))
             if name not in WITHOUT_IMAGES
         },
-        plan_before=plan_before(asdict(same[0]), suite.plan_hash) if same else None,
-        elsewhere=older.elsewhere if older and older in same else None,
+        plan_before=(plan_before(asdict(older), suite.plan_hash) if older else None) or trained,
+        elsewhere=older.elsewhere if older else None,
     )
-    write_json(out / FACTS, asdict(reference))
 
 
 def freeze_rerun(run: Path, reference: Path, lock: Path | None) -> None:
@@ -141,12 +151,14 @@ def freeze_rerun(run: Path, reference: Path, lock: Path | None) -> None:
     suite = load_suite(files.suite)
     refuse_other_suite(suite, load_suite(RunFiles(reference).suite), reference)
     _refuse_unfinished(suite, files)
-    for key in suite.datasets:
-        cells = [files.prediction(key, seed) for seed in suite.seeds]
-        pack_predictions(cells, reference / ELSEWHERE / f"{key}.parquet")
-    added = {name: digest for name, digest in _digests(reference).items() if name.startswith(ELSEWHERE)}
-    changed = replace(facts, elsewhere=made_with(run, lock), files=facts.files | added)
-    write_json(reference / FACTS, asdict(changed))
+    with whole_folder(reference) as folder:
+        shutil.copytree(reference, folder, dirs_exist_ok=True)
+        for key in suite.datasets:
+            cells = [files.prediction(key, seed) for seed in suite.seeds]
+            pack_predictions(cells, folder / ELSEWHERE / f"{key}.parquet")
+        added = {name: digest for name, digest in _digests(folder).items() if name.startswith(ELSEWHERE)}
+        changed = replace(facts, elsewhere=made_with(run, lock), files=facts.files | added)
+        write_json(folder / FACTS, asdict(changed))
 
 
 def _digests(reference: Path) -> dict[str, str]:
@@ -155,8 +167,33 @@ def _digests(reference: Path) -> dict[str, str]:
     return {file.relative_to(reference).as_posix(): file_digest(file) for file in files}
 
 
-def _predictions(files: Mapping[str, str]) -> dict[str, str]:
-    return {name: digest for name, digest in files.items() if name.startswith("predictions/")}
+def _same_predictions(folder: Path, older: Path) -> bool:
+    """Return whether an older reference has the same predictions, however it was packed.
+
+    Raises:
+        UserError: those of the older one cannot be read.
+    """
+    files, others = (sorted(RunFiles(of).predictions.glob("*.parquet")) for of in (folder, older))
+    return [file.name for file in files] == [file.name for file in others] and all(
+        _packed(file).equals(_packed(other, "restore that reference, or remove it"))
+        for file, other in zip(files, others, strict=True)
+    )
+
+
+def _packed(file: Path, remedy: str = DISTRUST) -> pd.DataFrame:
+    """Return a packed data set.
+
+    Raises:
+        UserError: it cannot be read, or unpacks to more than LARGEST.
+    """
+    try:
+        facts = pq.ParquetFile(file).metadata
+        size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
+        # What a column repeats counts for little there, and fully in memory.
+        _refuse_large(file, max(size, facts.num_rows * facts.num_columns * 8))
+        return pd.read_parquet(file)
+    except (OSError, ValueError, pa.ArrowException) as problem:
+        raise UserError(f"{file}: not a readable table of predictions ({problem}); {remedy}") from problem
 
 
 def unfreeze(reference: Path, out: Path, suite: Suite | None = None) -> None:
@@ -255,14 +292,7 @@ def unpack_predictions(file: Path, seeds: Collection[int], folder: Path) -> None
     Raises:
         UserError: it cannot be read, holds another seed than these, or unpacks to more than LARGEST.
     """
-    try:
-        facts = pq.ParquetFile(file).metadata
-        size = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
-        # What a column repeats counts for little there, and fully in memory.
-        _refuse_large(file, max(size, facts.num_rows * facts.num_columns * 8))
-        frame = pd.read_parquet(file)
-    except (OSError, ValueError, pa.ArrowException) as problem:
-        raise UserError(f"{file}: not a readable table of predictions ({problem}); {DISTRUST}") from problem
+    frame = _packed(file)
     others = set(frame["seed"]) - set(seeds) if "seed" in frame else {"none"}
     if others:
         raise UserError(f"{file}: seed {min(map(str, others))} is not one of the suite's; {DISTRUST}")

@@ -26,6 +26,7 @@ from weckd.analysis.metrics.scores import Scored, correct, from_influence, share
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis.results import Results
 from weckd.analysis.sheets.inputs import splits_table
+from weckd.committed import with_plans
 from weckd.config import Suite
 from weckd.data.splits import CUT_MARK
 from weckd.errors import UserError, counted
@@ -77,7 +78,7 @@ def write_leakage(official: Suite, grouped: Suite, official_run: Path, grouped_r
     """
     _refuse_others(official, grouped)
     files, beside, made = RunFiles(official_run), RunFiles(grouped_run), RunFiles(out)
-    official = with_finding(official, beside.across)
+    official = with_plans(with_finding(official, beside.across), files)
     run = Results(official, load_predictions(official, files.predictions), files)
     others = load_predictions(replace(grouped, datasets=official.datasets), beside.predictions)
     levels, gains = leaks(official, run.predictions, others)

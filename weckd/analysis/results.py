@@ -24,6 +24,7 @@ from weckd.analysis.imported import IMPORTED, imported_files, with_imported
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions, load_predictions
 from weckd.analysis_plan import Metric
+from weckd.committed import with_plans
 from weckd.config import Suite
 from weckd.declared import NOT_EMPTY, Declared, checked, plain
 from weckd.places import MACRO, means, with_finding
@@ -197,7 +198,8 @@ class Results:
 def load_run(suite: Suite, run: Path, published: tuple[Published, ...] = ()) -> Results:
     """Return the results of a run from its saved predictions.
 
-    Its suite has the methods that were made elsewhere, and what its audit found of shared images.
+    Its suite has the methods that were made elsewhere, what its audit found of shared images, and the plans that it was
+    trained under.
 
     Args:
         suite: the run's settings.
@@ -209,7 +211,7 @@ def load_run(suite: Suite, run: Path, published: tuple[Published, ...] = ()) -> 
         UserError: a file is unreadable or inconsistent; what is missing is kept and named instead.
     """
     files = RunFiles(run)
-    whole = with_finding(with_imported(suite, run), files.across)
+    whole = with_plans(with_finding(with_imported(suite, run), files.across), files)
     return Results(whole, load_predictions(whole, files.predictions, imported_files(run)), files, published)
 
 

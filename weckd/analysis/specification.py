@@ -15,6 +15,7 @@ from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import LARGEST, Published, Results
+from weckd.committed import with_plans
 from weckd.config import Suite
 from weckd.errors import UserError, counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
@@ -58,7 +59,8 @@ def write_specification(
     if not any(map(is_reading, suite.methods)):
         raise UserError(f"{out}: a run without readings; make one with `snakemake --cores all readings`")
     suite = with_finding(suite, across) if across else suite
-    run = Results(suite, load_predictions(suite, predictions), RunFiles(out), tuple(published))
+    files = RunFiles(out)
+    run = Results(with_plans(suite, files), load_predictions(suite, predictions), files, tuple(published))
     found = specifications(run)
     write_table_file(run.files.tables, _table(run, found))
     with style.styled():

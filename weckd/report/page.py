@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from weckd.analysis.registry import VERDICTS
-from weckd.committed import beside_quick_look, plan_of
+from weckd.committed import beside_quick_look, plan_sentence, with_plans
 from weckd.config import Suite, load_suite
 from weckd.errors import UserError
 from weckd.files import write_text
@@ -39,7 +39,7 @@ def page(suite: Suite, run: Path) -> str:
         UserError: a file of the run cannot be read; what is missing is named instead.
     """
     files = RunFiles(run)
-    suite = with_finding(suite, files.across)
+    suite = with_plans(with_finding(suite, files.across), files)
     sections = fill(suite, run)
     templates = Environment(
         loader=PackageLoader("weckd.report", "template"),
@@ -58,7 +58,7 @@ def page(suite: Suite, run: Path) -> str:
         phantom=has_phantom(suite),
         real=any(not suite.facts[key].phantom for key in suite.datasets),
         undeclared=undeclared_sentence(suite),
-        plan=plan_of(files, suite.plan_hash),
+        plan=plan_sentence(suite),
         beside=_beside(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",

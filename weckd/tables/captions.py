@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from weckd.committed import plan_sentence
 from weckd.config import Suite
 from weckd.errors import counted, named
 from weckd.places import few_seeds, independent, means, undeclared_sentence
@@ -158,7 +159,7 @@ def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
         f"Classes left out: {'; '.join(excluded)}." if excluded else "",
         small_sentence(_titles(suite)),
         OFFICIAL if suite.split.protocol == "official" else "",
-        f"Plan {suite.plan_hash}.",
+        plan_sentence(suite) or f"Plan {suite.plan_hash}.",
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -105,7 +105,8 @@ def train_batch(
     for cell, shared, identities in open_cells(suite, run, dataset, fits, seeds, EVALUATED):
         data, seed = cell.data, cell.data.seed
         progress.cell = f"seed {seed} ({len(cells) + 1} of {len(seeds)})"
-        shelf = Shelf(run.store, identities, shared, kept, checkpoint_seconds, stop, progress)
+        own = {"run": suite.run, "plan": suite.plan_hash}
+        shelf = Shelf(run.store, identities, shared, own, kept, checkpoint_seconds, stop, progress)
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
         with held_lock(run.store / dataset / f".seed{seed}-{digest(shared)[:12]}.lock"):
             stored = _train_cell(replace(cell, on_step=progress.step), shelf)
@@ -126,6 +127,7 @@ def train_batch(
             methods={
                 each.name: _composition(each, identities, data, chosen.get(each.name)) for each in methods
             },
+            plans=_plans(suite, stored.values()),
         )
         cells.append(trained)
     write_manifest(run.manifest(dataset, batch_name(seeds)), cells)
@@ -259,6 +261,7 @@ class Shelf:
     store: Path
     identities: Mapping[Fit, str]  # of its fits, parents before children
     ingredients: dict[str, Any]  # of the cell
+    own: Mapping[str, str]  # the run that trains, and its plan: told in the records of fits, in no identity
     with_weights: frozenset[Fit]  # fits whose weights are kept
     checkpoint_seconds: float
     stop: StopRequest
@@ -287,7 +290,7 @@ def _train_cell(cell: Cell, shelf: Shelf) -> dict[Fit, StoredFit]:
                 shelf.store,
                 dataset,
                 identity,
-                {**result.record, **surroundings(), **of_cell},
+                {**result.record, **surroundings(), **of_cell, **shelf.own},
                 result.logits,
                 result.history,
                 arrays(result.state) if with_weights and result.state else None,
@@ -298,6 +301,16 @@ def _train_cell(cell: Cell, shelf: Shelf) -> dict[Fit, StoredFit]:
             progress.skip(fit.steps)
         stored[fit] = found
     return stored
+
+
+def _plans(suite: Suite, fits: Iterable[StoredFit]) -> tuple[str, ...]:
+    """Return the plans that a run had when a cell's fits were trained for it, "" of fits that do not tell.
+
+    Where all were trained for other runs, which share the store, that is the plan of today.
+    """
+    records = (fit.record for fit in fits)
+    own = (record.get("plan", "") for record in records if record.get("run", suite.run) == suite.run)
+    return tuple(dict.fromkeys(own)) or (suite.plan_hash,)
 
 
 def _ran(record: Mapping[str, Any]) -> str:
