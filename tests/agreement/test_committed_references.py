@@ -65,7 +65,7 @@ def test_it_holds_no_image(name, tmp_path):
 @pytest.mark.parametrize("name", WITH_REPORT)
 def test_its_report_shows_drawings_alone(name):
     report = (REFERENCES / name / "report.html").read_text(encoding="utf-8")
-    kinds = re.findall(r"data:(image/[^,]+),([^\"]+)", report)
+    kinds = re.findall(r"data:(image/[^,]+),([^']+)", report)
     assert len(kinds) >= 7
     assert {kind for kind, _ in kinds} == {"image/svg+xml"}
     drawings = [unquote(content) for _, content in kinds]

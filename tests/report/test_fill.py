@@ -16,8 +16,7 @@ from weckd.tables.captions import NO_FAMILY
 from weckd.tables.render import write_table_file
 
 SVG_URI = (  # of tiny_run.SVG
-    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 id=%22figure_1%22%3E"
-    "%3Cg id=%22axes_1%22/%3E%3C/svg%3E%0A"
+    'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" id="figure_1"><g id="axes_1"/></svg>'
 )
 
 
@@ -49,11 +48,11 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
             "Links of the chain, by data set, suite toy",
         ],
         "Methods and classes": [
-            "Confusion matrix: toy_three",
+            "Confusion of classes: toy_three",
             "ROC curves: toy_three",
-            "Confusion matrix: toy_two",
+            "Confusion of classes: toy_two",
             "ROC curves: toy_two",
-            "Confusion matrix: toy_copy",
+            "Confusion of classes: toy_copy",
             "ROC curves: toy_copy",
             "Reliability",
             "Mean ranks",
@@ -106,6 +105,14 @@ def test_pictures_are_embedded(run):
         "Up to twelve pairs of images of toy_copy that are identical or nearly so, and as many suspected variants, "
         "each with the names of its images, their classes and the pair's correlation."
     )
+
+
+def test_a_drawing_ends_no_attribute_and_is_no_longer_than_it_must_be(run):
+    (run / "figures" / "forest.svg").write_text(
+        "<svg>\n <!-- it's -->\n <g d='M 1 \n2' e=\"100%&#65;\"/>\n</svg>\n"
+    )
+    (main,) = (filled for filled in fill(toy_suite(), run) if filled.section.key == "main")
+    assert main.pictures[0].uri == 'data:image/svg+xml,<svg><g d=%27M 1 2%27 e="100%25%26%2365;"/></svg>'
 
 
 def test_what_no_section_names_stands_at_the_end(run):

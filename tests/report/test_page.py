@@ -249,7 +249,9 @@ def test_small_pictures_of_each_data_set_are_side_by_side(run):
     text = page(toy_suite(), run)
     part = text[text.index('<section id="classes">') : text.index('<section id="limits">')]
     beside, alone = part.index('<div class="pictures beside">'), part.index('<div class="pictures">')
-    titles = [part.index(f"<h3>{title}") for title in ("Confusion matrix: toy_three", "ROC curves: toy_copy")]
+    titles = [
+        part.index(f"<h3>{title}") for title in ("Confusion of classes: toy_three", "ROC curves: toy_copy")
+    ]
     assert beside < titles[0] < titles[1] < alone < part.index("<h3>Reliability")
 
 

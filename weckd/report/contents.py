@@ -106,20 +106,24 @@ SECTIONS = (
     Section(
         "classes",
         "Methods and classes",
-        "Which classes are taken for which, how far the probabilities can be trusted, and how accurate each method "
-        "is. Open a title to see its table.",
+        "Which classes are taken for which, how well each is told from the others at every threshold, how far the "
+        "probabilities can be trusted, and how accurate each method is. Open a title to see its table.",
         tables=_CLASSES,
         pictures=(
             Pictures(
                 "figures/confusion-{dataset}.svg",
-                "Confusion matrix: {dataset}",
-                "Confusion matrices of {dataset}: a row for each true class, a column for each predicted one.",
+                "Confusion of classes: {dataset}",
+                "Confusion matrices of {dataset}: a panel for each method, true classes in rows, predicted classes in "
+                "columns, and in each cell what percentage of the true class's test images is called so, all seeds "
+                "pooled.",
                 beside=True,
             ),
             Pictures(
                 "figures/roc-{dataset}.svg",
                 "ROC curves: {dataset}",
-                "ROC curves of {dataset}: the true positive rate against the false positive rate.",
+                "ROC curves of {dataset}: true positive rate against false positive rate, for each method the mean "
+                "over seeds with a band from the lowest to the highest seed, and the area under the curve; a panel for "
+                "the mean over classes and for each class against all others, or one where there are two classes.",
                 beside=True,
             ),
             Pictures(
