@@ -5,12 +5,20 @@ import pytest
 from engine import REPOSITORY
 from small_suite import toy_suite, write_toy_predictions
 
+from weckd.analysis.claims import as_claimed
+from weckd.analysis.comparisons import comparisons
 from weckd.analysis.contrasts import gain
-from weckd.analysis.inference.power import planned_study
-from weckd.analysis.inference.reader_study import two_way
+from weckd.analysis.inference.power import chances
+from weckd.analysis.inference.reader_study import (
+    Study,
+    minimum_detectable,
+    planned_mean_study,
+    planned_study,
+    two_way,
+)
 from weckd.analysis.metrics.scores import mean_score
 from weckd.analysis.predictions import DatasetPredictions, SuitePredictions
-from weckd.analysis.results import Published, Results, load_run
+from weckd.analysis.results import Results, load_run
 from weckd.cli import main
 from weckd.config import suite_json
 from weckd.files import write_text
@@ -18,9 +26,13 @@ from weckd.planning.power import Spread, power_page
 from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 
-PAPER = Published("largest", "weckd", "single", "accuracy", "largest", 23.0, "abstract", "v1")
 CONFIG = REPOSITORY / "config"
 FAMILY = {"name": "chain over single", "kind": "superiority", "method": "weckd", "references": ["single"]}
+UP_TO = {
+    **{"name": "3", "says": "up to +23", "source": "abstract", "up_to_pp": 23},
+    **{side: [{"family": "chain over single"}] for side in ("as_worded", "for_the_chain")},
+}
+STAGES = {"weckd": 3, "single": 1, "pooled": 1, "full": 1}
 BAR = {"name": "against all", "kind": "non-inferiority", "method": "weckd", "references": ["full", "pooled"]}
 
 
@@ -30,7 +42,7 @@ def suite_of(**changes):
         "datasets": ["ear_chile"],
         "methods": ["weckd", "single", "pooled", "full"],
         "seeds": [1, 2, 3, 4, 5],
-        "analysis": {"families": families, "claims": []},
+        "analysis": {"families": families, "claims": changes.pop("claims", [])},
     }
     return resolve_suite([CONFIG / "phantoms.yaml"], base | changes)
 
@@ -44,7 +56,7 @@ def rows(page):
 def test_guessed_variances_give_the_chances_of_the_plans_verdicts():
     # 880 images, a fifth of them for the test, two a group. SE^2 = 8^2 / 5 + 20^2 / 88 = 4.165^2, df = 7.30:
     # (2.345 + 0.894) SE are detectable; by R's pt(-2.345, 7.30, ncp) etc. 6.2 % find 2 points, and 99.7 % find 23.
-    page = power_page(suite_of(), None, [PAPER])
+    page = power_page(suite_of(claims=[UP_TO]), None)
     assert page.splitlines()[1:3] == [
         "Variances: a guess, SD 8 points between seeds, 20 between groups of test images, 2 images a group. Better: "
         "--reference FOLDER.",
@@ -53,6 +65,26 @@ def test_guessed_variances_give_the_chances_of_the_plans_verdicts():
     mean, tests, se, detectable, alone, at_0, at_2, at_23 = rows(page)["over single (guess)"]
     assert (mean, tests, se, detectable, alone) == ("macro of 1", "1", "4.2", "13.5", "13.5")
     assert (at_0, at_2, at_23) == ("2.5 / 95.0 / 2.5", "6.2 / 93.0 / 0.9", "99.7 / 0.3 / 0.0")
+    assert " at +2 | +23 on one |" in " ".join(page.split())
+    assert " on one " not in power_page(suite_of(), None)  # no claim
+
+
+def test_the_largest_gain_that_is_claimed_is_on_one_data_set_of_a_mean_as_for_the_claims_chance():
+    two = suite_of(datasets=["ear_chile", "blood_cells"], claims=[UP_TO], families=[FAMILY, BAR])
+    page = power_page(two, None)
+    single, bar = (rows(page)[name] for name in ("over single (guess)", "against all, each of 2 (guess)"))
+    assert single[0] == "macro of 2"
+    # SE^2 = (8^2 / 5 + 20^2 / 88 + 8^2 / 5 + 20^2 / 1709) / 4, seeds independent: 23 / 2 points, not 23.
+    se = np.sqrt((2 * 8**2 / 5 + 20**2 / 88 + 20**2 / 1709) / 4)
+    assert single[2] == f"{se:.1f}"
+    comparison = next(x for x in comparisons(two, SuitePredictions({}, STAGES)) if x.reference == "single")
+    assert as_claimed(two, two.analysis.claims[0], comparison, "macro") == 11.5
+    df = planned_mean_study(
+        [planned_study(0.08**2, 0.2**2, 5, *size) for size in ((176, 88), (3418, 1709))]
+    ).df
+    assert single[-1] == " / ".join(f"{100 * x:.1f}" for x in chances(11.5, se, df, 0.05))
+    assert "-" not in single
+    assert len(bar) == len(single) - 1  # a table of its own, on which no such claim rests
 
 
 def test_non_inferiority_is_judged_at_the_margin_and_tests_of_one_family_share_alpha():
@@ -66,12 +98,18 @@ def test_non_inferiority_is_judged_at_the_margin_and_tests_of_one_family_share_a
     assert (at_0, at_margin) == ("3.3 / 96.3 / 0.4", "1.2 / 97.5 / 1.2")
 
 
-def hand_made(n=8, key="blood_bccd"):
-    """Return a reference of one data set, in groups of two images, and the study of what weckd gains there."""
+def hand_made(n=8, key="blood_bccd", level=None):
+    """Return a reference of one data set, in groups of two images, and the study of what weckd gains there.
+
+    `level`: share of right answers of both methods.
+    """
     suite = suite_of(datasets=[key], seeds=[1, 2, 3, 4, 5, 6])
     chance = np.linspace(0.1, 0.9, n)  # easy images and hard ones
     random = np.random.default_rng(1)
-    right = {("weckd", 3): random.random((6, n)) < 0.8, ("single", 1): random.random((6, n)) < chance}
+    right = {
+        ("weckd", 3): random.random((6, n)) < (level or 0.8),
+        ("single", 1): random.random((6, n)) < (level or chance),
+    }
     y = np.arange(n) % 4
     probabilities = {}
     for name, is_right in right.items():
@@ -84,13 +122,12 @@ def hand_made(n=8, key="blood_bccd"):
         len(suite.facts[key].classes),
         y,
         groups,
-        tuple("abcd"[: n // 2]),
+        tuple(map(str, range(n // 2))),
         probabilities,
         {},
         (),
     )
-    stages = {"weckd": 3, "single": 1, "pooled": 1, "full": 1}
-    run = Results(suite, SuitePredictions({key: data}, stages), RunFiles(REPOSITORY))
+    run = Results(suite, SuitePredictions({key: data}, STAGES), RunFiles(REPOSITORY))
     difference = right[("weckd", 3)].astype(float) - right[("single", 1)]
     return run, two_way(mean_score(difference, groups))
 
@@ -108,6 +145,25 @@ def test_variances_of_a_reference_are_scaled_to_the_suites_seeds_and_groups():
     alike = power_page(reference.suite, reference)
     assert "Planned test images (groups): blood_bccd 8 (4)." in alike  # split alike: the reference's own
     assert rows(alike)["over single"][2] == f"{100 * study.se:.1f}"
+
+
+def test_what_is_near_the_ceiling_in_the_reference_is_planned_with_seeds_that_vary_as_the_test_will_assume():
+    reference, plain = hand_made(n=200, level=0.97)
+    study = reference.of(gain("weckd", 3, "single", 1))["blood_bccd"].study
+    assert study.ceiling_part == pytest.approx(0.06**2 / 6 - plain.seed_part)
+    page = power_page(suite_of(), reference)
+    assert "Near the ceiling (both above 94 %" in page
+    assert "(SD), since rare failures may not have been drawn: over single (macro of 1)." in page
+    mean, _, se, detectable, *_ = rows(page)["over single"]
+    of_groups = study.case_part * 100 / 88
+    assert (mean, se) == ("macro of 1", f"{100 * np.sqrt(0.06**2 / 5 + of_groups):.1f}")
+    # What was added is known: of the df are those of the seeds as they were found, and of the groups.
+    found = plain.seed_part * 6 / 5
+    df = (0.06**2 / 5 + of_groups) ** 2 / (found**2 / 4 + of_groups**2 / 87)
+    planned = Study(0, (), 0.06**2 / 5, of_groups, df, 0, 0, False)
+    assert detectable == f"{100 * minimum_detectable(planned, 0.05):.1f}"
+    far, _ = hand_made(n=200, level=0.9)
+    assert "ceiling" not in power_page(suite_of(), far)
 
 
 def test_a_data_set_takes_the_variances_of_its_own_modality():
@@ -184,7 +240,7 @@ def test_the_command_takes_a_guess(capsys, cheap):
     assert main(["plan", *files, "--guess", "4", "10"]) == 0
     shown = capsys.readouterr().out
     assert "Variances: a guess, SD 4 points between seeds, 10 between groups" in shown
-    assert " at +23 |" in shown  # of config/published.yaml
+    assert " +23 on one |" in shown  # of the plan's third claim
     for guess in ("0", "x", "101"):
         with pytest.raises(SystemExit):
             main(["plan", *files, "--guess", "4", guess])
@@ -213,11 +269,10 @@ def test_what_two_families_ask_is_one_test_of_the_first():
 
 def test_equivalence_has_its_own_verdicts():
     like = {"name": "like", "kind": "equivalence", "method": "weckd", "references": ["pooled"]}
-    page = power_page(suite_of(families=[like]), None, [PAPER], Spread(0.01, 0.02))
+    page = power_page(suite_of(families=[like]), None, Spread(0.01, 0.02))
     assert "| %: equivalent / open / different " in page
     # SE^2 = 1 / 5 + 4 / 88 = 0.495^2, df = 6.01: within 2 points where t(.975) s < 2 leaves room.
-    mean, tests, se, detectable, _, at_0, at_2, at_23 = rows(page)["like pooled (guess)"]
+    mean, tests, se, detectable, _, at_0, at_2 = rows(page)["like pooled (guess)"]
     assert (mean, tests, se, detectable) == ("macro of 1", "1", "0.5", "-")
     assert at_0 == "83.6 / 16.4 / 0.0"  # 83.5 of 100 of 400,000 simulated intervals
     assert at_2 == "2.5 / 95.0 / 2.5"  # one of the two one-sided tests is then at its null
-    assert at_23 == "0.0 / 0.0 / 100.0"

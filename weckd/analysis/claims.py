@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from weckd.analysis.comparisons import Comparison
 from weckd.analysis.estimates import NOT_KNOWN, Gain, descriptive
 from weckd.analysis.inference.power import chances
 from weckd.analysis.inference.reader_study import half_width
@@ -131,17 +132,8 @@ def _distance(gain: Gain) -> float:
 
 
 def _rows(run: Results, evidence: Evidence) -> list[Gain]:
-    places = {macro_of(modality) for modality in evidence.over}
     return [
-        gain
-        for gain in run.planned
-        if gain.comparison.family == evidence.family
-        and gain.decides
-        and (not places or gain.dataset in places)
-        and (
-            not evidence.references
-            or any(fnmatch.fnmatch(gain.comparison.reference, pattern) for pattern in evidence.references)
-        )
+        gain for gain in run.planned if gain.decides and rests_on(evidence, gain.comparison, gain.dataset)
     ]
 
 
@@ -198,9 +190,7 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
     elif judgement.verdict == CONTRADICTED:
         below = [row for row in judgement.rows if row.estimate.study and side(run, row) == "below"]
         up_to = deciding.estimate.scale * max(-null, *(-_highest(row, plan.alpha) for row in below)) + 0.0
-    true_gain = 0.0 if null else plan.margin_pp
-    if claim.up_to_pp and not null:
-        true_gain = claim.up_to_pp / len(means(run.suite)[deciding.dataset])
+    true_gain = as_claimed(run.suite, claim, deciding.comparison, deciding.dataset)
     found = [
         chances(true_gain / 100, study.se, study.df, plan.alpha, null).above if study else NOT_KNOWN
         for study in studies
@@ -208,6 +198,27 @@ def firmness(run: Results, claim: Claim, judgement: Judgement) -> Firmness:
     if not any(map(math.isnan, found)):
         least, most = max(0.0, 1 - sum(1 - chance for chance in found)), min(found)
     return Firmness(up_to, from_, true_gain, least, most)
+
+
+def as_claimed(suite: Suite, claim: Claim, comparison: Comparison, place: str) -> float:
+    """Return the true gain, in points, that a comparison has on a mean if the truth is as a claim says.
+
+    Equal, against a margin; where the words say "up to", that much on one of the mean's data sets and nothing on the
+    others; else the plan's margin.
+    """
+    if comparison.null:
+        return 0.0
+    return claim.up_to_pp / len(means(suite)[place]) if claim.up_to_pp else suite.analysis.margin_pp
+
+
+def rests_on(evidence: Evidence, comparison: Comparison, place: str) -> bool:
+    """Return whether a comparison on a mean over data sets is some of the evidence."""
+    places, patterns = {macro_of(modality) for modality in evidence.over}, evidence.references
+    return (
+        comparison.family == evidence.family
+        and (not places or place in places)
+        and (not patterns or any(fnmatch.fnmatch(comparison.reference, pattern) for pattern in patterns))
+    )
 
 
 def _highest(row: Gain, alpha: float) -> float:

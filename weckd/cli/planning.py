@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 """The package's folder: a clone, or that of the container."""
 _LOCK = _ROOT / "requirements.lock"
-_PUBLISHED = _ROOT / "config" / "published.yaml"
 
 
 @command(
@@ -32,15 +31,9 @@ _PUBLISHED = _ROOT / "config" / "published.yaml"
             help="standard deviations of a gain between seeds, and between groups of test images, in points",
         ),
     ],
-    path(
-        "--published",
-        metavar="FILE",
-        default=_PUBLISHED if _PUBLISHED.exists() else None,
-        help="the paper's own numbers",
-    ),
     description="Measures a few passes of each network of the suite on this machine; trains nothing. Power: the gain "
     "that each comparison of the plan would find, and the chance of each verdict at a true gain of 0, of the margin "
-    "and of what the paper claims.",
+    "and of what is claimed.",
 )
 def _plan(options: argparse.Namespace) -> None:
     suite = resolved(options)
@@ -62,12 +55,11 @@ def _plan(options: argparse.Namespace) -> None:
 
 
 def _power(suite: "Suite", options: argparse.Namespace) -> str:
-    from weckd.analysis.results import read_published
     from weckd.planning.power import GUESS, Spread, power_page
 
     reference = _finished(options.reference) if options.reference else None
     guess = Spread(*(sd / 100 for sd in options.guess)) if options.guess else GUESS
-    return power_page(suite, reference, read_published(options.published), guess)
+    return power_page(suite, reference, guess)
 
 
 def _finished(folder: Path) -> "Results":

@@ -8,19 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from tabulate import tabulate
 
-from weckd.analysis.comparisons import SLOPE, Comparison, comparisons
+from weckd.analysis.claims import as_claimed, rests_on
+from weckd.analysis.comparisons import Comparison, comparisons
 from weckd.analysis.contrasts import evaluate, one_test
 from weckd.analysis.estimates import VERDICTS
+from weckd.analysis.inference import ceiling
 from weckd.analysis.inference.power import (
     Chances,
     chances,
     equivalence_chances,
+)
+from weckd.analysis.inference.reader_study import (
+    Study,
+    mean_study,
+    minimum_detectable,
+    planned_mean_study,
     planned_study,
 )
-from weckd.analysis.inference.reader_study import Study, mean_study, minimum_detectable, planned_mean_study
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
-from weckd.analysis.results import Published, Results
+from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
@@ -32,6 +39,12 @@ from weckd.tables.cells import NOTHING
 
 IMAGES_A_GROUP = 2.0
 """Guessed where no reference tells: near-duplicates, and images of a patient, are one group."""
+
+
+_ON_ONE = (
+    "on one: the largest gain that a claim states, on one of the mean's data sets and nothing on the others; where the "
+    "claim\nrests on the comparison."
+)
 
 
 @dataclass(frozen=True)
@@ -56,17 +69,19 @@ class _Test:
     alone: tuple[Study, ...]  # the mean's data sets, one by one
     guessed: bool
     tests: int  # of its family; alpha is divided by them in Holm's first step
+    largest: Mapping[
+        float, float
+    ]  # the largest gain that a claim on it states -> the mean's, if it is as claimed; points
 
 
-def power_page(
-    suite: Suite, reference: Results | None, published: Sequence[Published] = (), guess: Spread = GUESS
-) -> str:
+def power_page(suite: Suite, reference: Results | None, guess: Spread = GUESS) -> str:
     """Return what the suite's plan would find, by the variances that each comparison has in a reference.
 
     On a data set these are its own in the reference; else the mean of those on the reference's data sets of the same
     modality; else of all of them. They are guessed where the reference lacks the comparison, or there is none. The seed
     part is divided by the suite's seeds, the case part by its planned groups; where the reference has all data sets of
-    a mean, the seed part is that of the mean there, so that effects of a seed may go together.
+    a mean, the seed part is that of the mean there, so that effects of a seed may go together. What is near the ceiling
+    there is taken to be so in the suite.
     """
     plan, seeds = suite.analysis, counted(len(suite.seeds), "seed")
     if few_seeds(suite):
@@ -79,7 +94,7 @@ def power_page(
     listed = ", ".join(
         f"{key} {size[0]} ({size[1]})" if size else f"{key} not known" for key, size in sizes.items()
     )
-    tables = (_table(suite, kind, found, published, metric.scale) for kind in VERDICTS)
+    tables = (_table(suite, kind, found, metric.scale) for kind in VERDICTS)
     told = (
         f"Power before the run: gains in {metric.name}, percentage points; {seeds}; {TEST}; alpha = {plan.alpha:g}.",
         _told(reference, [test.guessed for test in found], guess),
@@ -89,6 +104,8 @@ def power_page(
         "if those before it are found); what two families ask is the first one's. detectable: the gain found with 80 % "
         "power so; alone:\non each data set by itself, at alpha.",
         "No smallest p: a two-way t test can reach any.",
+        *([_ON_ONE] if any(test.largest for test in found) else []),
+        *filter(None, [ceiling.sentence([_text(suite, x) for x in found if x.mean.ceiling_part])]),
         *(["A quick look: it tests no claim, whatever its power."] if suite.quick_look else []),
     )
     return "\n".join([*told, *(f"\n{table}" for table in tables if table)])
@@ -109,9 +126,7 @@ def _told(reference: Results | None, guessed: Sequence[bool], guess: Spread) -> 
     return told + (f"\nguess: what it did not compare, SD {between}." if any(guessed) else "")
 
 
-def _table(
-    suite: Suite, kind: str, found: Sequence[_Test], published: Sequence[Published], scale: float
-) -> str:
+def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float) -> str:
     """Return the tests of a kind, with the chances of its verdicts at true gains of 0, the margin and what is claimed.
 
     Tests of a family that the guess makes equal have one row.
@@ -120,18 +135,13 @@ def _table(
     if not tests:
         return ""
     alpha, margin = suite.analysis.alpha, suite.analysis.margin_pp / scale
-    claimed = {x.value / scale for x in published if x.method == tests[0].comparison.method}
-    gains = (0.0, -margin if kind == "non-inferiority" else margin, *sorted(claimed))
+    stated = sorted({value for test in tests for value in test.largest})
+    gains = (0.0, -margin if kind == "non-inferiority" else margin)
     rows: dict[tuple[str, ...], list[str]] = {}
     for number, test in enumerate(tests):
         level = alpha / test.tests
-        texts = [
-            # What is claimed is of two models, not of a stage.
-            NOTHING
-            if test.comparison.reference == SLOPE and gain in claimed
-            else _percent(_chances(kind, gain, test.mean, level, margin))
-            for gain in gains
-        ]
+        asked = (*gains, *(test.largest.get(value, math.nan) / scale for value in stated))
+        texts = [_percent(_chances(kind, gain, test.mean, level, margin)) for gain in asked]
         alone = _range(scale * minimum_detectable(study, alpha) for study in test.alone)
         detectable = (
             NOTHING if kind == "equivalence" else _number(scale * minimum_detectable(test.mean, level))
@@ -141,7 +151,7 @@ def _table(
         row = (shared, mean, str(test.tests), _number(scale * test.mean.se), detectable, alone, *texts)
         rows.setdefault(row, []).append(test.comparison.text + (" (guess)" if test.guessed else ""))
     yes, no, neither = VERDICTS[kind]
-    at = (f"at {scale * gain:+g}" if gain else "at 0" for gain in gains)
+    at = ("at 0", f"at {scale * gains[1]:+g}", *(f"{value:+g} on one" for value in stated))
     headers = (f"%: {yes} / {neither} / {no}", "mean", "tests", "SE", "detectable", "alone", *at)
     align = ("left", "left", *["right"] * (len(headers) - 2))
     lines = [
@@ -149,6 +159,10 @@ def _table(
         for (shared, *texts), names in rows.items()
     ]
     return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _text(suite: Suite, test: _Test) -> str:
+    return f"{test.comparison.text} ({mean_or_dataset(suite, test.place)})"
 
 
 def _chances(kind: str, gain: float, study: Study, alpha: float, margin: float) -> Chances:
@@ -189,27 +203,38 @@ def _tests(
         for method in methods
         for stage, members in enumerate(method.stages, start=1)
     }
-    planned: dict[Hashable, tuple[Comparison, str]] = {}
+    planned: dict[Hashable, list[tuple[Comparison, str]]] = {}
     for comparison in comparisons(suite, SuitePredictions({}, stages)):
         for place in comparison.decided_on if comparison.family and comparison.contrast else ():
             kind = _asks(comparison)
             contrast = one_test(comparison.contrast, same) if kind == "superiority" else comparison.contrast
-            planned.setdefault((kind, contrast, means(suite)[place]), (comparison, place))
-    in_family = Counter(item.family for item, _ in planned.values() if item.kind != "links")
+            planned.setdefault((kind, contrast, means(suite)[place]), []).append((comparison, place))
+    in_family = Counter(item.family for [(item, _), *_] in planned.values() if item.kind != "links")
     found = []
-    for comparison, place in planned.values():
+    for asked in planned.values():
+        comparison, place = asked[0]
         known, keys = _known(reference, comparison, suite.analysis.metrics[0]), means(suite)[place]
         like = {key: [known[name] for name in _nearest(suite, key, reference, known)] for key in keys}
         alone = [_planned(len(suite.seeds), sizes[key], like[key], comparison, guess) for key in keys]
         paired = None
         if all(key in known for key in keys):
             mean = mean_study([known[key] for key in keys])
-            paired = mean.seed_part * len(mean.per_seed) / len(suite.seeds)
+            paired = (mean.seed_part - mean.ceiling_part) * len(mean.per_seed) / len(suite.seeds)
         tests = max(1, in_family[comparison.family])
-        found.append(
-            _Test(comparison, place, planned_mean_study(alone, paired), tuple(alone), not known, tests)
-        )
+        planned_mean, largest = planned_mean_study(alone, paired), _largest(suite, asked)
+        found.append(_Test(comparison, place, planned_mean, tuple(alone), not known, tests, largest))
     return found
+
+
+def _largest(suite: Suite, asked: Sequence[tuple[Comparison, str]]) -> dict[float, float]:
+    """Return the largest gains that claims state which rest on a test, each with what it is of the mean."""
+    return {
+        claim.up_to_pp: as_claimed(suite, claim, comparison, place)
+        for claim in suite.analysis.claims
+        for comparison, place in asked
+        if claim.up_to_pp
+        and any(rests_on(of, comparison, place) for of in (*claim.as_worded, *claim.for_the_chain))
+    }
 
 
 def _known(reference: Results | None, comparison: Comparison, metric: str) -> dict[str, Study]:
@@ -233,12 +258,13 @@ def _planned(
     """Return the study that a comparison would have on a data set, by studies of it elsewhere."""
     # The guess is of a difference of two methods; a slope has smaller weights.
     weight = sum(abs(term.weight) for term in comparison.contrast) / 2
-    of_seed, of_group = (weight * guess.seed) ** 2, (weight * guess.group) ** 2
+    of_seed, of_group, raised = (weight * guess.seed) ** 2, (weight * guess.group) ** 2, 0.0
     if like:
-        of_seed = float(np.mean([study.seed_part * len(study.per_seed) for study in like]))
+        of_seed = float(np.mean([(x.seed_part - x.ceiling_part) * len(x.per_seed) for x in like]))
+        raised = float(np.mean([study.ceiling_part * len(study.per_seed) for study in like]))
         of_group = float(np.mean([study.case_part * study.n_groups for study in like]))
     return (
-        planned_study(of_seed, of_group, seeds, *size)
+        planned_study(of_seed, of_group, seeds, *size, raised)
         if size
         else planned_study(math.nan, math.nan, seeds, 2, 2)
     )

@@ -11,11 +11,10 @@ from weckd.analysis.inference.power import (
     chances,
     equivalence_chances,
     fewest_discordant,
-    planned_study,
     smallest_drawn_p,
     smallest_rank_p,
 )
-from weckd.analysis.inference.reader_study import p_value, planned_mean_study, two_way
+from weckd.analysis.inference.reader_study import p_value, planned_mean_study, planned_study, two_way
 from weckd.analysis.metrics.scores import mean_score
 
 CASES = [(0.0, 0.0), (2.0, 0.0), (-2.0, -2.0), (0.0, -2.0), (5.0, -2.0), (23.0, 0.0)]

@@ -10,28 +10,8 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 from scipy.stats import chi2, nct, studentized_range
 
-from weckd.analysis.inference.reader_study import Study
-
 _POINTS = 2000
 """Of the distribution of the standard error, each of equal probability."""
-
-
-def planned_study(seed_variance: float, group_variance: float, seeds: int, images: int, groups: int) -> Study:
-    """Return the study, about 0, that k seeds and G groups of test images would give on one data set.
-
-        A = seed_variance / k,    c = group_variance / G,    df = (A + c)^2 / (A^2 / (k - 1) + c^2 / (G - 1))
-
-    Args:
-        seed_variance: variance of one seed's value on such test images.
-        group_variance: variance of one group's part in the value, averaged over seeds.
-        seeds: k, at least 2.
-        images: test images.
-        groups: G, at least 2.
-    """
-    A, c = seed_variance / seeds, group_variance / groups
-    spread = A**2 / (seeds - 1) + c**2 / (groups - 1)
-    df = (A + c) ** 2 / spread if spread > 0 else float("nan")
-    return Study(0.0, (0.0,) * seeds, A, c, df, images, groups, all_zero=A + c == 0)
 
 
 class Chances(NamedTuple):

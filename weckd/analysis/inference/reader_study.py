@@ -119,15 +119,37 @@ def mean_study(studies: Sequence[Study], times: int = 1) -> Study:
     return _mean(studies, tuple(float(value) for value in per_seed), found, times * k - 1, raised)
 
 
+def planned_study(
+    seed_variance: float, group_variance: float, seeds: int, images: int, groups: int, ceiling: float = 0.0
+) -> Study:
+    """Return the study, about 0, that k seeds and G groups of test images would give on one data set, see `two_way`.
+
+        A = seed_variance / k, raised by ceiling / k,    c = group_variance / G
+
+    Args:
+        seed_variance: variance of one seed's value on such test images.
+        group_variance: variance of one group's part in the value, averaged over seeds.
+        seeds: k, at least 2.
+        images: test images.
+        groups: G, at least 2.
+        ceiling: what the variance of one seed's value is raised by near the ceiling.
+    """
+    A, c = seed_variance / seeds, group_variance / groups
+    raised, plain_df, df = _raised(ceiling / seeds, (A, seeds - 1), (c, groups - 1))
+    none = A + c + raised == 0
+    return Study(0.0, (0.0,) * seeds, A + raised, c, df, images, groups, none, raised, plain_df)
+
+
 def planned_mean_study(studies: Sequence[Study], seed_part: float | None = None) -> Study:
     """Return what `mean_study` would find in a run with this seed part, which has k - 1 df.
 
-    Where none is given, seeds' effects are taken as independent between the data sets: sum A_j / J^2. What the studies
-    have of single seeds is not asked for.
+    Where none is given, seeds' effects are taken as independent between the data sets: sum A_j / J^2. Either way it is
+    raised as those of the data sets are near the ceiling. What the studies have of single seeds is not asked for.
     """
     k, J = len(studies[0].per_seed), len(studies)
-    found = sum(study.seed_part for study in studies) / J**2 if seed_part is None else seed_part
-    return _mean(studies, studies[0].per_seed, found, k - 1, 0.0)
+    raised = sum(study.ceiling_part for study in studies) / J**2
+    found = sum(study.seed_part for study in studies) / J**2 - raised if seed_part is None else seed_part
+    return _mean(studies, studies[0].per_seed, found, k - 1, raised)
 
 
 def _mean(
