@@ -24,13 +24,14 @@ rule tables:
     params:
         again=made_again(RUN.tables / "sums.json"),
         run=subpath(input.suite, parent=True),
+        tables=subpath(output.sums, parent=True),
         layout=beside_workflow("config/tables.yaml"),
         published=beside_workflow(PUBLISHED),
         content=content_of("config/tables.yaml", PUBLISHED),
         source=code_of("weckd.cli.analysis:_tables"),
     shell:
-        "weckd tables --run {params.run:q} --layout {params.layout:q} --published {params.published:q}"
-        " 2> {log:q}"
+        "weckd tables --run {params.run:q} --out {params.tables:q} --layout {params.layout:q}"
+        " --published {params.published:q} 2> {log:q}"
 
 
 rule figures:

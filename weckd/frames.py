@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 
 from weckd.agreement.freeze import unfreeze
-from weckd.agreement.reference import FACTS
 from weckd.analysis.imported import imported_files, with_imported
 from weckd.analysis.predictions import KEYS, cell_predictions
 from weckd.config import Suite, load_suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError, counted, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed
-from weckd.run_files import RunFiles
+from weckd.run_files import FACTS, RunFiles
 from weckd.runs import no_run
 
 TEXT, NUMBER, WHOLE, FLAG = "string", "float64", "int64", "bool"

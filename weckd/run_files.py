@@ -8,6 +8,9 @@ from pathlib import Path
 from weckd.config import Suite
 from weckd.files import sums_of
 
+FACTS = "reference.json"
+"""The facts of a frozen reference, in its folder; no run has them."""
+
 
 def batches(suite: Suite) -> dict[str, tuple[int, ...]]:
     """Return the seeds of each training job of a data set by the job's name, see `batch_name`."""

@@ -1,5 +1,6 @@
 """A camera-ready table from a layout file: labels, order, columns and digits, and no number touched in the CSV."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from small_suite import GOLDEN, toy_suite
 
 from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
+from weckd.config import suite_json
 from weckd.errors import UserError
 from weckd.tables.layout import read_layout
 
@@ -89,6 +91,36 @@ def test_columns_and_rows_that_are_not_there_are_named(toy_folder, tmp_path, tab
     file = layout_file(tmp_path, f"tables: {{main: {table}}}")
     with pytest.raises(UserError, match=message):
         write_tables(toy_suite(), toy_folder, tmp_path, read_layout(file))
-    options = ["--run", str(toy_folder), "--out", str(tmp_path), "--layout", str(file)]
+    options = ["--run", str(toy_folder), "--out", str(tmp_path / "out"), "--layout", str(file)]
     assert main(["tables", *options]) == 1
     assert "layout.yaml: tables.main." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_that_is_not_there_is_named(toy_folder, tmp_path):
+    file = layout_file(tmp_path, "tables: {mian: {columns: [data set]}}")
+    with pytest.raises(
+        UserError, match=r"layout\.yaml: tables\.mian: no such table; there: claims, claims-why, "
+    ):
+        write_tables(toy_suite(), toy_folder, tmp_path, read_layout(file))
+
+
+def test_a_layout_prints_the_tables_of_a_run_beside_itself(toy_folder, tmp_path):
+    run = shutil.copytree(toy_folder, tmp_path / "toy")
+    (run / "suite.json").write_text(suite_json(toy_suite()), encoding="utf-8")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    file = layout_file(tmp_path, LAYOUT)
+    assert main(["tables", "--run", str(run), "--layout", str(file)]) == 0
+    made = tmp_path / "layout" / "toy"
+    assert "WeCKD (ours)" in (made / "main.md").read_text(encoding="utf-8")
+    assert (made / "main.csv").read_bytes() == (GOLDEN / "main.csv").read_bytes()
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+
+def test_a_frozen_reference_is_laid_out_first(tmp_path, capsys):
+    (tmp_path / "reference.json").write_text("{}", encoding="utf-8")
+    assert main(["tables", "--run", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"weckd: {tmp_path}: a frozen reference, whose predictions are packed; lay it out as a run first: "
+        f"weckd unfreeze {tmp_path} --out FOLDER\n"
+    )

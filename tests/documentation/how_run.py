@@ -144,6 +144,17 @@ ON_THE_DEFAULT = (
         makes=("results/reference/demo/tables/answers.csv",),
         after=("snakemake --cores all --config records=reference",),
     ),
+    Run(
+        "weckd unfreeze results/reference/demo --out FOLDER",
+        makes=("FOLDER/predictions/*/seed1.parquet",),
+        after=(FREEZE,),
+    ),
+    Run("cp config/tables.yaml paper.yaml", makes=("paper.yaml",)),
+    Run(
+        "weckd tables --run results/demo --layout paper.yaml",
+        makes=("paper/demo/main.tex", "paper/demo/gains.csv"),
+        after=(DEMO, "cp config/tables.yaml paper.yaml"),
+    ),
     # Parts of the default suite.
     Run(
         ONE_CELL,
@@ -404,6 +415,7 @@ BY_ANOTHER_TEST = (
     ByStage("make chaos KILLS=50", "chaos"),
     ByStage("make container-check", "container-check"),
     ByStage("make slurm-check", "slurm-check"),
+    ByStage("make tex-check", "tex-check"),
     ByStage("snakemake --cores all --configfile config/selfcheck.yaml", "selfcheck"),
     ByStage("weckd selfcheck --run results/selfcheck", "selfcheck"),
     Short("snakemake tune", TUNE),

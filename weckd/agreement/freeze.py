@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 
 from weckd.agreement.reference import (
     ELSEWHERE,
-    FACTS,
     FORMAT,
     RECORDS,
     Reference,
@@ -50,7 +49,7 @@ from weckd.files import (
 )
 from weckd.locks import runs_under_way
 from weckd.manifests import trained_cells
-from weckd.run_files import RunFiles
+from weckd.run_files import FACTS, RunFiles
 
 LEVEL = 0.99
 FINISH = "a reference is made of a finished run; `weckd runs` lists the command that finishes each"

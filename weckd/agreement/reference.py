@@ -19,10 +19,9 @@ from weckd.config import Suite, build, neutral_keys
 from weckd.errors import UserError, unreadable
 from weckd.files import file_digest
 from weckd.manifests import read_manifest
-from weckd.run_files import RunFiles
+from weckd.run_files import FACTS, RunFiles
 
 FORMAT = 1
-FACTS = "reference.json"
 ELSEWHERE = "elsewhere"
 """Folder of a rerun's predictions, as in `predictions`."""
 RECORDS = "records.tar.xz"

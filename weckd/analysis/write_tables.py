@@ -9,7 +9,7 @@ from weckd.analysis.results import Published, Results, load_run
 from weckd.analysis.sheets.claims import answers_text
 from weckd.config import Suite
 from weckd.files import FOLDER_SUMS, write_sums, write_text
-from weckd.tables.layout import AS_IT_IS, Layout
+from weckd.tables.layout import AS_IT_IS, Layout, refuse_unknown
 from weckd.tables.render import TableFile, write_table_file
 
 
@@ -26,10 +26,12 @@ def write_tables(
         published: the paper's own numbers.
 
     Raises:
-        UserError: a file is unreadable or inconsistent; what is missing is printed as missing instead.
+        UserError: a file is unreadable or inconsistent, or the layout names what no table has; what is missing of the
+            run is printed as missing instead.
     """
     results = load_run(suite, run, tuple(published))
     files = {name: table_file(name, results) for name in TABLES}
+    refuse_unknown(layout, {table.label: table.cells for file in files.values() for table in file.tables})
     write_text(out / "answers.csv", answers_text(files["claims"].tables, layout.wording))
     for file in files.values():
         write_table_file(out, file, layout)

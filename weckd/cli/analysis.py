@@ -1,31 +1,54 @@
 """Commands that read predictions: tables and figures."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weckd.cli.arguments import RUN, command, option, path, suite_of_run
 from weckd.config import load_suite
 from weckd.run_files import RunFiles
 
-_PUBLISHED = path("--published", metavar="FILE", help="the paper's own numbers, to set beside")
+if TYPE_CHECKING:
+    from weckd.analysis.results import Published
+
+_PAPERS = Path("config/published.yaml")
+_PUBLISHED = path(
+    "--published",
+    metavar="FILE",
+    help="the paper's own numbers, to set beside (config/published.yaml, where it is)",
+)
+
+
+def _published(options: argparse.Namespace) -> "tuple[Published, ...]":
+    from weckd.analysis.results import read_published
+
+    return read_published(options.published or (_PAPERS if _PAPERS.exists() else None))
 
 
 @command(
     "tables",
     "test the gains and write all tables, from predictions alone",
     RUN,
-    path("--out", metavar="FOLDER", help="folder to write (the run's tables/)"),
-    path("--layout", metavar="FILE", help="labels, order, columns and digits of the tables"),
+    path("--layout", metavar="FILE", help="which columns and rows are printed, their labels and digits"),
+    path(
+        "--out",
+        metavar="FOLDER",
+        help="folder to write (the run's tables/; with a layout LAYOUT/RUN, beside the layout)",
+    ),
     _PUBLISHED,
+    description="Writes every table as .csv, .md, .tex and .json. The CSV files have all rows, columns and digits "
+    "whatever the layout. See docs/reading-the-tables.md (camera-ready) and config/tables.yaml.",
 )
 def _tables(options: argparse.Namespace) -> None:
-    from weckd.analysis.results import read_published
     from weckd.analysis.write_tables import write_tables
     from weckd.tables.layout import AS_IT_IS, read_layout
 
     suite, run = suite_of_run(options)
-    layout = read_layout(options.layout) if options.layout else AS_IT_IS
-    out, published = options.out or run.tables, read_published(options.published)
-    write_tables(suite, run.folder, out, layout, published)
+    layout, out = AS_IT_IS, run.tables
+    if options.layout:
+        layout = read_layout(options.layout)
+        out = options.layout.with_suffix("") / run.folder.resolve().name
+    write_tables(suite, run.folder, options.out or out, layout, _published(options))
 
 
 @command(
@@ -49,12 +72,10 @@ def _figures(options: argparse.Namespace) -> None:
     _PUBLISHED,
 )
 def _specification(options: argparse.Namespace) -> None:
-    from weckd.analysis.results import read_published
     from weckd.analysis.specification import write_specification
 
     suite, run = suite_of_run(options)
-    published = read_published(options.published)
-    write_specification(suite, run.predictions, run.folder, published, options.across)
+    write_specification(suite, run.predictions, run.folder, _published(options), options.across)
 
 
 @command(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from weckd.config import Suite, load_suite
 from weckd.errors import UserError
-from weckd.run_files import RunFiles
+from weckd.run_files import FACTS, RunFiles
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _Run: TypeAlias = Callable[[argparse.Namespace], None]
@@ -79,9 +79,14 @@ def suite_of_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
     """Return the suite and the files of the run that is named; the data set and seeds that are named are its own.
 
     Raises:
-        UserError: the run has no suite.json, or the data set, or a seed, is none of its own.
+        UserError: the run has no suite.json, or the data set, or a seed, is none of its own; it is a frozen reference.
     """
     run = RunFiles(options.folder)
+    if (run.folder / FACTS).exists():
+        raise UserError(
+            f"{run.folder}: a frozen reference, whose predictions are packed; lay it out as a run first: "
+            f"weckd unfreeze {run.folder} --out FOLDER"
+        )
     suite = load_suite(run.suite)
     dataset = getattr(options, "dataset", suite.datasets[0])
     if dataset not in suite.facts:

@@ -65,10 +65,9 @@ def _power(suite: "Suite", options: argparse.Namespace) -> str:
 def _finished(folder: Path) -> "Results":
     """Return the results of a run, or of the reference that was made of one."""
     from weckd.agreement.freeze import unfreeze
-    from weckd.agreement.reference import FACTS
     from weckd.analysis.results import load_run
     from weckd.config import load_suite
-    from weckd.run_files import RunFiles
+    from weckd.run_files import FACTS, RunFiles
 
     suite = load_suite(RunFiles(folder).suite)
     if not (folder / FACTS).exists():

@@ -53,6 +53,18 @@ def read_layout(file: Path) -> Layout:
     return Layout(Wording(told.digits, told.labels), told.tables, str(file))
 
 
+def refuse_unknown(layout: Layout, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse a layout that names a table, column or row which is not there; `tables` are all cells by label.
+
+    Raises:
+        UserError: it does.
+    """
+    for label in layout.tables:
+        if label not in tables:
+            raise UserError(f"{layout.source}: tables.{label}: no such table; there: {', '.join(tables)}")
+        printed(tables[label], label, layout)
+
+
 def printed(cells: pd.DataFrame, label: str, layout: Layout) -> tuple[dict[str, str], list[list[list[Span]]]]:
     """Return what is printed for each header, and the rows, of what a layout selects; a cell is pieces of text.
 
