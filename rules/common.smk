@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from weckd.agreement.reference import frozen_suite
-from weckd.analysis.registry import FIGURES, KINDS, TABLES
+from weckd.analysis.registry import KINDS, TABLES, figure_names
 from weckd.changes import forget_changes, is_alone, keep_what_was_seen, kept_changes
 from weckd.code_digest import code_of
 from weckd.committed import FULL
@@ -122,6 +122,7 @@ RUNS = {run_of(suite): suite for suite in SUITES.values()}
 RUN = run_of(SUITE)
 ANY = RunFiles(Path("results/{run}"))
 PREPARED = RUN.prepared(SUITE, "{dataset}")
+FIGURES = figure_names(SUITE.datasets)
 AUDIT = expand(RUN.audit / "{table}.{kind}", table=["audit", "across"], kind=KINDS)
 SEEDS_OF_BATCH = {batch: list(seeds) for batch, seeds in batches(SUITE).items()}
 SPLITS, MANIFESTS = RUN.every_split(SUITE), RUN.every_manifest(SUITE)

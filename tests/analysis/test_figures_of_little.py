@@ -5,8 +5,8 @@ import pytest
 from small_suite import toy_frame, toy_suite, write_cell, write_toy_splits
 
 from weckd.analysis.figures.style import save, short_name, styled, wrapped
-from weckd.analysis.figures.write import MADE_BY
-from weckd.analysis.registry import FIGURES
+from weckd.analysis.figures.write import drawn_figures
+from weckd.analysis.registry import figure_names
 from weckd.analysis.results import load_run
 
 LONG = "a-suite-of-a-name-that-is-longer-than-any-figure-of-one-data-set-is-wide-at-its-own-size"
@@ -26,12 +26,11 @@ def run_of(suite, folder, *, diverged=False):
 
 def drawn(suite, folder):
     """Return every figure of a run, as it was when its files were written."""
-    run = load_run(suite, folder)
-    return {name: draw(run) for name, draw in MADE_BY.items()}
+    return drawn_figures(load_run(suite, folder))
 
 
-def test_every_figure_of_the_registry_is_drawn():
-    assert tuple(MADE_BY) == FIGURES
+def test_every_figure_of_the_registry_is_drawn(toy_folder):
+    assert tuple(drawn(toy_suite(), toy_folder)) == figure_names(toy_suite().datasets)
 
 
 @pytest.mark.parametrize("run", ["toy", LONG])
@@ -41,7 +40,7 @@ def test_no_words_stand_beyond_the_edges_of_a_figure(tmp_path, run, datasets):
     with styled():
         figures = drawn(suite, run_of(suite, tmp_path))
     for name, figure in figures.items():
-        save(figure, tmp_path, name)
+        save(figure, tmp_path, name, kinds=())  # laid out alone
         with styled():
             box = figure.get_tightbbox()
         width, height = figure.get_size_inches()
@@ -56,7 +55,7 @@ def test_a_figure_that_holds_its_words_keeps_its_size(toy_folder, tmp_path):
         figures = drawn(toy_suite(), toy_folder)
     for name, figure in figures.items():
         size = tuple(figure.get_size_inches())
-        save(figure, tmp_path, name)
+        save(figure, tmp_path, name, kinds=())
         assert tuple(figure.get_size_inches()) == size, name
 
 
@@ -83,6 +82,8 @@ def test_a_run_of_one_method_and_seed_says_what_would_fill_each_figure(tmp_path)
         "reliability": "",
         "ranks": "1 whole method on 1 independent data set; ranks need at least 3 of both",
         "attention": "no method of this run is a chain; add one, such as weckd",
+        "confusion-toy_two": "",
+        "roc-toy_two": "",
     }
 
 
@@ -93,7 +94,8 @@ def test_a_run_that_diverged_as_a_whole_draws_no_scales_of_nothing(tmp_path):
         for name, figure in drawn(suite, run_of(suite, tmp_path, diverged=True)).items()
     }
     both = "toy_two seeds 1, 2, 3, 4, 5 weckd diverged; toy_two seeds 1, 2, 3, 4, 5 single diverged"
-    assert labels["forest"] == labels["variance"] == labels["reliability"] == f"missing: {both}"
+    of_all = ("forest", "variance", "reliability", "confusion-toy_two", "roc-toy_two")
+    assert {labels[name] for name in of_all} == {f"missing: {both}"}
     assert labels["chain"] == "missing: toy_two seeds 1, 2, 3, 4, 5 weckd diverged"
     assert labels["ranks"] == "0 whole methods on 1 independent data set; ranks need at least 3 of both"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from small_suite import toy_suite
 
+from weckd.analysis.registry import figure_names
 from weckd.config import suite_json
 from weckd.files import write_json, write_text
 
@@ -71,10 +72,7 @@ def write_tiny_run(folder: Path) -> None:
     write_text(folder / "tables" / "answers.csv", ANSWERS)
     for file, titles in TITLES.items():
         write_json(folder / f"{file}.json", list(map(table_of, titles)))
-    figures = [
-        f"figures/{name}" for name in ("forest", "chain", "labels", "variance", "reliability", "ranks")
-    ]
-    figures += [f"figures/{name}-{dataset}" for name in ("confusion", "roc") for dataset in suite.datasets]
+    figures = [f"figures/{name}" for name in figure_names(suite.datasets) if name != "attention"]
     for name in (*figures, "audit/thresholds"):
         write_text(folder / f"{name}.svg", SVG)
         (folder / f"{name}.png").write_bytes(b"the same, in pixels")

@@ -1,5 +1,7 @@
 """A run's tables, figures and words of verdicts by name, once: for workflow, tables, page and documents."""
 
+from collections.abc import Iterable
+
 TABLES = {
     "claims": "weckd.analysis.sheets.claims:claims_table",
     "main": "weckd.analysis.sheets.main:main_table",
@@ -26,7 +28,15 @@ TABLES = {
 The report shows them in this order under "Other tables", but for those that have a section of their own.
 """
 FIGURES = ("forest", "chain", "labels", "variance", "reliability", "ranks", "attention")
+FIGURES_OF_DATASET = ("confusion", "roc")
+"""Of which there is one a data set, see `figure_names`."""
 KINDS = ("csv", "md", "tex", "json")
 """The files that a table is written as."""
 VERDICTS = ("shown here", "contradicted here", "not shown here", "not tested", "not tested (quick look)")
 """What a run may say of a claim."""
+
+
+def figure_names(datasets: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of all figures of a run: those of the run, then those of each of its data sets."""
+    of_sets = (f"{figure}-{dataset}" for figure in FIGURES_OF_DATASET for dataset in datasets)
+    return (*FIGURES, *of_sets)

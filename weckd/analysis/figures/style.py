@@ -128,9 +128,9 @@ def save(drawn: Figure, folder: Path, name: str, kinds: Sequence[str] = ("svg", 
     A figure that is too small for its words is enlarged; no other changes.
     """
     with styled():
-        drawn.draw_without_rendering()
+        _lay_out(drawn)
         _enlarge(drawn)
-        drawn.set_layout_engine("none")  # lay out once, not again for each file
+        drawn.set_layout_engine("none")  # once, not again for each file
     for kind in kinds:
         metadata = _METADATA[kind] | ({"Description": drawn.get_label()} if drawn.get_label() else {})
         with styled(), whole_file(folder / f"{name}.{kind}") as temporary:
@@ -144,4 +144,11 @@ def _enlarge(drawn: Figure) -> None:
     if beyond.any():
         # Titles and notes are centred: what is beyond one edge needs room at both.
         drawn.set_size_inches(*(size + 2 * np.where(beyond, beyond + MARGIN, 0)))
-        drawn.draw_without_rendering()
+        _lay_out(drawn)
+
+
+def _lay_out(drawn: Figure) -> None:
+    """Make room for the words of a figure's parts, as drawing it does before anything else."""
+    engine = drawn.get_layout_engine()
+    if drawn.axes and engine is not None:
+        engine.execute(drawn)

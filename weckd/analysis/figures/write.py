@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from weckd.analysis.figures.attention import attention_figure
+from weckd.analysis.figures.classes import confusion_figure, roc_figure
 from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
 from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, styled
-from weckd.analysis.results import load_run
+from weckd.analysis.results import Results, load_run
 from weckd.config import Suite
 from weckd.files import FOLDER_SUMS, write_sums
 
@@ -20,6 +23,15 @@ MADE_BY = {
     "attention": attention_figure,
 }
 """Name in the registry -> the function that draws it of the results of a run."""
+MADE_BY_OF_DATASET = {"confusion": confusion_figure, "roc": roc_figure}
+"""Name in the registry -> the function that draws it of the results of a run and a data set."""
+
+
+def drawn_figures(run: Results) -> dict[str, Figure]:
+    """Return every figure of a run by its name, see `weckd.analysis.registry.figure_names`."""
+    of_run = {name: draw(run) for name, draw in MADE_BY.items()}
+    sets = run.suite.datasets
+    return of_run | {f"{name}-{x}": draw(run, x) for name, draw in MADE_BY_OF_DATASET.items() for x in sets}
 
 
 def write_figures(suite: Suite, run: Path, out: Path) -> None:
@@ -32,7 +44,7 @@ def write_figures(suite: Suite, run: Path, out: Path) -> None:
     """
     results = load_run(suite, run)
     with styled():
-        figures = {name: draw(results) for name, draw in MADE_BY.items()}
+        figures = drawn_figures(results)
     for name, figure in figures.items():
         save(figure, out, name)
     write_sums(out / FOLDER_SUMS, (out / f"{name}.{kind}" for name in figures for kind in ("svg", "png")))

@@ -206,6 +206,31 @@ def mcc(predicted: Predicted) -> Scored:
     return from_influence(values[:, 0], influence, predicted.groups)
 
 
+def confusion(predicted: Predicted) -> NDArray[np.int64]:
+    """Return each seed's counts of images by true and predicted class, (k, C, C); the lowest class wins a tie."""
+    n_classes = predicted.probabilities.shape[2]
+    pairs = n_classes * predicted.y + predicted.probabilities.argmax(axis=2)
+    counts = [np.bincount(row, minlength=n_classes**2) for row in pairs]
+    return np.reshape(counts, (-1, n_classes, n_classes))
+
+
+def roc(
+    scores: NDArray[np.float32], true: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the false and true positive rates of a ROC curve, from (0, 0) to (1, 1).
+
+    A point for each threshold that is a score: images of the same score (n,) are one step, a straight line, so that
+    the area below the line counts a tie half.
+    """
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.diff(scores[order]) != 0, True)  # of the images of its score
+    rates = []
+    for of in (~true, true):
+        passed = np.cumsum(of[order])[last]
+        rates.append(np.concatenate([[0.0], passed / passed[-1]]))
+    return rates[0], rates[1]
+
+
 def macro_auroc(predicted: Predicted) -> Scored:
     """Return the mean over the C classes of the area under the ROC curve of the class against all others.
 
