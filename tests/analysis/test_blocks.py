@@ -22,12 +22,12 @@ ROWS = {
 
 
 def sections(text):
-    """Return caption and rows (lists of cells, the header first) of each table of a Markdown file, by title."""
+    """Return what is said, and the rows (lists of cells, the header first), of each table of a Markdown file."""
     found = {}
     for section in text.split("### ")[1:]:
-        title, caption, table = section.strip().split("\n\n")
+        title, caption, table, below = section.strip().split("\n\n")
         lines = [line.strip("|").split("|") for line in table.splitlines() if not line.startswith("|:")]
-        found[title] = (caption, [[cell.strip() for cell in line] for line in lines])
+        found[title] = (f"{caption}\n\n{below}", [[cell.strip() for cell in line] for line in lines])
     return found
 
 
@@ -121,21 +121,24 @@ def test_captions_say_why_a_block_stands_apart(tables):
     for block, note in note_of.items():
         assert captions[f"Accuracy, {block}, suite toy"] == (
             "**Phantom images drawn by this suite: says nothing about the paper's data.** Accuracy of each method's "
-            "last stage in percent, mean ± h; h is the half-width of the 95 % two-way interval. macro: unweighted mean "
-            f"of the J = 2 independent data sets (n = 48 test images in 30 groups). {note} Suite toy, k = 5 seeds "
-            "(readers), groups of images as cases; two-way random-effects t, seeds x groups; alpha = 0.05. Tuned: all "
-            "methods but majority and permuted, 16 trials each on every data set, scored on validation images of seeds "
-            "1001, 1002. Family: none, nothing is compared here. majority class, smallest class: of the test images. "
-            "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool. "
-            "Plan 0123456789ab."
+            "last stage, percent ± half-width of its interval; in no family. macro: 2 independent data sets, n = 48 "
+            "test images in 30 groups; k = 5 seeds. Two-way random-effects t, seeds x groups; unadjusted 95 % "
+            "intervals; nothing is tested. Plan 0123456789ab.\n\n"
+            f"- {note}\n"
+            "- Tuned: all methods but majority and permuted, 16 trials each on every data set, scored on validation "
+            "images of seed 1001, the best 4 also on seed 1002.\n"
+            "- majority class: share of the test images that are of their most frequent class, percent.\n"
+            "- chance: one divided by the number of classes, percent.\n"
+            "- smallest class: of the test images, and how many it has.\n"
+            "- Columns: docs/reading-the-tables.md."
         )
 
 
 def test_captions_of_gains_say_who_is_tuned(tables):
     for caption, _ in tables["gains"].values():
         assert (
-            "alpha = 0.05. Tuned: all methods but majority and permuted, 16 trials each on every data set, scored on "
-            "validation images of seeds 1001, 1002. "
+            "- Tuned: all methods but majority and permuted, 16 trials each on every data set, scored on validation "
+            "images of seed 1001, the best 4 also on seed 1002.\n"
         ) in caption
     assert len(tables["gains"]) == 5  # the families, and each that is decided on the mean over all
 
@@ -157,6 +160,6 @@ def test_the_panel_is_not_checked_against_the_bar(tables):
     subjects = [row[1] for row in rows[1:]]
     assert subjects == ["permuted", "majority", "fixmatch", "weckd", "single", "permuted"]
     assert (
-        "Family: all methods but the panel's, whose networks may be better than the bar's, against the supervised bar, "
-        "Holm; the label check stands alone."
+        "alpha = 0.05, Holm over all methods but the panel's (networks that may be better) against the supervised bar; "
+        "the label check is alone."
     ) in caption

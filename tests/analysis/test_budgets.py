@@ -1,7 +1,6 @@
 """What each method was given, summed from manifests."""
 
 import math
-import re
 
 import pytest
 from small_suite import every_block, toy_suite
@@ -123,23 +122,21 @@ def test_table_gives_ranges_and_names_what_is_missing(folder, tmp_path):
     write_table_file(tmp_path / "tables", budgets_table(read_from(suite, manifests.parent)))
     text = (tmp_path / "tables" / "budgets.md").read_text()
     assert rows_of(text) == {
-        "Budgets, labels of the chain": [
+        "Budgets, labels of the chain, suite toy": [
             HEADERS,
             ["weckd", "3", "72", "63 to 72", "1008 to 1152", "33 to 37", "0", "3"],
             ["single", "1", "24", "24", "384", "12", "0", "0"],
             ["pooled", "1", "72", "72", "1152", "33 to 37", "0", "0"],
             ["one-step", "2", "72", "72", "1152", "33 to 37", "0", "0"],
         ],
-        "Budgets, bars and checks": [
+        "Budgets, bars and checks, suite toy": [
             HEADERS,
             ["majority", "0", "0", "0", "0", "0", "0", "0"],
             ["full-converged", *["missing"] * 7],
         ],
     }
-    assert (
-        text.count("Fits that methods share are counted in each. These methods learn from the labelled") == 1
-    )
-    assert text.count("Validation labels are used by no method. Plan 0123456789ab.") == 2
+    assert text.count("- These methods learn from the labelled") == 1
+    assert text.count("- Validation labels are used by no method.\n") == 2
     assert "Phantom images drawn by this suite" in text
 
 
@@ -176,23 +173,29 @@ def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
     write_table_file(tmp_path / "tables", budgets_table(read_from(suite, manifests.parent)))
     text = (tmp_path / "tables" / "budgets.md").read_text()
     assert rows_of(text) == {
-        "Budgets, labels of the chain": [HEADERS, ["single", "1", "24", "24", "384", "12", "16", "0"]],
-        "Budgets, with unlabelled images": [HEADERS, ["fixmatch", "1", "72", "72", "1152", "33", "16", "0"]],
-        "Budgets, bars and checks": [
+        "Budgets, labels of the chain, suite toy": [
+            HEADERS,
+            ["single", "1", "24", "24", "384", "12", "16", "0"],
+        ],
+        "Budgets, with unlabelled images, suite toy": [
+            HEADERS,
+            ["fixmatch", "1", "72", "72", "1152", "33", "16", "0"],
+        ],
+        "Budgets, bars and checks, suite toy": [
             HEADERS,
             ["majority", "0", "0", "0", "0", "0", "0", "0"],
             ["full-converged", *["missing"] * 7],
         ],
     }
-    ends = [re.search(r"counted in each\. (.*)", section)[1] for section in text.split("### ")[1:]]
+    below = [section.strip().split("\n\n")[3] for section in text.split("### ")[1:]]
     where = "validation images of seed 1001, the best 4 also on seed 1002."
     cost = f"images a method and data set, and are scored on {where}"
     notes = [block.note for block in method_groups(suite)]
-    assert ends == [
-        f"{notes[0]} tuning trials, in no other column, cost 384 steps and 6144 {cost} Plan 0123456789ab.",
-        f"{notes[1]} tuning trials, in no other column, cost 1152 to 1200 steps and 18432 to 19200 {cost} "
-        "Plan 0123456789ab.",
-        f"{notes[2]} Plan 0123456789ab.",
+    columns = "- Columns: docs/reading-the-tables.md."
+    assert below == [
+        f"- {notes[0]}\n- tuning trials cost 384 steps and 6144 {cost}\n{columns}",
+        f"- {notes[1]}\n- tuning trials cost 1152 to 1200 steps and 18432 to 19200 {cost}\n{columns}",
+        f"- {notes[2]}\n{columns}",
     ]
 
 
@@ -223,7 +226,8 @@ def test_tuned_settings_are_those_of_the_manifests(tmp_path):
     assert list(table.cells.columns) == ["data set", "method", "alpha", "learning rate"]
     assert (
         "Committed settings, the first trial of each search: learning rate 0.004, alpha 0.5, beta 1, "
-        "temperature from 4 to 1, or 4 where it is constant." in table.caption
+        "temperature from 4 to 1, or 4 where it is constant. -: the method has no such setting."
+        in table.notes
     )
     assert file.frame["value"].tolist() == [0.725, 0.000359, 0.002, 0.725, 0.004, 0.002]
 
@@ -232,4 +236,4 @@ def test_without_tuning_no_setting_was_chosen(folder):
     suite, manifests = folder
     file = tuned_table(read_from(suite, manifests.parent))
     assert file.frame.empty
-    assert "No method is tuned: committed settings." in file.tables[0].caption
+    assert "No method is tuned: committed settings." in file.tables[0].notes

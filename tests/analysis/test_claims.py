@@ -174,10 +174,7 @@ def test_a_quick_look_decides_nothing_and_prints_gains_with_intervals(tmp_path):
         "A quick look decides nothing; over pooled: -2.5 [-4.0, -1.0]; over sequential: +5.0 [+2.9, +7.1]; over "
         "one-step: not run."
     )
-    assert (
-        "alpha = 0.05. A quick look, no test of the paper's claims."
-        in claims_table(evaluation).tables[0].caption
-    )
+    assert claims_table(evaluation).tables[0].notes[0] == "A quick look, no test of the paper's claims."
 
 
 @pytest.mark.parametrize(
@@ -357,15 +354,15 @@ def test_a_plan_without_claims_says_so(tmp_path):
         ]
 
 
-def test_the_caption_says_that_the_plan_was_amended_after_results(tmp_path):
+def test_a_note_says_that_the_plan_was_amended_after_results(tmp_path):
     changes = (Amendment("2026-11-29", "b", True), Amendment("2026-11-28", "a", True))
     suite = with_plan(toy_suite(), amendments=(*changes, Amendment("2026-12-01", "c", False)))
     assert (
         "Plan amended after results were seen: 2 changes, the last of 2026-11-29."
-        in claims_table(load_run(suite, tmp_path)).tables[0].caption
+        in claims_table(load_run(suite, tmp_path)).tables[0].notes
     )
     suite = with_plan(toy_suite(), amendments=(Amendment("2026-12-01", "c", False),))
-    assert "amended" not in claims_table(load_run(suite, tmp_path)).tables[0].caption
+    assert "amended" not in " ".join(claims_table(load_run(suite, tmp_path)).tables[0].notes)
 
 
 def test_the_frame_has_every_comparison_of_every_claim(toy_folder):

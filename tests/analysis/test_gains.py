@@ -229,12 +229,12 @@ def test_near_the_ceiling_seeds_that_agree_are_no_proof(tmp_path, wrong, verdict
     frame = gains_tables(run).frame
     over = row(frame, dataset="macro", metric="accuracy", reference="single")
     near = "near the ceiling: seeds' SD at least 6 points"
-    caption = modality_table(run).tables[0].caption
+    notes = " ".join(modality_table(run).tables[0].notes)
     assert over["verdict"] == verdict
     assert over["test"] == "two-way random-effects t, seeds x groups, mean of 1 independent data sets" + (
         f", {near}" if verdict == "undecided" else ""
     )
-    assert ("Near the ceiling (both above 94 %;" in caption) == (verdict == "undecided")
+    assert ("Near the ceiling (both above 94 %;" in notes) == (verdict == "undecided")
     half = stats.t.ppf(0.975, over["df"]) * over["se"]
     assert over["ci_high"] - over["gain"] == pytest.approx(half)
     if verdict == "undecided":

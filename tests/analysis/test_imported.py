@@ -142,9 +142,10 @@ def test_its_gains_are_exploratory_and_it_is_never_bold(run, tmp_path):
     gains = (tmp_path / "gains.md").read_text(encoding="utf-8").split("### ")[-1]
     assert gains.startswith("Outsider made elsewhere, by data set, suite toy\n")
     assert (
-        "Gains of outsider in accuracy, percentage points, with their 95 % intervals, not adjusted. A data set by "
-        "itself is not tested: no p, no verdict. Exploratory, in no family of the plan. Suite toy"
+        "Gains of outsider in accuracy, percentage points; a data set by itself has no p and no verdict. n beside each "
+        "data set; k = 5 seeds."
     ) in gains
+    assert "- Exploratory, in no family of the plan.\n" in gains
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in gains.splitlines() if "|" in line
     ]

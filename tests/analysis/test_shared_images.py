@@ -117,13 +117,11 @@ def test_every_table_says_which_set_is_left_out_and_what_to_do(run):
     assert undeclared_sentence(load_run(toy_suite(), run).suite) == SENTENCE
     for file in sorted(GOLDEN.glob("*.md")):
         text = (run / "tables" / file.name).read_text(encoding="utf-8")
-        assert text.count(f"‡ {SENTENCE} ") == text.count("### "), file.name
+        assert text.count(f"- ‡ {SENTENCE}\n") == text.count("### "), file.name
     main = (run / "tables" / "main.md").read_text(encoding="utf-8")
     assert "| toy_two ‡ " in main
     assert "| macro of 1 " in main
-    assert (
-        "macro: unweighted mean of the J = 1 independent data set (n = 24 test images in 15 groups)." in main
-    )
+    assert "macro: 1 independent data set, n = 24 test images in 15 groups; k = 5 seeds." in main
 
 
 def test_figures_summary_and_terminal_say_so_too(run):

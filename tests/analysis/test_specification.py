@@ -99,9 +99,9 @@ def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
         "The paper claims up to +23 points over single (abstract); reached here by 2 of 8: "
         "temperature=cosine,inference=mean on toy_two (+25.0), temperature=cosine,inference=mean on macro (+25.0)."
     ) in text
-    assert "Exploratory: nothing here is tested, intervals are not adjusted for the 4 readings" in text
-    assert "which is ours and not the paper's" in text
-    assert "alpha = 0.05. No method is tuned: committed settings. Plan 0123456789ab." in text
+    assert "smallest first; exploratory: of 4 readings the largest is too large by selection." in text
+    assert "- In bold the reference reading, which is ours and not the paper's.\n" in text
+    assert "unadjusted 95 % intervals; nothing is tested. Plan 0123456789ab." in text
     frame = pd.read_csv(tmp_path / "tables" / "readings.csv")
     fresh = frame[(frame["method"] == "start=fresh") & (frame["dataset"] == "toy_two")].iloc[0]
     assert (fresh["start"], fresh["length"], fresh["over_single_pp"]) == ("fresh", 3, pytest.approx(-20.0))
@@ -119,7 +119,7 @@ def test_a_reading_that_is_missing_is_printed_as_missing(run, tmp_path):
     text = (tmp_path / "tables" / "readings.md").read_text()
     line = next(line for line in text.splitlines() if line.startswith("| start=fresh"))
     assert [cell.strip() for cell in line.split("|")[2:4]] == ["missing", "missing"]
-    assert text.splitlines()[-1].startswith("| start=fresh")  # sorted last
+    assert text.split("\n\n")[2].splitlines()[-1].startswith("| start=fresh")  # sorted last
 
 
 def test_the_curve_is_sorted_and_marks_each_readings_choices(run):
@@ -168,8 +168,8 @@ def test_readings_leave_out_what_shares_images_with_a_larger_set(run, tmp_path):
     across.write_text(
         "dataset,other,images,copied,declared,verdict\n" + "".join(rows).format(*[UNDECLARED] * 2)
     )
-    for finding, count in ((None, "J = 2 independent data sets"), (across, "J = 1 independent data set")):
+    for finding, count in ((None, "2 independent data sets"), (across, "1 independent data set")):
         write_specification(suite, tmp_path / "p", tmp_path / "out", across=finding)
         text = (tmp_path / "out" / "tables" / "readings.md").read_text(encoding="utf-8")
-        assert f"macro: unweighted mean of the {count} (n = " in text
+        assert f"macro: {count}, n = " in text
     assert "not in the macro mean: toy_two (shares images with toy_three, undeclared)" in text

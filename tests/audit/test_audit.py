@@ -200,14 +200,10 @@ def test_suspected_variants_are_counted_shown_and_said_to_be_what_was_searched_f
     write_audit([p for p, _ in sets], [g for _, g in sets], 0.97, {}, out)
     caption, rows = variants_of((out / "audit.md").read_text())
     assert caption == (
-        "**Phantom images drawn by this suite: says nothing about the paper's data.** Searched for: pairs of images of "
-        "different groups that look like one photograph turned by any angle, mirrored, zoomed by 0.8 to 1.25 or "
-        "shifted by up to a sixth of its side (registered, their fine detail correlates above 0.9). They are "
-        "suspicions for the eye to judge, and the search misses some: benchmarks/variants.md has its recall and "
-        "precision on planted ones. Sources: what remains of the groups where such pairs are joined, as `groups: "
-        "suspected` in a data set's entry does. Test images: the "
-        "official test part where there is one, else a random 20% of the groups. Phantoms are not searched: their "
-        "copies are planted."
+        "**Phantom images drawn by this suite: says nothing about the paper's data.** Suspected variants of one "
+        "photograph in different groups, for the eye to judge; the search misses some.   - A pair is found where, "
+        "registered, its fine detail correlates above 0.9. - Where there is no official test part: a random 20% of the "
+        "groups. - Phantoms are not searched: their copies are planted. - Columns: docs/reading-the-tables.md."
     )
     assert rows == [
         ["ears", "5", "4", "23", "21", "3", "2 (67%)"],

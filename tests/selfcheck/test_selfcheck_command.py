@@ -68,8 +68,8 @@ def test_with_a_run(good_run, tmp_path, capsys):
     text = (good_run / "selfcheck" / "selfcheck.md").read_text(encoding="utf-8")
     assert text.startswith(
         "### Self-checks\n\n**Phantom images drawn by this suite: says nothing about the paper's data.** "
-        "Values and allowed ranges are fractions. A check that was not run is no failure, and says why. "
-        "Predictions of toy; plan 0123456789ab.\n\n| check "
+        "Simulated experiments whose truth is known, or checks of a run's predictions, in fractions. A check that was "
+        "not run is no failure, and says why. Predictions of toy. Plan 0123456789ab.\n\n| check "
     )
     assert text.count("\n| ") == 1 + 33
     (told,) = json.loads((good_run / "selfcheck" / "selfcheck.json").read_text(encoding="utf-8"))

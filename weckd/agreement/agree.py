@@ -31,7 +31,7 @@ from weckd.errors import counted
 from weckd.files import file_digest, refuse_changed, sums_of
 from weckd.places import with_finding
 from weckd.run_files import RunFiles
-from weckd.tables.captions import closing, joined
+from weckd.tables.captions import said
 from weckd.tables.cells import NOTHING, Number
 from weckd.tables.render import TableFile
 
@@ -289,15 +289,15 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
             "note": lambda cell: cell.note,
         },
     )
-    says = joined(
-        verdict(agreement),
-        agreement.plans["the reference"],
-        f"elsewhere: a rerun that the reference holds beside ({agreement.elsewhere}); it decides nothing."
-        if agreement.elsewhere
-        else "",
-        f"{reference.rule} Level {reference.level:g}, declared in the reference. Percent and percentage points. "
-        "Nothing is tested.",
-        closing(suite),
+    says = said(
+        suite,
+        f"{_outcome(agreement)}; percent and percentage points, nothing is tested.",
+        notes=(
+            *(() if agreement.exact else (f"Intervals, {_made_otherwise(agreement)}", _moved(agreement))),
+            agreement.plans["the reference"],
+            f"elsewhere: {agreement.elsewhere}." if agreement.elsewhere else "",
+            f"{reference.rule} Level {reference.level:g}, declared in the reference.",
+        ),
     )
     lines = [
         {
@@ -313,26 +313,34 @@ def agreement_table(suite: Suite, agreement: Agreement, reference: Reference) ->
 
 def verdict(agreement: Agreement) -> str:
     """Return the verdict with the number of cells that agree, and how they were compared."""
+    if agreement.exact:
+        return f"{_outcome(agreement)}."
+    return f"{_outcome(agreement)}, {_made_otherwise(agreement)} {_moved(agreement)}"
+
+
+def _outcome(agreement: Agreement) -> str:
     inside = sum(cell.agrees for cell in agreement.cells)
-    word = "Reproduced" if agreement.reproduced else "NOT reproduced"
-    how = (
-        "equal bytes"
-        if agreement.exact
-        else f"intervals, since the run was made otherwise: {agreement.differs}; predictions are equal to the last "
-        f"digit in {agreement.equal_files} of {counted(agreement.files, 'cell')} all the same"
+    word, how = (
+        "Reproduced" if agreement.reproduced else "NOT reproduced",
+        "equal bytes" if agreement.exact else "intervals",
     )
-    return f"{word}: {inside} of {counted(len(agreement.cells), 'cell')} agree, compared by {how}.{_moved(agreement)}"
+    return f"{word}: {inside} of {counted(len(agreement.cells), 'cell')} agree, compared by {how}"
+
+
+def _made_otherwise(agreement: Agreement) -> str:
+    return (
+        f"since the run was made otherwise: {agreement.differs}; predictions are equal to the last digit in "
+        f"{agreement.equal_files} of {counted(agreement.files, 'cell')} all the same."
+    )
 
 
 def _moved(agreement: Agreement) -> str:
-    """Return how the verdict would move at other tolerances; nothing where bytes are compared, which have none."""
-    if agreement.exact:
-        return ""
+    """Return how the verdict would move at other tolerances; bytes have none."""
     found = []
     for name, factor in OTHER_TOLERANCES.items():
         inside, whole = sum(cell.agrees_at(factor) for cell in agreement.cells), len(agreement.cells)
         found.append(f"at {name} the tolerance {inside} ({'' if inside == whole else 'NOT '}reproduced)")
-    return f" Of these cells would agree {' and '.join(found)}."
+    return f"Of these cells would agree {' and '.join(found)}."
 
 
 def summary(agreement: Agreement, out: Path) -> str:

@@ -32,7 +32,7 @@ from weckd.data.splits import CUT_MARK
 from weckd.errors import UserError, counted
 from weckd.places import few_seeds, with_finding
 from weckd.run_files import RunFiles
-from weckd.tables.captions import TEST, caption, confidence, dataset_text
+from weckd.tables.captions import Said, dataset_text
 from weckd.tables.cells import Cell, Name
 from weckd.tables.render import TableFile, write_table_file
 
@@ -237,23 +237,18 @@ def _cell(leak: Leak, column: str) -> Cell:
     return (sheet.gain if as_gain else sheet.level)(leak.shown[column])
 
 
-def _caption(run: Results, found: Sequence[Leak]) -> str:
-    suite = run.suite
-    intervals = f"{confidence(suite)} intervals, ± half of them, not adjusted"
-    few = f"fewer than {suite.analysis.minimum_seeds} seeds, so no intervals"
-    return caption(
-        suite,
-        f"{METRICS[METRIC].name.capitalize()} of each method's last stage in percent, differences in points. grouped: "
-        "the test part that the suite draws by group, as in all its other tables; official: the source's own, "
-        "copies of training images included. The same methods, settings and seeds; validation and subsets are drawn "
-        "by group from what is not test.",
-        *map(_sizes, run.predictions.datasets.values()),
-        "copy: a near-duplicate, or an image of the same patient, among the source's images for training, of which a "
-        "method learns from some. official - grouped: other test images, taken as independent. with - without a copy: "
-        "images with copies may also be easier; compare methods that learn from few labels and from many.",
-        f"k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; {TEST}; "
-        f"{few if few_seeds(suite) else intervals}. Exploratory: in no family of the plan, nothing is tested.",
-        omit="design tuning derived scope",
+def _caption(run: Results, found: Sequence[Leak]) -> Said:
+    return sheet.caption(
+        run,
+        f"{METRICS[METRIC].name.capitalize()} of each last stage, percent ± half-width of its interval, differences in "
+        "points; exploratory.",
+        n="n on each test part below",
+        notes=(
+            *map(_sizes, run.predictions.datasets.values()),
+            "Both test parts have the same methods, settings and seeds; validation and subsets are drawn by group from "
+            "what is not test.",
+            "Images with a copy may also be easier; compare methods that learn from few labels and from many.",
+        ),
         missing=[name for leak in found for shown in leak.shown.values() for name in shown.missing],
     )
 

@@ -23,7 +23,8 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
 from weckd.places import MACRO, few_seeds, independent, is_phantom
-from weckd.tables import captions, cells
+from weckd.tables import captions, cells, terms
+from weckd.tables.captions import Said
 from weckd.tables.cells import MISSING, NOTHING, Cell, Joined, Name
 from weckd.tables.render import Table, TableFile
 
@@ -50,22 +51,39 @@ def table(
     label: str,
     title: str,
     shown: Columns | pd.DataFrame,
-    says: str,
+    says: Said,
     none: tuple[str, str] = ("", ""),
+    narrow: Sequence[str] = (),
 ) -> Table:
-    """Return a table of a run.
+    """Return a table of a run, with what its columns, and rows that are none of a data set or method, mean.
 
     Args:
         suite: the run.
-        label: names the table in LaTeX and in a layout.
+        label: names the table in LaTeX, in a layout and in `weckd.tables.terms`.
         title: without the suite's name.
         shown: the cells.
-        says: the caption.
+        says: caption and notes, see `caption`.
         none: where there is no row, one cell below a header says why.
+        narrow: headers, or patterns of them, that are shown where the whole table is too wide; empty: all.
     """
     frame = pd.DataFrame(shown)
-    frame = frame if len(frame) or not none[0] else pd.DataFrame({none[0]: [none[1]]})
-    return Table(f"{title}, suite {suite.run}", says, label, frame, captions.warning(suite))
+    if not len(frame) and none[0]:
+        frame, narrow = pd.DataFrame({none[0]: [none[1]]}), ()
+    headers = list(map(str, frame.columns))
+    rows = [cell for cell in frame.iloc[:, 0] if isinstance(cell, str)] if headers else []
+    below = [name for name in (*headers, *rows) if name in terms.BELOW]
+    notes = (*says.notes, *(f"{name}: {terms.meaning(label, name)}." for name in below))
+    narrowed = tuple(name for name in headers if any(terms.fits(pattern, name) for pattern in narrow))
+    return Table(
+        f"{title}, suite {suite.run}",
+        says.caption,
+        label,
+        frame,
+        captions.warning(suite),
+        notes,
+        terms.terms_of(label, [name for name in headers if name not in below]),
+        narrowed if len(narrowed) < len(headers) else (),
+    )
 
 
 def file(
@@ -74,16 +92,17 @@ def file(
     title: str,
     rows: Any,
     shown: Columns | pd.DataFrame,
-    says: str,
+    says: Said,
     none: tuple[str, str] = ("", ""),
+    narrow: Sequence[str] = (),
 ) -> TableFile:
     """Return the file of one table of its name, with the rows of its CSV."""
-    return TableFile(name, pd.DataFrame(rows), [table(suite, name, title, shown, says, none)])
+    return TableFile(name, pd.DataFrame(rows), [table(suite, name, title, shown, says, none, narrow)])
 
 
 def nothing(suite: Suite, name: str, title: str, column: str, why: str) -> TableFile:
     """Return a table of one cell, which says why a run has nothing to show here and what would change that."""
-    return file(suite, name, title, {column: [why]}, {column: [why]}, captions.closing(suite))
+    return file(suite, name, title, {column: [why]}, {column: [why]}, captions.said(suite))
 
 
 def listed(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Cell]]) -> Columns:
@@ -108,22 +127,32 @@ def pivoted(
     return listed(rows, head) | across
 
 
-def caption(run: Results, *lead: str, **options: object) -> str:
-    """Return the caption of a run's table, see `weckd.tables.captions`; `size` is by default that of the macro mean."""
-    size = options.pop("size") if "size" in options else run.sizes[MACRO]
-    return captions.caption(run.suite, *lead, size=size, **options)  # type: ignore[arg-type]
+def caption(
+    run: Results,
+    lead: str,
+    *,
+    test: str = "",
+    n: str | None = None,
+    notes: Iterable[str] = (),
+    missing: Iterable[str] = (),
+) -> Said:
+    """Return what is said of a run's table, see `weckd.tables.captions.said`.
+
+    `n` is by default that of the macro mean.
+    """
+    n = captions.macro_n(run.suite, run.sizes[MACRO]) if n is None else n
+    return captions.said(run.suite, lead, n=n, test=test, notes=notes, missing=missing)
 
 
 def gains_caption(
-    run: Results, shown: Iterable[Compared], *notes: str, missing: Iterable[str] | None = None
-) -> str:
-    """Return the caption of a table of gains on the primary metric."""
+    run: Results, shown: Iterable[Compared], *notes: str, test: str = "", missing: Iterable[str] | None = None
+) -> Said:
+    """Return what is said of a table of gains on the primary metric."""
     shown = list(shown)
     names = [name for item in shown for name in item.missing] if missing is None else missing
     near = near_ceiling(gain for item in shown for gain in item.gains.values())
-    level = captions.confidence(run.suite)
-    lead = f"Gains in {run.primary_name}, percentage points, with their {level} intervals, not adjusted;"
-    return caption(run, lead, notes=(*notes, near), missing=names)
+    lead = f"Gains in {run.primary_name}, percentage points."
+    return caption(run, lead, test=test, notes=(*notes, near), missing=names)
 
 
 def near_ceiling(gains: Iterable[Gain]) -> str:
@@ -133,10 +162,7 @@ def near_ceiling(gains: Iterable[Gain]) -> str:
 
 def margin_sentence(suite: Suite) -> str:
     """Return the null of the comparisons *against* a method."""
-    return (
-        "A comparison against a method is a test of non-inferiority: its null is a gain of "
-        f"-{suite.analysis.margin_pp:g} points."
-    )
+    return f"Against a method the null is a gain of -{suite.analysis.margin_pp:g} points (non-inferiority)."
 
 
 def place(suite: Suite, name: str) -> Name:

@@ -188,12 +188,12 @@ def _table(run: Results, found: Sequence[Specification]) -> TableFile:
     )
     says = sheet.caption(
         run,
-        f"Gains in {run.primary_name}, percentage points, smallest first; in bold the reference "
-        "reading, which is ours and not the paper's. Exploratory: nothing here is tested, intervals are not adjusted "
-        f"for the {len(shown)} readings, and the largest of so many is too large by selection. A chain of another "
-        "length is compared with the pooled control of as many labels and steps.",
-        _claim_sentence(found, claimed) if claimed else "",
-        omit="scope",
+        f"Gains in {run.primary_name}, percentage points, smallest first; exploratory: of {len(shown)} readings the "
+        "largest is too large by selection.",
+        notes=(
+            "In bold the reference reading, which is ours and not the paper's.",
+            _claim_sentence(found, claimed) if claimed else "",
+        ),
         missing=[name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing],
     )
     return sheet.file(run.suite, "readings", "Readings of the chain", _rows(run, found), cells, says)

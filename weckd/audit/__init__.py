@@ -16,42 +16,23 @@ from weckd.data.variants import THRESHOLD
 from weckd.errors import UserError
 from weckd.files import FOLDER_SUMS, write_sums, write_text
 from weckd.places import UNDECLARED
-from weckd.tables.captions import PHANTOM, joined, small_sentence
+from weckd.tables.captions import PHANTOM, small_sentence
 from weckd.tables.cells import Bold
 from weckd.tables.render import Table, TableFile, csv_text, write_table_file
+from weckd.tables.terms import terms_of
 
-_NEAR = "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and rotations"
-_COPIES = (
-    "Copies within each data set; identical: the same pixels; {near}. Clusters are connected components; groups "
-    "join them with patients and stay together in every split. Conflicts: sets of identical images, and clusters of "
-    "near copies, that carry more than one class. Recorded: whether the prepared images are those of datasets.lock."
-)
-_LEAKS = (
-    "Test images with a copy in training, of the official test part where there is one, else of a random "
-    f"{SHARE:.0%} of the images drawn by image; {{near}}. Accuracy of one nearest neighbour (Euclidean, "
-    "thumbnails) on test images without and with a copy: what memory alone reaches. The suite's own splits are drawn "
-    "by group: none of these copies crosses them."
-)
+_NEAR = "near: grey thumbnails of 32x32 pixels correlate above {threshold:g} in one of the eight flips and rotations."
+_COPIES = "Copies within each data set: identical images, and near copies."
+_LEAKS = "Test images with a copy in training."
 _VARIANTS = (
-    "Searched for: pairs of images of different groups that look like one photograph turned by any angle, mirrored, "
-    "zoomed by 0.8 to 1.25 or shifted by up to a sixth of its side (registered, their fine detail correlates above "
-    f"{THRESHOLD:g}). They are suspicions for the eye to judge, and the search misses some: benchmarks/variants.md has "
-    "its recall and precision on planted ones. Sources: what remains of the groups where such pairs are joined, "
-    "as `groups: suspected` in a data set's entry does. Test "
-    f"images: the official test part where there is one, else a random {SHARE:.0%} of the groups."
+    "Suspected variants of one photograph in different groups, for the eye to judge; the search misses some."
 )
+_REGISTERED = f"A pair is found where, registered, its fine detail correlates above {THRESHOLD:g}."
+_RANDOM = f"Where there is no official test part: a random {SHARE:.0%} of the "
+_UNCROSSED = "The suite's own splits are drawn by group: none of these copies crosses them."
 _NOT_SEARCHED = "Phantoms are not searched: their copies are planted."
-_PATIENTS = (
-    "What a split by image would have learnt of patients; {near}. Accuracy of one nearest neighbour (by correlation of "
-    "thumbnails) on all images, each looked for in the other folds: folds of images, drawn at random, and as many of "
-    "whole patients, the source's own where it tells them. What the former have above the latter is memory of "
-    "patients."
-)
-_ACROSS = (
-    "Copies across data sets of one modality, and identical images across modalities; {near}. Declared: the catalogue "
-    "derives one of the two from the other. Only a set that shares no image with the others is independent of them in "
-    "a test across data sets: of two that share images, undeclared, the smaller is left out of every mean."
-)
+_PATIENTS = "What a split by image would have learnt of patients."
+_ACROSS = "Copies across data sets of one modality, and identical images across modalities."
 _NO_OVERLAP = "No two data sets of this run have the same modality, and none share an identical image."
 _SHARED = ["data set", "copies in", "images with a copy", "finding"]
 _LISTED = 5  # images that a note names
@@ -96,23 +77,33 @@ def write_audit(
     near = _NEAR.format(threshold=threshold)
     small = small_sentence({audited.key: audited.title for audited in sets})
 
-    def table(title: str, label: str, cells: pd.DataFrame, *says: str) -> Table:
-        caption = joined(says[0].format(near=near), *says[1:], small)
-        return Table(f"Audit: {title}", caption, f"audit-{label}", cells, phantom)
+    def table(title: str, label: str, cells: pd.DataFrame, says: str, *notes: str) -> Table:
+        below = tuple(note for note in (*notes, small) if note)
+        meant = terms_of(f"audit-{label}", cells.columns)
+        return Table(f"Audit: {title}", says, f"audit-{label}", cells, phantom, below, meant)
 
     copies, leaks, variants = (pd.DataFrame(map(cells, found)) for cells in (_copies, _leaks, _suspected))
+    unsearched = _NOT_SEARCHED if phantom else ""
     tables = [
-        table("copies", "copies", copies, _COPIES, _left_out_note(sets)),
-        table("leaks into a test part", "leaks", leaks, _LEAKS),
-        table("suspected variants", "variants", variants, _VARIANTS, _NOT_SEARCHED if phantom else ""),
+        table("copies", "copies", copies, _COPIES, near, _left_out_note(sets)),
+        table("leaks into a test part", "leaks", leaks, _LEAKS, near, f"{_RANDOM}images.", _UNCROSSED),
+        table(
+            "suspected variants",
+            "variants",
+            variants,
+            _VARIANTS,
+            _REGISTERED,
+            f"{_RANDOM}groups.",
+            unsearched,
+        ),
     ]
     if by_patient := [_by_patient(item) for item in found if item.folds]:
-        tables.append(table("patients", "patients", pd.DataFrame(by_patient), _PATIENTS))
+        tables.append(table("patients", "patients", pd.DataFrame(by_patient), _PATIENTS, near))
     write_table_file(out, TableFile("audit", pd.DataFrame(map(asdict, found)), tables))
     rows = [{**asdict(item), "verdict": item.verdict} for item in shared]
     frame = pd.DataFrame(rows, columns=[*(field.name for field in fields(Overlap)), "verdict"])
     cells = pd.DataFrame([_shared(item) for item in shared], columns=_SHARED)
-    shown = table("copies across data sets", "across", cells, _ACROSS, "" if shared else _NO_OVERLAP)
+    shown = table("copies across data sets", "across", cells, _ACROSS, near, "" if shared else _NO_OVERLAP)
     write_table_file(out, TableFile("across", frame, [shown]))
     pairs = [listed_pairs(audited, some) for audited in sets for some in (audited.pairs, audited.suspected)]
     write_text(out / "pairs.csv", csv_text(pd.concat(pairs)))

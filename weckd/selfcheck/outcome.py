@@ -10,6 +10,7 @@ import pandas as pd
 from weckd.config import Suite
 from weckd.tables.captions import has_phantom, joined, warning
 from weckd.tables.render import Table, TableFile, write_table_file
+from weckd.tables.terms import terms_of
 
 PASSED = "passed"
 FAILED = "FAILED"
@@ -71,8 +72,9 @@ def write_report(outcomes: Sequence[Outcome], suite: Suite | None, folder: Path)
     The frame has a row a check; phantom and plan_hash are empty where no run was read.
     """
     told = joined(
-        "Values and allowed ranges are fractions. A check that was not run is no failure, and says why.",
-        "" if suite is None else f"Predictions of {suite.run}; plan {suite.plan_hash}.",
+        "Simulated experiments whose truth is known, or checks of a run's predictions, in fractions. A check "
+        "that was not run is no failure, and says why.",
+        "" if suite is None else f"Predictions of {suite.run}. Plan {suite.plan_hash}.",
     )
     rows = [
         [outcome.check, outcome.shows, *_cells(outcome), outcome.outcome, outcome.note, outcome.source]
@@ -80,7 +82,15 @@ def write_report(outcomes: Sequence[Outcome], suite: Suite | None, folder: Path)
     ]
     columns = ["check", "what it shows", "value", "allowed", "outcome", "note", "source"]
     shown = pd.DataFrame(rows, columns=columns)
-    table = Table("Self-checks", told, "selfcheck", shown, "" if suite is None else warning(suite))
+    table = Table(
+        "Self-checks",
+        told,
+        "selfcheck",
+        shown,
+        "" if suite is None else warning(suite),
+        terms=terms_of("selfcheck", columns),
+        narrow=("check", "value", "allowed", "outcome"),
+    )
     of_run = {} if suite is None else {suite.run: (has_phantom(suite), suite.plan_hash)}
     lines = []
     for outcome in outcomes:

@@ -1,7 +1,7 @@
-"""Sentences that every table and figure of a run must carry."""
+"""What every table and figure of a run must say: above it in the caption, below it in notes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from dataclasses import dataclass
 
 from weckd.committed import plan_sentence
 from weckd.config import Suite
@@ -11,7 +11,6 @@ from weckd.tuning.chosen import tunable_methods
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
 TEST = "two-way random-effects t, seeds x groups"
-SCOPE = "Scope: new seeds, new subset draws from this training pool, new test cases; not a new pool."
 OFFICIAL = (
     "Official test parts: test images may have copies among the images for training "
     "(the table of splits counts them)."
@@ -25,6 +24,14 @@ NO_STAGES = "no method of this run has stages to follow; add a chain, such as we
 NO_FAMILY = (
     "none of the plan's families has its methods in this run; add those of one, such as weckd and single"
 )
+
+
+@dataclass(frozen=True)
+class Said:
+    """The caption above a table, and the notes below it."""
+
+    caption: str
+    notes: tuple[str, ...] = ()
 
 
 def has_phantom(suite: Suite) -> bool:
@@ -42,53 +49,68 @@ def warning(suite: Suite) -> str:
     return PHANTOM if has_phantom(suite) else ""
 
 
-def caption(
+def said(
     suite: Suite,
-    *lead: str,
-    size: tuple[int, int] | Literal["not said"] | None = "not said",
-    middle: Iterable[str] = (),
+    lead: str = "",
+    *,
+    n: str = "",
+    test: str | None = None,
     notes: Iterable[str] = (),
-    omit: str = "",
     missing: Iterable[str] = (),
-) -> str:
-    """Return a table's caption: what it shows, its design, its notes, its scope, what is missing, and the plan.
-
-    What every table must say is said unless it is left out by name.
+) -> Said:
+    """Return what is said of a table: in its caption what it shows, n, test, level and plan; the rest as notes.
 
     Args:
         suite: the run.
-        lead: what the table shows.
-        size: test images and groups of the mean over all data sets, None where not known.
-        middle: said before the design.
-        notes: said behind it.
-        omit: which of design, tuning, derived and scope are not said, with blanks between them.
+        lead: what the table shows, a sentence.
+        n: test images and groups, see `macro_n` and `count_sentence`.
+        test: how p is corrected; "" where nothing is tested, None where nothing is estimated either.
+        notes: what is particular to this run, a sentence each; empty ones are left out.
         missing: names of what is missing.
     """
-    said = {
-        "design": design_sentence(suite),
-        "tuning": tuning_sentence(suite),
-        "derived": derived_sentence(suite),
-        "scope": SCOPE,
-    }
-    for name in omit.split():
-        del said[name]
-    sizes = "" if size == "not said" else size_sentence(suite, size)
-    head, tail = (
-        joined(*(said.get(name, "") for name in names))
-        for names in (("design", "tuning"), ("derived", "scope"))
+    names = list(dict.fromkeys(missing))
+    seeds = f"k = {counted(len(suite.seeds), 'seed')}"
+    caption = joined(
+        lead,
+        f"{n}; {seeds}." if n else f"{seeds}." if lead else "",
+        "" if test is None else _design_sentence(suite, test),
+        f"MISSING: {len(names)}, named below." if names else "",
+        f"Plan {suite.plan_hash}.",
     )
-    return joined(*lead, sizes, *middle, head, *notes, tail, closing(suite, missing))
+    few = f"Fewer than {suite.analysis.minimum_seeds} seeds: description only, no interval and no p."
+    below = (
+        f"MISSING: {'; '.join(names)}." if names else "",
+        few if few_seeds(suite) and test is not None else "",
+        "A quick look, no test of the paper's claims." if suite.quick_look and test is not None else "",
+        *notes,
+        "" if test is None else tuning_sentence(suite),
+        *run_notes(suite),
+    )
+    return Said(caption, tuple(filter(None, below)))
 
 
-def design_sentence(suite: Suite) -> str:
-    """Return the suite, its seeds, test and level."""
-    fewest = suite.analysis.minimum_seeds
-    return joined(
-        f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')} (readers), groups of images as cases; "
-        f"{TEST}; alpha = {suite.analysis.alpha:g}.",
-        f"Fewer than {fewest} seeds: description only, no interval and no p." if few_seeds(suite) else "",
-        "A quick look, no test of the paper's claims." if suite.quick_look else "",
+def _design_sentence(suite: Suite, test: str) -> str:
+    """Return the test, the level of the intervals, and of the tests with their correction."""
+    if few_seeds(suite):
+        return f"Fewer than {suite.analysis.minimum_seeds} seeds: no interval, no p."
+    tested = f"alpha = {suite.analysis.alpha:g}, {test}" if test else "nothing is tested"
+    tested = "a quick look, nothing is tested" if suite.quick_look else tested
+    return f"{TEST[0].upper()}{TEST[1:]}; unadjusted {confidence(suite)} intervals; {tested}."
+
+
+def run_notes(suite: Suite) -> list[str]:
+    """Return what every table of a run says of its plan and its data sets."""
+    shared, left_out = undeclared_sentence(suite), suite.exclude_classes
+    excluded = [f"{key}: {', '.join(left_out[key])}" for key in suite.datasets if left_out.get(key)]
+    found = (
+        plan_sentence(suite),
+        derived_sentence(suite),
+        f"{UNDECLARED_MARK} {shared}" if shared else "",
+        f"Classes left out: {'; '.join(excluded)}." if excluded else "",
+        small_sentence(_titles(suite)),
+        OFFICIAL if suite.split.protocol == "official" else "",
     )
+    return [note for note in found if note]
 
 
 def amended_sentence(suite: Suite) -> str:
@@ -124,10 +146,9 @@ def confidence(suite: Suite) -> str:
     return f"{100 * (1 - suite.analysis.alpha):g} %"
 
 
-def size_sentence(suite: Suite, size: tuple[int, int] | None) -> str:
-    """Return what the macro mean stands on; `size` is its images and groups."""
-    count = counted(len(independent(suite)), "independent data set")
-    return f"macro: unweighted mean of the J = {count} ({count_sentence(size)})."
+def macro_n(suite: Suite, size: tuple[int, int] | None) -> str:
+    """Return the data sets in the mean over all of them, and its test images and groups."""
+    return f"macro: {counted(len(independent(suite)), 'independent data set')}, {count_sentence(size)}"
 
 
 def count_sentence(size: tuple[int, int] | None) -> str:
@@ -147,20 +168,6 @@ def missing_sentence(missing: Iterable[str]) -> str:
     names = list(dict.fromkeys(missing))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"missing: {'; '.join(names[:3])}{more}"
-
-
-def closing(suite: Suite, missing: Iterable[str] = ()) -> str:
-    """Return the names of all that is missing or left out, and the plan's hash."""
-    names, shared, left_out = dict.fromkeys(missing), undeclared_sentence(suite), suite.exclude_classes
-    excluded = [f"{key}: {', '.join(left_out[key])}" for key in suite.datasets if left_out.get(key)]
-    return joined(
-        f"MISSING: {'; '.join(names)}." if names else "",
-        f"{UNDECLARED_MARK} {shared}" if shared else "",
-        f"Classes left out: {'; '.join(excluded)}." if excluded else "",
-        small_sentence(_titles(suite)),
-        OFFICIAL if suite.split.protocol == "official" else "",
-        plan_sentence(suite) or f"Plan {suite.plan_hash}.",
-    )
 
 
 def small_copies(titles: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Tables as files: CSV, Markdown, LaTeX and JSON, byte for byte the same for the same values."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,9 @@ from weckd.files import write_text
 from weckd.tables.cells import Span, marked
 from weckd.tables.latex import latex
 from weckd.tables.layout import AS_IT_IS, Layout, printed
+from weckd.tables.terms import POINTER
 
+MOST_WORDS = 60  # of a caption
 CSV_FLOAT = "%.12g"  # all digits but those in which two CPU kinds' sums differ
 
 
@@ -33,6 +36,13 @@ class Table:
     notes: tuple[str, ...] = ()
     terms: Mapping[str, str] = field(default_factory=dict)
     narrow: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        words = len(self.caption.split())
+        if words > MOST_WORDS:
+            raise ValueError(
+                f"{self.label}: a caption of {words} words, {MOST_WORDS} at most; say more in notes"
+            )
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ def csv_text(frame: pd.DataFrame) -> str:
 def json_text(tables: Sequence[Table], layout: Layout = AS_IT_IS) -> str:
     """Return tables as JSON: title, label, warning, caption, notes, terms, narrow, columns, and rows of cells.
 
+    Headers are as they are printed; terms and narrow name printed ones alone.
     A cell is its text, or a list of texts and of `{"bold": text}` where some of it is bold.
     """
     shown = []
@@ -74,13 +85,15 @@ def json_text(tables: Sequence[Table], layout: Layout = AS_IT_IS) -> str:
 
 
 def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
-    """Return the title, the caption, a pipe table and the notes, as Markdown."""
+    """Return the title, the caption, a pipe table, the notes and where its columns are explained, as Markdown."""
     columns, rows = printed(table.cells, table.label, layout)
     texts = [[marked(cell) for cell in row] for row in rows]
     body = tabulate(texts, headers=[*columns.values()], tablefmt="pipe", disable_numparse=True)
     caption = f"**{table.warning}** {table.caption}" if table.warning else table.caption
-    notes = "".join(f"\n{note}\n" for note in table.notes)
-    return f"### {table.title}\n\n{caption}\n\n{body}\n{notes}"
+    caption = re.sub(r"MISSING: \d+, named below\.", r"**\g<0>**", caption)
+    notes = [f"**{note}**" if note.startswith("MISSING: ") else note for note in table.notes]
+    below = "".join(f"- {note}\n" for note in (*notes, *([POINTER] if table.terms else [])))
+    return "\n\n".join(filter(None, (f"### {table.title}", caption, body, below.rstrip("\n")))) + "\n"
 
 
 def _json_cell(cell: Sequence[Span]) -> Any:

@@ -141,8 +141,8 @@ def test_the_table_as_it_is_printed(runs, tmp_path):
     text = (tmp_path / "tables/leakage.md").read_text()
     assert (
         "toy_two: 40 official test images in 32 groups, 16 of them with a copy in training." in text
-        and "Exploratory: in no family of the plan, nothing is tested." in text
-        and "95 % intervals, ± half of them, not adjusted" in text
+        and "differences in points; exploratory. n on each test part below; k = 5 seeds." in text
+        and "unadjusted 95 % intervals; nothing is tested." in text
         and "Official test parts: test images may have copies among the images for training" in text
     )
     rows = {

@@ -80,7 +80,7 @@ def test_few_seeds_only_describe(few):
     assert line["p, slope per stage"] == "-"  # of a data set by itself
     assert cells_of(stages)[3]["p, slope per stage"] == "descriptive only (k < 5)"
     assert "[" not in "".join(value for line in cells_of(same_stage) for value in line.values())
-    assert "Fewer than 5 seeds: description only, no interval and no p." in same_stage.caption
+    assert "Fewer than 5 seeds: description only, no interval and no p." in same_stage.notes
 
 
 def test_a_run_without_a_chain_says_so(unplanned):

@@ -53,7 +53,7 @@ def test_sizes_of_classes_by_hand(wide):
         "b": "6 (6)",
         "c": "6 (6)",
     }
-    assert "Smallest class: b, 6 test images." in classes_table(wide).tables[0].caption
+    assert "Smallest class: b, 6 test images." in classes_table(wide).tables[0].notes
 
 
 def test_a_data_set_without_files(wide_folder, tmp_path):
@@ -69,9 +69,10 @@ def test_a_data_set_without_files(wide_folder, tmp_path):
         "precision": "missing",
         "F1": "missing",
     }
-    assert "n not known." in table.caption
-    assert "MISSING: toy_two seeds 1, 2, 3, 4, 5." in table.caption
-    assert "Smallest class" not in table.caption
+    assert "n not known; k = 5 seeds." in table.caption
+    assert "MISSING: 1, named below." in table.caption
+    assert "MISSING: toy_two seeds 1, 2, 3, 4, 5." in table.notes
+    assert "Smallest class" not in " ".join(table.notes)
 
 
 def test_few_seeds_print_no_interval(few):

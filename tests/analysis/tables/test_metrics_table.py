@@ -113,4 +113,4 @@ def test_cells_without_a_temperature_are_named(tmp_path):
         "Every validation image is right, so that no temperature can be chosen and it is 0.5: "
         "toy_two single seeds 2, 5."
     )
-    assert [told in table.caption for table in metrics_table(run).tables].count(True) == 1
+    assert [told in table.notes for table in metrics_table(run).tables].count(True) == 1

@@ -50,10 +50,15 @@ def test_a_margin_is_that_of_the_plan_on_the_mean_that_decides(wide, file):
     assert found["n_images"].unique().tolist() == [24]
     table = next(t for t in file.tables if t.label == "sensitivity-full-converged-otoscopy")
     assert table.title == "Ten tests of weckd against full-converged, otoscopy, suite toy"
-    assert table.caption.startswith(
-        "The gain of weckd against full-converged in accuracy, mean over the independent data sets of otoscopy "
-        "(n = 24 test images in 15 groups), percentage points, tested in ten ways; p not adjusted. A comparison "
-        "against a method is a test of non-inferiority: its null is a gain of -2 points."
+    assert table.caption == (
+        "The gain of weckd against full-converged in accuracy, otoscopy, tested in ten ways, percentage points. "
+        "otoscopy: n = 24 test images in 15 groups; k = 5 seeds. Two-way random-effects t, seeds x groups; unadjusted "
+        "95 % intervals; alpha = 0.05, p not adjusted. Plan 0123456789ab."
+    )
+    assert table.notes[:2] == (
+        "The first row is the plan's test, which alone decides, with p adjusted in the table of gains; the others are "
+        "sensitivity, in no family. Family of the gain: chain against supervised.",
+        "Against a method the null is a gain of -2 points (non-inferiority).",
     )
 
 
@@ -104,13 +109,13 @@ def test_a_run_without_such_a_claim_says_so(unplanned):
     assert cells_of(nothing.tables[0]) == [{"test": NO_FAMILY}]
 
 
-def test_the_caption_says_how_small_a_p_can_be(file):
-    captions = {table.label: table.caption for table in file.tables}
+def test_a_note_says_how_small_a_p_can_be(file):
+    notes = {table.label: table.notes for table in file.tables}
     assert (
         "Smallest p: .0010 by the crossed bootstrap, .0005 by label permutation; a t test has none. By McNemar's mid-p "
         "no seed is significant with fewer than 5 images that one method alone gets right."
-    ) in captions["sensitivity-single"]
+    ) in notes["sensitivity-single"]
     # Against a margin nothing is permuted.
-    margin = captions["sensitivity-full-converged"]
-    assert "Smallest p: .0010 by the crossed bootstrap; a t test has none. " in margin
-    assert "Smallest p" not in captions["sensitivity-pooled"]  # where nothing is tested
+    margin = notes["sensitivity-full-converged"]
+    assert "Smallest p: .0010 by the crossed bootstrap; a t test has none." in margin
+    assert "Smallest p" not in " ".join(notes["sensitivity-pooled"])  # where nothing is tested

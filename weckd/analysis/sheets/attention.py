@@ -19,7 +19,7 @@ from weckd.analysis.inference.reader_study import p_value
 from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.places import independent
-from weckd.tables.captions import NO_CHAIN, confidence, design_sentence
+from weckd.tables.captions import NO_CHAIN, confidence, macro_n
 from weckd.tables.cells import MISSING, NOTHING, Cell, P
 from weckd.tables.render import Table, TableFile
 
@@ -62,20 +62,17 @@ def _attention(run: Results, maps: Mapping[str, AttentionMaps]) -> Table:
     of_place = pd.DataFrame([*sharp.values(), *kept.values()])
     says = sheet.caption(
         run,
-        "Attention maps of the chain's models on the same test images: mean over channels of the squared activation,",
-        "deepest feature stage that attention transfer compares (Zagoruyko and Komodakis 2017).",
-        "sharpness: one minus the normalised entropy of a map, from 0 (flat) to 1 (one point).",
-        "agreement: cosine of a model's map with that of the model before, from 0 to 1;",
-        "two maps that are nearly flat agree, whatever the models have learnt.",
-        f"±: half-width of the {confidence(suite)} interval; p: of no change from M1 to M{last}.",
-        "In no family of the plan: a description; p is not adjusted, and no claim rests on it.",
-        design_sentence(suite),
-        "Means over all test images;",
-        size=_images(suite, maps),
-        omit="design tuning scope",
+        "Attention maps of the chain's models on the same test images, ± half-width of the interval; no claim rests on "
+        "them.",
+        n=macro_n(suite, _images(suite, maps)),
+        test="p not adjusted",
+        notes=(
+            "In no family of the plan. Two maps that are nearly flat agree, whatever the models have learnt.",
+        ),
         missing=[cause for name in names for found in of_place[name] for cause in found.missing],
     )
-    return sheet.table(suite, "attention", TITLE, columns, says)
+    narrow = ("data set", "sharpness *", f"M{last} - *", "p")
+    return sheet.table(suite, "attention", TITLE, columns, says, narrow=narrow)
 
 
 def _size_cell(suite: Suite, maps: Mapping[str, AttentionMaps], name: str) -> Cell:

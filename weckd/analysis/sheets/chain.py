@@ -62,7 +62,7 @@ def _header(comparison: Comparison) -> str:
 def _stages(
     run: Results, chain: str, levels: Mapping[tuple[str, int], Level], planned: Sequence[Compared]
 ) -> Table:
-    last, level, names = run.predictions.stages[chain], confidence(run.suite), places(run.suite)
+    last, names = run.predictions.stages[chain], places(run.suite)
     shown = sheet.pivoted(
         names,
         {
@@ -83,14 +83,11 @@ def _stages(
     corrections = "; ".join(f"{', '.join(headers)}: {correction}" for correction, headers in together.items())
     says = sheet.caption(
         run,
-        f"M1 to M{last}: {run.primary_name} of the stages of {chain} in percent, mean ± h, h "
-        f"the half-width of the {level} two-way interval; differences in percentage points with their {level} "
-        "intervals, not adjusted;",
+        f"{run.primary_name.capitalize()} of the stages of {chain}, percent ± half-width of its interval; differences "
+        "in points.",
+        test="p adjusted" if planned else "",
         notes=(
-            f"{SLOPE}: least squares. {LAST_MINUS_FIRST}: M{last} - M1.",
-            f"p: adjusted, of means alone. On the macro mean, which decides: {corrections}; on the other means "
-            "by Benjamini-Hochberg, secondary. Differences that are one test by algebra, as the slope over three "
-            "stages and the last minus the first are, count once, in the family that the plan names first."
+            f"p on the macro mean: {corrections}; on other means: Benjamini-Hochberg, secondary."
             if planned and not run.suite.quick_look
             else ""
             if planned
@@ -99,7 +96,8 @@ def _stages(
         ),
         missing=[*missing_of(levels.values()), *(name for item in planned for name in item.missing)],
     )
-    return sheet.table(run.suite, "along", TITLE, shown, says)
+    narrow = ("data set", *(f"M{stage}" for stage in range(1, last + 1)), LAST_MINUS_FIRST)
+    return sheet.table(run.suite, "along", TITLE, shown, says, narrow=narrow)
 
 
 def _at_same_stage(
@@ -115,12 +113,8 @@ def _at_same_stage(
     )
     says = sheet.caption(
         run,
-        f"Gains of {chain} in {run.primary_name}, percentage points, over the methods with as many stages, read "
-        f"at the same stage, with their {level} intervals;",
-        notes=(
-            "Secondary, not tested: no p. The gains at the last stage that the plan tests stand, with p, in the tables "
-            "of gains. identical: the predictions are the same.",
-        ),
+        f"Gains of {chain} in {run.primary_name}, percentage points, over methods with as many stages, stage by stage.",
+        notes=("Secondary: the plan's tests of the last stage are in the tables of gains, with p.",),
         missing=[name for results in alike.values() for one in results.values() for name in one.missing],
     )
     title = "The chain at the same stage as others"

@@ -16,7 +16,7 @@ from weckd.analysis.inference.sensitivity import ONE_DATA_SET, side
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
 from weckd.places import MACRO, independent, means
-from weckd.tables.captions import NO_FAMILY, caption, confidence, mean_or_dataset
+from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset
 from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Name, Number, P
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile
@@ -84,26 +84,19 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
             "verdict": lambda gain: gain.short_verdict,
         },
     )
-    margin = f"{suite.analysis.margin_pp:g}"
+    margins = {gain.comparison.kind for gain in rows} & {"non-inferiority", "equivalence"}
     says = sheet.caption(
         run,
-        f"Gains in {run.primary_name}, percentage points;",
+        f"Gains in {run.primary_name}, percentage points, in the families that decide.",
+        test="p corrected within each family",
         notes=(
-            "Each family is decided here, at alpha of its own; p is corrected within it, intervals are not adjusted.",
-            "What is one test by algebra, or is held by several families, belongs to the first of them and counts "
-            "once: its correction names that family.",
-            f"against a method: non-inferiority, p for a gain of -{margin} points.",
-            f"like a method: equivalence by two one-sided tests, p for the nearer of -{margin} and +{margin} points; "
-            "equivalent: within them; different: beyond; open: neither is shown.",
-            "detectable: the gain found with 80 % power, where not significant.",
-            "seed share: part of the variance due to seeds, the rest is due to cases; cases below 0: the estimate "
-            "of their part is below zero and counts as 0; it may not be small.",
+            f"The plan's margin is {suite.analysis.margin_pp:g} points." if margins else "",
             sheet.near_ceiling(rows),
         ),
-        omit="derived",
         missing=missing_of(rows),
     )
-    return sheet.table(suite, "families", "Families of the plan", shown, says, ("family", NO_FAMILY))
+    narrow = ("family", "mean over", "comparison", "gain *", "p (adjusted)", "verdict")
+    return sheet.table(suite, "families", "Families of the plan", shown, says, ("family", NO_FAMILY), narrow)
 
 
 def _correction(gain: Gain) -> str:
@@ -124,12 +117,15 @@ def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
         {item.text: item for item in compared},
         {"{}": lambda place, item: sheet.untested(found[place, item].estimate)},
     )
-    says = caption(
-        suite,
-        f"Gains of {compared[0].method} in {run.primary_name}, percentage points, with their {confidence(suite)} "
-        "intervals, not adjusted. A data set by itself is not tested: no p, no verdict.",
-        "Exploratory, in no family of the plan." if rows[0].comparison.family is None else "",
-        sheet.near_ceiling(rows),
+    says = sheet.caption(
+        run,
+        f"Gains of {compared[0].method} in {run.primary_name}, percentage points; a data set by itself has no p and no "
+        "verdict.",
+        n="n beside each data set",
+        notes=(
+            "Exploratory, in no family of the plan." if rows[0].comparison.family is None else "",
+            sheet.near_ceiling(rows),
+        ),
         missing=missing_of(rows),
     )
     label = "gains-" + family.replace(" ", "-")
@@ -164,11 +160,14 @@ def modality_table(run: Results) -> TableFile:
     says = sheet.gains_caption(
         run,
         compared,
-        f"Data sets: {held}. p: adjusted, in families of their own and secondary ones: {_families_of(gains)}.",
+        f"Data sets: {held}.",
+        f"p by family, each mean in families of its own or secondary ones: {_families_of(gains)}.",
         sheet.margin_sentence(suite),
+        test="p adjusted in its family",
         missing=missing_of(gains),
     )
-    return sheet.file(suite, "modality", "By modality", rows, shown, says)
+    narrow = ("comparison", "macro *") if len(sets) > 1 else ()
+    return sheet.file(suite, "modality", "By modality", rows, shown, says, narrow=narrow)
 
 
 def across_table(run: Results) -> TableFile:
@@ -190,17 +189,13 @@ def across_table(run: Results) -> TableFile:
     says = sheet.gains_caption(
         run,
         compared,
-        "these: new seeds and cases, the same data sets, which is what the plan decides by; p: adjusted, in its "
-        f"family: {_families_of(on_macro)}. {sheet.margin_sentence(suite)}",
-        "new: the data sets as a sample of such, in no family, p not adjusted; t over the data-set means, and "
-        "random effects (Paule-Mandel tau, the standard deviation between data sets; modified "
-        "Hartung-Knapp-Sidik-Jonkman interval).",
-        "prediction: where the gain lies that one more data set has (random effects), and that its test would "
-        "measure (t over means).",
-        f"{sheet.COUNT}: data sets, derived ones too, whose interval lies above the null, holds it, or lies below it.",
+        f"p (adjusted) by family: {_families_of(on_macro)}.",
+        sheet.margin_sentence(suite),
+        test="p of these data sets adjusted in its family, of a new one not",
     )
     rows = [_across_row(run, *pair) for pair in zip(compared, futures, strict=True)]
-    return sheet.file(suite, "across", "Across data sets", rows, shown, says)
+    narrow = ("comparison", "these: *", "p (adjusted)", "*prediction, measured gain", sheet.COUNT)
+    return sheet.file(suite, "across", "Across data sets", rows, shown, says, narrow=narrow)
 
 
 def _future(suite: Suite, item: Compared) -> NewDataSet | str:
@@ -273,9 +268,8 @@ def leave_one_out_table(run: Results) -> TableFile:
     says = sheet.gains_caption(
         run,
         compared,
-        "smallest, largest: of the means over the other independent data sets, with the data set left out.",
-        "side: whether the interval of each mean, not adjusted, lies above or below its null, or neither: no "
-        f"verdict, which the tables of gains have. {sheet.margin_sentence(suite)} Sensitivity, in no family.",
+        sheet.margin_sentence(suite),
+        "Sensitivity, in no family.",
         missing=missing_of(item.gains[MACRO] for item in compared),
     )
     rows = [row for pair in zip(compared, left_out, strict=True) for row in _left_out_rows(run, *pair)]

@@ -1,6 +1,5 @@
 """The tables of what a run was given: its splits, each method's budget, and the settings that tuning chose."""
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from weckd.analysis.method_groups import MethodGroup, method_groups
 from weckd.analysis.results import Results
 from weckd.analysis.split_counts import ALL, COPIES, LABELS, chain_parts, count_splits, stage_parts
 from weckd.config import Suite
-from weckd.errors import counted
 from weckd.manifests import TrainedCell, trained_cells
-from weckd.tables.captions import caption, tuning_images
+from weckd.tables.captions import said, tuning_images, tuning_sentence
 from weckd.tables.cells import MISSING, NOTHING, Cell, Name
 from weckd.tables.render import Table, TableFile
 
@@ -32,8 +30,6 @@ PER_METHOD = (
     *("tuning_trials", "tuning_steps", "tuning_images"),
 )
 TUNED = ("dataset", "method", "setting", "value", "trials", "plan_hash")
-BARE = "design tuning scope"
-"""What captions of inputs do not say; of no estimate is a design."""
 
 
 def splits_table(run: Results) -> TableFile:
@@ -61,22 +57,19 @@ def splits_table(run: Results) -> TableFile:
                 _smallest(pd.concat([of_part.get(part, nobody) for part in chain_parts(suite)])),
             ]
         )
-    says = caption(
+    says = said(
         suite,
-        "Images in each part (lowest to highest over the seeds).",
-        "Shares: test, of all images; validation, of what is not test; the others, of the training part.",
-        f"{COPIES}: near-duplicates, or images of the same patient; share of the test images."
-        if official
-        else "",
-        f"labels used: {' + '.join(chain_parts(suite))}; validation labels are labels too.",
-        "smallest class: in any seed; 0 in one stage: a model of the chain learns from a subset without that class.",
-        f"Suite {suite.run}, k = {counted(len(suite.seeds), 'seed')}, split seed {suite.split.seed}.",
-        omit=BARE,
+        "Images in each part of the splits, lowest to highest over the seeds.",
+        notes=(
+            f"Split seed {suite.split.seed}.",
+            f"labels used: {' + '.join(chain_parts(suite))}; validation labels are labels too.",
+        ),
         missing=filter(None, counts["missing"]),
     )
     smallest = ("smallest class used", "smallest in one stage")
     shown = pd.DataFrame(rows, columns=["data set", "classes", "images", "groups", *parts, *smallest])
-    return sheet.file(suite, "splits", "Splits", counts, shown, says)
+    narrow = ("data set", "images", "test", "labels used", "smallest in one stage")
+    return sheet.file(suite, "splits", "Splits", counts, shown, says, narrow=narrow)
 
 
 def _shares(counts: pd.DataFrame) -> str:
@@ -151,18 +144,13 @@ def _budgets(suite: Suite, frame: pd.DataFrame, group: MethodGroup, methods: Seq
         numbers.append(MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}")
         imported = suite.roles[method] == IMPORTED
         rows.append([Name(method), *(["not known"] * len(numbers) if imported else numbers)])
-    says = caption(
+    says = said(
         suite,
-        f"Suite {suite.run}. Per data set and seed: trained networks, optimiser steps "
-        f"declared and run, images seen in batches of {suite.training.batch_size}, and different labelled "
-        "images learnt from; a range over data sets where they differ. Fits that methods share are counted in each.",
-        group.note,
-        _tuning_cost(suite, frame[frame["method"].isin(methods)]),
-        omit=f"{BARE} derived",
+        f"What each method was given, a data set and seed, in batches of {suite.training.batch_size} images.",
+        notes=(group.note, _tuning_cost(suite, frame[frame["method"].isin(methods)])),
     )
     shown = pd.DataFrame(rows, columns=["method", *SPANS, "diverged fits"])
-    table = sheet.table(suite, f"budgets{group.suffix}", f"Budgets, {group.title}", shown, says)
-    return dataclasses.replace(table, title=f"Budgets, {group.title}")
+    return sheet.table(suite, f"budgets{group.suffix}", f"Budgets, {group.title}", shown, says)
 
 
 def _tuning_cost(suite: Suite, rows: pd.DataFrame) -> str:
@@ -173,7 +161,7 @@ def _tuning_cost(suite: Suite, rows: pd.DataFrame) -> str:
     if tuned.empty:
         return ""
     return (
-        f"tuning trials, in no other column, cost {_span(tuned['tuning_steps'])} steps and "
+        f"tuning trials cost {_span(tuned['tuning_steps'])} steps and "
         f"{_span(tuned['tuning_images'])} images a method and data set, and are scored on {tuning_images(suite)}."
     )
 
@@ -193,15 +181,15 @@ def tuned_table(run: Results) -> TableFile:
         shown = (f"{values[name]:.2g}" if name in values else NOTHING for name in settings)
         rows.append([sheet.place(suite, str(dataset)), Name(str(method)), *shown])
     kd, rate = suite.distillation, suite.training.learning_rate
-    says = caption(
+    says = said(
         suite,
-        f"Suite {suite.run}.",
+        "The settings that tuning chose for each method on each data set.",
         notes=(
+            tuning_sentence(suite),
             f"Committed settings, the first trial of each search: learning rate {rate:g}, alpha {kd.alpha:g}, "
             f"beta {kd.beta:g}, temperature from {kd.temperature_max:g} to {kd.temperature_min:g}, or "
             f"{kd.temperature_constant:g} where it is constant. {NOTHING}: the method has no such setting.",
         ),
-        omit="design derived scope",
     )
     headers = ["data set", "method", *(name.replace("_", " ") for name in settings)]
     return sheet.file(suite, "tuned", "Settings", frame, pd.DataFrame(rows, columns=headers), says)

@@ -20,10 +20,9 @@ from weckd.analysis.estimates import NOT_KNOWN, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
 from weckd.analysis.results import Results
-from weckd.config import Suite
 from weckd.places import MACRO, few_seeds
 from weckd.tables import cells
-from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset
+from weckd.tables.captions import NO_FAMILY, Said, mean_or_dataset
 from weckd.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
 from weckd.tables.render import Table, TableFile
 
@@ -64,7 +63,11 @@ def main_table(run: Results) -> TableFile:
     if suite.quick_look:  # gains and intervals alone
         tested = [header for header in headers if header.startswith(("p (Holm), ", "verdict, "))]
         shown = shown.iloc[:-1].drop(columns=tested)
-    tables = [sheet.table(suite, "main", TITLE, shown, _caption(run, lines)), *_beside(run, chain)]
+    narrow = ("data set", BASELINE, chain, "gain *")
+    tables = [
+        sheet.table(suite, "main", TITLE, shown, _caption(run, lines), narrow=narrow),
+        *_beside(run, chain),
+    ]
     return TableFile("main", pd.DataFrame(_rows(run, lines, futures)), tables)
 
 
@@ -90,7 +93,8 @@ def _beside(run: Results, chain: str) -> list[Table]:
     )
     says = sheet.caption(
         run,
-        f"Gains in {run.primary_name}, percentage points, with their {confidence(run.suite)} intervals, not adjusted;",
+        f"Gains in {run.primary_name}, percentage points.",
+        test="p adjusted in its family",
         notes=(
             f"{LABELS_CONTROL} over {BASELINE}: what more labels give one model; {chain} over {FULL}: what the chain "
             "lacks beside a model of all labels and as many steps.",
@@ -173,30 +177,16 @@ def _future_numbers(future: NewDataSet | None) -> tuple[float, float, float]:
     return 100 * future.over_means.value, 100 * future.measured_low, 100 * future.measured_high
 
 
-def _of_tests(suite: Suite, line: _Line) -> tuple[str, ...]:
-    margin = f"{suite.analysis.margin_pp:g}"
-    return (
-        "p: of the mean, which alone is tested, by Holm in the family that it decides; * marks a p below alpha.",
-        f"verdict: non-inferiority at {margin} points, by Holm too.",
-        f"{sheet.COUNT}: data sets whose interval lies above 0, holds it, or lies below it"
-        f"{f' (against {BAR}: -{margin})' if BAR in line.gains else ''}.",
-        sheet.BOLD_SENTENCE,
-    )
-
-
-def _caption(run: Results, lines: list[_Line]) -> str:
-    suite, level = run.suite, confidence(run.suite)
+def _caption(run: Results, lines: list[_Line]) -> Said:
+    suite = run.suite
     imported = [method for method in suite.methods if suite.roles[method] == IMPORTED]
     return sheet.caption(
         run,
-        f"{run.primary_name.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
-        f"{level} two-way interval; gains in percentage points with their {level} intervals, not adjusted;",
+        f"{run.primary_name.capitalize()} of each last stage, percent ± half-width of its interval; gains in points.",
+        test="p by Holm in its family",
         notes=(
-            *(_of_tests(suite, lines[0]) if not suite.quick_look else ()),
-            f"{BEST_CONTROL}: the control with the highest mean in the row, chosen on these test images and so "
-            "flattered.",
-            f"{NEW}: mean of the independent data sets and {level} prediction interval of the gain that one more "
-            "would show (t over data sets).",
+            sheet.margin_sentence(suite) if BAR in lines[0].gains else "",
+            "" if suite.quick_look else f"* marks a p below alpha. {sheet.BOLD_SENTENCE}",
             sheet.near_ceiling(gain for line in lines for gain in line.gains.values()),
             f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
         ),

@@ -19,7 +19,7 @@ from weckd.analysis.predictions import DatasetPredictions
 from weckd.analysis.results import Results
 from weckd.errors import counted, named
 from weckd.places import MACRO
-from weckd.tables.captions import confidence, count_sentence, derived_mark, mean_or_dataset
+from weckd.tables.captions import count_sentence, derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Name, Number
 from weckd.tables.render import Table, TableFile
 
@@ -74,12 +74,8 @@ def _accuracy(run: Results, metric: str, group: MethodGroup, methods: Sequence[s
         ]
     says = sheet.caption(
         run,
-        f"{name.capitalize()} of each method's last stage in percent, mean ± h;",
-        f"h is the half-width of the {confidence(suite)} two-way interval.",
-        middle=(group.note,),
-        notes=(
-            "Family: none, nothing is compared here. majority class, smallest class: of the test images.",
-        ),
+        f"{name.capitalize()} of each method's last stage, percent ± half-width of its interval; in no family.",
+        notes=(group.note,),
         missing=missing_of(x for x in run.levels if x.final and x.metric == metric and x.method in methods),
     )
     label, title = metric.replace("_", "-") + group.suffix, f"{name.capitalize()}, {group.title}"
@@ -102,11 +98,8 @@ def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Se
     levels = {(method, metric): run.finals[MACRO, method, metric] for metric in shown for method in methods}
     says = sheet.caption(
         run,
-        f"Metrics of each method's last stage on the macro mean, mean ± h, h the half-width of the "
-        f"{confidence(run.suite)} two-way interval; {_unit_sentence('percent', shown)}.",
-        _direction_sentence(shown),
-        middle=(group.note,),
-        notes=("Family: none, nothing is compared here.", _unscaled(run, shown, methods)),
+        "Metrics of each method's last stage on the macro mean, percent ± half-width of its interval; in no family.",
+        notes=(group.note, _not_percent(shown), _lower(shown), _unscaled(run, shown, methods)),
         missing=missing_of(levels.values()),
     )
     cells = sheet.pivoted(
@@ -166,31 +159,24 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
     )
     says = sheet.caption(
         run,
-        f"Gains of {chain} on the macro mean, with their {confidence(suite)} intervals, not adjusted; "
-        f"{_unit_sentence('percentage points', shown)}."
-        if compared
-        else "",
-        _direction_sentence(shown),
-        notes=(
-            "p: of no gain, adjusted, secondary, Benjamini-Hochberg over all of the plan's tests on these metrics and "
-            "on means that decide nothing, each counted once.",
-        ),
+        f"Gains of {chain} on the macro mean, percentage points." if compared else "",
+        test="Benjamini-Hochberg over all secondary tests",
+        notes=(_not_percent(shown) if compared else "",),
         missing=missing_of(found[metric, comparison] for metric in shown for comparison in compared),
     )
     none = ("metric", f"no gain of a chain in this run; add weckd and one of {', '.join(REFERENCES)}")
-    return sheet.table(suite, "metrics-gains", "Gains on secondary metrics", cells, says, none)
+    narrow = ("metric", "better", *(item.text for item in compared))
+    return sheet.table(suite, "metrics-gains", "Gains on secondary metrics", cells, says, none, narrow)
 
 
-def _unit_sentence(unit: str, shown: Sequence[str]) -> str:
+def _not_percent(shown: Sequence[str]) -> str:
     names = [METRICS[metric].name for metric in shown if METRICS[metric].unit == "nats"]
-    return f"in {unit}, {' and '.join(names)} in nats" if names else f"in {unit}"
+    return f"In nats: {' and '.join(names)}." if names else ""
 
 
-def _direction_sentence(shown: Sequence[str]) -> str:
+def _lower(shown: Sequence[str]) -> str:
     lower = [METRICS[metric].name for metric in shown if METRICS[metric].lower_is_better]
-    if not lower:
-        return "Higher is better."
-    return f"Lower is better for {', '.join(lower)}, where a gain below 0 is an improvement; higher for the others."
+    return f"Lower is better for {', '.join(lower)}; higher for the others." if lower else ""
 
 
 @dataclass(frozen=True)
@@ -252,22 +238,16 @@ def _classes(run: Results, dataset: str, rows: Sequence[_ClassRow]) -> Table:
         {score: score for score in CLASS_SCORES},
         {"{}": lambda row, score: sheet.level(row.scores[score])},
     )
-    origin = suite.facts[dataset].derived_from
     says = sheet.caption(
         run,
-        f"{dataset}, each method's last stage, percent, mean ± h, h the half-width of the {confidence(suite)} two-way "
-        "interval. sensitivity: share of the class's images that are found; precision: share of the images called so "
-        "that are of the class, 0 where none is; F1: their harmonic mean.",
-        f"{count_sentence(run.sizes[dataset])}.",
-        f"Smallest class: {floor.smallest_class}, {counted(floor.smallest_n, 'test image')}."
-        if floor
-        else "",
-        f"Derived from {', '.join(origin)}." if origin else "",
-        size="not said",
+        f"Each method's last stage on {dataset}, percent ± half-width of its interval, which is too narrow for "
+        "classes with few groups.",
+        n=count_sentence(run.sizes[dataset]),
         notes=(
-            "Family: none, nothing is compared here; intervals of classes with few groups are too narrow.",
+            f"Smallest class: {floor.smallest_class}, {counted(floor.smallest_n, 'test image')}."
+            if floor
+            else "",
         ),
-        omit="derived",
         missing=[name for row in rows for name in row.scores["F1"].missing],
     )
     title = f"Classes of {dataset}{derived_mark(suite, dataset)}"

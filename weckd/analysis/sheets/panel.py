@@ -51,14 +51,13 @@ def panel_table(run: Results) -> TableFile:
     ]
     margins = sorted({plan.margin_pp, *plan.other_margins_pp})
     others = ", ".join(f"{margin:g}" for margin in plan.other_margins_pp)
-    note, more = f"The plan's margin is {plan.margin_pp:g} points", f"; at {others}: sensitivity"
+    more = f"; at {others}: sensitivity" if others else ""
+    note = f"The plan's margin is {plan.margin_pp:g} points{more}."
     on_means = [x for mean in dict.fromkeys((*decided, MACRO)) for x in found if x.place == mean]
     on_sets = [x for x in found if x.place in suite.datasets]
     alone = "A data set by itself is not tested: no p, no verdict."
     tables = [
-        _table(
-            run, chain, "panel", "Supervised panel", on_means, margins, f"{note}{more if others else ''}."
-        ),
+        _table(run, chain, "panel", "Supervised panel", on_means, margins, note),
         _table(run, chain, "panel-by-data-set", "Supervised panel, by data set", on_sets, [], alone),
     ]
     return TableFile("panel", pd.DataFrame([_row(run, chain, item, margins) for item in found]), tables)
@@ -108,23 +107,19 @@ def _table(
     headers += ["p (adjusted)", "family"] if margins else []
     says = sheet.caption(
         run,
-        f"{run.primary_name.capitalize()} of each method's last stage in percent, mean ± h, h the half-width of the "
-        f"{level} two-way interval; differences in percentage points with their {level} intervals, not adjusted;",
-        middle=(
-            "at a margin: non-inferior, significantly above minus the margin; inferior: significantly below it; else "
-            f"inconclusive; p adjusted within the family that stands beside it. {note}",
-            f"p: that the difference is -{suite.analysis.margin_pp:g} points. {EXPLORATORY}: not in the plan, no p.",
-        )
-        if margins
-        else (note,),
-        notes=[
+        f"{run.primary_name.capitalize()} of each last stage, percent ± half-width of its interval; differences in "
+        "points.",
+        test="p adjusted in the family named" if margins else "",
+        notes=(
+            note,
             ceiling.sentence(
                 [x.place for x in found if x.difference.study and x.difference.study.ceiling_part]
-            )
-        ],
+            ),
+        ),
         missing=[name for item in found for name in item.difference.missing],
     )
-    return sheet.table(suite, label, title, pd.DataFrame(rows, columns=headers), says)
+    narrow = ("data set", "method", run.primary_name, "* minus it *", "at *")
+    return sheet.table(suite, label, title, pd.DataFrame(rows, columns=headers), says, narrow=narrow)
 
 
 def _row(run: Results, chain: str, item: _Against, margins: Sequence[float]) -> dict[str, object]:

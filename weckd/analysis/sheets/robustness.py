@@ -29,7 +29,9 @@ TESTED = ("superiority", "non-inferiority", "links")
 BELOW_ZERO = "below 0"
 NOTE_WIDTH = 60
 """Characters; a longer note would make the table wider than a page."""
-IN_CAPTION = "see the caption"
+BELOW = "see below"
+LIMITS = ("seeds", "cases", "detectable", "more of what")
+"""Columns of the narrow form of the tables of variance."""
 MOST = 2 / 3
 """A part above this share of the variance is the one to work on."""
 
@@ -88,35 +90,33 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
                 else GainCell(100 * row.estimate, 100 * row.low, 100 * row.high)
             ),
             "p": lambda row: P(row.p),
-            "note": lambda row: IN_CAPTION if row in long else row.note,
+            "note": lambda row: BELOW if row in long else row.note,
             "robust": lambda row: _robust_text(row, tests),
         },
     )
-    of = gain.dataset.removeprefix(MACRO)
-    whole, size = (
-        ("", run.sizes[MACRO])
-        if not of
-        else (f" of{of} ({count_sentence(run.sizes[gain.dataset])})", "not said")
-    )
+    of = gain.dataset.removeprefix(MACRO).strip()
     says = sheet.caption(
         run,
-        f"The gain of {comparison.method} {comparison.text} in accuracy, mean over the independent data sets{whole}, "
-        "percentage points, tested in ten ways; p not adjusted.",
-        sheet.margin_sentence(suite) if comparison.null else "",
-        "The first row is the plan's test, which alone decides, with p adjusted in the table of gains; the others ask "
-        "as their question says: they are sensitivity, in no family.",
-        "robust: the four tests of Q3 agree, all significant on the same side or none.",
-        _smallest_p(run, gain) if tests else "",
-        *(f"{row.name}: {row.note}." for row in long),
-        size=size,
-        notes=(f"Family of the gain: {comparison.family}.", sheet.near_ceiling([gain])),
+        f"The gain of {comparison.method} {comparison.text} in accuracy{f', {of},' if of else ''} tested in ten ways, "
+        "percentage points.",
+        n=f"{of}: {count_sentence(run.sizes[gain.dataset])}" if of else None,
+        test="p not adjusted",
+        notes=(
+            "The first row is the plan's test, which alone decides, with p adjusted in the table of gains; the "
+            f"others are sensitivity, in no family. Family of the gain: {comparison.family}.",
+            sheet.margin_sentence(suite) if comparison.null else "",
+            _smallest_p(run, gain) if tests else "",
+            *(f"{row.name}: {row.note}." for row in long),
+            sheet.near_ceiling([gain]),
+        ),
         missing=gain.estimate.missing,
     )
     label, title = (
-        f"sensitivity-{comparison.reference}{of}".replace(" ", "-"),
-        f"Ten tests of {comparison.method} {comparison.text}" + (f",{of}" if of else ""),
+        "-".join(filter(None, ("sensitivity", comparison.reference, of))).replace(" ", "-"),
+        f"Ten tests of {comparison.method} {comparison.text}" + (f", {of}" if of else ""),
     )
-    return sheet.table(suite, label, title, shown, says, ("test", why_not))
+    narrow = ("test", "gain *", "p", "robust")
+    return sheet.table(suite, label, title, shown, says, ("test", why_not), narrow)
 
 
 def _smallest_p(run: Results, gain: Gain) -> str:
@@ -245,21 +245,13 @@ def _variance(run: Results, family: str, parts: Sequence[_Part]) -> Table:
     )
     says = sheet.caption(
         run,
-        f"What limits the gains of {parts[0].item.comparison.method} in {run.primary_name}, percentage points, "
-        f"with their {level} intervals; SE: standard error; seeds, cases: shares of its variance; detectable: the "
-        "gain found with 80 % power.",
-        f"{BELOW_ZERO}: the estimate of the part of cases is below zero and counts as 0; it may not be small. "
-        "more of what: the part above two thirds of the variance, else both. 2k seeds: what twice as many seeds "
-        "would give, SE^2 = A/2 + c with the seed part A halved and the case part c as it is.",
-        notes=(
-            sheet.near_ceiling(part.item.gains[part.place] for part in parts),
-            "Nothing is tested here: the family is where the comparisons come from; one that several families hold "
-            "stands once.",
-        ),
-        omit="tuning",
+        f"What limits the gains of {parts[0].item.comparison.method} in {run.primary_name}, percentage points; a "
+        "comparison of several families is in the first.",
+        notes=(sheet.near_ceiling(part.item.gains[part.place] for part in parts),),
         missing=[name for part in parts for name in part.shown.missing],
     )
-    return sheet.table(suite, "variance-" + family.replace(" ", "-"), f"Variance, {family}", shown, says)
+    label, narrow = "variance-" + family.replace(" ", "-"), ("comparison", "data set", "gain *", *LIMITS)
+    return sheet.table(suite, label, f"Variance, {family}", shown, says, narrow=narrow)
 
 
 def _variance_row(run: Results, part: _Part) -> dict[str, object]:
