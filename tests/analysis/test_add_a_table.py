@@ -114,7 +114,7 @@ def test_the_report_shows_it_among_the_other_tables(toy):
     others = re.search(r'<section id="tables">.*?</section>', page, re.DOTALL)[0]
     assert "<summary><h3>Every method over single, suite toy</h3></summary>" in others
     assert "<td>+22.5 [+11.8, +33.2]</td>" in others
-    assert "over-single" not in page  # it is not missing
+    assert "tables/over-single.csv</a>" in others
 
 
 def test_the_workflow_names_its_files(followed):
