@@ -42,6 +42,12 @@ def test_title_caption_and_cells(tmp_path):
     )
 
 
+def test_tables_of_references_from_before_tables_had_notes_are_read(tmp_path):
+    told = {key: value for key, value in table_of("Audit").items() if key not in ("notes", "terms", "narrow")}
+    (block,) = blocks_of(tmp_path, json.dumps([told]))
+    assert (block.title, block.notes, block.terms, block.narrow) == ("Audit", (), {}, ())
+
+
 def test_every_table_of_a_file(tmp_path):
     tables = [
         Table(title, "", title.lower(), pd.DataFrame({"a": rows}))

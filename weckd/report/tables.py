@@ -80,8 +80,10 @@ def read_blocks(file: Path, csv: str = "") -> tuple[Block, ...]:
 def _block(told: Mapping[str, Any], csv: str) -> Block:
     warned = [{"bold": told["warning"]}, " "] if told["warning"] else []
     header, *rows = (tuple(map(_cell, row)) for row in (told["columns"], *told["rows"]))
-    caption, notes = _cell([*warned, told["caption"]]).html, tuple(_cell(note).html for note in told["notes"])
-    terms, narrow = dict(told["terms"]), tuple(told["narrow"])
+    caption = _cell([*warned, told["caption"]]).html
+    # The audit of a reference that was frozen before tables had these has none, and no image to be made again from.
+    notes = tuple(_cell(note).html for note in told.get("notes", ()))
+    terms, narrow = dict(told.get("terms", {})), tuple(told.get("narrow", ()))
     return Block(told["title"], caption, header, tuple(rows), told["label"], notes, terms, narrow, csv)
 
 
