@@ -20,7 +20,7 @@ DOCKER_BUILD_OPTIONS ?=
 demo: setup ## run the default suite, three small real data sets, and print gains and verdicts
 	snakemake --cores all
 
-phantoms: setup ## run the suite of six data sets that the package draws: the check of the whole machine
+phantoms: setup ## run the suite of six drawn data sets, which tests the whole workflow
 	snakemake --cores all --configfile config/phantoms.yaml
 
 setup: $(INSTALLED) ## create .venv from requirements.lock
@@ -48,10 +48,10 @@ types: setup
 unit: setup
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-demo-check: setup ## check what must hold in a finished run of the default suite
+demo-check: setup ## check a finished run of the default suite
 	pytest -m demo
 
-phantoms-check: setup ## check what must hold in a finished run of the phantoms
+phantoms-check: setup ## check a finished run of the phantoms
 	pytest -m phantoms
 
 chaos: setup ## kill runs at random moments, again and again, and compare bytes (KILLS=20)
@@ -64,7 +64,7 @@ selfcheck: setup ## check the suite's own statistics, on simulations and on a ru
 reference-check: setup ## train one cell of the reference on real images again, and draw all tables and figures of it
 	pytest -m reference -rP
 
-docs-check: setup ## run every command of the documents, as it stands or reduced
+docs-check: setup ## run every command of the documents, as written or reduced
 	pytest -m documentation --numprocesses 2 --dist loadfile
 
 tex-check: setup ## compile all tables of the references with pdflatex (needs Debian's texlive-latex-recommended)
@@ -95,7 +95,7 @@ readme: setup ## put tables and figures of the frozen references into README and
 	snakemake --cores all --configfile config/real-small.yaml config/real-medium.yaml --config records=reference
 	python docs/insert.py
 
-lock: ## resolve requirements.lock anew (needs uv)
+lock: ## resolve requirements.lock again (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 	echo uv | uv pip compile - --universal --python-version 3.11 --generate-hashes \

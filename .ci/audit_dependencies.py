@@ -3,7 +3,7 @@
     python .ci/audit_dependencies.py requirements.lock requirements-uv.lock
 
 pip-audit does the looking up, in the service that its own variables name (PIP_AUDIT_VULNERABILITY_SERVICE,
-PIP_AUDIT_OSV_URL; by default the package index). Two things it does are mended here. It leaves out pins whose markers
+PIP_AUDIT_OSV_URL; by default the package index). Two of its faults are corrected here. It leaves out pins whose markers
 do not hold on this machine, though others install them: it is given the pins without their markers, and a second
 version of a package in a second call. And it says "no known vulnerabilities", with exit status 0, of packages that the
 service did not know: here each pin has an answer of its own, or the audit has failed.
