@@ -181,9 +181,11 @@ def figures_shown(files):
     ]
 
 
-def weights_files(suite):
-    """Return a file for each pretrained weights that a suite's fits begin with and that are fetched."""
-    return expand(RUN.weights / "{weights}.json", weights=fetched_weights(suite))
+# A file for each pretrained weights that fits of a run begin with and that are fetched.
+WEIGHTS = {
+    run: expand(RUN.weights / "{weights}.json", weights=fetched_weights(suite))
+    for run, suite in SUITES.items()
+}
 
 
 def tuned_files(suite, dataset):

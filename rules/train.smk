@@ -10,7 +10,7 @@ rule tune_method:
         **IMAGES,
         suite=ancient(RUN.suite),
         splits=rules.tuning_split.output,
-        weights=weights_files(SUITE),
+        weights=WEIGHTS[SUITE.run],
     output:
         RUN.tuned("{dataset}", "{method}"),
     log:
@@ -39,7 +39,7 @@ rule train:
             for seed in SEEDS_OF_BATCH[wildcards.batch]
         ],
         sums=ANY.splits("{dataset}") / "sums.json",
-        weights=lambda wildcards: weights_files(SUITES[wildcards.run]),
+        weights=lambda wildcards: WEIGHTS[wildcards.run],
         tuned=lambda wildcards: (
             tuned_files(SUITES[wildcards.run], wildcards.dataset)
             if SUITES[wildcards.run].tuned

@@ -24,12 +24,13 @@ def _width(options: argparse.Namespace) -> int | None:
     _WIDE,
 )
 def _datasets(options: argparse.Namespace) -> None:
-    from weckd.data.describe import describe_folder
-    from weckd.listing import dataset_page, dataset_table
-
     if options.describe:
+        from weckd.data.describe import describe_folder
+
         print(describe_folder(options.describe), end="")
     else:
+        from weckd.listing import dataset_page, dataset_table
+
         print(
             dataset_page(options.name, options.catalogue)
             if options.name
