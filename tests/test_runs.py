@@ -162,6 +162,22 @@ def test_results_are_shown_where_they_were_asked_for_and_else_what_was_done(run,
     )
 
 
+def test_the_last_lines_name_the_audit_where_it_found_what_a_person_should_look_at(run, monkeypatch):
+    finish(run)
+    monkeypatch.chdir(run.parent)
+    columns = "dataset,conflicts_exact,conflicts_near,pairs_across_patients,suspected_pairs,left_out\n"
+    write_text(run / "audit/audit.csv", f"{columns}toy_two,0,0,,,0\n")
+    assert "audit        " not in run_summary(Path("toy"))
+    write_text(run / "audit/audit.csv", f"{columns}toy_two,1,2,40,,0\ntoy_three,0,1,2,,7\n")
+    assert run_summary(Path("toy")).splitlines()[-3:-1] == [
+        "audit        toy/audit/audit.md (label conflicts: 4; pairs of copies across",
+        "patients: 42; images left out: 7)",
+    ]
+    write_text(run / "audit/audit.csv", f"{columns}toy_two,x,0,,,0\n")
+    with pytest.raises(UserError, match=r"audit\.csv: not a readable finding of the audit \("):
+        run_summary(Path("toy"))
+
+
 @pytest.mark.parametrize("name", ["leakage", "readings"])
 def test_of_a_study_its_own_table_is_shown(name, run):
     write_text(run / f"tables/{name}.md", "| study |\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from weckd.errors import UserError
-from weckd.study_suites import official_suite
+from weckd.study_suites import official_suite, readings_suite
 from weckd.suite_file import resolve_suite
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -26,6 +26,17 @@ def test_only_sets_with_a_test_part_of_their_own_and_only_methods_that_are_no_re
     assert (official.seeds, official.training) == (grouped.seeds, grouped.training)
     assert official.analysis.families == official.analysis.claims == ()
     assert official.plan_hash not in ("", grouped.plan_hash)
+
+
+@pytest.mark.parametrize("study", [official_suite, readings_suite])
+def test_the_hash_of_a_study_holds_what_is_left_of_the_analysis_plan(study):
+    plan, hashes = suite("real-small").analysis, set()
+    for changes in ({}, {"alpha": 0.1}, {"metrics": ["balanced_accuracy"]}, {"minimum_seeds": 6}):
+        hashes.add(study(suite("real-small", analysis=changes)).plan_hash)
+    assert len(hashes) == 4
+    fewer = study(suite("real-small", analysis={"families": [], "claims": []}))
+    assert plan.families
+    assert fewer.plan_hash in hashes  # which a study does not test
 
 
 def test_medmnist_has_official_parts_too():

@@ -1,5 +1,6 @@
 """What a person is told of runs: the results of one, and a list of all with the commands that go on with them."""
 
+import csv
 import json
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from weckd.committed import beside_quick_look, plan_sentence, with_plans
 from weckd.config import Suite, load_suite
 from weckd.declared import Declared, checked
-from weckd.errors import UserError, counted
+from weckd.errors import UserError, counted, unreadable
 from weckd.files import write_json
 from weckd.fitted import fitted_table, fitted_text
 from weckd.last_screen import TABLES, WIDTH, last_screen
@@ -31,6 +32,13 @@ _STUDIES = {
 }
 """The table of each study, and where the rest of it lies."""
 _MAIN = ("tables/claims.md", "tables/main.md")
+_FINDINGS = {
+    "label conflicts": ("conflicts_exact", "conflicts_near"),
+    "pairs of copies across patients": ("pairs_across_patients",),
+    "pairs of suspected variants": ("suspected_pairs",),
+    "images left out": ("left_out",),
+}
+"""What of an audit a person should look at, and its columns of audit.csv."""
 _LAST = ("ro-crate-metadata.json", *_STUDIES)
 """What is made last of a run, and of each study."""
 
@@ -64,7 +72,11 @@ def run_summary(folder: Path) -> str:
         command = shlex.join(start.command) or "the command that began it"
         raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
     suite = _with_findings(suite, RunFiles(folder))
-    told = (("plan", plan_sentence(suite)), ("data sets", undeclared_sentence(suite)))
+    told = (
+        ("plan", plan_sentence(suite)),
+        ("data sets", undeclared_sentence(suite)),
+        ("audit", _audit_found(folder)),
+    )
     report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
     return "\n".join(
         [
@@ -77,6 +89,21 @@ def run_summary(folder: Path) -> str:
 
 def _with_findings(suite: Suite, run: RunFiles) -> Suite:
     return with_plans(with_finding(suite, run.across), run)
+
+
+def _audit_found(folder: Path) -> str:
+    """Return where the audit of a run lies, and how much it found that a person should look at; "" for nothing."""
+    file = RunFiles(folder).audit / "audit.csv"
+    if not file.is_file():
+        return ""
+    with unreadable(file, "not a readable finding of the audit", "delete it and run again", repr):
+        rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+        numbers = {
+            what: sum(int(row.get(column) or 0) for row in rows for column in columns)
+            for what, columns in _FINDINGS.items()
+        }
+    told = [f"{what}: {number}" for what, number in numbers.items() if number]
+    return f"{file.with_suffix('.md')} ({'; '.join(told)})" if told else ""
 
 
 def _shown(folder: Path, tables: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """The suites of the two studies: the same methods on official test parts, and all readings of the chain."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from weckd.config import Suite
 from weckd.data.catalogue import suite_datasets
@@ -64,17 +64,21 @@ def readings_suite(suite: Suite) -> Suite:
 def _study(
     suite: Suite, suffix: str, datasets: tuple[str, ...], methods: tuple[str, ...], **plan: str
 ) -> Suite:
-    """Return a suite's run of other methods on some data sets, which tests nothing; `plan` is hashed as well."""
-    plan_hash = digest({"datasets": datasets, "methods": methods, "seeds": suite.seeds, **plan})[:12]
+    """Return a suite's run of other methods on some data sets, which tests nothing.
+
+    Hashed as its plan is `plan` too, and what is left of the suite's: the level of its intervals, its metrics.
+    """
+    analysis = replace(suite.analysis, families=(), claims=())
+    hashed = {"datasets": datasets, "methods": methods, "seeds": suite.seeds, "analysis": asdict(analysis)}
     run = replace(
         suite,
         run=f"{suite.run}-{suffix}",
         datasets=datasets,
         readings_datasets=datasets,
         methods=methods,
-        analysis=replace(suite.analysis, families=(), claims=()),
+        analysis=analysis,
         facts={key: suite.facts[key] for key in datasets},
-        plan_hash=plan_hash,
+        plan_hash=digest({**hashed, **plan})[:12],
     )
     return replace(run, roles={method.name: method.role for method in suite_methods(run)})
 

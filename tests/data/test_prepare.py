@@ -274,7 +274,7 @@ def test_one_folder_is_not_two_classes_or_two_splits(folder):
     ("count", "remedy"),
     [
         (1, "remove files that do not belong there"),
-        (3, "complete the download (what cannot be read may stay, skip_bad=true leaves it out)"),
+        (3, "complete the folder (what cannot be read may stay, skip_bad=true leaves it out)"),
     ],
 )
 def test_a_count_that_differs_is_refused(folder, count, remedy):
@@ -302,7 +302,7 @@ def test_a_bad_image_that_is_removed_as_told_needs_another_count_which_both_refu
     prepared(folder, folder.parent / "skipped", chosen, skip_bad=True)
     file.unlink()
     assert refusal(folder, chosen).endswith(
-        ": class normal has 2 images, the catalogue says 3; complete the download (what cannot be read may stay, "
+        ": class normal has 2 images, the catalogue says 3; complete the folder (what cannot be read may stay, "
         "skip_bad=true leaves it out), or set its `count` in the catalogue to 2"
     )
     one_less = (ClassEntry("normal", "normal", "Normal", count=2), counts[1])

@@ -105,6 +105,24 @@ def test_the_code_of_a_command_holds_all_modules_that_it_imports_in_a_run(finish
     }
 
 
+@pytest.mark.workflow
+@pytest.mark.parametrize(("command", "needed"), [("split", set()), ("gather", {"scipy", "safetensors"})])
+def test_light_steps_of_a_run_import_nothing_heavy_that_they_do_not_need(command, needed, finished):
+    heavy = {
+        "torch",
+        "timm",
+        "scipy",
+        "matplotlib",
+        "PIL",
+        "statsmodels",
+        "jinja2",
+        "pydantic",
+        "safetensors",
+    }
+    for file in finished[0].with_name(IMPORTED).glob(f"{command}-*"):
+        assert heavy & set(file.read_text().split()) == needed
+
+
 def test_the_code_of_a_command_holds_no_other_step():
     def folders(command):
         return {name.split(".")[1] for name in modules_of(command) if name.count(".") > 1}

@@ -14,7 +14,7 @@ from weckd.data.catalogue import RESERVED, TO_FILL_IN, ClassEntry, Dataset, Labe
 from weckd.data.layouts import DEPTH, listed
 from weckd.data.layouts.class_folders import class_folder_names, image_files, writable_name
 from weckd.data.layouts.labels import list_labels, official_split
-from weckd.data.layouts.tables import Cells, read_table, without_end
+from weckd.data.layouts.tables import Cells, columns_of_classes, read_table, without_end
 from weckd.data.watch import Place, stamps
 from weckd.errors import UserError, counted
 
@@ -142,6 +142,8 @@ def _table(
     comments = [f"columns of {file.name}: {', '.join(cells)}"]
     groups = "given" if "patient" in columns else "near-duplicates"
     if "label" not in columns:
+        if told := columns_of_classes(cells):
+            comments.append(f"it has {told}")
         for name, column in cells.items():
             if 1 < len({*column}) <= min(_FEW, len(column) // 2):
                 comments.append(f"{name!r} holds {', '.join(sorted({*column}))}")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from weckd.data.catalogue import ClassEntry, Dataset, LabelTable, Patients, SourceFolder
+from weckd.data.describe import describe_folder
 from weckd.data.groups import write_groups
 from weckd.data.layouts import locate
 from weckd.data.prepare import Origin, prepare
@@ -156,6 +157,49 @@ def test_parquet_is_read_and_its_whole_numbers_are_no_fractions(folder):
         ("a/2.png", "mole", "7", "train", ""),
         ("a/3.png", "mole", "8", "test", "2.5"),
     ]
+
+
+def test_a_column_for_each_class_is_refused_with_what_to_do(folder):
+    told = (
+        "labels.csv: has a column for each class (MEL, NV), which is not read; add one column that holds the class's "
+        "name in each row, and name it as table.label"
+    )
+    rows = ("a/1.png,p1,1.0,0.0", "a/2.png,p1,0.0,1.0", "a/3.png,p2,0.0,1.0")
+    write(folder, *rows, head="image,patient,MEL,NV")
+    plain = dataset(table={"patient": "patient"})
+    assert refusal(folder, plain) == told
+    for name in ("MEL", "NV"):
+        named = replace(plain, table=LabelTable("labels.csv", "image", name, patient="patient"))
+        assert refusal(folder, named) == told
+    assert f"\n  # it has {told.removeprefix('labels.csv: has ')}\n" in describe_folder(folder)
+    # Of two classes such a column is a label too, if its 0 and 1 are named as such; and not all 0 and 1 are classes.
+    zeros = replace(
+        dataset(("1.0", "0.0")), table=LabelTable("labels.csv", "image", "MEL", patient="patient")
+    )
+    assert rows_of(index_of(folder, zeros), "class") == [("wart",), ("mole",), ("mole",)]
+    write(folder, *rows[:2], "a/3.png,p2,0,0", head="image,patient,MEL,NV")
+    assert refusal(folder, plain).startswith(
+        "labels.csv: has no column 'label'; it has image, patient, MEL, NV;"
+    )
+
+
+def test_a_table_that_lacks_rows_is_told_to_be_completed_and_no_download(folder):
+    classes = (
+        ClassEntry("wart", "wart", label="wart", count=2),
+        ClassEntry("mole", "mole", label="mole", count=2),
+    )
+    assert refusal(folder, dataset(classes=classes)) == (
+        "labels.csv: class wart has 1 image, the catalogue says 2; complete the table (what cannot be read may stay, "
+        "skip_bad=true leaves it out), or set its `count` in the catalogue to 1"
+    )
+    fewer = (replace(classes[0], count=1), replace(classes[1], count=1))
+    assert "; remove rows that do not belong there, or set its `count`" in refusal(
+        folder, dataset(classes=fewer)
+    )
+    none = (*dataset().classes, ClassEntry("cyst", "cyst", label="CY"))
+    assert refusal(folder, dataset(classes=none)) == (
+        "labels.csv: has no row with the label 'CY' of class cyst; complete it, or take that class out of the catalogue"
+    )
 
 
 def test_labels_of_numbers_are_text(folder):

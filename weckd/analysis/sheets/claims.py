@@ -136,8 +136,11 @@ def _effect(deciding: Gain | None) -> Cell:
 
 
 def _comparisons(judgement: Judgement) -> str:
+    """Return how many comparisons decide, and of how many; what may be several that are not there is named."""
     made = len(judgement.rows)
-    return f"{made} of {made + len(judgement.absent)}" if judgement.absent else str(made)
+    one = [name for name in judgement.absent if name.endswith(": not run") and "*" not in name]
+    several = [name for name in judgement.absent if name not in one]
+    return "; ".join([f"{made} of {made + len(one)}" if one else str(made), *several])
 
 
 def _margins(found: Firmness) -> Cell:

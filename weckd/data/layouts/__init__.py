@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weckd.data.catalogue import Dataset
+from weckd.data.catalogue import Dataset, load_catalogue
 from weckd.data.file_kinds import FOLDER, irregular
 from weckd.errors import UserError, counted
 
@@ -97,15 +97,23 @@ def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> No
     """
     for entry in dataset.classes:
         number = found.get(entry.key, 0)
+        place = folder / dataset.table.file if dataset.table else folder
+        if number == 0 and dataset.table:
+            told = f"has no row with the label {entry.label!r} of class {entry.key}"
+            raise UserError(f"{place}: {told}; complete it, or take that class out of the catalogue")
         if number == 0:
             raise UserError(f"{folder}: class {entry.key} has no image; complete the download")
         if entry.count is None or entry.count == number:
             continue
-        told = f"{folder}: class {entry.key} has {counted(number, 'image')}, the catalogue says {entry.count}"
+        told = f"{place}: class {entry.key} has {counted(number, 'image')}, the catalogue says {entry.count}"
         if "count" not in entry.unverified:
-            fewer = "complete the download (what cannot be read may stay, skip_bad=true leaves it out)"
-            remedy = fewer if number < entry.count else "remove files that do not belong there"
-            raise UserError(f"{told}; {remedy}, or set its `count` in the catalogue to {number}")
+            what = "table" if dataset.table else "download" if dataset.key in load_catalogue() else "folder"
+            fewer = f"complete the {what} (what cannot be read may stay, skip_bad=true leaves it out)"
+            more = f"remove {'rows' if dataset.table else 'files'} that do not belong there"
+            remedy = (
+                f"{fewer if number < entry.count else more}, or set its `count` in the catalogue to {number}"
+            )
+            raise UserError(f"{told}; {remedy}")
         print(f"[{dataset.key}] {told} (a count not checked at the source)", file=sys.stderr, flush=True)
 
 

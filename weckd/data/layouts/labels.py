@@ -11,7 +11,9 @@ from weckd.data.fetch.wanted import say
 from weckd.data.layouts import Listing, Source
 from weckd.data.layouts.class_folders import read_image
 from weckd.data.layouts.tables import (
+    Cells,
     column,
+    columns_of_classes,
     files_of_rows,
     first_lost,
     patients_of,
@@ -47,6 +49,8 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
         raise ValueError(f"{dataset.key}: the layout csv needs a table")
     file, images = folder / table.file, folder / table.folder
     cells = read_table(file)
+    if table.label not in cells:
+        _refuse_columns_of_classes(file, cells)
     paths, labels = (column(file, cells, getattr(table, key), f"table.{key}") for key in ("image", "label"))
     patients, splits, folds = (
         column(file, cells, name, f"table.{key}") if (name := getattr(table, key)) else [""] * len(paths)
@@ -55,7 +59,7 @@ def list_labels(dataset: Dataset, folder: Path, decoded_side: int) -> Listing:
     there = {name.partition("/")[2] for name in stamps(Place((str(images),)))}
     found = files_of_rows(file, paths, there)
     _refuse_twice(file, found, list(zip(paths, labels, patients, splits, folds, strict=True)))
-    keys = _classes(dataset, file, labels)
+    keys = _classes(dataset, file, cells, labels)
     if table.patient:
         refuse_unnamed(f"{file}", paths, patients)
     else:
@@ -96,7 +100,12 @@ def _refuse_twice(file: Path, found: Sequence[str], rows: Sequence[tuple[str, ..
         raise UserError(f"{file}: has {told}; remove the rows that repeat another")
 
 
-def _classes(dataset: Dataset, file: Path, labels: Sequence[str]) -> list[str]:
+def _refuse_columns_of_classes(file: Path, cells: Cells) -> None:
+    if told := columns_of_classes(cells):
+        raise UserError(f"{file}: has {told}")
+
+
+def _classes(dataset: Dataset, file: Path, cells: Cells, labels: Sequence[str]) -> list[str]:
     """Return the class key of each label."""
     known = {str(entry.label): entry.key for entry in dataset.classes}
     if not any(labels):
@@ -105,6 +114,7 @@ def _classes(dataset: Dataset, file: Path, labels: Sequence[str]) -> list[str]:
             f"{file}: has no label in the column {name!r}; name the column of labels as table.label"
         )
     if unknown := Counter(label for label in labels if label not in known):
+        _refuse_columns_of_classes(file, cells)
         rows = counted(unknown.total(), "row")
         told = f"{rows} with a label of no class of {dataset.key} (the first: {next(iter(unknown))!r})"
         remedy = f"its classes have {', '.join(known)}; correct the table, or the classes in the catalogue"

@@ -105,6 +105,18 @@ def column(file: Path, cells: Cells, name: str, key: str) -> Sequence[str]:
     return cells[name]
 
 
+def columns_of_classes(cells: Cells) -> str:
+    """Return what is wrong with a table that has a column for each class, 1 in one of them a row; "" if it has none."""
+    marks = [name for name, column in cells.items() if {*column} <= {"0", "1", "0.0", "1.0"}]
+    rows = zip(*(cells[name] for name in marks), strict=True)
+    if len(marks) < 2 or not all(sum(map(float, row)) == 1 for row in rows):
+        return ""
+    return (
+        f"a column for each class ({', '.join(marks)}), which is not read; add one column that holds the class's name "
+        "in each row, and name it as table.label"
+    )
+
+
 def without_end(path: str) -> str:
     """Return a path without the end of its file's name, as `.png`."""
     return re.sub(r"\.[^./]*$", "", path)
