@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from weckd.tables.cells import MISSING, NOTHING, Span
@@ -57,7 +57,7 @@ _LINES, _HEAD_LINES = 6, 3  # of such a cell, and of a header
 _NUMBER = re.compile(r"(?:[^\d\s]\S* )?[+<.-]*\d.{0,30}")
 _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
 _SUITE = re.compile(r", suite \S+$")
-_PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\.")
+_PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\b[^.]*\.")
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {
@@ -191,34 +191,49 @@ class _Body:
     font: str
     widths: list[float]
 
+    @cached_property
+    def _blocks(self) -> list[int]:
+        """The rows with which blocks of one first cell begin, and the number of rows."""
+        first = self.columns[0].texts if self.columns else []
+        return [row for row in range(len(first)) if row == 0 or first[row] != first[row - 1]] + [len(first)]
+
+    @cached_property
+    def _gaps(self) -> set[int]:
+        """The rows above which there is some space: of a block, or every one where cells have several lines."""
+        broken = [*map(self._is_broken, self.columns, self.widths)]
+        rows = self._blocks[-1]
+        has_blocks = len(self._blocks) <= rows
+        every = any(broken[1:]) or (any(broken) and not has_blocks)
+        return {*range(rows)} if every else {*self._blocks} if has_blocks else set()
+
     def parts(self, room: float) -> list[slice]:
-        """Return the rows of each float, of about the same height, where so many points are free on a page."""
+        """Return the rows of each float, whole blocks where they fit, if so many points are free on a page."""
         line = _FONTS[self.font][1]
         cells = zip(*(column.texts for column in self.columns), strict=True)
         lines = [max(len(_lines(*cell)) for cell in zip(row, self.widths, strict=True)) for row in cells]
-        before = [0.0, *accumulate(line * (count + 0.4) for count in lines)]
-        free = max(room - 4 * line, 10 * line)
-        each = before[-1] / max(1, math.ceil(before[-1] / free)) + line / 2
-        starts = [
-            next(rows)[0] for _, rows in groupby(enumerate(before[:-1]), lambda row: int(row[1] / each))
-        ]
-        return [slice(*ends) for ends in zip(starts or [0], [*starts[1:], len(lines)], strict=True)]
+        gaps = [0.5 * (row in self._gaps) for row in range(len(lines))]
+        before = [0.0, *accumulate(line * (count + gap) for count, gap in zip(lines, gaps, strict=True))]
+        free = max(room - 5 * line, 10 * line)
+        blocks = self._blocks
+        if any(before[end] - before[start] > free for start, end in pairwise(blocks)):
+            blocks = [*range(len(lines) + 1)]
+        starts = [0]
+        for start, end in pairwise(blocks):
+            if start > starts[-1] and before[end] - before[starts[-1]] > free:
+                starts.append(start)
+        return [slice(*ends) for ends in pairwise([*starts, len(lines)])]
 
     def tabular(self, part: slice) -> str:
         """Return a tabular of some of the rows; what repeats in the first column is printed once a block."""
         heads = [_lines(c.label, width + 0.1) for c, width in zip(self.columns, self.widths, strict=True)]
         height = max(map(len, heads), default=0)
         above = zip(*([*[""] * (height - len(head)), *head] for head in heads), strict=True)
-        broken = [*map(self._is_broken, self.columns, self.widths)]
-        first = self.columns[0].texts[part] if self.columns else []
-        repeats = any(a == b for a, b in pairwise(first))
-        apart = any(broken[1:]) or (broken[:1] == [True] and not repeats)
         body = []
-        for place, row in enumerate(zip(*(column.cells[part] for column in self.columns), strict=True)):
-            again = place > 0 and first[place] == first[place - 1]
-            gap = "\\addlinespace\n" if place and (apart or (repeats and not again)) else ""
-            cells = ["".join(map(_span, cell)) for cell in row]
-            body.append(gap + _row(["", *cells[1:]] if again else cells))
+        for row in range(part.start, part.stop):
+            cells = ["".join(map(_span, column.cells[row])) for column in self.columns]
+            if row > part.start and row in self._gaps:
+                body.append("\\addlinespace\n")
+            body.append(_row(cells if row == part.start or row in self._blocks else ["", *cells[1:]]))
         kinds = "".join(map(self._kind, self.columns, self.widths))
         return (
             f"\\begin{{tabular}}{{@{{}}{kinds}@{{}}}}\n\\toprule\n"
@@ -237,12 +252,8 @@ class _Body:
 
 
 def _below(notes: Sequence[str]) -> str:
-    text = "\\par\n".join(notes)
-    return (
-        f"\\par\\vspace{{4pt}}\n\\parbox{{\\linewidth}}{{\\footnotesize\\raggedright\n{text}}}\n"
-        if notes
-        else ""
-    )
+    text = "\\footnotesize\\raggedright\n" + "\\par\n".join(notes)
+    return f"\\par\\vspace{{4pt}}\n\\parbox{{\\linewidth}}{{{text}}}\n" if notes else ""
 
 
 def _row(cells: Sequence[str]) -> str:
