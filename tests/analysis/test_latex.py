@@ -56,7 +56,7 @@ def test_a_table_is_ready_for_a_paper():
         "wbc\\_zheng & 54.2 & -- \\\\\n"
         "\\bottomrule\n\\end{tabular}\n"
         "\\par\\vspace{4pt}\n\\parbox{\\linewidth}{\\footnotesize\\raggedright\n"
-        "Missing: wbc\\_zheng.\\par\n$\\dagger$ derived.\\par\n"
+        "Missing: wbc\\_zheng. $\\dagger$ derived.\\par\n"
         "\\emph{accuracy}: mean $\\pm$ h; \\emph{gain over single}: points, 95 \\% interval.}\n"
         "\\end{table*}\n"
     )

@@ -33,7 +33,7 @@ _CHARACTERS = {
     **{
         0.56: "il.,:;'!|[]",
         0.62: "fj",
-        0.67: " -",
+        0.67: " \u00a0-",
         0.73: "I_",
         0.79: "()rst",
         0.89: "cez†‡",
@@ -53,9 +53,10 @@ _CHARACTERS = {
 _WIDTHS = {character: width for width, characters in _CHARACTERS.items() for character in characters}
 """Widths of characters in those of digits; that of any other is 1.12."""
 _WORDS = 24.0  # digits above which the words of a cell may be broken into lines
+_NUMBERS = 32.0  # digits from which a cell with a number is words
 _LINES, _HEAD_LINES = 6, 3  # of such a cell, and of a header
-_NUMBER = re.compile(r"(?:[^\d\s]\S* )?[+<.-]*\d.{0,30}")
 _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
+_TOGETHER = re.compile(r"\[[^]]*\]|\d+ %|\(.{,12}\)")  # of a header, on one line
 _SUITE = re.compile(r", suite \S+$")
 _PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\b[^.]*\.")
 _ESCAPES = str.maketrans(
@@ -74,7 +75,14 @@ _ESCAPES = str.maketrans(
             "\u2212": "$-$",
             "\u00d7": r"$\times$",
         },
-        **{"≤": r"$\leq$", "≥": r"$\geq$", "→": r"$\rightarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$"},
+        **{
+            "≤": r"$\leq$",
+            "≥": r"$\geq$",
+            "\u00a0": "~",
+            "→": r"$\rightarrow$",
+            "†": r"$\dagger$",
+            "‡": r"$\ddagger$",
+        },
         **{"\u2013": r"\textendash{}", "\u2014": r"\textemdash{}", "…": r"\ldots{}", "“": "``", "”": "''"},
     }
 )
@@ -88,26 +96,31 @@ def latex(table: "Table", layout: Layout = AS_IT_IS) -> str:
     """
     headers, rows = printed(table.cells, table.label, layout)
     whole = [
-        _Column(name, label, [row[place] for row in rows])
+        _Column(
+            name,
+            _TOGETHER.sub(lambda part: part[0].replace(" ", "\u00a0"), label),
+            [row[place] for row in rows],
+        )
         for place, (name, label) in enumerate(headers.items())
     ]
     narrow = () if layout.tables.get(table.label, Selection()).columns else table.narrow
     columns, (font, widths) = _that_fit(whole, narrow)
-    plans = "".join(_PLAN.findall(table.caption))
+    plans = _PLAN.findall(" ".join([table.caption, *table.notes]))
     left_out = [column.name for column in whole if column not in columns]
-    comment = [f"% {table.title}.{plans}"] + [
+    comment = [f"% {table.title}.{''.join(plans)}"] + [
         f"% All columns are wider than {WIDTH_MM} mm at 7 pt. Left out: {'; '.join(left_out)}.\n% Choose others by "
         f"tables.{table.label}.columns in a layout (config/tables.yaml): weckd tables --run RUN --layout FILE"
     ] * bool(left_out)
     warned = f"\\textbf{{{escaped(table.warning)}}}" if table.warning else ""
     said = (f"{escaped(_SUITE.sub('', table.title))}.", warned, escaped(_PLAN.sub("", table.caption).strip()))
     caption = " ".join(filter(None, said))
-    terms = [
-        f"\\emph{{{escaped(c.label)}}}: {escaped(table.terms[c.name].rstrip('.'))}"
-        for c in columns
-        if c.name in table.terms
-    ]
-    notes = [*map(escaped, table.notes), *(["; ".join(terms) + "."] if terms else [])]
+    terms: dict[str, list[str]] = {}
+    for column in columns:
+        if column.name in table.terms:
+            terms.setdefault(table.terms[column.name], []).append(f"\\emph{{{escaped(column.label)}}}")
+    told = [f"{', '.join(names)}: {escaped(meaning.rstrip('.'))}" for meaning, names in terms.items()]
+    noted = " ".join(escaped(_PLAN.sub("", note)) for note in table.notes)
+    notes = [text for text in (noted, "; ".join(told) + "." * bool(told)) if text]
     body = _Body(columns, font, widths)
     parts = body.parts(_HEIGHT - _height(caption, "normalsize") - _height(" ".join(notes), "footnotesize"))
     floats = []
@@ -139,7 +152,8 @@ class _Column:
     @cached_property
     def is_numbers(self) -> bool:
         told = [text for text in self.texts if text not in (NOTHING, MISSING, "")]
-        return bool(told) and sum(bool(_NUMBER.fullmatch(text)) for text in told) * 4 >= len(told)
+        numbers = sum(map(_is_number, told))
+        return 0 < numbers >= len(told) / 8 and max(map(_width, told)) < _NUMBERS
 
     @cached_property
     def natural(self) -> float:
@@ -175,13 +189,20 @@ def _that_fit(whole: list[_Column], narrow: Sequence[str]) -> tuple[list[_Column
 
 
 def _fit(columns: list[_Column]) -> _Fit | None:
-    """Return the largest font in which the columns fit the page, and their widths; at the smallest one fits."""
-    for font, (digit, _, gap) in _FONTS.items():
-        room = (0.98 * _WIDTH - gap * (len(columns) - 1)) / digit - sum(column.least for column in columns)
-        if room >= 0 or (len(columns) <= 1 and font == "scriptsize"):
-            lacks = [column.natural - column.least for column in columns]
-            share = max(0, min(1, room / sum(lacks))) if sum(lacks) else 0
-            return font, [column.least + share * lack for column, lack in zip(columns, lacks, strict=True)]
+    """Return the largest font in which the columns fit the page, and their widths; at the smallest one always fits.
+
+    Rather than in more than two lines, sentences are set in a font of 8 pt.
+    """
+    least = [column.least for column in columns]
+    two_lines = [max(column.least, column.natural / 2) for column in columns]
+    for widths, fonts in ((two_lines, [*_FONTS][:-1]), (least, [*_FONTS])):
+        for font in fonts:
+            digit, _, gap = _FONTS[font]
+            room = (0.98 * _WIDTH - gap * (len(columns) - 1)) / digit - sum(widths)
+            if room >= 0 or (len(columns) <= 1 and font == "scriptsize"):
+                lacks = [column.natural - width for column, width in zip(columns, widths, strict=True)]
+                share = max(0, min(1, room / sum(lacks))) if sum(lacks) else 0
+                return font, [width + share * lack for width, lack in zip(widths, lacks, strict=True)]
     return None
 
 
@@ -265,14 +286,19 @@ def _width(text: str) -> float:
     return sum(_WIDTHS.get(character, 1.12) for character in _MINUS.sub("\u2212", text))
 
 
+def _is_number(text: str) -> bool:
+    """Return whether it is mostly of digits and signs: a unit or a name may be beside them."""
+    return any(map(str.isdigit, text)) and sum(map(str.isalpha, text)) <= 0.4 * len(text)
+
+
 def _longest(text: str) -> float:
-    return max(map(_width, text.split()), default=0.0)
+    return max(map(_width, text.split(" ")), default=0.0)
 
 
 def _lines(text: str, width: float) -> list[str]:
     """Return a text in lines of some width, in digits, broken at blanks."""
     lines = [""]
-    for word in text.split():
+    for word in text.split(" "):
         longer = f"{lines[-1]} {word}".lstrip()
         if lines[-1] and _width(longer) > width:
             lines.append(word)
