@@ -3,7 +3,7 @@
 `snakemake --cores all` runs config/demo.yaml, three small real data sets; `--configfile config/real-small.yaml` another
 suite; `--config seeds='[1,2]' datasets='[ear_chile_small]' methods='[weckd,single]'` narrows a run.
 `--config records=reference` makes tables and figures from a frozen reference, without training.
-`snakemake --cores all leakage` trains on official test parts too, and says what copies of training images gain there.
+`snakemake --cores all leakage` trains on official test parts too, and shows what copies of training images gain there.
 `snakemake --cores all tune` searches for each method's settings; `--config tuned=true` trains with what it chose.
 """
 

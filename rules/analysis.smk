@@ -73,7 +73,7 @@ rule specification:
 if OFFICIAL:
 
     rule leak_study:
-        """The suite's methods on official test parts, beside its own grouped ones."""
+        """Compare the suite's methods on official test parts with its own grouped ones."""
         input:
             official=run_of(OFFICIAL).suite,
             grouped=RUN.suite,

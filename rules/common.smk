@@ -51,11 +51,11 @@ shell.prefix(IGNORES_CTRL_C)
 
 
 def refuse(problem):
-    """End with a message alone; the engine's own errors print where in the rules they arose."""
+    """Exit with nothing but a message; the engine's own errors also print where in the rules they arose."""
     sys.exit(f"weckd: {problem}")
 
 
-# `quiet: rules` asks for one line of progress in place of what the engine and the jobs say; that is in their logs.
+# `quiet: rules` asks for one line of progress instead of the messages of the engine and the jobs, which are in their logs.
 ONE_LINE = workflow.is_main_process and any(
     quietness.name == "RULES" for quietness in workflow.output_settings.quiet or ()
 )
@@ -78,7 +78,9 @@ for option, short in (("--config", "-C"), ("--configfile", "--configfiles")):
         )
 
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
-REFERENCES = {}  # the folder of the frozen reference that a run is made of, by its name
+REFERENCES = (
+    {}
+)  # the folder of the frozen reference that a run is made from, by its name
 
 
 def as_recorded(suite):
@@ -92,7 +94,7 @@ def as_recorded(suite):
 
 
 try:
-    # As they were typed: the engine reads numbers and words otherwise than the package does.
+    # As typed: the engine reads numbers and words differently from the package.
     TYPED = workflow.config_settings.config_args
     CHANGES = parse_changes(TYPED) if TYPED else dict(workflow.config_settings.config)
     CHANGES.pop("records", None)
@@ -103,7 +105,7 @@ except UserError as problem:
     refuse(problem)
 
 READINGS = readings_suite(SUITE)
-# The leak study's run beside this one, or why there can be none.
+# The leak study's run that belongs to this one, or why there can be none.
 OFFICIAL, NO_OFFICIAL = None, ""
 try:
     OFFICIAL = as_recorded(official_suite(SUITE))
@@ -113,7 +115,7 @@ SUITES = {suite.run: suite for suite in (SUITE, READINGS, OFFICIAL) if suite}
 
 
 def run_of(suite):
-    """Return the files of a run, or of what is made of its frozen reference."""
+    """Return the files of a run, or of what is made from its frozen reference."""
     frozen = "-reference" if RECORDS == "reference" else ""
     return RunFiles(Path(f"results/{suite.run}{frozen}"))
 
@@ -148,7 +150,7 @@ def outputs(suite, tables, figures):
 
 
 def of_study(suite, name, tables, figures, why_none=""):
-    """Return a function that returns what a study makes; it ends where the suite's run cannot be trained."""
+    """Return a function that returns what a study makes; it exits where the suite's run cannot be trained."""
 
     def files(wildcards):
         if not suite:
@@ -181,7 +183,7 @@ def figures_shown(files):
     ]
 
 
-# A file for each pretrained weights that fits of a run begin with and that are fetched.
+# A file for each set of pretrained weights that fits of a run start from and that is fetched.
 WEIGHTS = {
     run: expand(RUN.weights / "{weights}.json", weights=fetched_weights(suite))
     for run, suite in SUITES.items()
@@ -214,7 +216,7 @@ SETTINGS = {run: settings_digest(suite) for run, suite in SUITES.items()}
 
 
 def settings(wildcards):
-    """Return that of a job's run, to be watched in place of its suite.json: after an edit of the plan nothing is trained.
+    """Return the digest of a job's run, watched instead of its suite.json: an edit of the plan trains nothing again.
 
     That file is `ancient` to such a job: made before it, and no reason to run it again.
     """
@@ -222,9 +224,9 @@ def settings(wildcards):
 
 
 def unwatched(value):
-    """Return a parameter that is no reason to make anything again: for Snakemake, one that looks at the output is none.
+    """Return a parameter whose change makes nothing again: Snakemake ignores changes of one that takes the output.
 
-    Such is where files lie: what lies there is watched, by its digest or by `weckd.changes`.
+    Used for paths: what is there is watched, by its digest or by `weckd.changes`.
     """
     return lambda wildcards, output: value
 
@@ -235,7 +237,7 @@ def beside_workflow(name):
 
 
 def content_of(*names):
-    """Return the digests of files beside the Snakefile, to be watched in place of them; none of those not there."""
+    """Return the digests of those files beside the Snakefile that exist, to be watched instead of the files."""
     files = [Path(workflow.basedir, name) for name in names]
     return [file_digest(file) for file in files if file.exists()]
 
@@ -256,9 +258,9 @@ def join_option(wildcards):
 
 
 def made_again(*sums):
-    """Return a parameter that counts how often what a rule made was found to be something else, to have it made again.
+    """Return a parameter that counts how often a rule's outputs were found changed, so that they are made again.
 
-    Sums that are missing would not do: Snakemake asks for what lies between others only where one of these is made.
+    Removing their sums is not enough: Snakemake makes an intermediate file only if a file that needs it is made.
     """
     return lambda wildcards: sum(
         len(CHANGED.times.get(str(each).format(**dict(wildcards.items())), []))
@@ -266,7 +268,7 @@ def made_again(*sums):
     )
 
 
-# What is compared at every start, but not beside a run that is at work.
+# Compared at every start, but not while another run is at work.
 try:
     KEPT, LOCK = Path("results/.again.json"), Path("results/.lock")
     ALONE = workflow.is_main_process and is_alone(LOCK)
@@ -278,7 +280,7 @@ except UserError as problem:
 
 
 def from_here(path):
-    """Return a path as it is named from the working folder, where it lies below it."""
+    """Return a path relative to the working folder, if it is below it."""
     path, here = Path(path).absolute(), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -292,7 +294,7 @@ def change_words(changes):
 
 
 def going_on(suite):
-    """Return the words of the command that goes on with a run, called in the working folder."""
+    """Return the words of the command that continues a run, for the working folder."""
     words = ["snakemake", "--cores", "all"]
     if Path(workflow.basedir) != Path.cwd():
         words += ["--snakefile", from_here(workflow.main_snakefile)]
@@ -322,7 +324,7 @@ def asked_files():
 
 
 def asked_runs(asked):
-    """Return the suite of each run that files are asked of, by its folder."""
+    """Return the suite of each run whose files are asked for, by its folder."""
     return {
         run.folder: suite
         for run, suite in RUNS.items()
@@ -331,7 +333,7 @@ def asked_runs(asked):
 
 
 def single_jobs(jobs):
-    """Return jobs by what they are called, those of groups one by one."""
+    """Return jobs by name, those of groups one by one."""
     single = (one for job in jobs for one in (job if job.is_group() else [job]))
     return {
         f"{job.rule.name} {', '.join(job.wildcards)}".rstrip(): job for job in single
@@ -339,7 +341,7 @@ def single_jobs(jobs):
 
 
 def logs_of(jobs):
-    """Return the log of each job, by what it is called; None where it has none."""
+    """Return the log of each job, by its name; None where it has none."""
     return {name: Path(job.log[0]) if job.log else None for name, job in jobs.items()}
 
 
@@ -349,7 +351,7 @@ def trained_cells(job):
 
 
 def works(planned):
-    """Return a function that tells how each of these jobs is, by its name without the run's."""
+    """Return a function that returns the state of each of these jobs, by its name without the run's."""
 
     def now():
         scheduler = workflow.scheduler
@@ -386,7 +388,7 @@ def show_progress():
 
 
 def stop_progress():
-    """Take the line away, and keep for the end what was told of data sets while it was shown."""
+    """Remove the line, and keep for the end what was reported about data sets while it was shown."""
     for line in LINES:
         line.stop()
     if LINES:
@@ -419,7 +421,7 @@ def tell_changed(runs):
 
 
 def begin():
-    """Refuse a second live run in this folder, note how this one goes on, and prepare for its end."""
+    """Refuse a second live run in this folder, note how to continue this one, and prepare for its end."""
     runs = asked_runs(asked_files())
     try:
         refuse_memory()
@@ -447,7 +449,7 @@ def begin():
 
 
 def tell_failures():
-    """Print what the failed jobs say when all else is said."""
+    """Print the messages of the failed jobs, after everything else."""
     stop_progress()
     jobs, asked = single_jobs(workflow.scheduler.failed), asked_files()
     logs = dict(sorted(logs_of(jobs).items()))
@@ -472,7 +474,7 @@ def tell_failures():
 
 
 def refuse_memory():
-    """Refuse training jobs that this machine's memory cannot hold, where they run here; tell of too many at once.
+    """Refuse training jobs that this machine's memory cannot hold, where they run here; report too many at once.
 
     Raises:
         UserError: it cannot hold one.
@@ -502,7 +504,7 @@ def refuse_future():
 
 
 def tell_results():
-    """Print the table that this call asks for, or what it did, and where the rest lies."""
+    """Print the table that this call asks for, or what it did, and where the rest is."""
     stop_progress()
     if RECORDS == "run":
         keep_what_was_seen(RUN, SUITE)
@@ -519,7 +521,7 @@ def tell_results():
 
 
 def tell_nothing_done(folder):
-    """Print the same where no job had to be run, of which the engine tells none of its hooks."""
+    """Print the same where no job had to be run; the engine then calls none of its hooks."""
     if workflow.scheduler and not (workflow.dryrun or RUN_LOCK or len(workflow.dag)):
         os.chdir(folder)  # which the engine has left
         tell_results()

@@ -9,7 +9,7 @@ rule suite:
         ANY.log("suite"),
     params:
         text=lambda wildcards, output: suite_text(SUITES[wildcards.run]),
-        # Of what it says beside paths, so that an edited suite file is noticed.
+        # Of all its keys but paths, so that an edited suite file is noticed.
         content=lambda wildcards: digest(
             suite_json(replace(SUITES[wildcards.run], data_root=None, catalogue=None))
         ),
@@ -69,7 +69,7 @@ rule prepare:
         seen=PREPARED / "seen.json",
     log:
         PREPARED / "prepare.log",
-    # A job of several threads waits for as many free cores: before, not amid, the training jobs of one.
+    # A job of several threads waits for as many free cores: it runs before the training jobs of one thread, not among them.
     priority: 1
     threads: lambda wildcards, input: 4 if input else 1
     params:
@@ -104,7 +104,7 @@ rule group:
         folder=subpath(output.groups, parent=True),
         threshold=SUITE.groups_threshold,
         join=join_option,
-        # Of the images too: where these are gone, nothing else would ask for them.
+        # Of the images too: if they are gone, nothing else would ask for them.
         again=made_again(ANY.groups("{dataset}") / "sums.json", PREPARED / "seen.json"),
         source=code_of("weckd.cli.data:_group"),
     shell:

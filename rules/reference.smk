@@ -7,7 +7,7 @@ def run_suite(output):
 
 
 def frozen_folder(wildcards, output):
-    """Return the folder of the reference that a rule lays out; where it lies is not watched."""
+    """Return the folder of the reference that a rule lays out; its path is not watched."""
     return str(REFERENCES[run_suite(output).run])
 
 

@@ -1,4 +1,4 @@
-# From a finished run to one page, and to the record of what it was made of.
+# From a finished run to one page, and to the record of what it was made from.
 
 
 localrules:
@@ -15,7 +15,7 @@ rule html_report:
         audit=AUDIT,
         manifests=MANIFESTS,
         drawn_from=[RUN.drawn_from] if RECORDS == "reference" else [],
-        # What the user's own entries say of licence and source.
+        # Licence and source of the user's own entries.
         facts=(
             expand(PREPARED / "dataset.json", dataset=SUITE.datasets)
             if SUITE.catalogue and RECORDS == "run"
@@ -28,7 +28,7 @@ rule html_report:
         RUN.log("html_report"),
     params:
         again=made_again(sums_of(RUN.report)),
-        # Whose verdicts stand beside those of a quick look.
+        # Whose verdicts are shown with those of a quick look.
         beside=(
             content_of(f"results/reference/{FULL}/reference.json")
             if SUITE.quick_look

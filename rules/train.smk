@@ -59,9 +59,9 @@ rule train:
         settings=settings,
         seeds=lambda wildcards: SEEDS_OF_BATCH[wildcards.batch],
         source=code_of("weckd.cli.training:_train"),
-    # exec: the job itself, not a shell around it, is what the engine starts, so that it ends when the engine does.
-    # trap: whoever ends a job signals all its processes; tee must live on to take the job's last words, since a job
-    # that cannot print them would end without its checkpoint, and as if it had succeeded.
+    # exec: the engine starts the job itself, not a shell around it, so that the job ends when the engine does.
+    # trap: ending a job signals all its processes; tee must survive to take the job's last output, since a job
+    # that cannot print it would end without its checkpoint, and as if it had succeeded.
     shell:
         "exec weckd train --run {params.run:q} --dataset {wildcards.dataset:q} --seeds {params.seeds}"
         " --checkpoint-seconds {resources.checkpoint_s} --jobs-per-gpu {resources.jobs_per_gpu}"
@@ -90,7 +90,7 @@ rule gather:
 
 
 rule attention:
-    """What the attention maps of the chain's models say of the test images, over all seeds of a data set."""
+    """Make the attention maps of the chain's models on the test images, over all seeds of a data set."""
     input:
         **IMAGES,
         suite=ancient(RUN.suite),

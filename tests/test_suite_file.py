@@ -331,7 +331,7 @@ BATCH = (
             "backbone_sizes: must be a list, none twice, not [{'init': 'random', 'name': 'test_resnet'}, {'init': "
             "'random', 'name': 'test_resnet'}]; networks from small to large, the suite's backbone among them, as "
             "`[{name: resnet18, init: a1_in1k}, ...]`; with them the readings `start=fresh,sizes=growing` and "
-            "`sizes=shrinking` can be run. None unless told",
+            "`sizes=shrinking` can be run. Default: none",
         ),
         (["seeds=true"], f"seeds.0: {SEED}true{SEEDS}"),
         (["seeds="], f"seeds.0: {SEED}null{SEEDS}"),

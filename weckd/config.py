@@ -201,8 +201,8 @@ class SuiteKeys(Declared):
     """folder of your own copies, a folder or archive for each data set; never written to. What it lacks is
     downloaded into `data/`"""
     catalogue: Annotated[str | None, NEUTRAL]
-    """file of your own data sets (see docs/data-sets.md). What it says of the run's data sets counts as the
-    suite's own word, its path does not"""
+    """file of your own data sets (see docs/data-sets.md). Its entries for the run's data sets count as part of
+    the suite, its path does not"""
     skip_bad: bool
     """leave out images that cannot be read, listed in the index and the audit, instead of stopping"""
     exclude_classes: dict[Key, Annotated[tuple[Key, ...], UNIQUE]]
@@ -215,12 +215,12 @@ class SuiteKeys(Declared):
     readings_datasets: Annotated[_Keys, NEUTRAL]
     """which data sets `snakemake readings` runs on (all)"""
     chain_length: Annotated[int, Bounds(ge=2, le=6)]
-    """models in the chain (N); as many as `split.stages` unless told"""
+    """models in the chain (N); by default as many as `split.stages`"""
     backbone: BackboneSettings
     backbone_sizes: Annotated[tuple[BackboneSettings, ...], UNIQUE]
     """networks from small to large, the suite's backbone among them, as `[{name: resnet18, init: a1_in1k},
-    ...]`; with them the readings `start=fresh,sizes=growing` and `sizes=shrinking` can be run. None unless
-    told"""
+    ...]`; with them the readings `start=fresh,sizes=growing` and `sizes=shrinking` can be run. Default:
+    none"""
     panel: PanelSettings
     tuning: TuningSettings
     tuned: bool
@@ -231,8 +231,8 @@ class SuiteKeys(Declared):
     distillation: DistillationSettings
     analysis: AnalysisPlan
     quick_look: bool = False
-    """`true`: a quick look, which is no test of the paper's claims: the ledger says so, and prints gains and
-    intervals. Part of the plan; `false` unless told"""
+    """`true`: a quick look, no test of the paper's claims: tables and pages say so, and show gains and
+    intervals without p and verdicts. Part of the plan; default `false`"""
 
 
 @dataclass(frozen=True, kw_only=True)
