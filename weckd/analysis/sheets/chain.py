@@ -96,7 +96,12 @@ def _stages(
         ),
         missing=[*missing_of(levels.values()), *(name for item in planned for name in item.missing)],
     )
-    narrow = ("data set", *(f"M{stage}" for stage in range(1, last + 1)), LAST_MINUS_FIRST)
+    narrow = (
+        "data set",
+        *(f"M{stage}" for stage in range(1, last + 1)),
+        LAST_MINUS_FIRST,
+        f"p, {LAST_MINUS_FIRST}",
+    )
     return sheet.table(run.suite, "along", TITLE, shown, says, narrow=narrow)
 
 

@@ -211,7 +211,8 @@ def published_table(run: Results) -> TableFile:
         missing=missing_of(gain for _, gain in found if gain),
     )
     rows = [_published_row(run, *pair) for pair in found]
-    return sheet.file(suite, "published", "What the paper says", rows, shown, says, ("what", NO_NUMBER))
+    none, narrow = ("what", NO_NUMBER), ("what", "paper says", "here", "paper's number is")
+    return sheet.file(suite, "published", "What the paper says", rows, shown, says, none, narrow)
 
 
 def _ours(run: Results, item: Published) -> Gain | None:

@@ -23,6 +23,7 @@ from weckd.tables.render import Table, TableFile
 
 SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 """Where a mean lies in relation to its null, by `side`."""
+FEW = 3  # comparisons that a page has room for beside all other columns
 
 
 def gains_tables(run: Results) -> TableFile:
@@ -129,7 +130,8 @@ def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
         missing=missing_of(rows),
     )
     label = "gains-" + family.replace(" ", "-")
-    return sheet.table(suite, label, f"{family.capitalize()}, by data set", shown, says)
+    narrow = ("data set", *(item.text for item in compared)) if len(compared) > FEW else ()
+    return sheet.table(suite, label, f"{family.capitalize()}, by data set", shown, says, narrow=narrow)
 
 
 def _families_of(gains: Sequence[Gain]) -> str:
@@ -194,7 +196,7 @@ def across_table(run: Results) -> TableFile:
         test="p of these data sets adjusted in its family, of a new one not",
     )
     rows = [_across_row(run, *pair) for pair in zip(compared, futures, strict=True)]
-    narrow = ("comparison", "these: *", "p (adjusted)", "*prediction, measured gain", sheet.COUNT)
+    narrow = ("comparison", "these: *", "p (adjusted)", "*prediction, measured gain")
     return sheet.file(suite, "across", "Across data sets", rows, shown, says, narrow=narrow)
 
 
@@ -273,7 +275,8 @@ def leave_one_out_table(run: Results) -> TableFile:
         missing=missing_of(item.gains[MACRO] for item in compared),
     )
     rows = [row for pair in zip(compared, left_out, strict=True) for row in _left_out_rows(run, *pair)]
-    return sheet.file(suite, name, title, rows, shown, says)
+    narrow = ("comparison", "smallest", "largest")
+    return sheet.file(suite, name, title, rows, shown, says, narrow=narrow)
 
 
 def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study]) -> list[Cell]:

@@ -63,7 +63,7 @@ def main_table(run: Results) -> TableFile:
     if suite.quick_look:  # gains and intervals alone
         tested = [header for header in headers if header.startswith(("p (Holm), ", "verdict, "))]
         shown = shown.iloc[:-1].drop(columns=tested)
-    narrow = ("data set", BASELINE, chain, "gain *")
+    narrow = ("data set", BASELINE, chain, "gain over *")
     tables = [
         sheet.table(suite, "main", TITLE, shown, _caption(run, lines), narrow=narrow),
         *_beside(run, chain),
@@ -186,7 +186,7 @@ def _caption(run: Results, lines: list[_Line]) -> Said:
         test="p by Holm in its family",
         notes=(
             sheet.margin_sentence(suite) if BAR in lines[0].gains else "",
-            "" if suite.quick_look else f"* marks a p below alpha. {sheet.BOLD_SENTENCE}",
+            "" if suite.quick_look else f"Behind a gain, * marks a p below alpha. {sheet.BOLD_SENTENCE}",
             sheet.near_ceiling(gain for line in lines for gain in line.gains.values()),
             f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
         ),

@@ -18,7 +18,7 @@ from weckd.analysis.metrics.scores import CLASS_SCORES
 from weckd.analysis.predictions import DatasetPredictions
 from weckd.analysis.results import Results
 from weckd.errors import counted, named
-from weckd.places import MACRO
+from weckd.places import MACRO, independent
 from weckd.tables.captions import count_sentence, derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Name, Number
 from weckd.tables.render import Table, TableFile
@@ -79,7 +79,8 @@ def _accuracy(run: Results, metric: str, group: MethodGroup, methods: Sequence[s
         missing=missing_of(x for x in run.levels if x.final and x.metric == metric and x.method in methods),
     )
     label, title = metric.replace("_", "-") + group.suffix, f"{name.capitalize()}, {group.title}"
-    return sheet.table(suite, label, title, columns, says)
+    narrow = () if len(columns) < 8 else ("method", *independent(suite), f"{MACRO}*")
+    return sheet.table(suite, label, title, columns, says, narrow=narrow)
 
 
 def metrics_table(run: Results) -> TableFile:
@@ -108,7 +109,11 @@ def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Se
         {METRICS[metric].name: metric for metric in shown},
         {"{}": lambda method, metric: sheet.level(levels[method, metric].estimate)},
     )
-    return sheet.table(run.suite, f"metrics{group.suffix}", f"Secondary metrics, {group.title}", cells, says)
+    label, narrow = (
+        f"metrics{group.suffix}",
+        ("method", "balanced accuracy", "macro-*", "MCC", "Brier", "ECE"),
+    )
+    return sheet.table(run.suite, label, f"Secondary metrics, {group.title}", cells, says, narrow=narrow)
 
 
 def _unscaled(run: Results, shown: Sequence[str], methods: Sequence[str]) -> str:

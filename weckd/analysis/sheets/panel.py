@@ -118,7 +118,13 @@ def _table(
         ),
         missing=[name for item in found for name in item.difference.missing],
     )
-    narrow = ("data set", "method", run.primary_name, "* minus it *", "at *")
+    narrow = (
+        "data set",
+        "method",
+        run.primary_name,
+        "* minus it *",
+        f"at {suite.analysis.margin_pp:g} point*",
+    )
     return sheet.table(suite, label, title, pd.DataFrame(rows, columns=headers), says, narrow=narrow)
 
 

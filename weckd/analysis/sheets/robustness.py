@@ -30,7 +30,7 @@ BELOW_ZERO = "below 0"
 NOTE_WIDTH = 60
 """Characters; a longer note would make the table wider than a page."""
 BELOW = "see below"
-LIMITS = ("seeds", "cases", "detectable", "more of what")
+LIMITS = ("seeds", "detectable", "more of what")
 """Columns of the narrow form of the tables of variance."""
 MOST = 2 / 3
 """A part above this share of the variance is the one to work on."""
