@@ -181,11 +181,8 @@ def tables(references: Path, name: str) -> list[tuple[list[str], list[list[str]]
     text = "\n".join(section for section in sections if section.startswith(title))
     found = []
     for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
-        # Without the marks of bold print, and of a p below alpha.
-        lines = [
-            [words.strip() for words in line.strip("|").replace("*", "").split("|")]
-            for line in block.splitlines()
-        ]
+        plain = re.sub(r"\*\*|(?<=\d)\*", "", block)  # no marks of bold print, and of a p below alpha
+        lines = [[words.strip() for words in line.strip("|").split("|")] for line in plain.splitlines()]
         found.append((lines[0], lines[2:]))
     return found
 

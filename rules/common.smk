@@ -78,9 +78,7 @@ for option, short in (("--config", "-C"), ("--configfile", "--configfiles")):
         )
 
 SUITE_FILES = [Path(file) for file in workflow.configfiles]
-REFERENCES = (
-    {}
-)  # the folder of the frozen reference that a run is made from, by its name
+REFERENCES = {}  # run -> folder of the frozen reference that it is made from
 
 
 def as_recorded(suite):

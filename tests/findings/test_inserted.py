@@ -18,8 +18,8 @@ Caption.
 
 | data set   | method   | gain             |
 |:-----------|:---------|:-----------------|
-| ears       | weckd    | **+1.5**         |
-| ears       | single   | -0.5 [-1.0, 0.0] |
+| ears       | weckd    | **+1.5**, a-*-b  |
+| ears       | single   | -0.5* [-1.0, 0.0] |
 
 ### Second
 
@@ -158,7 +158,7 @@ def test_some_columns_of_a_table_are_put_between_their_marks(insert, references)
     (references / "mine/tables/main.md").write_text(f"{TABLES}| single   | -          |\n")
     text = insert.inserted("<!-- columns mine/main; gain; data set -->old<!-- end -->", references)
     assert text == (
-        "<!-- columns mine/main; gain; data set -->\n\n| gain | data set |\n| --- | --- |\n| +1.5 | ears |\n"
+        "<!-- columns mine/main; gain; data set -->\n\n| gain | data set |\n| --- | --- |\n| +1.5, a-*-b | ears |\n"
         "| -0.5 [-1.0, 0.0] | ears |\n\n<!-- end -->"
     )
     assert insert.inserted(text, references) == text
