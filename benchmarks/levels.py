@@ -81,7 +81,7 @@ def ceiling(setting: Setting, k: int, gain: float, sets: int, null: float) -> np
 def rare_failures(accuracy: float, k: int, sets: int) -> float:
     """Return how often a loss of the whole margin is called non-inferior if it is that of rare failures.
 
-    One seed in 10 is 18 points worse, the others 0.2 points below a reference of this accuracy; images as in `TOGETHER`.
+    One seed in 10 is 18 points worse, the others 0.2 below a reference of this accuracy; images as in `TOGETHER`.
     """
     draw, world = generator("rare failures", f"{accuracy:g}", k, sets), replace(TOGETHER, seed=0.0)
     total, sizes = world.total(0.0), world.group_sizes
