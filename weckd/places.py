@@ -13,11 +13,6 @@ MACRO = "macro"
 """In the place of a data set: the mean over the independent data sets."""
 
 
-def macro_of(modality: str) -> str:
-    """Return what is in the place of a data set in rows of the mean over a modality's independent data sets."""
-    return f"{MACRO} {modality}"
-
-
 def independent(suite: Suite) -> tuple[str, ...]:
     """Return the data sets that count in a mean over data sets: those that share no images with others that count."""
     return tuple(
@@ -28,14 +23,48 @@ def independent(suite: Suite) -> tuple[str, ...]:
 def means(suite: Suite) -> dict[str, tuple[str, ...]]:
     """Return the means over data sets that a suite has, and the independent data sets in each.
 
-    First that over all, then one for each modality.
+    First that over all, then those over a modality. None is over one data set, or over those of another mean: what a
+    plan asks of such a mean is told on that data set, or on that mean.
     """
+    where = _told(suite)
+    return {name: keys for name, keys in _asked(suite).items() if where[name] == name}
+
+
+def overall(suite: Suite) -> str:
+    """Return where the mean over all independent data sets is told: on it, or on the only one."""
+    return _told(suite)[MACRO]
+
+
+def by_modality(suite: Suite) -> dict[str, str]:
+    """Return where the mean over each modality's independent data sets is told: there, or on what it would repeat."""
+    return {name.removeprefix(f"{MACRO} "): place for name, place in _told(suite).items() if name != MACRO}
+
+
+def places_tested(suite: Suite) -> tuple[str, ...]:
+    """Return the means, and the data sets on which means are told: all other data sets have intervals alone."""
+    return tuple(dict.fromkeys(_told(suite).values()))
+
+
+def sets_of(suite: Suite, place: str) -> tuple[str, ...]:
+    """Return the data sets that a mean is over, or a data set itself."""
+    return means(suite).get(place, (place,))
+
+
+def _asked(suite: Suite) -> dict[str, tuple[str, ...]]:
+    """Return the independent data sets of each mean that a plan may ask for."""
     keys = independent(suite)
     of_modality: dict[str, tuple[str, ...]] = {}
     for key in keys:
-        name = macro_of(suite.facts[key].modality)
+        name = f"{MACRO} {suite.facts[key].modality}"
         of_modality[name] = (*of_modality.get(name, ()), key)
     return {MACRO: keys, **of_modality}
+
+
+def _told(suite: Suite) -> dict[str, str]:
+    """Return where each mean that a plan may ask for is told."""
+    first: dict[tuple[str, ...], str] = {}
+    asked = _asked(suite).items()
+    return {name: keys[0] if len(keys) == 1 else first.setdefault(keys, name) for name, keys in asked}
 
 
 def places(suite: Suite) -> tuple[str, ...]:
@@ -43,9 +72,14 @@ def places(suite: Suite) -> tuple[str, ...]:
     return (*suite.datasets, *means(suite))
 
 
+def sets_and_overall(suite: Suite) -> tuple[str, ...]:
+    """Return the data sets, then the mean over all independent ones, where it is not one of them."""
+    return tuple(dict.fromkeys((*suite.datasets, overall(suite))))
+
+
 def is_phantom(suite: Suite, place: str) -> bool:
     """Say whether a data set, or any that a mean over data sets holds, is a phantom."""
-    return any(suite.facts[key].phantom for key in means(suite).get(place, (place,)))
+    return any(suite.facts[key].phantom for key in sets_of(suite, place))
 
 
 def few_seeds(suite: Suite) -> bool:

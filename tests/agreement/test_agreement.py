@@ -324,7 +324,7 @@ def test_a_rerun_elsewhere_is_kept_in_the_reference_and_shown_beside(run, refere
 def test_what_is_missing_in_the_rerun_is_a_miss(rerun, reference, lock):
     (rerun / "predictions" / "toy_two" / "seed4.parquet").unlink()
     misses = [cell for cell in compare(rerun, reference, lock).cells if not cell.agrees]
-    assert {cell.dataset for cell in misses} == {"toy_two", "macro", "macro microscopy"}
+    assert {cell.dataset for cell in misses} == {"toy_two", "macro"}
     assert {cell.note for cell in misses if cell.what == "accuracy"} == {"missing: toy_two seed 4"}
     assert [cell.note for cell in misses if cell.what == "predictions"] == ["missing"]
 

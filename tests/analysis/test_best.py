@@ -18,7 +18,7 @@ def bold(tmp_path, methods, **changes):
     scores = {(name, 1): np.tile(np.arange(N) < right, (5, 1)) for name, right in methods.items()}
     write_scores(tmp_path / "predictions", "toy_two", scores, np.arange(N) % 2, np.arange(N), 2)
     evaluation = load_run(suite, tmp_path)
-    levels = [x for x in evaluation.levels if x.metric == "accuracy" and x.dataset == "macro"]
+    levels = [x for x in evaluation.levels if x.metric == "accuracy" and x.dataset == "toy_two"]
     return best_methods(evaluation, levels)
 
 
@@ -42,5 +42,5 @@ def test_nothing_is_bold_with_few_seeds_or_a_missing_level(tmp_path):
     assert bold(tmp_path, {"weckd": 360, "single": 200}, seeds=(1, 2)) == set()
     suite = toy_suite(datasets=("toy_two",), methods=("weckd", "pooled"))
     evaluation = load_run(suite, tmp_path / "nowhere")
-    levels = [x for x in evaluation.levels if x.metric == "accuracy" and x.dataset == "macro"]
+    levels = [x for x in evaluation.levels if x.metric == "accuracy" and x.dataset == "toy_two"]
     assert best_methods(evaluation, levels) == set()

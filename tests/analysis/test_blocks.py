@@ -152,7 +152,7 @@ def test_the_panel_is_compared_with_the_bar_and_with_single(folder):
         ("panel-resnet50-100", "single"),
         ("panel-resnet50-30", "single"),
     ]
-    assert set(panel["family"]) == {"exploratory", "single data set"}
+    assert set(panel["family"]) == {"exploratory"}
 
 
 def test_the_panel_is_not_checked_against_the_bar(tables):

@@ -214,9 +214,9 @@ def test_modalities_and_the_panel_by_its_pattern(tmp_path):
     assert [row.comparison.reference for row in judgement.rows] == ["full-converged", "panel-resnet50-100"]
     assert text == (
         "The comparison that contradicts it of 2: The chain is 7.5 points worse than resnet50 on 100 % of the labels "
-        "on the data sets of otoscopy (between 4.9 and 10.1), more than the margin of 2."
+        "on toy_three (otoscopy) (between 4.9 and 10.1), more than the margin of 2."
     )
-    assert {row.dataset for row in judgement.rows} == {"macro otoscopy"}
+    assert {row.dataset for row in judgement.rows} == {"toy_three"}
 
 
 def test_a_panel_that_was_not_run_is_named_and_nothing_is_shown_without_it(tmp_path):

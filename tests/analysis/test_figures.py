@@ -139,7 +139,7 @@ def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
     axis = variance_figure(run).axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels[0] == "over single (macro of 2)"
-    assert labels[3] == "against full-converged (macro otoscopy of 1)"
+    assert labels[3] == "against full-converged (toy_three (otoscopy))"
     shown = [gain for gain in run.drawn if gain.decides]
     widths = [bar.get_width() for bar in axis.patches]
     known = [

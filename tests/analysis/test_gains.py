@@ -10,7 +10,7 @@ from small_suite import FAMILIES, toy_suite, with_plan, write_cell, write_scores
 from weckd.analysis.comparisons import present_families
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import Results, load_run
-from weckd.analysis.sheets.gains import gains_frame, gains_tables, modality_table
+from weckd.analysis.sheets.gains import across_table, gains_frame, gains_tables
 from weckd.analysis_plan import Family
 from weckd.run_files import RunFiles
 
@@ -61,13 +61,13 @@ def test_columns_and_rows(toy):
         ("permuted", 1, "single"),
         ("majority", 1, "single"),
     ]
-    assert len(toy) == (8 + 9) * 2 * 6  # two metrics; three data sets, their mean and those of two modalities
+    assert len(toy) == (8 + 9) * 2 * 4  # two metrics; three data sets and their mean
 
 
 def test_families_and_corrections(toy):
     sizes = toy.groupby("family", sort=False).size().to_dict()
     assert sizes == {
-        "single data set": 17 * 2 * 3,
+        "single data set": 17 * 2,  # of the derived one: the others are alone in their modality
         "chain over single": 1,
         "each modality over single": 2,
         # Balanced accuracy on three means, and accuracy on means that decide nothing: one of the gain over the bar,
@@ -94,21 +94,21 @@ def test_families_and_corrections(toy):
     assert decided.groupby("family")["dataset"].unique().map(list).to_dict() == {
         "chain over single": ["macro"],
         "chain over controls": ["macro"],
-        "chain against supervised": ["macro otoscopy"],
+        "chain against supervised": ["toy_three"],
         "chain against all labels": ["macro"],
         "along the chain": ["macro"],
         "links of the chain": ["macro"],
-        "each modality over pooled": ["macro otoscopy", "macro microscopy"],
-        "each modality over single": ["macro otoscopy", "macro microscopy"],
+        "each modality over pooled": ["toy_three", "toy_two"],
+        "each modality over single": ["toy_three", "toy_two"],
     }
     bar = toy[
         (toy["method"] == "weckd") & (toy["reference"] == "full-converged") & (toy["metric"] == "accuracy")
     ]
     assert bar.set_index("dataset")["non_inferiority_family"].to_dict() == {
-        **dict.fromkeys(("toy_three", "toy_two", "toy_copy"), "single data set"),
+        "toy_three": "chain against supervised",
+        "toy_two": "secondary",
+        "toy_copy": "single data set",
         "macro": "chain against all labels",
-        "macro otoscopy": "chain against supervised",
-        "macro microscopy": "secondary",
     }
     trend = toy[toy["family"] == "along the chain"]
     assert trend["p_adjusted"].tolist() == trend["p"].tolist()  # one test, as there are three stages
@@ -182,7 +182,7 @@ def test_verdicts(tmp_path, wins, losses, superiority, non_inferiority):
     write_scores(tmp_path, "toy_two", scores, y, np.arange(n), 2)
     suite = toy_suite(datasets=("toy_two",), methods=("weckd", "single", "full-converged"))
     frame = frame_of(suite, tmp_path)
-    rows = frame[(frame["metric"] == "accuracy") & (frame["dataset"] == "macro")]
+    rows = frame[(frame["metric"] == "accuracy") & (frame["dataset"] == "toy_two")]
     over = row(rows, reference="single", method="weckd")
     against = row(rows, reference="full-converged", method="weckd")
     assert over["gain"] == pytest.approx((wins - losses) / 10)
@@ -195,7 +195,7 @@ def test_verdicts(tmp_path, wins, losses, superiority, non_inferiority):
     # One test each: p and the interval decide alike.
     assert (over["p"] < 0.05) == (over["ci_low"] > 0 or over["ci_high"] < 0)
     assert (against["non_inferiority_p"] < 0.05) == (against["ci_low"] > -2 or against["ci_high"] < -2)
-    assert against["test"].endswith(", mean of 1 independent data sets")
+    assert against["test"] == "two-way random-effects t, seeds x groups"
     missing = row(rows, method="weckd", reference="own stage 1", stage=1)
     assert missing["verdict"] == "missing: weckd stages after the first"
 
@@ -207,10 +207,10 @@ def test_gain_without_any_variation_has_no_p(tmp_path):
     write_scores(tmp_path, "toy_two", scores, y, np.arange(4), 2)
     suite = toy_suite(datasets=("toy_two",), methods=("weckd", "single", "full-converged"))
     frame = frame_of(suite, tmp_path)
-    over = row(frame, dataset="macro", metric="accuracy", method="weckd", reference="single")
+    over = row(frame, dataset="toy_two", metric="accuracy", method="weckd", reference="single")
     assert (over["gain"], over["se"], over["verdict"]) == (100, 0, "undecided (no variation)")
     assert math.isnan(over["p"])
-    against = row(frame, dataset="macro", metric="accuracy", method="weckd", reference="full-converged")
+    against = row(frame, dataset="toy_two", metric="accuracy", method="weckd", reference="full-converged")
     assert against["non_inferiority"] == "inconclusive (no variation)"
 
 
@@ -227,11 +227,11 @@ def test_near_the_ceiling_seeds_that_agree_are_no_proof(tmp_path, wrong, verdict
         RunFiles(tmp_path),
     )
     frame = gains_tables(run).frame
-    over = row(frame, dataset="macro", metric="accuracy", reference="single")
+    over = row(frame, dataset="toy_two", metric="accuracy", reference="single")
     near = "near the ceiling: seeds' SD at least 6 points"
-    notes = " ".join(modality_table(run).tables[0].notes)
+    notes = " ".join(across_table(run).tables[0].notes)
     assert over["verdict"] == verdict
-    assert over["test"] == "two-way random-effects t, seeds x groups, mean of 1 independent data sets" + (
+    assert over["test"] == "two-way random-effects t, seeds x groups" + (
         f", {near}" if verdict == "undecided" else ""
     )
     assert ("Near the ceiling (both above 94 %;" in notes) == (verdict == "undecided")
@@ -247,7 +247,7 @@ def test_one_group_has_no_p(tmp_path):
     scores = {(name, 1): draw.integers(0, 2, (5, 4)) for name in ("weckd", "single")}
     write_scores(tmp_path, "toy_two", scores, y, np.zeros(4, dtype=np.int64), 2)
     frame = frame_of(toy_suite(datasets=("toy_two",), methods=("weckd", "single")), tmp_path)
-    over = row(frame, dataset="macro", metric="accuracy", reference="single")
+    over = row(frame, dataset="toy_two", metric="accuracy", reference="single")
     assert over["verdict"] == "undecided (one group)"
 
 
@@ -273,9 +273,9 @@ def test_families_of_a_narrowed_suite_keep_what_is_there(toy_predictions, tmp_pa
             write_cell(tmp_path, frame[frame["method"].isin(["weckd", "pooled"])])
     frame = frame_of(toy_suite(methods=("weckd", "pooled")), tmp_path)
     assert list(dict.fromkeys(frame["family"])) == [
+        "each modality over pooled",
         "single data set",
         "chain over controls",
-        "each modality over pooled",
         "secondary",
         "along the chain",
         "links of the chain",

@@ -99,7 +99,9 @@ def test_it_joins_every_table_without_training(run, tmp_path):
         assert levels[("mine", dataset)] == levels[("single", dataset)]
     rows = [gain for gain in evaluation.gains if gain.comparison.method == "mine"]
     assert {gain.comparison.reference for gain in rows} == {"full-converged", "single", "weckd"}
-    assert {gain.family for gain in rows} == {"exploratory", "single data set"}
+    assert {(gain.family, gain.dataset) for gain in rows} == {
+        ("exploratory", place) for place in (*DATASETS, "macro")
+    }
     same = [g for g in rows if g.comparison.reference == "single" and g.dataset == "macro"]
     assert {gain.verdict for gain in same} == {"identical"}
 
@@ -142,8 +144,8 @@ def test_its_gains_are_exploratory_and_it_is_never_bold(run, tmp_path):
     gains = (tmp_path / "gains.md").read_text(encoding="utf-8").split("### ")[-1]
     assert gains.startswith("Outsider made elsewhere, by data set, suite toy\n")
     assert (
-        "Gains of outsider in accuracy, percentage points; a data set by itself has no p and no verdict. n beside each "
-        "data set; k = 5 seeds."
+        "Gains of outsider in accuracy, percentage points, without p and verdicts. n beside each data "
+        "set; k = 5 seeds."
     ) in gains
     assert "- Exploratory, in no family of the plan.\n" in gains
     lines = [

@@ -36,7 +36,7 @@ def test_a_layout_sets_labels_order_columns_and_digits(toy_folder, tmp_path):
     assert [lines[0], *lines[2:]] == [
         ["data set", "WeCKD (ours)", "single", "Gain"],
         ["Copy †", "missing", "missing", "missing"],
-        ["Three", "**76.67 ± 6.94**", "54.17 ± 4.06", "+22.50 [+11.81, +33.19]"],
+        ["Three", "**76.67 ± 6.94**", "54.17 ± 4.06", "+22.50* [+11.81, +33.19]"],
         ["macro of 2", "77.08 ± 5.17", "54.58 ± 9.02", "+22.50* [+9.55, +35.45]"],
     ]
     assert r"Copy $\dagger$ & missing & missing & missing \\" in (tmp_path / "main.tex").read_text(

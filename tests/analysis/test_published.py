@@ -54,11 +54,11 @@ def test_inside_or_outside_our_interval(evaluation, value, judgement):
     assert rows(evaluation, number(value)) == [expected]
 
 
-def test_largest_macro_and_what_is_not_there(evaluation):
+def test_largest_mean_and_what_is_not_there(evaluation):
     found = rows(evaluation, number(15, "largest"), number(15, "macro"), number(15, reference="pooled"))
     assert [row[3:] for row in found] == [
         ["+15.0 [+11.5, +18.5]", "largest: toy_two", "inside our interval"],
-        ["+15.0 [+11.5, +18.5]", "macro", "inside our interval"],
+        ["+15.0 [+11.5, +18.5]", "toy_two", "inside our interval"],  # the only data set
         ["-", "toy_two", "not in this run"],
     ]
     assert rows(evaluation) == [["no number of the paper is listed; config/published.yaml holds them"]]

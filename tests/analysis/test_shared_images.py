@@ -12,7 +12,15 @@ from weckd.analysis.write_tables import write_tables
 from weckd.config import suite_json
 from weckd.errors import UserError
 from weckd.files import write_text
-from weckd.places import UNDECLARED, independent, means, undeclared_sentence, with_finding
+from weckd.places import (
+    UNDECLARED,
+    independent,
+    means,
+    overall,
+    places_tested,
+    undeclared_sentence,
+    with_finding,
+)
 from weckd.runs import run_summary
 from weckd.tables.captions import run_note
 
@@ -101,14 +109,18 @@ def run(tmp_path_factory):
 def test_one_list_of_independent_data_sets_is_used_everywhere(run):
     suite = load_run(toy_suite(), run).suite
     assert independent(suite) == ("toy_three",)
-    assert means(suite) == {"macro": ("toy_three",), "macro otoscopy": ("toy_three",)}
+    assert (means(suite), overall(suite), places_tested(suite)) == ({}, "toy_three", ("toy_three",))
     rows = pd.read_csv(run / "tables" / "gains.csv").query(
         "method == 'weckd' and reference == 'single' and metric == 'accuracy'"
     )
     rows = rows.set_index("dataset")
-    assert rows.loc["macro", "gain"] == rows.loc["toy_three", "gain"] == 22.5
-    # Both means are over one data set: one test, of the family that the plan names first.
-    assert set(rows.loc[["macro", "macro otoscopy"], "family"]) == {"chain over single"}
+    # Both means are told on the one data set that is left: one test, of the family that the plan names first.
+    assert rows["family"].to_dict() == {
+        "toy_three": "chain over single",
+        "toy_two": "single data set",
+        "toy_copy": "single data set",
+    }
+    assert rows.loc["toy_three", "gain"] == 22.5
     for name in ("across", "leave-one-out"):
         assert set(pd.read_csv(run / "tables" / f"{name}.csv")["n_datasets"]) == {1}
 
@@ -120,8 +132,8 @@ def test_every_table_says_which_set_is_left_out_and_what_to_do(run):
         assert text.count(f"- ‡ {SENTENCE}\n") == text.count("### "), file.name
     main = (run / "tables" / "main.md").read_text(encoding="utf-8")
     assert "| toy_two ‡ " in main
-    assert "| macro of 1 " in main
-    assert "macro: 1 independent data set, n = 24 test images in 15 groups; k = 5 seeds." in main
+    assert "macro of" not in main
+    assert " toy_three: n = 24 test images in 15 groups; k = 5 seeds." in main
 
 
 def test_figures_summary_and_terminal_say_so_too(run):

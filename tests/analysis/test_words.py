@@ -4,7 +4,7 @@ import pytest
 from small_suite import toy_suite
 
 from weckd.errors import counted, named
-from weckd.tables.captions import macro_n, run_note
+from weckd.tables.captions import overall_n, run_note
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 data sets"), (1, "1 data set"), (2, "2 data sets")])
@@ -19,6 +19,6 @@ def test_what_is_named_is_one_or_several():
 
 def test_captions_and_notes_of_one_seed_on_one_data_set():
     suite = toy_suite(datasets=("toy_two",), seeds=(1,))
-    assert macro_n(suite, None) == "macro: 1 independent data set, n not known"
-    assert macro_n(suite, (1, 1)) == "macro: 1 independent data set, n = 1 test image in 1 group"
+    assert overall_n(suite, None) == "toy_two: n not known"
+    assert overall_n(suite, (1, 1)) == "toy_two: n = 1 test image in 1 group"
     assert run_note(suite) == "k = 1 seed; plan 0123456789ab"

@@ -63,7 +63,7 @@ def test_guessed_variances_give_the_chances_of_the_plans_verdicts():
         "Planned test images (groups): ear_chile 176 (88).",
     ]
     mean, tests, se, detectable, alone, at_0, at_2, at_23 = rows(page)["over single (guess)"]
-    assert (mean, tests, se, detectable, alone) == ("macro of 1", "1", "4.2", "13.5", "13.5")
+    assert (mean, tests, se, detectable, alone) == ("ear_chile", "1", "4.2", "13.5", "13.5")
     assert (at_0, at_2, at_23) == ("2.5 / 95.0 / 2.5", "6.2 / 93.0 / 0.9", "99.7 / 0.3 / 0.0")
     assert " at +2 | +23 on one |" in " ".join(page.split())
     assert " on one " not in power_page(suite_of(), None)  # no claim
@@ -93,7 +93,7 @@ def test_non_inferiority_is_judged_at_the_margin_and_tests_of_one_family_share_a
     assert " at 0 |" in page
     assert " at -2 |" in page
     mean, tests, se, _, alone, at_0, at_margin = rows(page)["against all, each of 2 (guess)"]
-    assert (mean, tests, se, alone) == ("macro of 1", "2", "4.2", "13.5")
+    assert (mean, tests, se, alone) == ("ear_chile", "2", "4.2", "13.5")
     # At the margin each wrong verdict has half of alpha / 2 tests.
     assert (at_0, at_margin) == ("3.3 / 96.3 / 0.4", "1.2 / 97.5 / 1.2")
 
@@ -153,10 +153,10 @@ def test_what_is_near_the_ceiling_in_the_reference_is_planned_with_seeds_that_va
     assert study.ceiling_part == pytest.approx(0.06**2 / 6 - plain.seed_part)
     page = power_page(suite_of(), reference)
     assert "Near the ceiling (both above 94 %" in page
-    assert "(SD), since rare failures may not have been drawn: over single (macro of 1)." in page
+    assert "(SD), since rare failures may not have been drawn: over single (ear_chile)." in page
     mean, _, se, detectable, *_ = rows(page)["over single"]
     of_groups = study.case_part * 100 / 88
-    assert (mean, se) == ("macro of 1", f"{100 * np.sqrt(0.06**2 / 5 + of_groups):.1f}")
+    assert (mean, se) == ("ear_chile", f"{100 * np.sqrt(0.06**2 / 5 + of_groups):.1f}")
     # What was added is known: of the df are those of the seeds as they were found, and of the groups.
     found = plain.seed_part * 6 / 5
     df = (0.06**2 / 5 + of_groups) ** 2 / (found**2 / 4 + of_groups**2 / 87)
@@ -229,7 +229,7 @@ def test_the_command_takes_the_variances_of_a_finished_run(tmp_path, capsys, che
     planned = planned_study(5 * study.seed_part, 15 * study.case_part, 5, 120, 75)
     (line,) = [line for line in shown.splitlines() if "| over single " in line and "microscopy" in line]
     assert [cell.strip() for cell in line.split("|")[2:5]] == [
-        "macro microscopy of 1",
+        "phantom_blood_cells (microscopy)",
         "3",
         f"{100 * planned.se:.1f}",
     ]
@@ -273,6 +273,6 @@ def test_equivalence_has_its_own_verdicts():
     assert "| %: equivalent / open / different " in page
     # SE^2 = 1 / 5 + 4 / 88 = 0.495^2, df = 6.01: within 2 points where t(.975) s < 2 leaves room.
     mean, tests, se, detectable, _, at_0, at_2 = rows(page)["like pooled (guess)"]
-    assert (mean, tests, se, detectable) == ("macro of 1", "1", "0.5", "-")
+    assert (mean, tests, se, detectable) == ("ear_chile", "1", "0.5", "-")
     assert at_0 == "83.6 / 16.4 / 0.0"  # 83.5 of 100 of 400,000 simulated intervals
     assert at_2 == "2.5 / 95.0 / 2.5"  # one of the two one-sided tests is then at its null

@@ -17,7 +17,7 @@ from weckd.analysis.metrics.scores import mean_score
 from weckd.config import Suite
 from weckd.errors import UserError, named
 from weckd.files import refuse_changed, sums_of
-from weckd.places import MACRO, independent, is_phantom
+from weckd.places import independent, is_phantom, overall
 from weckd.run_files import RunFiles
 
 REMEDY = "delete the file and run the suite again"
@@ -106,7 +106,7 @@ def evaluate_attention(
         key: _evaluate(maps[key], contrast) if key in maps else Result(None, (f"{key} attention maps",))
         for key in suite.datasets
     }
-    return {**results, MACRO: mean_result(independent(suite), results)}
+    return {**results, overall(suite): mean_result(independent(suite), results)}
 
 
 def _evaluate(maps: AttentionMaps, contrast: Contrast) -> Result:

@@ -14,7 +14,8 @@ from weckd.analysis.registry import VERDICTS
 from weckd.analysis.results import Results
 from weckd.analysis_plan import Claim, Evidence
 from weckd.config import Suite
-from weckd.places import MACRO, few_seeds, independent, is_phantom, macro_of, means
+from weckd.places import by_modality, few_seeds, independent, is_phantom, means, sets_of
+from weckd.tables.captions import part_text
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.cells import P, Wording
 
@@ -133,7 +134,9 @@ def _distance(gain: Gain) -> float:
 
 def _rows(run: Results, evidence: Evidence) -> list[Gain]:
     return [
-        gain for gain in run.planned if gain.decides and rests_on(evidence, gain.comparison, gain.dataset)
+        gain
+        for gain in run.planned
+        if gain.decides and rests_on(run.suite, evidence, gain.comparison, gain.dataset)
     ]
 
 
@@ -152,7 +155,7 @@ def _absent(run: Results, evidence: Sequence[Evidence]) -> tuple[str, ...]:
             for name in item.references or family.references
             if not fnmatch.filter(references, name)
         ]
-        missing += [f"{modality}: no data set" for modality in item.over if macro_of(modality) not in places]
+        missing += [f"{x}: no data set" for x in item.over if by_modality(run.suite).get(x) not in places]
     return tuple(dict.fromkeys(missing))
 
 
@@ -208,12 +211,12 @@ def as_claimed(suite: Suite, claim: Claim, comparison: Comparison, place: str) -
     """
     if comparison.null:
         return 0.0
-    return claim.up_to_pp / len(means(suite)[place]) if claim.up_to_pp else suite.analysis.margin_pp
+    return claim.up_to_pp / len(sets_of(suite, place)) if claim.up_to_pp else suite.analysis.margin_pp
 
 
-def rests_on(evidence: Evidence, comparison: Comparison, place: str) -> bool:
+def rests_on(suite: Suite, evidence: Evidence, comparison: Comparison, place: str) -> bool:
     """Return whether a comparison on a mean over data sets is some of the evidence."""
-    places, patterns = {macro_of(modality) for modality in evidence.over}, evidence.references
+    places, patterns = {by_modality(suite).get(modality) for modality in evidence.over}, evidence.references
     return (
         comparison.family == evidence.family
         and (not places or place in places)
@@ -274,7 +277,7 @@ def _sentence(run: Results, judgement: Judgement) -> str:
     if verdict in (NOT_TESTED, QUICK_LOOK):
         said = f": {judgement.reason}" if judgement.reason else ""
         what = "Nothing is tested" if said else "A quick look decides nothing"
-        return f"{what}{said}; {listed_gains(judgement.rows)}{f'; {absent}' if absent else ''}."
+        return f"{what}{said}; {listed_gains(run.suite, judgement.rows)}{f'; {absent}' if absent else ''}."
     if side(run, deciding) == "unknown":
         return f"Could not be shown: {judgement.reason}."
     found, count = _found(run, deciding), len(judgement.rows)
@@ -288,15 +291,14 @@ def _sentence(run: Results, judgement: Judgement) -> str:
     return f"{found} Not all is in this run: {absent}." if absent else found
 
 
-def comparison_words(gain: Gain) -> str:
-    """Return a comparison's name, with the data sets that its mean is over where these are not all."""
-    over = f", {gain.dataset.removeprefix(MACRO).strip()}" if gain.dataset != MACRO else ""
-    return gain.comparison.text + over
+def comparison_words(suite: Suite, gain: Gain) -> str:
+    """Return a comparison's name, with the data sets that it is on where these are not all."""
+    return ", ".join(filter(None, (gain.comparison.text, part_text(suite, gain.dataset))))
 
 
-def listed_gains(rows: Sequence[Gain]) -> str:
+def listed_gains(suite: Suite, rows: Sequence[Gain]) -> str:
     """Return comparisons with their gains and intervals, one after the other."""
-    return "; ".join(f"{comparison_words(gain)}: {gain_words(gain)}" for gain in rows)
+    return "; ".join(f"{comparison_words(suite, gain)}: {gain_words(gain)}" for gain in rows)
 
 
 def gain_words(gain: Gain) -> str:
@@ -308,8 +310,8 @@ def gain_words(gain: Gain) -> str:
 def _found(run: Results, gain: Gain) -> str:
     points, low, high = gain.estimate.value, gain.estimate.low, gain.estimate.high
     one, other = _opponents(gain)
-    where = gain.dataset.removeprefix(MACRO).strip()
-    where = f" on the data sets of {where}" if where else ""
+    where = part_text(run.suite, gain.dataset)
+    where = where and f" on {'the data sets of ' if gain.dataset in means(run.suite) else ''}{where}"
     its_side, margin = side(run, gain), run.suite.analysis.margin_pp
     between = f"the difference lies between {low:+.1f} and {high:+.1f} points"
     worse = f"{one} is {-points:.1f} points worse than {other}{where} (between {-high:.1f} and {-low:.1f})"

@@ -9,7 +9,7 @@ from weckd.analysis.imported import IMPORTED
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis_plan import Family
 from weckd.config import Suite
-from weckd.places import MACRO, macro_of, means
+from weckd.places import by_modality, overall
 
 BASELINE = "single"
 """M1 alone: every method of a suite is compared with it."""
@@ -44,7 +44,9 @@ class Comparison:
     reference: str  # a method, or SLOPE, or the method's own first stage
     contrast: Contrast  # empty where the method lacks the stages
     null: float  # fraction; the threshold of a win: 0, or minus the margin
-    decided_on: tuple[str, ...]  # the means over data sets that decide the family
+    decided_on: tuple[
+        str, ...
+    ]  # the places that decide the family: means, or the data sets that they are told on
 
     @property
     def text(self) -> str:
@@ -79,14 +81,18 @@ def present_families(suite: Suite) -> tuple[Family, ...]:
     return tuple(families)
 
 
-def deciding_means(suite: Suite, family: Family) -> tuple[str, ...]:
-    """Return the means over data sets that decide a family; empty where the suite has no such data set."""
-    known = means(suite)
+def deciding_places(suite: Suite, family: Family) -> tuple[str, ...]:
+    """Return the means, or data sets that they are told on, that decide a family; empty where the suite has none."""
     if family.over == "all":
-        return (MACRO,)
-    if family.over == "each modality":
-        return tuple(name for name in known if name != MACRO)
-    return (macro_of(family.over),) if macro_of(family.over) in known else ()
+        return (overall(suite),)
+    of = by_modality(suite)
+    return (
+        tuple(of.values())
+        if family.over == "each modality"
+        else (of[family.over],)
+        if family.over in of
+        else ()
+    )
 
 
 def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison, ...]:
@@ -100,7 +106,7 @@ def comparisons(suite: Suite, predictions: SuitePredictions) -> tuple[Comparison
     found = [
         comparison
         for family in present_families(suite)
-        if deciding_means(suite, family)
+        if deciding_places(suite, family)
         for comparison in _of_family(suite, family, predictions)
     ]
     chains = [chain] if (chain := chain_method(suite)) else []
@@ -143,7 +149,7 @@ def _of_family(suite: Suite, family: Family, predictions: SuitePredictions) -> l
             (last, reference, gain(method, last, reference, stages[reference]))
             for reference in family.references
         ]
-    decided_on = deciding_means(suite, family)
+    decided_on = deciding_places(suite, family)
     return [
         Comparison(family.name, family.kind, method, stage, reference, contrast, null, decided_on)
         for stage, reference, contrast in contrasts

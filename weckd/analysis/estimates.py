@@ -20,7 +20,7 @@ from weckd.analysis.metrics import METRICS
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis_plan import MARGIN_METRICS
 from weckd.config import Suite
-from weckd.places import few_seeds, means, places
+from weckd.places import few_seeds, means, places, places_tested, sets_of
 from weckd.tables.captions import TEST
 
 NOT_KNOWN = float("nan")
@@ -28,7 +28,7 @@ IDENTICAL = "identical"
 SECONDARY = "secondary"
 """Family of the plan's comparisons on metrics and means that decide nothing."""
 SINGLE_DATA_SET = "single data set"
-"""In the place of a family: a data set by itself has an interval and no p that is adjusted."""
+"""In the place of a family: a data set on which no mean is told has an interval and no p that is adjusted."""
 INTERVAL = "interval only"
 QUICK_LOOK = "not tested (quick look)"
 VERDICTS = {
@@ -198,9 +198,10 @@ def evaluate_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, .
 
     A family of the plan is decided by its rows on the primary metric and on the means that it names (Holm, or in fixed
     sequence along the links of a chain). A test that several families hold belongs to the first; two comparisons are
-    one test where algebra makes them so (see `one_test`), and so are means over the same data sets. The plan's
-    comparisons on other metrics and means are secondary, methods outside the plan exploratory, both by
-    Benjamini-Hochberg over the tests, each once. Single data sets have intervals and no verdict.
+    one test where algebra makes them so (see `one_test`). The plan's comparisons on other metrics and means are
+    secondary, methods outside the plan exploratory, both by Benjamini-Hochberg over the tests, each once. Of data sets
+    those on which a mean is told (see `weckd.places`) are tested as it would be; the others have intervals and no
+    verdict.
     """
     return _tested(suite, predictions, comparisons(suite, predictions), suite.analysis.metrics)
 
@@ -275,14 +276,16 @@ def _tested(
             found[key] = {x: estimate(suite, result, METRICS[metric].scale) for x, result in results.items()}
         shown |= {(item, metric, place): estimated for place, estimated in found[key].items()}
         asked.setdefault(key, set()).update(_questions(suite, item, metric))
-    keys = means(suite)
     # A data set that a mean leaves out says nothing of it, nor does what is missing there.
-    same = {place: twins({key: predictions.datasets[key] for key in of}) for place, of in keys.items()}
+    same = {
+        place: twins({key: predictions.datasets[key] for key in sets_of(suite, place)})
+        for place in places_tested(suite)
+    }
 
     def one(question: Question, at: _Place) -> _Test:
         item, metric, place = at
         left = one_test(item.contrast, same[place]) if question.kind == "superiority" else item.contrast
-        return question, (left or item.pair, metric, keys[place], item.family is None)
+        return question, (left or item.pair, metric, place, item.family is None)
 
     pools = _pools(suite, shown, one)
     answers: dict[_Test, Tested] = {}
@@ -296,10 +299,10 @@ def _tested(
         (item, metric, place), estimated = at, shown[at]
         if question not in asked[item.pair, metric]:
             return Tested()
-        found = Tested(SINGLE_DATA_SET) if place in suite.datasets else answers[one(question, at)]
+        found = answers[one(question, at)] if place in same else Tested(SINGLE_DATA_SET)
         if (why := no_verdict(suite, estimated)) or estimated.study is None:
             return replace(found, verdict=why)
-        if place in suite.datasets:
+        if place not in same:
             return replace(
                 found, p=p_value(estimated.study, question.null(estimated.study)), verdict=INTERVAL
             )
@@ -341,11 +344,11 @@ def _pools(
     suite: Suite, shown: Mapping[_Place, Estimate], one: Callable[[Question, _Place], _Test]
 ) -> dict[tuple[Question, str, str], dict[_Test, float]]:
     """Return the p of each test, once, by question, family and correction: of the first family that decides it."""
-    rows = []
+    rows, where = [], places_tested(suite)
     for at, estimated in shown.items():
         comparison, metric, place = at
         decides = metric == suite.analysis.metrics[0] and place in comparison.decided_on
-        for question in _questions(suite, comparison, metric) if place not in suite.datasets else ():
+        for question in _questions(suite, comparison, metric) if place in where else ():
             if comparison.family is not None and decides:
                 row = (0, comparison.family, "fixed" if comparison.kind == "links" else "holm")
             else:

@@ -27,7 +27,7 @@ from weckd.analysis_plan import Metric
 from weckd.committed import with_plans
 from weckd.config import Suite
 from weckd.declared import NOT_EMPTY, Declared, checked, plain
-from weckd.places import MACRO, means, with_finding
+from weckd.places import means, overall, with_finding
 from weckd.run_files import RunFiles
 from weckd.yaml_files import read_yaml
 
@@ -181,7 +181,7 @@ class Results:
                 found.setdefault(key, {}).setdefault(comparison, {})[gain.dataset] = gain
         planned = []
         for rows in found.values():
-            first = min(rows, key=lambda comparison: comparison.decided_on != (MACRO,))
+            first = min(rows, key=lambda comparison: comparison.decided_on != (overall(self.suite),))
             planned.append(Compared(first, rows[first]))
         return (*planned, *self.made_elsewhere)
 

@@ -22,7 +22,7 @@ from weckd.analysis.inference.reader_study import Study, adjust, p_value
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
-from weckd.places import MACRO, few_seeds, independent, is_phantom
+from weckd.places import few_seeds, independent, is_phantom, overall
 from weckd.tables import captions, cells, terms
 from weckd.tables.captions import Said
 from weckd.tables.cells import MISSING, NOTHING, Cell, Joined, Name
@@ -138,9 +138,9 @@ def caption(
 ) -> Said:
     """Return what is said of a run's table, see `weckd.tables.captions.said`.
 
-    `n` is by default that of the macro mean.
+    `n` is by default that of the mean over all data sets.
     """
-    n = captions.macro_n(run.suite, run.sizes[MACRO]) if n is None else n
+    n = captions.overall_n(run.suite, run.sizes[overall(run.suite)]) if n is None else n
     return captions.said(run.suite, lead, n=n, test=test, notes=notes, missing=missing)
 
 

@@ -19,7 +19,7 @@ from weckd.committed import with_plans
 from weckd.config import Suite
 from weckd.errors import UserError, counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
-from weckd.places import MACRO, few_seeds, independent, with_finding
+from weckd.places import few_seeds, independent, overall, sets_and_overall, with_finding
 from weckd.run_files import RunFiles
 from weckd.tables.captions import confidence
 from weckd.tables.cells import Bold
@@ -77,7 +77,7 @@ def specifications(run: Results) -> tuple[Specification, ...]:
         reading = REFERENCE if method == CHAIN else parse_reading(method)
         pooled = POOLED if reading.length == REFERENCE.length else f"{POOLED}-{reading.length}"
         one, other = (run.of(gain(method, stages[method], name, stages[name])) for name in (SINGLE, pooled))
-        for place in (*run.suite.datasets, MACRO):
+        for place in sets_and_overall(run.suite):
             found.append(Specification(method, reading, place, one[place], other[place], pooled))
     return tuple(found)
 
@@ -95,9 +95,9 @@ def _rows(run: Results, found: Sequence[Specification]) -> list[dict[str, object
     return rows
 
 
-def sorted_readings(found: Sequence[Specification]) -> list[Specification]:
+def sorted_readings(suite: Suite, found: Sequence[Specification]) -> list[Specification]:
     """Return the readings on the mean over data sets by their gain over `single`, smallest first, missing ones last."""
-    shown = [item for item in found if item.dataset == MACRO]
+    shown = [item for item in found if item.dataset == overall(suite)]
     known = [item for item in shown if item.over_single.study]
     known.sort(key=lambda item: (item.over_single.value, item.method))
     return known + [item for item in shown if not item.over_single.study]
@@ -110,7 +110,7 @@ def _claimed(run: Results) -> Published | None:
 
 def specification_figure(run: Results, found: Sequence[Specification]) -> Figure:
     """Return the curve: above, gains of each reading, sorted; below, which choices made it."""
-    suite, shown = run.suite, sorted_readings(found)
+    suite, shown = run.suite, sorted_readings(run.suite, found)
     options = _options(shown)
     figure = style.figure(max(6.5, 1.9 + 0.17 * len(shown)), 2.6 + 0.13 * len(options) + 0.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 0.13 * len(options)])
@@ -174,7 +174,7 @@ def _choices(axis: Any, shown: Sequence[Specification], options: Sequence[tuple[
 
 
 def _table(run: Results, found: Sequence[Specification]) -> TableFile:
-    shown, claimed = sorted_readings(found), _claimed(run)
+    shown, claimed = sorted_readings(run.suite, found), _claimed(run)
     cells = sheet.listed(
         shown,
         {

@@ -32,9 +32,9 @@ from weckd.config import Suite
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
 from weckd.methods.catalogue import suite_methods
-from weckd.places import few_seeds, means
+from weckd.places import few_seeds, sets_of
 from weckd.planning.first_second import class_images
-from weckd.tables.captions import TEST, mean_or_dataset
+from weckd.tables.captions import TEST, place_text
 from weckd.tables.cells import NOTHING
 
 IMAGES_A_GROUP = 2.0
@@ -147,7 +147,7 @@ def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float) -> str
             NOTHING if kind == "equivalence" else _number(scale * minimum_detectable(test.mean, level))
         )
         shared = f"{test.comparison.family}, each of" if test.guessed else str(number)
-        mean = mean_or_dataset(suite, test.place)
+        mean = place_text(suite, test.place)
         row = (shared, mean, str(test.tests), _number(scale * test.mean.se), detectable, alone, *texts)
         rows.setdefault(row, []).append(test.comparison.text + (" (guess)" if test.guessed else ""))
     yes, no, neither = VERDICTS[kind]
@@ -162,7 +162,7 @@ def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float) -> str
 
 
 def _text(suite: Suite, test: _Test) -> str:
-    return f"{test.comparison.text} ({mean_or_dataset(suite, test.place)})"
+    return f"{test.comparison.text} ({place_text(suite, test.place)})"
 
 
 def _chances(kind: str, gain: float, study: Study, alpha: float, margin: float) -> Chances:
@@ -208,12 +208,12 @@ def _tests(
         for place in comparison.decided_on if comparison.family and comparison.contrast else ():
             kind = _asks(comparison)
             contrast = one_test(comparison.contrast, same) if kind == "superiority" else comparison.contrast
-            planned.setdefault((kind, contrast, means(suite)[place]), []).append((comparison, place))
+            planned.setdefault((kind, contrast, place), []).append((comparison, place))
     in_family = Counter(item.family for [(item, _), *_] in planned.values() if item.kind != "links")
     found = []
     for asked in planned.values():
         comparison, place = asked[0]
-        known, keys = _known(reference, comparison, suite.analysis.metrics[0]), means(suite)[place]
+        known, keys = _known(reference, comparison, suite.analysis.metrics[0]), sets_of(suite, place)
         like = {key: [known[name] for name in _nearest(suite, key, reference, known)] for key in keys}
         alone = [_planned(len(suite.seeds), sizes[key], like[key], comparison, guess) for key in keys]
         paired = None
@@ -233,7 +233,7 @@ def _largest(suite: Suite, asked: Sequence[tuple[Comparison, str]]) -> dict[floa
         for claim in suite.analysis.claims
         for comparison, place in asked
         if claim.up_to_pp
-        and any(rests_on(of, comparison, place) for of in (*claim.as_worded, *claim.for_the_chain))
+        and any(rests_on(suite, of, comparison, place) for of in (*claim.as_worded, *claim.for_the_chain))
     }
 
 

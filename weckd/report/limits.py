@@ -3,12 +3,13 @@
 import csv
 import fnmatch
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from weckd.config import Suite
 from weckd.errors import counted, unreadable
-from weckd.places import MACRO, few_seeds, means
+from weckd.places import MACRO, few_seeds, independent, overall
 from weckd.report.tables import Block, text_block
 from weckd.run_files import RunFiles
 from weckd.tables.captions import small_copies
@@ -30,7 +31,7 @@ def limits_block(suite: Suite, run: RunFiles) -> Block:
         *_images(suite),
         *_data_sets(suite),
         *_seeds(suite),
-        *_power(run),
+        *_power(suite, run),
         *_training(suite),
         *_methods(suite),
     )
@@ -58,9 +59,7 @@ def _these(suite: Suite, keys: list[str]) -> str:
 
 
 def _data_sets(suite: Suite) -> Iterator[_Row]:
-    of_modality = {
-        name.removeprefix(MACRO).strip(): len(keys) for name, keys in means(suite).items() if name != MACRO
-    }
+    of_modality = Counter(suite.facts[key].modality for key in independent(suite))
     single = [name for name, count in of_modality.items() if count == 1]
     yield (
         "independent data sets",
@@ -105,7 +104,7 @@ def _seeds(suite: Suite) -> Iterator[_Row]:
         )
 
 
-def _power(run: RunFiles) -> Iterator[_Row]:
+def _power(suite: Suite, run: RunFiles) -> Iterator[_Row]:
     file = run.tables / "variance.csv"
     if not file.is_file():
         yield (
@@ -114,18 +113,19 @@ def _power(run: RunFiles) -> Iterator[_Row]:
             "how large a gain it would have missed",
         )
         return
-    mean, alone = _detectable(file)
+    mean, alone = _detectable(suite, file)
     if mean:
+        of = "mean over data sets" if overall(suite) == MACRO else overall(suite)
         told = ", ".join(f"{points:.1f} over {reference}" for reference, points in mean.items())
         span = f"; one data set or modality: {min(alone):.1f} to {max(alone):.1f}" if alone else ""
         yield (
             "detectable gains",
-            f"mean over data sets: {told}{span}",
+            f"{of}: {told}{span}",
             "smaller gains reliably: a comparison without a verdict is no sign that two methods are alike",
         )
 
 
-def _detectable(file: Path) -> tuple[dict[str, float], list[float]]:
+def _detectable(suite: Suite, file: Path) -> tuple[dict[str, float], list[float]]:
     """Return the detectable gain over each reference, on the mean over all data sets; and all others."""
     mean: dict[str, float] = {}
     alone: list[float] = []
@@ -140,7 +140,7 @@ def _detectable(file: Path) -> tuple[dict[str, float], list[float]]:
             points = float(row["min_detectable"] or "nan")
             if math.isnan(points) or not row["family"] or " " in row["reference"]:  # a slope, or an own stage
                 continue
-            if row["dataset"] == MACRO:
+            if row["dataset"] == overall(suite):
                 mean.setdefault(row["reference"], points)
             else:
                 alone.append(points)

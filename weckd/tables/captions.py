@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from weckd.committed import plan_sentence
 from weckd.config import Suite
 from weckd.errors import counted, named
-from weckd.places import few_seeds, independent, means, undeclared_sentence
+from weckd.places import by_modality, few_seeds, independent, means, overall, undeclared_sentence
 from weckd.tuning.chosen import tunable_methods
 
 PHANTOM = "Phantom images drawn by this suite: says nothing about the paper's data."
@@ -63,7 +63,7 @@ def said(
     Args:
         suite: the run.
         lead: what the table shows, a sentence.
-        n: test images and groups, see `macro_n` and `count_sentence`.
+        n: test images and groups, see `overall_n` and `count_sentence`.
         test: how p is corrected; "" where nothing is tested, None where nothing is estimated either.
         notes: what is particular to this run, a sentence each; empty ones are left out.
         missing: names of what is missing.
@@ -146,8 +146,11 @@ def confidence(suite: Suite) -> str:
     return f"{100 * (1 - suite.analysis.alpha):g} %"
 
 
-def macro_n(suite: Suite, size: tuple[int, int] | None) -> str:
-    """Return the data sets in the mean over all of them, and its test images and groups."""
+def overall_n(suite: Suite, size: tuple[int, int] | None) -> str:
+    """Return the data sets in the mean over all of them, or the only one, with test images and groups."""
+    place = overall(suite)
+    if place not in means(suite):
+        return f"{place}: {count_sentence(size)}"
     return f"macro: {counted(len(independent(suite)), 'independent data set')}, {count_sentence(size)}"
 
 
@@ -201,6 +204,19 @@ def mean_or_dataset(suite: Suite, name: str) -> str:
     """Return a data set's key, marked where it is derived, or a mean with the number of its data sets."""
     known = means(suite)
     return f"{name} of {len(known[name])}" if name in known else dataset_text(suite, name)
+
+
+def place_text(suite: Suite, place: str) -> str:
+    """Return a mean with the number of its data sets, or the data set on which it is told, with its modality."""
+    return mean_or_dataset(suite, place) if place in means(suite) else part_text(suite, place) or place
+
+
+def part_text(suite: Suite, place: str) -> str:
+    """Return what of a run a test is on: nothing for all of it, a modality, or the only data set of one."""
+    if place == overall(suite):
+        return ""
+    modality = next(name for name, of in by_modality(suite).items() if of == place)
+    return modality if place in means(suite) else f"{place} ({modality})"
 
 
 def title(text: str, phantom: bool) -> str:

@@ -44,12 +44,13 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "flattered; in no test",
         "a new data set": "mean of the independent data sets, and prediction interval of the gain that one "
         "more would show (t over data sets)",
-        "p (Holm), *": "of the mean, which alone is tested, by Holm in the family that it decides",
-        "verdict, *": "of the mean, which alone is tested: non-inferiority at the plan's margin, by Holm too",
+        "p (Holm), *": "by Holm in the family that is decided there, on the mean or on a data set that is alone in "
+        "its modality; others are not tested",
+        "verdict, *": "non-inferiority at the plan's margin, by Holm too, where a family is decided",
     },
     "families": {
-        "mean over": "the mean over data sets that decides the comparison: macro is that over all "
-        "independent ones",
+        "data set": "what decides the comparison: macro is the mean over all independent data sets; behind one "
+        "that is alone in its modality, and takes the place of its mean, that is in brackets",
         "p (adjusted)": "corrected within the family, each of which is decided at alpha of its own",
         "correction": "over how many tests p is corrected. What is one test by algebra, or is held by "
         "several families, belongs to the first of them and counts once: its correction names that family",
@@ -62,8 +63,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
     "along": {
         "M*": "Mi: mean of the chain's stage i, percent ± half-width of its interval; Mi - Mj: a link, the "
         "gain of a stage over the one before, in points",
-        "p, *": "adjusted, of means alone: on the macro mean, which decides, in the family that the note "
-        "names; on the other means by Benjamini-Hochberg, secondary. Differences that are one test by "
+        "p, *": "adjusted: on all independent data sets in the family that the note names; on those of a modality by "
+        "Benjamini-Hochberg, secondary, unless another family asks the same. Differences that are one test by "
         "algebra count once, in the family that the plan names first",
     },
     "same-stage": {
@@ -112,9 +113,10 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
     "modality": {
         "p, *": "adjusted, in families of their own and secondary ones, which a note names",
         "macro * of *": "gain on the mean over the modality's independent data sets, percentage points",
+        "* (*)": "gain on the only independent data set of the modality, percentage points",
     },
     "leave-one-out": {
-        "macro of *": "gain on the mean over all independent data sets, percentage points",
+        "* CI]": "gain on all independent data sets, percentage points",
         "smallest": "of the means over the other independent data sets, and which one is left out",
         "largest": "of the means over the other independent data sets, and which one is left out",
         "side": "whether the interval of each mean, not adjusted, lies above or below its null, or neither: "
@@ -271,7 +273,7 @@ PLAIN = frozenset(
         *("method", "over", "what", "where", "of", "class", "classes", "claim", "question", "why", "note"),
         *("source", "check", "subject", "compared", "metric", "family", "reference", "rerun", "agrees"),
         *("outcome", "what it shows", "copies in", "images", "groups", "patients", "p", "test", "verdict"),
-        *("mean over", "test images (groups)", "leaked share", "images in them", "folds by patient"),
+        *("test images (groups)", "leaked share", "images in them", "folds by patient"),
         *("copies (across patients)", "gain of the chain over", "accuracy", "test images", "data set"),
         *("learning rate", "alpha", "beta"),
     )

@@ -15,14 +15,14 @@ from weckd.analysis.inference.data_sets import new_data_set
 from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.errors import counted
-from weckd.places import MACRO, few_seeds, independent
+from weckd.places import MACRO, few_seeds, independent, means, overall, sets_and_overall
 from weckd.tables.captions import (
     NO_FAMILY,
     NO_STAGES,
     confidence,
-    dataset_text,
     mean_or_dataset,
     missing_sentence,
+    place_text,
 )
 
 COLUMNS = 4  # of the forest plot
@@ -37,11 +37,14 @@ def forest_figure(run: Results) -> Figure:
         gain
         for gain in run.drawn
         if gain.comparison.kind in ("superiority", "non-inferiority")
-        and gain.comparison.decided_on == (MACRO,)
+        and gain.comparison.decided_on == (overall(suite),)
     ]
     if not any(gain.estimate.study for gain in shown):
         return style.nothing(suite, what, _why_nothing(shown))
-    panels = tuple(dict.fromkeys(gain.comparison for gain in shown))
+    # Of families that are decided on the same data sets, the first that holds a comparison shows it.
+    panels = tuple({(x.comparison.kind, x.comparison.pair): x.comparison for x in reversed(shown)}.values())[
+        ::-1
+    ]
     columns = min(COLUMNS, len(panels))
     height = math.ceil(len(panels) / columns) * (0.26 * (len(suite.datasets) + 2) + 0.8) + 1.3
     figure = style.figure(1.9 + 2.3 * max(columns, 2), height)
@@ -51,15 +54,16 @@ def forest_figure(run: Results) -> Figure:
     for axis in axes[-columns:]:
         axis.tick_params(labelbottom=True)
         axis.set_xlabel("percentage points")
+    diamond = "diamond: macro mean" if overall(suite) in means(suite) else ""
     if few_seeds(suite):
-        means = "diamond: macro mean; too few seeds for intervals: description only"
+        marks = f"{diamond}{'; ' * bool(diamond)}too few seeds for intervals: description only"
     else:
-        means = (
-            f"bar: {confidence(suite)} two-way interval; diamond: macro mean and its interval; shaded: margin of "
-            f"{suite.analysis.margin_pp:g} points\n"
+        marks = (
+            f"bar: {confidence(suite)} two-way interval; {diamond}{' and its interval; ' * bool(diamond)}shaded: "
+            f"margin of {suite.analysis.margin_pp:g} points\n"
             f"dashed: {confidence(suite)} prediction interval of the gain on a new data set"
         )
-    return style.captioned(figure, suite, what, f"square: mean; dots: seeds; {means}")
+    return style.captioned(figure, suite, what, f"square: mean; dots: seeds; {marks}")
 
 
 def _why_nothing(shown: Sequence[Gain]) -> str:
@@ -67,7 +71,7 @@ def _why_nothing(shown: Sequence[Gain]) -> str:
 
 
 def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain]) -> None:
-    names = [*suite.datasets, MACRO, NEW]
+    names = [*sets_and_overall(suite), NEW]
     if comparison.kind == "non-inferiority":
         margin = suite.analysis.margin_pp
         axis.axvspan(-margin, margin, color=PALE, linewidth=0, zorder=0)
@@ -90,7 +94,7 @@ def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gai
             axis.plot([mean], [y], "s", color=INK, markersize=3.5, zorder=3)
     _new_data_set(suite, axis, len(names) - 1, gains)
     axis.axhline(len(names) - 2.5, color=PALE, linewidth=0.8)
-    labels = [*(dataset_text(suite, key) for key in suite.datasets), mean_or_dataset(suite, MACRO), NEW]
+    labels = [*(mean_or_dataset(suite, place) for place in sets_and_overall(suite)), NEW]
     style.name_rows(axis, labels)
     axis.tick_params(axis="x", length=2)
     axis.set_title(style.wrapped(f"{comparison.method} {comparison.text}", 40), loc="left")
@@ -121,7 +125,7 @@ def chain_figure(run: Results) -> Figure:
     of_reference = {OWN_START: [run.of(gain(chain, stage, chain, 1)) for stage in range(1, last + 1)]}
     for name in alike:
         of_reference[name] = [run.of(gain(chain, stage, name, stage)) for stage in range(1, last + 1)]
-    names = (*suite.datasets, MACRO)
+    names = sets_and_overall(suite)
     shown = [one for along in of_reference.values() for at_stage in along for one in at_stage.values()]
     if not any(one.study for one in shown):
         return style.nothing(suite, what, missing_sentence(name for one in shown for name in one.missing))
@@ -163,7 +167,10 @@ def variance_figure(run: Results) -> Figure:
     Would more seeds or more images make the interval smaller?
     """
     suite = run.suite
-    shown = [gain for gain in run.drawn if gain.dataset in gain.comparison.decided_on]
+    decided = [gain for gain in run.drawn if gain.dataset in gain.comparison.decided_on]
+    shown = list({(x.comparison.kind, x.comparison.pair, x.dataset): x for x in reversed(decided)}.values())[
+        ::-1
+    ]
     if few_seeds(suite) or not any(gain.estimate.study for gain in shown):
         why = _why_nothing(shown)
         if shown and few_seeds(suite):
@@ -174,7 +181,7 @@ def variance_figure(run: Results) -> Figure:
     axis = figure.subplots()
     for y, one in enumerate(shown):
         _bar(axis, y, one)
-    names = [f"{gain.comparison.text} ({mean_or_dataset(suite, gain.dataset)})" for gain in shown]
+    names = [f"{gain.comparison.text} ({place_text(suite, gain.dataset)})" for gain in shown]
     axis.set_yticks(range(len(shown)), names)
     axis.set_ylim(len(shown) - 0.4, -0.6)
     axis.set_xlim(0, 100)

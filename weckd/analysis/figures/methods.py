@@ -23,7 +23,7 @@ from weckd.analysis.results import Results
 from weckd.analysis.sheets.inputs import budgets_frame
 from weckd.analysis.split_counts import chain_parts, count_splits
 from weckd.errors import counted
-from weckd.places import MACRO, few_seeds, independent, means
+from weckd.places import few_seeds, independent, overall, sets_and_overall
 from weckd.tables.captions import confidence, mean_or_dataset, missing_sentence
 from weckd.tables.cells import P, Wording
 
@@ -201,7 +201,7 @@ def labels_figure(run: Results) -> Figure:
 def label_curves(run: Results) -> dict[str, Curves]:
     """Return by data set and mean the curve of the chain, of the supervised methods, and of each panel backbone."""
     labels = _label_counts(run)
-    curves: dict[str, Curves] = {place: {} for place in (*run.suite.datasets, MACRO)}
+    curves: dict[str, Curves] = {place: {} for place in sets_and_overall(run.suite)}
     for label, members in _members(run).items():
         for member in members:
             shown, on = run.of(own(*member)), labels.get(member, {})
@@ -244,8 +244,8 @@ def _label_counts(run: Results) -> dict[tuple[str, int], dict[Any, float]]:
             counts = splits[splits["part"].isin(parts[:stage])].groupby("dataset")["n_images"]
             found[chain, stage] = {key: sum(n / k for n in of_set) for key, of_set in counts}
     for on in found.values():
-        of_independent = [on.get(key, NOTHING) for key in means(suite)[MACRO]]
-        on[MACRO] = float(np.mean(of_independent)) if of_independent else NOTHING
+        of_independent = [on.get(key, NOTHING) for key in independent(suite)]
+        on[overall(suite)] = float(np.mean(of_independent)) if of_independent else NOTHING
     return found
 
 

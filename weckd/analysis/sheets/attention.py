@@ -19,7 +19,7 @@ from weckd.analysis.inference.reader_study import p_value
 from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.places import independent
-from weckd.tables.captions import NO_CHAIN, confidence, macro_n
+from weckd.tables.captions import NO_CHAIN, confidence, overall_n
 from weckd.tables.cells import MISSING, NOTHING, Cell, P
 from weckd.tables.render import Table, TableFile
 
@@ -64,7 +64,7 @@ def _attention(run: Results, maps: Mapping[str, AttentionMaps]) -> Table:
         run,
         "Attention maps of the chain's models on the same test images, ± half-width of the interval; no claim rests on "
         "them.",
-        n=macro_n(suite, _images(suite, maps)),
+        n=overall_n(suite, _images(suite, maps)),
         test="p not adjusted",
         notes=(
             "In no family of the plan. Two maps that are nearly flat agree, whatever the models have learnt.",

@@ -9,8 +9,8 @@ from weckd.analysis.comparisons import SLOPE, Comparison, chain_method
 from weckd.analysis.contrasts import gain as gain_of
 from weckd.analysis.estimates import Estimate, Level, missing_of
 from weckd.analysis.results import Compared, Results
-from weckd.places import MACRO, places
-from weckd.tables.captions import NO_STAGES, confidence
+from weckd.places import overall, places
+from weckd.tables.captions import NO_STAGES, confidence, mean_or_dataset
 from weckd.tables.cells import Name
 from weckd.tables.render import Table, TableFile
 
@@ -78,8 +78,8 @@ def _stages(
         shown[header] = [sheet.gain(item.gains[name].estimate) for name in names]
         if not run.suite.quick_look:
             shown[f"p, {header}"] = [sheet.decision(item.gains[name]) for name in names]
-        macro = item.gains[MACRO]
-        together.setdefault(f"{macro.family}, {macro.correction}", []).append(header)
+        decided = item.gains[overall(run.suite)]
+        together.setdefault(f"{decided.family}, {decided.correction}", []).append(header)
     corrections = "; ".join(f"{', '.join(headers)}: {correction}" for correction, headers in together.items())
     says = sheet.caption(
         run,
@@ -87,7 +87,8 @@ def _stages(
         "in points.",
         test="p adjusted" if planned else "",
         notes=(
-            f"p on the macro mean: {corrections}; on other means: Benjamini-Hochberg, secondary."
+            f"p on {mean_or_dataset(run.suite, overall(run.suite))}: {corrections}; by modality: Benjamini-Hochberg, "
+            "secondary, unless another family asks the same."
             if planned and not run.suite.quick_look
             else ""
             if planned

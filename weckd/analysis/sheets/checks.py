@@ -14,8 +14,8 @@ from weckd.analysis.method_groups import PANEL
 from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.results import Results
 from weckd.config import Suite
-from weckd.places import MACRO, few_seeds, independent
-from weckd.tables.captions import has_phantom
+from weckd.places import few_seeds, independent, overall
+from weckd.tables.captions import has_phantom, mean_or_dataset
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.cells import Name, P
 from weckd.tables.render import TableFile
@@ -62,7 +62,7 @@ def checks_table(run: Results) -> TableFile:
     but = " but the panel's (networks that may be better)" if panel else ""
     says = sheet.caption(
         run,
-        "Checks on the macro mean, percentage points.",
+        f"Checks on {mean_or_dataset(suite, overall(suite))}, percentage points.",
         test=f"Holm over all methods{but} against the supervised bar; the label check is alone",
     )
     rows = [
@@ -120,7 +120,9 @@ def _bar(suite: Suite, predictions: SuitePredictions) -> list[Check]:
     stages, metric = predictions.stages, suite.analysis.metrics[0]
     methods = [method for method in suite.methods if method != BAR and suite.roles[method] != PANEL]
     contrasts = [gain(method, stages[method], BAR, stages[BAR]) for method in methods]
-    results = [evaluate_all(suite, predictions.datasets, contrast, metric)[MACRO] for contrast in contrasts]
+    results = [
+        evaluate_all(suite, predictions.datasets, contrast, metric)[overall(suite)] for contrast in contrasts
+    ]
     reasons = [_no_answer(suite, result) for result in results]
     pairs = zip(results, reasons, strict=True)
     p_values = [p_value(result.study) if result.study and not why else NOT_KNOWN for result, why in pairs]

@@ -23,7 +23,8 @@ from weckd.analysis.estimates import NOT_KNOWN, Gain, missing_of
 from weckd.analysis.results import LARGEST, Published, Results
 from weckd.analysis.sheets.gains import gains_frame
 from weckd.analysis_plan import Claim
-from weckd.places import is_phantom, means
+from weckd.config import Suite
+from weckd.places import MACRO, is_phantom, means, overall
 from weckd.tables.captions import amended_sentence, confidence, dataset_text, has_phantom
 from weckd.tables.cells import NOTHING, Cell, Joined, Number, Wording, cell_text
 from weckd.tables.cells import Gain as GainCell
@@ -44,9 +45,9 @@ def claims_table(run: Results) -> TableFile:
     both: dict[str, Callable[[ClaimVerdict], Cell]] = {
         "claim": lambda item: item.claim.name,
         VERDICTS_OF["as worded"]: lambda item: verdict_text(item.as_worded),
-        f"as worded [{level} CI]": lambda item: _effects(item.as_worded),
+        f"as worded [{level} CI]": lambda item: _effects(suite, item.as_worded),
         VERDICTS_OF["for the chain"]: lambda item: verdict_text(item.for_the_chain),
-        f"for the chain [{level} CI]": lambda item: _effects(item.for_the_chain),
+        f"for the chain [{level} CI]": lambda item: _effects(suite, item.for_the_chain),
     }
     rows = [(item.claim, name, one) for item in claims for name, side in item.sides for one in side]
     each: dict[str, Callable[[Row], Cell]] = {
@@ -54,7 +55,7 @@ def claims_table(run: Results) -> TableFile:
         "question": lambda row: ", ".join(filter(None, (row[1], row[2].reading))),
         "verdict": lambda row: row[2].verdict,
         f"effect [{level} CI]": lambda row: _effect(row[2].deciding),
-        "compared": lambda row: comparison_words(row[2].deciding) if row[2].deciding else NOTHING,
+        "compared": lambda row: comparison_words(suite, row[2].deciding) if row[2].deciding else NOTHING,
         "comparisons": lambda row: _comparisons(row[2]),
         "holds at any margin": lambda row: _margins(firmness(run, row[0], row[2])),
         "chance of shown": lambda row: _chance(row[2], firmness(run, row[0], row[2])),
@@ -75,7 +76,7 @@ def claims_table(run: Results) -> TableFile:
             "The paper's settings are not public: verdicts hold for these data sets and our reading of the method.",
             *(f"Claim {item.claim.name}: {item.claim.says} ({item.claim.source})." for item in claims),
             threshold,
-            f"means: {sets}.",
+            f"means: {sets}." if sets else "",
             amended_sentence(suite),
         ),
         missing=missing,
@@ -117,14 +118,14 @@ def answers_text(tables: Sequence[Table], wording: Wording) -> str:
     return csv_text(pd.DataFrame(rows if len(cells.columns) == len(ANSWER) else [], columns=list(ANSWER)))
 
 
-def _effects(judgements: Sequence[Judgement]) -> Cell:
+def _effects(suite: Suite, judgements: Sequence[Judgement]) -> Cell:
     """Return the deciding gains, each with what it is over where there is one."""
     parts: list[Cell] = []
     for item in judgements:
         parts += [f"{item.reading}:"] if item.reading else []
         parts += [_effect(item.deciding)]
         parts += (
-            [f"{comparison_words(item.deciding)}{';' * (item is not judgements[-1])}"]
+            [f"{comparison_words(suite, item.deciding)}{';' * (item is not judgements[-1])}"]
             if item.deciding
             else []
         )
@@ -219,13 +220,14 @@ def _ours(run: Results, item: Published) -> Gain | None:
     """Return the same comparison in this run, or None where it has not been made."""
     if item.data_set == LARGEST:
         return largest_gain(run, item.method, item.reference, item.metric)
-    compared = (item.method, item.reference)
+    compared, place = (item.method, item.reference), item.data_set
+    place = overall(run.suite) if place == MACRO else place
     return next(
         (
             gain
             for gain in run.gains
             if (gain.comparison.method, gain.comparison.reference) == compared
-            and (gain.metric, gain.dataset) == (item.metric, item.data_set)
+            and (gain.metric, gain.dataset) == (item.metric, place)
         ),
         None,
     )

@@ -15,12 +15,15 @@ from weckd.analysis.inference.reader_study import Study, p_value
 from weckd.analysis.inference.sensitivity import ONE_DATA_SET, side
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
-from weckd.places import MACRO, independent, means
-from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset
+from weckd.places import by_modality, independent, means, overall, sets_and_overall, sets_of
+from weckd.tables.captions import NO_FAMILY, confidence, mean_or_dataset, place_text
 from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Name, Number, P
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile
 
+ONE_MODALITY = (
+    "all independent data sets are of one modality, so there is nothing beside their mean, which across has"
+)
 SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 """Where a mean lies in relation to its null, by `side`."""
 FEW = 3  # comparisons that a page has room for beside all other columns
@@ -34,11 +37,11 @@ def gains_tables(run: Results) -> TableFile:
     for gain in run.planned:
         # A family that is decided on another mean holds no comparison that these do not.
         of = gain.comparison
-        of_set = of.decided_on == (MACRO,) and gain.dataset in run.suite.datasets
+        of_set = of.decided_on == (overall(run.suite),) and gain.dataset in run.suite.datasets
         if of_set and told.setdefault(of.pair, of) == of:
             of_family.setdefault(str(of.family), []).append(gain)
     for item in run.made_elsewhere:
-        rows = [gain for place, gain in item.gains.items() if place in (*run.suite.datasets, MACRO)]
+        rows = [gain for place, gain in item.gains.items() if place in sets_and_overall(run.suite)]
         of_family.setdefault(f"{item.comparison.method} made elsewhere", []).extend(rows)
     tables += [_by_dataset(run, *family) for family in of_family.items()]
     once: dict[tuple[object, ...], Gain] = {}
@@ -60,12 +63,14 @@ def gains_frame(run: Results, gains: Sequence[Gain]) -> pd.DataFrame:
 
 
 def _families(run: Results, rows: Sequence[Gain]) -> Table:
-    suite, alpha = run.suite, run.suite.analysis.alpha
+    suite, alpha, known = run.suite, run.suite.analysis.alpha, means(run.suite)
     shown = sheet.listed(
         rows,
         {
             "family": lambda gain: str(gain.comparison.family),
-            "mean over": lambda gain: gain.dataset,
+            "data set": lambda gain: (
+                gain.dataset if gain.dataset in known else place_text(suite, gain.dataset)
+            ),
             "method": lambda gain: Name(gain.comparison.method),
             "comparison": lambda gain: gain.comparison.text,
             f"gain [{confidence(suite)} CI]": lambda gain: sheet.gain(gain.estimate),
@@ -96,7 +101,7 @@ def _families(run: Results, rows: Sequence[Gain]) -> Table:
         ),
         missing=missing_of(rows),
     )
-    narrow = ("family", "mean over", "comparison", "gain *", "p (adjusted)", "verdict")
+    narrow = ("family", "data set", "comparison", "gain *", "p (adjusted)", "verdict")
     return sheet.table(suite, "families", "Families of the plan", shown, says, ("family", NO_FAMILY), narrow)
 
 
@@ -120,8 +125,7 @@ def _by_dataset(run: Results, family: str, rows: Sequence[Gain]) -> Table:
     )
     says = sheet.caption(
         run,
-        f"Gains of {compared[0].method} in {run.primary_name}, percentage points; a data set by itself has no p and no "
-        "verdict.",
+        f"Gains of {compared[0].method} in {run.primary_name}, percentage points, without p and verdicts.",
         n="n beside each data set",
         notes=(
             "Exploratory, in no family of the plan." if rows[0].comparison.family is None else "",
@@ -145,30 +149,33 @@ def modality_table(run: Results) -> TableFile:
     suite, compared = run.suite, run.compared("superiority", "non-inferiority")
     if not compared:
         return sheet.nothing(suite, "modality", "By modality", "comparison", NO_FAMILY)
-    sets = {name: keys for name, keys in means(suite).items() if name != MACRO}
-    gains = [item.gains[name] for item in compared for name in sets]
-    rows = [sheet.gain_row(run, gain, {"n_datasets": len(sets[gain.dataset])}) for gain in gains]
+    places = {modality: place for modality, place in by_modality(suite).items() if place != overall(suite)}
+    if not places:
+        return sheet.nothing(suite, "modality", "By modality", "comparison", ONE_MODALITY)
+    headers = [place_text(suite, place) for place in places.values()]
+    gains = [item.gains[place] for item in compared for place in places.values()]
+    rows = [sheet.gain_row(run, gain, {"n_datasets": len(sets_of(suite, gain.dataset))}) for gain in gains]
     shown = sheet.pivoted(
         compared,
         {"comparison": sheet.comparison},
-        {mean_or_dataset(suite, name): name for name in sets},
+        dict(zip(headers, places.values(), strict=True)),
         sheet.with_p(
             suite,
-            lambda item, name: sheet.gain(item.gains[name].estimate),
-            lambda item, name: sheet.decision(item.gains[name]),
+            lambda item, place: sheet.gain(item.gains[place].estimate),
+            lambda item, place: sheet.decision(item.gains[place]),
         ),
     )
-    held = "; ".join(f"{name.removeprefix(f'{MACRO} ')}: {', '.join(keys)}" for name, keys in sets.items())
+    held = "; ".join(f"{modality}: {', '.join(sets_of(suite, place))}" for modality, place in places.items())
     says = sheet.gains_caption(
         run,
         compared,
         f"Data sets: {held}.",
-        f"p by family, each mean in families of its own or secondary ones: {_families_of(gains)}.",
+        f"p by family, each modality in families of its own or secondary ones: {_families_of(gains)}.",
         sheet.margin_sentence(suite),
         test="p adjusted in its family",
         missing=missing_of(gains),
     )
-    narrow = ("comparison", "macro *") if len(sets) > 1 else ()
+    narrow = ("comparison", *headers) if len(headers) > 1 else ()
     return sheet.file(suite, "modality", "By modality", rows, shown, says, narrow=narrow)
 
 
@@ -178,20 +185,20 @@ def across_table(run: Results) -> TableFile:
     if not compared:
         return sheet.nothing(suite, "across", "Across data sets", "comparison", NO_FAMILY)
     level, futures = confidence(suite), [_future(suite, item) for item in compared]
-    on_macro = [item.gains[MACRO] for item in compared]
+    on_whole = [item.gains[overall(suite)] for item in compared]
     shown: sheet.Columns = {
         "comparison": [sheet.comparison(item) for item in compared],
-        f"these: {mean_or_dataset(suite, MACRO)} [{level} CI]": [
-            sheet.gain(gain.estimate) for gain in on_macro
+        f"these: {mean_or_dataset(suite, overall(suite))} [{level} CI]": [
+            sheet.gain(gain.estimate) for gain in on_whole
         ],
-        "p (adjusted)": [sheet.decision(gain) for gain in on_macro],
+        "p (adjusted)": [sheet.decision(gain) for gain in on_whole],
         **_new_cells(run, level, futures),
         sheet.COUNT: [sheet.count_cell(suite, item.gains) for item in compared],
     }
     says = sheet.gains_caption(
         run,
         compared,
-        f"p (adjusted) by family: {_families_of(on_macro)}.",
+        f"p (adjusted) by family: {_families_of(on_whole)}.",
         sheet.margin_sentence(suite),
         test="p of these data sets adjusted in its family, of a new one not",
     )
@@ -241,7 +248,7 @@ def _new_cells(run: Results, level: str, futures: Sequence[NewDataSet | str]) ->
 def _across_row(run: Results, item: Compared, future: NewDataSet | str) -> dict[str, object]:
     """Return the row of the mean over these data sets, with what they say about a new one behind it."""
     found = None if isinstance(future, str) else future
-    row = sheet.gain_row(run, item.gains[MACRO], {"n_datasets": len(independent(run.suite))})
+    row = sheet.gain_row(run, item.gains[overall(run.suite)], {"n_datasets": len(independent(run.suite))})
     plan_hash = row.pop("plan_hash")
     for key, new in (
         ("t_over_means", found and found.over_means),
@@ -264,7 +271,7 @@ def leave_one_out_table(run: Results) -> TableFile:
         return sheet.nothing(suite, name, title, "comparison", NO_FAMILY)
     studies = [sheet.independent_studies(suite, item.gains) for item in compared]
     left_out = [leave_one_out(of_item) if of_item else {} for of_item in studies]
-    macro = f"{mean_or_dataset(suite, MACRO)} [{confidence(suite)} CI]"
+    macro = f"{mean_or_dataset(suite, overall(suite))} [{confidence(suite)} CI]"
     lines = [_left_out_cells(run, *pair) for pair in zip(compared, left_out, strict=True)]
     shown = pd.DataFrame(lines, columns=["comparison", macro, "smallest", "largest", "side"])
     says = sheet.gains_caption(
@@ -272,7 +279,7 @@ def leave_one_out_table(run: Results) -> TableFile:
         compared,
         sheet.margin_sentence(suite),
         "Sensitivity, in no family.",
-        missing=missing_of(item.gains[MACRO] for item in compared),
+        missing=missing_of(item.gains[overall(suite)] for item in compared),
     )
     rows = [row for pair in zip(compared, left_out, strict=True) for row in _left_out_rows(run, *pair)]
     narrow = ("comparison", "smallest", "largest")
@@ -280,7 +287,7 @@ def leave_one_out_table(run: Results) -> TableFile:
 
 
 def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study]) -> list[Cell]:
-    start = [sheet.comparison(item), sheet.gain(item.gains[MACRO].estimate)]
+    start = [sheet.comparison(item), sheet.gain(item.gains[overall(run.suite)].estimate)]
     why_not = sheet.why_not_together(run.suite, item.gains)
     if not left_out or why_not in ("missing", IDENTICAL):
         return [*start, NOTHING, NOTHING, why_not or ONE_DATA_SET]
@@ -291,7 +298,7 @@ def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study])
 
 
 def _stays(suite: Suite, item: Compared, left_out: Mapping[str, Study]) -> str:
-    study = item.gains[MACRO].estimate.study
+    study = item.gains[overall(suite)].estimate.study
     whole = "" if study is None else _side(suite, item, study)
     changed = {key: its for key, x in left_out.items() if (its := _side(suite, item, x)) != whole}
     then = "; ".join(f"{its} without {key}" for key, its in changed.items())
@@ -306,7 +313,7 @@ def _side(suite: Suite, item: Compared, study: Study) -> str:
 
 def _left_out_rows(run: Results, item: Compared, left_out: Mapping[str, Study]) -> list[dict[str, object]]:
     """Return a row for the mean over all independent data sets and one for each that is left out."""
-    suite, shown, null = run.suite, item.gains[MACRO].estimate, item.comparison.null
+    suite, shown, null = run.suite, item.gains[overall(run.suite)].estimate, item.comparison.null
     whole = Result(shown.study, shown.missing)
     lines = []
     for key, result in {"": whole, **{key: Result(x) for key, x in left_out.items()}}.items():
@@ -319,6 +326,6 @@ def _left_out_rows(run: Results, item: Compared, left_out: Mapping[str, Study]) 
             "p": p_value(study, null) if study and tests else NOT_KNOWN,
             "side": _side(suite, item, study) if study and tests else "",
         }
-        line = sheet.row(run, MACRO, of, run.primary, estimate(suite, result, run.scale), more)
+        line = sheet.row(run, overall(suite), of, run.primary, estimate(suite, result, run.scale), more)
         lines.append(line | ({"n_images": study.n_images, "n_groups": study.n_groups} if study else {}))
     return lines

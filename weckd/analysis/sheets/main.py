@@ -16,11 +16,11 @@ from weckd.analysis.comparisons import (
     Comparison,
     chain_method,
 )
-from weckd.analysis.estimates import NOT_KNOWN, Gain, Level, missing_of
+from weckd.analysis.estimates import NOT_KNOWN, SECONDARY, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
 from weckd.analysis.results import Results
-from weckd.places import MACRO, few_seeds
+from weckd.places import few_seeds, overall, sets_and_overall
 from weckd.tables import cells
 from weckd.tables.captions import NO_FAMILY, Said, mean_or_dataset
 from weckd.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
@@ -48,7 +48,7 @@ def main_table(run: Results) -> TableFile:
     suite, chain, compared = run.suite, chain_method(run.suite), _compared(run)
     if chain is None or not compared:
         return sheet.nothing(suite, "main", TITLE, "data set", NO_FAMILY)
-    lines = [_line(run, chain, place, compared) for place in (*suite.datasets, MACRO)]
+    lines = [_line(run, chain, place, compared) for place in sets_and_overall(suite)]
     by_reference = {name: {line.place: line.gains[name] for line in lines} for name in compared}
     futures = {name: _future(run, gains) for name, gains in by_reference.items()}
     blank: list[Cell] = [NOTHING] * (len(lines[0].levels) + 1)
@@ -82,7 +82,7 @@ def _beside(run: Results, chain: str) -> list[Table]:
     if not compared:
         return []
     shown = sheet.pivoted(
-        (*run.suite.datasets, MACRO),
+        sets_and_overall(run.suite),
         {"data set": lambda place: sheet.place(run.suite, place)},
         compared,
         sheet.with_p(
@@ -112,7 +112,10 @@ def _compared(run: Results) -> dict[str, Comparison]:
     found: dict[str, Comparison] = {}
     for item in run.planned:
         comparison = item.comparison
-        if comparison.decided_on == (MACRO,) and comparison.kind in ("superiority", "non-inferiority"):
+        if comparison.decided_on == (overall(run.suite),) and comparison.kind in (
+            "superiority",
+            "non-inferiority",
+        ):
             found.setdefault(comparison.reference, comparison)
     return {reference: found[reference] for reference in REFERENCES if reference in found}
 
@@ -150,7 +153,7 @@ def _cells(run: Results, line: _Line) -> list[Cell]:
     own = [x for x in line.levels.values() if x is not None and suite.roles[x.method] != IMPORTED]
     bold = sheet.best_methods(run, own)
     found: list[Cell] = [
-        mean_or_dataset(suite, place) if place == MACRO else sheet.place(suite, place),
+        sheet.place(suite, place) if place in suite.datasets else mean_or_dataset(suite, place),
         sheet.size(run.sizes[place]),
     ]
     for column, level in line.levels.items():
@@ -162,7 +165,8 @@ def _cells(run: Results, line: _Line) -> list[Cell]:
         found.append(Joined((Name(level.method), cell)) if column == BEST_CONTROL else cell)
     for item in line.gains.values():
         mark = "*" if item.asked.p_adjusted < suite.analysis.alpha else ""
-        found += [sheet.gain(item.estimate, mark), sheet.decision(item)]
+        told = NOTHING if item.asked.family == SECONDARY else sheet.decision(item)
+        found += [sheet.gain(item.estimate, mark if told != NOTHING else ""), told]
     return found
 
 
@@ -213,7 +217,7 @@ def _rows(
             row[f"{names[0]} {reference}"] = item.asked.p_adjusted
             row[f"{names[1]} {reference}"] = item.asked.verdict
         rows.append(row | of_suite)
-    new = sheet.head(run.suite, MACRO) | {"dataset": NEW}
+    new = sheet.head(run.suite, overall(run.suite)) | {"dataset": NEW}
     for reference, future in futures.items():
         headers = (f"{name} {reference}" for name in ("gain", "ci_low", "ci_high"))
         new |= dict(zip(headers, _future_numbers(future), strict=True))

@@ -18,7 +18,7 @@ from weckd.analysis.metrics.scores import CLASS_SCORES
 from weckd.analysis.predictions import DatasetPredictions
 from weckd.analysis.results import Results
 from weckd.errors import counted, named
-from weckd.places import MACRO, independent
+from weckd.places import independent, overall, sets_and_overall
 from weckd.tables.captions import count_sentence, derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Name, Number
 from weckd.tables.render import Table, TableFile
@@ -63,7 +63,7 @@ def _accuracy(run: Results, metric: str, group: MethodGroup, methods: Sequence[s
     suite, name = run.suite, METRICS[metric].name
     head = ("test images (groups)", "majority class", "chance", "smallest class")
     columns: sheet.Columns = {"method": [*head, *map(Name, methods)]}
-    for place in (*suite.datasets, MACRO):
+    for place in sets_and_overall(suite):
         floor = run.floors.get(place)
         columns[mean_or_dataset(suite, place)] = [
             sheet.size(run.sizes[place]),
@@ -79,7 +79,8 @@ def _accuracy(run: Results, metric: str, group: MethodGroup, methods: Sequence[s
         missing=missing_of(x for x in run.levels if x.final and x.metric == metric and x.method in methods),
     )
     label, title = metric.replace("_", "-") + group.suffix, f"{name.capitalize()}, {group.title}"
-    narrow = () if len(columns) < 8 else ("method", *independent(suite), f"{MACRO}*")
+    decisive = dict.fromkeys((*independent(suite), mean_or_dataset(suite, overall(suite))))
+    narrow = () if len(columns) < 8 else ("method", *decisive)
     return sheet.table(suite, label, title, columns, says, narrow=narrow)
 
 
@@ -96,10 +97,15 @@ def metrics_table(run: Results) -> TableFile:
 
 def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Sequence[str]) -> Table:
     """A group's methods in rows, metrics in columns: the last stage's macro mean and half-width."""
-    levels = {(method, metric): run.finals[MACRO, method, metric] for metric in shown for method in methods}
+    levels = {
+        (method, metric): run.finals[overall(run.suite), method, metric]
+        for metric in shown
+        for method in methods
+    }
     says = sheet.caption(
         run,
-        "Metrics of each method's last stage on the macro mean, percent ± half-width of its interval; in no family.",
+        f"Metrics of each method's last stage on {mean_or_dataset(run.suite, overall(run.suite))}, percent ± "
+        "half-width of its interval; in no family.",
         notes=(group.note, _not_percent(shown), _lower(shown), _unscaled(run, shown, methods)),
         missing=missing_of(levels.values()),
     )
@@ -145,10 +151,10 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
     first = {
         gain.comparison.reference: gain.comparison
         for gain in reversed(run.gains)
-        if gain.comparison.method == chain and gain.comparison.decided_on in ((MACRO,), ())
+        if gain.comparison.method == chain and gain.comparison.decided_on in ((overall(suite),), ())
     }
     compared = [first[reference] for reference in REFERENCES if reference in first]
-    found = {(gain.metric, gain.comparison): gain for gain in run.gains if gain.dataset == MACRO}
+    found = {(gain.metric, gain.comparison): gain for gain in run.gains if gain.dataset == overall(suite)}
     cells = sheet.pivoted(
         shown if compared else (),
         {
@@ -164,7 +170,9 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
     )
     says = sheet.caption(
         run,
-        f"Gains of {chain} on the macro mean, percentage points." if compared else "",
+        f"Gains of {chain} on {mean_or_dataset(suite, overall(suite))}, percentage points."
+        if compared
+        else "",
         test="Benjamini-Hochberg over all secondary tests",
         notes=(_not_percent(shown) if compared else "",),
         missing=missing_of(found[metric, comparison] for metric in shown for comparison in compared),

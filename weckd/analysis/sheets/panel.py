@@ -13,7 +13,7 @@ from weckd.analysis.inference import ceiling
 from weckd.analysis.method_groups import PANEL
 from weckd.analysis.results import Results
 from weckd.analysis_plan import MARGIN_METRICS
-from weckd.places import MACRO, places
+from weckd.places import overall, places
 from weckd.tables.captions import NO_CHAIN, confidence
 from weckd.tables.cells import NOTHING, Cell, Name, P
 from weckd.tables.render import Table, TableFile
@@ -43,23 +43,22 @@ def panel_table(run: Results) -> TableFile:
         return sheet.nothing(suite, "panel", "Supervised panel", "method", why)
     found = _against(run, chain, supervised)
     decided = [
-        mean
+        place
         for row in run.planned
         if (row.comparison.kind, row.comparison.method) == ("non-inferiority", chain)
         and row.comparison.reference in supervised
-        for mean in row.comparison.decided_on
+        for place in row.comparison.decided_on
     ]
     margins = sorted({plan.margin_pp, *plan.other_margins_pp})
     others = ", ".join(f"{margin:g}" for margin in plan.other_margins_pp)
     more = f"; at {others}: sensitivity" if others else ""
     note = f"The plan's margin is {plan.margin_pp:g} points{more}."
-    on_means = [x for mean in dict.fromkeys((*decided, MACRO)) for x in found if x.place == mean]
+    on_tested = [x for place in dict.fromkeys((*decided, overall(suite))) for x in found if x.place == place]
     on_sets = [x for x in found if x.place in suite.datasets]
-    alone = "A data set by itself is not tested: no p, no verdict."
-    tables = [
-        _table(run, chain, "panel", "Supervised panel", on_means, margins, note),
-        _table(run, chain, "panel-by-data-set", "Supervised panel, by data set", on_sets, [], alone),
-    ]
+    tables = [_table(run, chain, "panel", "Supervised panel", on_tested, margins, note)]
+    if any(item not in on_tested for item in on_sets):
+        title, alone = "Supervised panel, by data set", "Not tested here: no p, no verdict."
+        tables.append(_table(run, chain, "panel-by-data-set", title, on_sets, [], alone))
     return TableFile("panel", pd.DataFrame([_row(run, chain, item, margins) for item in found]), tables)
 
 

@@ -16,8 +16,8 @@ from weckd.analysis.inference.sensitivity import PROCEDURE, Row, robust, sensiti
 from weckd.analysis.metrics.scores import correct
 from weckd.analysis.results import Compared, Results
 from weckd.errors import counted
-from weckd.places import MACRO, few_seeds, means, places
-from weckd.tables.captions import NO_FAMILY, confidence, count_sentence
+from weckd.places import few_seeds, places, sets_of
+from weckd.tables.captions import NO_FAMILY, confidence, count_sentence, part_text
 from weckd.tables.cells import NOTHING, Number, P
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile
@@ -68,7 +68,7 @@ def _why_not(run: Results, gain: Gain) -> str:
 def _tests(run: Results, gain: Gain) -> tuple[Row, ...]:
     """Return the ten tests of both methods' right and wrong answers on every data set of the mean."""
     pairs = {}
-    for key in means(run.suite)[gain.dataset]:
+    for key in sets_of(run.suite, gain.dataset):
         data = run.predictions.datasets[key]
         cells = ((term.method, term.stage) for term in gain.comparison.contrast)
         one, other = (correct(data.probabilities[cell], data.y) for cell in cells)
@@ -94,7 +94,7 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
             "robust": lambda row: _robust_text(row, tests),
         },
     )
-    of = gain.dataset.removeprefix(MACRO).strip()
+    of = part_text(suite, gain.dataset)
     says = sheet.caption(
         run,
         f"The gain of {comparison.method} {comparison.text} in accuracy{f', {of},' if of else ''} tested in ten ways, "
@@ -112,7 +112,9 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
         missing=gain.estimate.missing,
     )
     label, title = (
-        "-".join(filter(None, ("sensitivity", comparison.reference, of))).replace(" ", "-"),
+        "-".join(filter(None, ("sensitivity", comparison.reference, of.partition(" (")[0]))).replace(
+            " ", "-"
+        ),
         f"Ten tests of {comparison.method} {comparison.text}" + (f", {of}" if of else ""),
     )
     narrow = ("test", "gain *", "p", "robust")
@@ -211,7 +213,7 @@ def _parts(run: Results, item: Compared) -> list[_Part]:
     studies = {place: item.gains[place].estimate.study for place in places(run.suite)}
     then = {}
     for place in studies:
-        of_place = [studies[key] for key in means(run.suite).get(place, (place,))]
+        of_place = [studies[key] for key in sets_of(run.suite, place)]
         whole = [study for study in of_place if study]
         doubled = mean_study(whole, times=2) if whole and len(whole) == len(of_place) else None
         then[place] = estimate(run.suite, Result(doubled), run.scale)
