@@ -1,5 +1,6 @@
 """`weckd.load`: frames of a run with the columns and types that docs/results.md lists, whose examples run."""
 
+import gc
 import re
 import runpy
 import subprocess
@@ -131,9 +132,14 @@ def test_a_frozen_reference_has_predictions_and_splits_alone(run):
     with pytest.raises(UserError) as refused:
         _ = frozen.claims
     assert str(refused.value) == (
-        f"{FROZEN}: frozen, without claims; draw it (snakemake --cores all --configfile its suite, --config "
-        f"records=reference) and load {REPOSITORY}/results/demo-reference"
+        f"{FROZEN}: a frozen reference has no claims; draw its tables with snakemake --cores all --configfile SUITE "
+        "--config records=reference, and load results/demo-reference"
     )
+    laid_out = frozen._files.folder
+    assert laid_out.exists()
+    del frozen, refused
+    gc.collect()
+    assert not laid_out.exists()
 
 
 def test_it_says_what_it_is(run):

@@ -4,7 +4,9 @@ The tables' frames have the columns and numbers of their CSV files. What each co
 frames have, and docs/results.md, are made of it.
 """
 
+import shutil
 import tempfile
+import weakref
 from functools import cached_property
 from io import StringIO
 from itertools import product
@@ -131,7 +133,7 @@ FRAMES = {
 }
 """Frame -> its columns; predictions have those of the probabilities behind them."""
 _GOES_ON = "finish the run with the command that `weckd runs` lists"
-_DRAW = "draw it (snakemake --cores all --configfile its suite, --config records=reference)"
+_DRAW = "draw its tables with snakemake --cores all --configfile SUITE --config records=reference"
 
 
 class Run:
@@ -237,15 +239,16 @@ class Run:
     def _files(self) -> RunFiles:
         if not self._frozen:
             return RunFiles(self.folder)
-        self._laid_out = tempfile.TemporaryDirectory()  # is there as long as this object
-        unfreeze(self.folder, Path(self._laid_out.name))
-        return RunFiles(Path(self._laid_out.name))
+        laid_out = Path(tempfile.mkdtemp(prefix="weckd-"))
+        weakref.finalize(self, shutil.rmtree, laid_out)
+        unfreeze(self.folder, laid_out)
+        return RunFiles(laid_out)
 
     def _table(self, name: str) -> pd.DataFrame:
         file = self.folder / "tables" / f"{name}.csv"
         if self._frozen:
-            drawn = self.folder.parent.parent / f"{self.folder.name}-reference"
-            raise UserError(f"{self.folder}: frozen, without {name}; {_DRAW} and load {drawn}")
+            drawn = f"results/{self.suite.run}-reference"
+            raise UserError(f"{self.folder}: a frozen reference has no {name}; {_DRAW}, and load {drawn}")
         if not file.exists():
             raise UserError(f"{file}: not drawn; {_GOES_ON}")
         refuse_changed(file, file.with_name(FOLDER_SUMS))
