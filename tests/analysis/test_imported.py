@@ -112,6 +112,7 @@ JOINED = {
     "accuracy",
     "metrics",
     "classes",
+    "confusion",
     "across",
     "modality",
     "leave-one-out",
@@ -133,7 +134,7 @@ def test_it_stands_in_the_tables_that_the_page_names_and_in_no_other(run, tmp_pa
     frames = {file.stem: file.with_suffix(".csv").read_text(encoding="utf-8") for file in files}
     assert {name for name, content in frames.items() if "outsider" in content} == JOINED
     page = (Path(__file__).parents[2] / "docs" / "reading-the-tables.md").read_text(encoding="utf-8")
-    named = page.split("The method then stands")[1].split("The other tables")[0]
+    named = page.split("The method is then")[1].split("The other tables")[0]
     assert {name for name in JOINED if f"`{name}`" in named} == JOINED
 
 

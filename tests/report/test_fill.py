@@ -59,6 +59,7 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
             "Accuracy, labels of the chain, suite toy",
             "Metrics",
             "Classes",
+            "Confusion",
         ],
         "What this cannot show": ["Limits of this run"],
         "Other tables": [

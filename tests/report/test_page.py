@@ -257,7 +257,7 @@ def test_small_pictures_of_each_data_set_are_side_by_side(run):
 
 def test_the_phantom_sentence_stands_at_every_table_and_figure(run):
     text = page(toy_suite(), run)
-    assert text.count('<p class="caption"><strong>Phantom images') == 23
+    assert text.count('<p class="caption"><strong>Phantom images') == 24
     assert text.count("<figcaption><strong>Phantom images") == 16
 
 

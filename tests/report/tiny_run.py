@@ -29,6 +29,7 @@ TITLES = {
     "tables/variance": ["Variance"],
     "tables/metrics": ["Metrics"],
     "tables/classes": ["Classes"],
+    "tables/confusion": ["Confusion"],
     "tables/accuracy": ["Accuracy, labels of the chain, suite toy"],
     "tables/checks": ["Checks, suite toy"],
     "tables/splits": ["Splits, suite toy"],

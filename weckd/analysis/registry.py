@@ -18,6 +18,7 @@ TABLES = {
     "accuracy": "weckd.analysis.sheets.methods:accuracy_tables",
     "metrics": "weckd.analysis.sheets.methods:metrics_table",
     "classes": "weckd.analysis.sheets.methods:classes_table",
+    "confusion": "weckd.analysis.sheets.confusion:confusion_table",
     "checks": "weckd.analysis.sheets.checks:checks_table",
     "splits": "weckd.analysis.sheets.inputs:splits_table",
     "budgets": "weckd.analysis.sheets.inputs:budgets_table",

@@ -32,7 +32,7 @@ class Section:
     folded: bool = False  # each table behind its title
 
 
-_CLASSES = ("accuracy", "metrics", "classes")
+_CLASSES = ("accuracy", "metrics", "classes", "confusion")
 _ELSEWHERE = ("claims", "main", "along", "attention", *_CLASSES, "splits", "budgets", "tuned")
 """Tables that a section names; all others are under "Other tables", in the order of the registry."""
 SECTIONS = (

@@ -96,6 +96,10 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "precision": "share of the images called so that are of the class; 0 where none is",
         "F1": "harmonic mean of sensitivity and precision",
     },
+    "confusion-*": {
+        "images": "test images of the class; a row adds up to so many times the number of seeds",
+        "as *": "how many predictions, over all seeds, are of that class",
+    },
     "across": {
         "these: *": "gain for new seeds and cases on the same data sets, which is what the plan decides by",
         "p (adjusted)": "in the family of the comparison on these data sets",
@@ -271,7 +275,18 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
 PLAIN = frozenset(
     (
         *("method", "over", "what", "where", "of", "class", "classes", "claim", "question", "why", "note"),
-        *("source", "check", "subject", "compared", "metric", "family", "reference", "rerun", "agrees"),
+        *(
+            "source",
+            "check",
+            "subject",
+            "compared",
+            "metric",
+            "family",
+            "reference",
+            "rerun",
+            "agrees",
+            "true class",
+        ),
         *("outcome", "what it shows", "copies in", "images", "groups", "patients", "p", "test", "verdict"),
         *("test images (groups)", "leaked share", "images in them", "folds by patient"),
         *("copies (across patients)", "gain of the chain over", "accuracy", "test images", "data set"),

@@ -2,13 +2,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from small_suite import SEEDS
 from wide_suite import GOLDEN, cells_of, only, text_of, wide_frame, wide_suite
 
 from weckd.analysis.comparisons import shown_methods
 from weckd.analysis.results import load_run
+from weckd.analysis.sheets.confusion import confusion_table
 from weckd.analysis.sheets.methods import classes_table
+from weckd.tables.cells import Name
 
 
 def test_golden_text(wide):
@@ -93,3 +95,31 @@ def test_none_of_the_methods(tmp_path, wide, unplanned):
     assert cells_of(nothing.tables[0]) == [
         {"class": "neither a chain nor single, pooled, full-converged is in this run; add one of them"}
     ]
+
+
+def test_confusion_counts_each_seed_as_scikit_learn_does_and_shows_their_sum(wide):
+    file = confusion_table(wide)
+    found = file.frame.query("dataset == 'toy_three' and method == 'weckd'").pivot_table(
+        "n_images", ["seed", "true"], "predicted", aggfunc="sum"
+    )
+    total = 0
+    for seed in SEEDS:
+        frame = wide_frame("toy_three", seed)
+        frame = frame[(frame["split"] == "test") & (frame["method"] == "weckd") & (frame["stage"] == 3)]
+        known = confusion_matrix(frame["y"], frame.filter(regex=r"^p_\d").to_numpy().argmax(axis=1))
+        assert found.loc[seed].to_numpy().tolist() == known.tolist()
+        total = total + known
+    cells = file.tables[0].cells
+    shown = cells[cells["method"] == Name("weckd")]
+    assert shown[["as a", "as b", "as c"]].astype(int).to_numpy().tolist() == total.tolist()
+    assert ",".join(file.frame.columns) == (
+        "suite,phantom,dataset,method,stage,seed,true,predicted,n_images,missing,plan_hash"
+    )
+
+
+def test_confusion_of_a_method_that_is_missing_has_no_counts(wide):
+    run = dataclasses.replace(wide, suite=dataclasses.replace(wide.suite, methods=("permuted",)))
+    (table,) = confusion_table(run).tables
+    assert table.cells.to_dict("list") == {
+        "true class": ["neither a chain nor single, pooled, full-converged is in this run; add one of them"]
+    }
