@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -183,6 +184,8 @@ def test_hostile_names_come_out_as_text(run):
     change_suite(run, facts=facts, run=HOSTILE, exclude_classes={"toy_two": (HOSTILE,)}, catalogue=HOSTILE)
     write_json(run / "tables" / "extra.json", [table_of(HOSTILE, rows=[("toy_two", HOSTILE)])])
     (run / "figures" / "<script>.svg").write_text("<svg/>")
+    write_json(run / "tables" / "<script>.json", [table_of("Named")])
+    (run / "tables" / "<script>.csv").write_text("")
     found = parsed(run)
     assert "script" not in found.tags
     # title, first heading, suite, classes left out, title of a data set, title and cell of a table
@@ -203,7 +206,7 @@ def test_a_wide_table_shows_few_columns_until_its_box_is_ticked(run):
         '<th scope="col">weckd</th><th scope="col" class="x">p</th></tr></thead>\n'
     ) in text
     assert (
-        '<tr><th scope="row">toy_two</th><td class="x">1.0</td><td>2.0</td><td class="x">.03</td></tr>\n'
+        '<tr><th scope="row">toy_<wbr>two</th><td class="x">1.0</td><td>2.0</td><td class="x">.03</td></tr>\n'
     ) in text
     assert text.count('type="checkbox"') == 1
 
@@ -211,7 +214,7 @@ def test_a_wide_table_shows_few_columns_until_its_box_is_ticked(run):
 def test_a_table_whose_narrow_headers_were_all_relabelled_shows_every_column(run):
     write_json(run / "tables" / "main.json", [table_of("Gains", narrow=["dataset"])])
     text = page(toy_suite(), run)
-    assert '<tr><th scope="row">toy_two</th><td>1.0</td></tr>' in text
+    assert '<tr><th scope="row">toy_<wbr>two</th><td>1.0</td></tr>' in text
     assert 'type="checkbox"' not in text
 
 
@@ -229,18 +232,38 @@ def test_below_a_table_are_its_notes_and_the_file_of_its_numbers(run):
     ) in page(toy_suite(), run)
 
 
+def test_a_note_that_most_tables_have_is_printed_once(run):
+    notes = ["Plan x; trained under y.", "Seed 3 is missing."]
+    for file in sorted((run / "tables").glob("*.json")):
+        told = json.loads(file.read_text())
+        for table in told:
+            table["notes"] = notes[: 2 if file.stem == "main" else 1]
+        write_json(file, told)
+    text = page(toy_suite(), run)
+    assert (
+        '    <h3 id="notes">Notes on this run</h3>\n'
+        '      <ul class="notes">\n        <li>Plan x; trained under y.</li>\n      </ul>\n'
+    ) in text
+    assert '<ul class="notes">\n        <li>Seed 3 is missing.</li>\n      </ul>\n' in text
+    assert text.count("Plan x; trained under y.") == 1
+    assert text.count('<p class="files"><a href="#notes">Notes on this run</a></p>') == 21
+
+
 def test_what_columns_mean_is_said_once_with_all_headers_that_mean_it(run):
     gain = "points that the chain is better"
-    told = table_of("Gains", terms={"over single": gain, "p": "of the t test"})
-    write_json(run / "tables" / "main.json", [told])
+    told = {"over single": gain, "p": "of the t test"}
+    write_json(
+        run / "tables" / "main.json",
+        [table_of(f"{name}, suite toy", terms=told) for name in ("Gains", "Labels")],
+    )
     write_json(run / "tables" / "panel.json", [table_of("Panel", terms={"over pooled": gain, "p": "a < b"})])
     text = page(toy_suite(), run)
     assert text.index('<section id="reading">') < text.index('<h3 id="columns">What the columns mean</h3>')
     assert (
         '    <dl class="terms">\n'
         f"      <div><dt>over single, over pooled</dt> <dd>{gain}</dd></div>\n"
-        "      <div><dt>p</dt> <dd>of the t test</dd></div>\n"
-        "      <div><dt>p</dt> <dd>a &lt; b</dd></div>\n"
+        "      <div><dt>p (“Gains” and 1 more)</dt> <dd>of the t test</dd></div>\n"
+        "      <div><dt>p (“Panel”)</dt> <dd>a &lt; b</dd></div>\n"
         "    </dl>\n"
     ) in text
 

@@ -1,7 +1,8 @@
 """The whole page as HTML, and its file; what a person sees first: are the images real, and what is the answer?"""
 
 import csv
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def page(suite: Suite, run: Path) -> str:
     files = RunFiles(run)
     suite = with_plans(with_finding(suite, files.across), files)
     sections = fill(suite, run)
+    blocks = [block for filled in sections for block in filled.blocks]
     templates = Environment(
         loader=PackageLoader("weckd.report", "template"),
         autoescape=True,
@@ -52,7 +54,8 @@ def page(suite: Suite, run: Path) -> str:
     return templates.get_template("page.html").render(
         suite=suite,
         sections=sections,
-        terms=terms(block for filled in sections for block in filled.blocks),
+        terms=terms(blocks),
+        once=told_once(blocks),
         banner=banner(suite),
         licences=_licences(suite, files) if suite.quick_look else [],
         phantom=has_phantom(suite),
@@ -82,12 +85,34 @@ def _beside(suite: Suite) -> Block | None:
 
 
 def terms(blocks: Iterable[Block]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return what the headers of the page's tables mean: each meaning once, with the headers that have it."""
-    found: dict[str, dict[str, None]] = {}
+    """Return what the headers of the page's tables mean: each meaning once, with the headers that have it.
+
+    A header of several meanings is told with the table of each.
+    """
+    found: dict[str, dict[str, list[str]]] = {}  # meaning -> header -> titles
     for block in blocks:
         for header, meaning in block.terms.items():
-            found.setdefault(meaning, {})[header] = None
-    return tuple((meaning, tuple(headers)) for meaning, headers in found.items())
+            titles = found.setdefault(meaning, {}).setdefault(header, [])
+            titles.append(block.title.partition(", suite ")[0])
+    meanings = Counter(header for headers in found.values() for header in headers)
+    return tuple(
+        (
+            meaning,
+            tuple(name if meanings[name] == 1 else _of(name, titles) for name, titles in headers.items()),
+        )
+        for meaning, headers in found.items()
+    )
+
+
+def _of(header: str, titles: Sequence[str]) -> str:
+    return f"{header} (“{titles[0]}”{f' and {len(titles) - 1} more' if len(titles) > 1 else ''})"
+
+
+def told_once(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Return the notes that more than half of the run's tables have: the page has them once, for the whole run."""
+    of_run = [block for block in blocks if block.label]
+    counts = Counter(note for block in of_run for note in block.notes)
+    return tuple(note for note, count in counts.items() if 2 * count > len(of_run))
 
 
 @dataclass(frozen=True)
