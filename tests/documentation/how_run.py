@@ -422,6 +422,7 @@ BY_ANOTHER_TEST = (
     Short("snakemake leakage", LEAKAGE),
     Short("snakemake readings", f"snakemake --cores all readings {OF_ONE_SET} seeds='[1]'"),
     Short("weckd verify", "weckd verify results/demo"),
+    Short("weckd agree", "weckd agree results/demo results/reference/demo"),
 )
 
 APPTAINER = ("there is no Apptainer here", "None of this was tried here")
