@@ -48,7 +48,7 @@ def test_a_table_is_ready_for_a_paper():
     assert latex(TABLE) == (
         "% Gains of a_b, suite demo. Plan 0123456789ab.\n"
         "\\begin{table*}[tbp]\n\\centering\n\\setlength{\\belowcaptionskip}{4pt}\n"
-        "\\caption{Gains of a\\_b. \\textbf{Phantoms.} Accuracy in percent, k = 5.}\n\\label{tab:gains}\n"
+        "\\caption{Gains of a\\_b. \\textbf{Phantoms.} Accuracy in percent, k~=~5.}\n\\label{tab:gains}\n"
         "\\normalsize\n\\setlength{\\tabcolsep}{6pt}\n"
         "\\begin{tabular}{@{}lrr@{}}\n\\toprule\n"
         "data set & accuracy & gain over single \\\\\n\\midrule\n"
@@ -57,7 +57,7 @@ def test_a_table_is_ready_for_a_paper():
         "\\bottomrule\n\\end{tabular}\n"
         "\\par\\vspace{4pt}\n\\parbox{\\linewidth}{\\footnotesize\\raggedright\n"
         "Missing: wbc\\_zheng. $\\dagger$ derived.\\par\n"
-        "\\emph{accuracy}: mean $\\pm$ h; \\emph{gain over single}: points, 95 \\% interval.}\n"
+        "\\emph{accuracy}: mean $\\pm$ h; \\emph{gain over single}: points, 95~\\% interval.}\n"
         "\\end{table*}\n"
     )
 
@@ -65,7 +65,7 @@ def test_a_table_is_ready_for_a_paper():
 @pytest.mark.parametrize(
     ("text", "printed"),
     [
-        ("95 % of a_b & c#{d}$", r"95 \% of a\_b \& c\#\{d\}\$"),
+        ("95 % of a_b & c#{d}$", r"95~\% of a\_b \& c\#\{d\}\$"),
         (r"\~^|", r"\textbackslash{}\textasciitilde{}\textasciicircum{}\textbar{}"),
         ("<.001 > 2", "$<$.001 $>$ 2"),
         (
@@ -107,6 +107,19 @@ def test_a_table_that_is_too_wide_prints_its_narrow_form_and_says_what_is_left_o
         "data set",
         "accuracy",
         "gain over single",
+    ]
+
+
+def test_notes_on_columns_that_are_not_printed_are_left_out():
+    notes = (
+        "column 3: the best of a row.",
+        "column 1: told.",
+        "Plan 0123456789ab; trained under 9876543210ba.",
+    )
+    text = latex(replace(WIDE, narrow=("column 1",), notes=notes))
+    assert "\\raggedright\ncolumn 1: told.\\par\n\\emph{column 1}: number 1.}" in text
+    assert lines_with(text, "% Gains") == [
+        "% Gains of a_b, suite demo. Plan 0123456789ab. Plan 0123456789ab; trained under 9876543210ba."
     ]
 
 

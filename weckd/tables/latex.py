@@ -59,32 +59,15 @@ _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
 _TOGETHER = re.compile(r"\[[^]]*\]|\d+ %|\(.{,12}\)")  # of a header, on one line
 _SUITE = re.compile(r", suite \S+$")
 _PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\b[^.]*\.")
+_NAMED = {"\\": "textbackslash", "~": "textasciitilde", "^": "textasciicircum", "|": "textbar", "…": "ldots"}
+_NAMED |= {"\u2013": "textendash", "\u2014": "textemdash"}
+_MATH = {"<": "<", ">": ">", "\u2212": "-", "±": r"\pm", "\u00d7": r"\times", "≤": r"\leq", "≥": r"\geq"}
+_MATH |= {"→": r"\rightarrow", "†": r"\dagger", "‡": r"\ddagger"}
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
-    | {
-        **{
-            "|": r"\textbar{}",
-            "\\": r"\textbackslash{}",
-            "~": r"\textasciitilde{}",
-            "^": r"\textasciicircum{}",
-        },
-        **{
-            "<": "$<$",
-            ">": "$>$",
-            "±": r"$\pm$",
-            "\u2212": "$-$",
-            "\u00d7": r"$\times$",
-        },
-        **{
-            "≤": r"$\leq$",
-            "≥": r"$\geq$",
-            "\u00a0": "~",
-            "→": r"$\rightarrow$",
-            "†": r"$\dagger$",
-            "‡": r"$\ddagger$",
-        },
-        **{"\u2013": r"\textendash{}", "\u2014": r"\textemdash{}", "…": r"\ldots{}", "“": "``", "”": "''"},
-    }
+    | {character: f"\\{name}{{}}" for character, name in _NAMED.items()}
+    | {character: f"${name}$" for character, name in _MATH.items()}
+    | {"\u00a0": "~", "“": "``", "”": "''"}
 )
 
 
@@ -95,46 +78,53 @@ def latex(table: "Table", layout: Layout = AS_IT_IS) -> str:
     as many columns as fit. A table that is longer than a page goes on in further floats.
     """
     headers, rows = printed(table.cells, table.label, layout)
-    whole = [
-        _Column(
-            name,
-            _TOGETHER.sub(lambda part: part[0].replace(" ", "\u00a0"), label),
-            [row[place] for row in rows],
-        )
-        for place, (name, label) in enumerate(headers.items())
-    ]
+    asked = [_Column(*names, [row[place] for row in rows]) for place, names in enumerate(headers.items())]
     narrow = () if layout.tables.get(table.label, Selection()).columns else table.narrow
-    columns, (font, widths) = _that_fit(whole, narrow)
-    plans = _PLAN.findall(" ".join([table.caption, *table.notes]))
-    left_out = [column.name for column in whole if column not in columns]
-    comment = [f"% {table.title}.{''.join(plans)}"] + [
+    columns, (font, widths) = _that_fit(asked, narrow)
+    caption, notes = _caption(table), _notes(table, columns)
+    body = _Body(columns, font, widths)
+    floats = []
+    for part in body.parts(
+        _HEIGHT - _height(caption, "normalsize") - _height(" ".join(notes), "footnotesize")
+    ):
+        head = f"\\setlength{{\\belowcaptionskip}}{{4pt}}\n\\caption{{{caption}}}\n\\label{{tab:{table.label}}}\n"
+        again = f"Table~\\ref{{tab:{table.label}}}, continued.\\par\\vspace{{4pt}}\n"
+        below = "\\footnotesize\\raggedright\n" + "\\par\n".join(notes)
+        below = f"\\par\\vspace{{4pt}}\n\\parbox{{\\linewidth}}{{{below}}}\n"
+        floats.append(
+            f"\\begin{{table*}}[tbp]\n\\centering\n{again if part.start else head}"
+            f"\\{font}\n\\setlength{{\\tabcolsep}}{{{_FONTS[font][2] / 2:g}pt}}\n{body.tabular(part)}"
+            f"{below if notes and part.stop == len(rows) else ''}\\end{{table*}}\n"
+        )
+    return _comment(table, [column.name for column in asked if column not in columns]) + "\n".join(floats)
+
+
+def _comment(table: "Table", left_out: Sequence[str]) -> str:
+    plans = "".join(_PLAN.findall(" ".join(["", table.caption, *table.notes])))
+    chosen = (
         f"% All columns are wider than {WIDTH_MM} mm at 7 pt. Left out: {'; '.join(left_out)}.\n% Choose others by "
-        f"tables.{table.label}.columns in a layout (config/tables.yaml): weckd tables --run RUN --layout FILE"
-    ] * bool(left_out)
+        f"tables.{table.label}.columns in a layout (config/tables.yaml): weckd tables --run RUN --layout FILE\n"
+    )
+    return f"% {table.title}.{plans}\n{chosen if left_out else ''}"
+
+
+def _caption(table: "Table") -> str:
     warned = f"\\textbf{{{escaped(table.warning)}}}" if table.warning else ""
     said = (f"{escaped(_SUITE.sub('', table.title))}.", warned, escaped(_PLAN.sub("", table.caption).strip()))
-    caption = " ".join(filter(None, said))
+    return " ".join(filter(None, said))
+
+
+def _notes(table: "Table", columns: "Sequence[_Column]") -> list[str]:
+    """Return what is below a table: the notes but those on columns that are not printed, and what columns mean."""
     terms: dict[str, list[str]] = {}
     for column in columns:
         if column.name in table.terms:
             terms.setdefault(table.terms[column.name], []).append(f"\\emph{{{escaped(column.label)}}}")
-    told = [f"{', '.join(names)}: {escaped(meaning.rstrip('.'))}" for meaning, names in terms.items()]
-    noted = " ".join(escaped(_PLAN.sub("", note)) for note in table.notes)
-    notes = [text for text in (noted, "; ".join(told) + "." * bool(told)) if text]
-    body = _Body(columns, font, widths)
-    parts = body.parts(_HEIGHT - _height(caption, "normalsize") - _height(" ".join(notes), "footnotesize"))
-    floats = []
-    for number, part in enumerate(parts):
-        head = (
-            f"\\setlength{{\\belowcaptionskip}}{{4pt}}\n\\caption{{{caption}}}\n\\label{{tab:{table.label}}}"
-        )
-        again = f"Table~\\ref{{tab:{table.label}}}, continued.\\par\\vspace{{4pt}}"
-        floats.append(
-            f"\\begin{{table*}}[tbp]\n\\centering\n{again if number else head}\n"
-            f"\\{font}\n\\setlength{{\\tabcolsep}}{{{_FONTS[font][2] / 2:g}pt}}\n{body.tabular(part)}"
-            f"{_below(notes) if part.stop == len(rows) else ''}\\end{{table*}}\n"
-        )
-    return "\n".join([*comment, *floats])
+    meanings = [f"{', '.join(names)}: {escaped(meaning.rstrip('.'))}" for meaning, names in terms.items()]
+    absent = {*map(str, table.cells.columns)} - {column.name for column in columns}
+    notes = [_PLAN.sub("", note) for note in table.notes if note.partition(":")[0] not in absent]
+    paragraphs = (" ".join(map(escaped, filter(None, notes))), "; ".join(meanings) + "." * bool(meanings))
+    return [*filter(None, paragraphs)]
 
 
 @dataclass(frozen=True)
@@ -144,6 +134,11 @@ class _Column:
     name: str
     label: str
     cells: Sequence[Sequence[Span]]
+
+    @cached_property
+    def head(self) -> str:
+        """The header, whose brackets stay on one line."""
+        return _TOGETHER.sub(lambda part: part[0].replace(" ", "\u00a0"), self.label)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -159,20 +154,20 @@ class _Column:
     def natural(self) -> float:
         """Its width with each cell on one line, and its header on few lines."""
         bold = 1.15 if any(bold for cell in self.cells for _, bold in cell) else 1
-        return max([self._head, *(bold * _width(text) for text in self.texts)])
+        return max([self._header, *(bold * _width(text) for text in self.texts)])
 
     @cached_property
-    def _head(self) -> float:
-        widths = (9 + step / 2 for step in range(2 * len(self.label) + 1))
-        enough = next(width for width in widths if len(_lines(self.label, width)) <= _HEAD_LINES)
-        return max(_longest(self.label), min(enough, _width(self.label)))
+    def _header(self) -> float:
+        widths = (9 + step / 2 for step in range(2 * len(self.head) + 1))
+        enough = next(width for width in widths if len(_lines(self.head, width)) <= _HEAD_LINES)
+        return max(_longest(self.head), min(enough, _width(self.head)))
 
     @cached_property
     def least(self) -> float:
         """The smallest width that reads well: sentences take some lines, anything else one."""
         if self.is_numbers or self.natural <= _WORDS:
             return self.natural
-        return max([self._head, *map(_longest, self.texts), _WORDS * 0.75, self.natural / _LINES])
+        return max([self._header, *map(_longest, self.texts), _WORDS * 0.75, self.natural / _LINES])
 
 
 _Fit = tuple[str, list[float]]
@@ -246,7 +241,7 @@ class _Body:
 
     def tabular(self, part: slice) -> str:
         """Return a tabular of some of the rows; what repeats in the first column is printed once a block."""
-        heads = [_lines(c.label, width + 0.1) for c, width in zip(self.columns, self.widths, strict=True)]
+        heads = [_lines(c.head, width + 0.1) for c, width in zip(self.columns, self.widths, strict=True)]
         height = max(map(len, heads), default=0)
         above = zip(*([*[""] * (height - len(head)), *head] for head in heads), strict=True)
         body = []
@@ -270,11 +265,6 @@ class _Body:
             share = math.floor(1000 * width * _FONTS[self.font][0] / _WIDTH) / 1000
             return f">{{\\raggedright\\arraybackslash}}p{{{share:g}\\linewidth}}"
         return "r" if column.is_numbers else "l"
-
-
-def _below(notes: Sequence[str]) -> str:
-    text = "\\footnotesize\\raggedright\n" + "\\par\n".join(notes)
-    return f"\\par\\vspace{{4pt}}\n\\parbox{{\\linewidth}}{{{text}}}\n" if notes else ""
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -318,6 +308,7 @@ def _span(span: Span) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text with the characters that are LaTeX's own escaped, and true minus signs before numbers."""
+    """Return text with LaTeX's own characters escaped, true minus signs, and no line that begins with % or =."""
     minus = _MINUS.sub("\u2212", text).translate(_ESCAPES)
-    return re.sub(r'"([^"]*)"', r"``\1''", minus).replace("--", "-{}-")
+    tied = re.sub(r"(?<=\d) (?=\\%)| (?==)|(?<==) ", "~", minus)
+    return re.sub(r'"([^"]*)"', r"``\1''", tied).replace("--", "-{}-")
