@@ -171,3 +171,18 @@ def test_a_table_longer_than_a_page_goes_on_in_further_floats():
 def test_what_repeats_in_the_first_column_is_printed_once_a_block():
     cells = pd.DataFrame({"over": ["a", "a", "b"], "gain": ["1", "2", "3"]})
     assert "a & 1 \\\\\n & 2 \\\\\n\\addlinespace\nb & 3 \\\\\n" in latex(replace(TABLE, cells=cells))
+
+
+def test_names_are_broken_at_underscores_before_a_column_is_left_out():
+    keys = [f"phantom_data_set_{number}" for number in range(8)]
+    cells = pd.DataFrame(
+        {"method": ["weckd", "class"]} | {key: ["88.1 ± 2.1", "chronic_otitis_media, 44"] for key in keys}
+    )
+    text = latex(replace(TABLE, cells=cells))
+    assert "Left out" not in text
+    assert len(re.findall(r">\{\\raggedleft\\arraybackslash\}p\{0\.\d+\\linewidth\}", text)) == 8
+    assert text.count(r"chronic\_\allowbreak{}otitis\_\allowbreak{}media, 44") == 8
+    assert " & phantom\\_ & phantom\\_ &" in text
+    few = latex(replace(TABLE, cells=cells.iloc[:, :3]))
+    assert "method & phantom\\_data\\_set\\_0 & phantom\\_data\\_set\\_1 \\\\" in few
+    assert "chronic\\_otitis\\_media, 44" in few

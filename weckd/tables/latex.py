@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
@@ -52,11 +52,13 @@ _CHARACTERS = {
 }
 _WIDTHS = {character: width for width, characters in _CHARACTERS.items() for character in characters}
 """Widths of characters in those of digits; that of any other is 1.12."""
+_SKIPS = 24.0  # points around caption, rules and notes
 _WORDS = 24.0  # digits above which the words of a cell may be broken into lines
 _NUMBERS = 32.0  # digits from which a cell with a number is words
 _LINES, _HEAD_LINES = 6, 3  # of such a cell, and of a header
 _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
 _TOGETHER = re.compile(r"\[[^]]*\]|\d+ %|\(.{,12}\)")  # of a header, on one line
+_WORD, _PART = re.compile(r"[^ ]+ ?"), re.compile(r"[^ _]*_|[^ _]+ ?")  # which a line may end behind
 _SUITE = re.compile(r", suite \S+$")
 _PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\b[^.]*\.")
 _NAMED = {"\\": "textbackslash", "~": "textasciitilde", "^": "textasciicircum", "|": "textbar", "…": "ldots"}
@@ -85,7 +87,7 @@ def latex(table: "Table", layout: Layout = AS_IT_IS) -> str:
     body = _Body(columns, font, widths)
     floats = []
     for part in body.parts(
-        _HEIGHT - _height(caption, "normalsize") - _height(" ".join(notes), "footnotesize")
+        _HEIGHT - _height(caption, "normalsize") - sum(_height(note, "footnotesize") for note in notes)
     ):
         head = f"\\setlength{{\\belowcaptionskip}}{{4pt}}\n\\caption{{{caption}}}\n\\label{{tab:{table.label}}}\n"
         again = f"Table~\\ref{{tab:{table.label}}}, continued.\\par\\vspace{{4pt}}\n"
@@ -151,23 +153,46 @@ class _Column:
         return 0 < numbers >= len(told) / 8 and max(map(_width, told)) < _NUMBERS
 
     @cached_property
-    def natural(self) -> float:
-        """Its width with each cell on one line, and its header on few lines."""
-        bold = 1.15 if any(bold for cell in self.cells for _, bold in cell) else 1
-        return max([self._header, *(bold * _width(text) for text in self.texts)])
+    def widths(self) -> list[float]:
+        """The width of each cell on one line."""
+        bold = [any(bold for _, bold in cell) for cell in self.cells]
+        return [
+            _width(text) * (1.15 if is_bold else 1) for text, is_bold in zip(self.texts, bold, strict=True)
+        ]
 
     @cached_property
-    def _header(self) -> float:
-        widths = (9 + step / 2 for step in range(2 * len(self.head) + 1))
-        enough = next(width for width in widths if len(_lines(self.head, width)) <= _HEAD_LINES)
-        return max(_longest(self.head), min(enough, _width(self.head)))
+    def cell(self) -> float:
+        """The width of its widest cell."""
+        return max(self.widths, default=0.0)
+
+    @cached_property
+    def natural(self) -> float:
+        """Its width with each cell on one line, and its header on few lines."""
+        return max(self.cell, self._header(_WORD))
 
     @cached_property
     def least(self) -> float:
-        """The smallest width that reads well: sentences take some lines, anything else one."""
-        if self.is_numbers or self.natural <= _WORDS:
-            return self.natural
-        return max([self._header, *map(_longest, self.texts), _WORDS * 0.75, self.natural / _LINES])
+        """The smallest width that reads well: sentences take some lines, a name may be broken at _, a number is not."""
+        header = self._header(_PART)
+        if not self.is_numbers and self.cell <= _WORDS:
+            return max(self.cell, header)
+        whole = [
+            _is_number(text) or width <= _WORDS / 2
+            for text, width in zip(self.texts, self.widths, strict=True)
+        ]
+        kept = zip(self.texts, self.widths, whole, strict=True)
+        widest = max(width if is_whole else _longest(text, _PART) for text, width, is_whole in kept)
+        return (
+            max(header, widest) if self.is_numbers else max(header, widest, _WORDS * 0.75, self.cell / _LINES)
+        )
+
+    def _header(self, piece: re.Pattern[str]) -> float:
+        widths = (9 + step / 2 for step in range(2 * len(self.head) + 1))
+        longest = _longest(self.head, piece)
+        enough = next(
+            width for width in widths if len(_wrapped(self.head, max(width, longest))) <= _HEAD_LINES
+        )
+        return max(longest, min(enough, _width(self.head)))
 
 
 _Fit = tuple[str, list[float]]
@@ -208,6 +233,13 @@ class _Body:
     widths: list[float]
 
     @cached_property
+    def _head(self) -> list[tuple[str, ...]]:
+        """The lines of the headers, of which short ones are empty above."""
+        heads = [_wrapped(c.head, width + 0.1) for c, width in zip(self.columns, self.widths, strict=True)]
+        height = max(map(len, heads), default=0)
+        return [*zip(*([*[""] * (height - len(head)), *head] for head in heads), strict=True)]
+
+    @cached_property
     def _blocks(self) -> list[int]:
         """The rows with which blocks of one first cell begin, and the number of rows."""
         first = self.columns[0].texts if self.columns else []
@@ -215,21 +247,24 @@ class _Body:
 
     @cached_property
     def _gaps(self) -> set[int]:
-        """The rows above which there is some space: of a block, or every one where cells have several lines."""
-        broken = [*map(self._is_broken, self.columns, self.widths)]
-        rows = self._blocks[-1]
-        has_blocks = len(self._blocks) <= rows
-        every = any(broken[1:]) or (any(broken) and not has_blocks)
-        return {*range(rows)} if every else {*self._blocks} if has_blocks else set()
+        """The rows above which there is some space: of a block, and those around cells of several lines."""
+        has_blocks = len(self._blocks) <= self._blocks[-1]
+        several = {row for row, lines in enumerate(self._lines) if max(lines[has_blocks:], default=1) > 1}
+        return several | {row + 1 for row in several} | ({*self._blocks} if has_blocks else set())
+
+    @cached_property
+    def _lines(self) -> list[list[int]]:
+        """The number of lines of each cell of each row."""
+        cells = zip(*(column.texts for column in self.columns), strict=True)
+        return [[len(_wrapped(*cell)) for cell in zip(row, self.widths, strict=True)] for row in cells]
 
     def parts(self, room: float) -> list[slice]:
         """Return the rows of each float, whole blocks where they fit, if so many points are free on a page."""
         line = _FONTS[self.font][1]
-        cells = zip(*(column.texts for column in self.columns), strict=True)
-        lines = [max(len(_lines(*cell)) for cell in zip(row, self.widths, strict=True)) for row in cells]
+        lines = [*map(max, self._lines)]
         gaps = [0.5 * (row in self._gaps) for row in range(len(lines))]
         before = [0.0, *accumulate(line * (count + gap) for count, gap in zip(lines, gaps, strict=True))]
-        free = max(room - 5 * line, 10 * line)
+        free = max(room - (len(self._head) + 2) * line - _SKIPS, 10 * line)
         blocks = self._blocks
         if any(before[end] - before[start] > free for start, end in pairwise(blocks)):
             blocks = [*range(len(lines) + 1)]
@@ -241,29 +276,28 @@ class _Body:
 
     def tabular(self, part: slice) -> str:
         """Return a tabular of some of the rows; what repeats in the first column is printed once a block."""
-        heads = [_lines(c.head, width + 0.1) for c, width in zip(self.columns, self.widths, strict=True)]
-        height = max(map(len, heads), default=0)
-        above = zip(*([*[""] * (height - len(head)), *head] for head in heads), strict=True)
         body = []
         for row in range(part.start, part.stop):
-            cells = ["".join(map(_span, column.cells[row])) for column in self.columns]
+            cells = [*map(partial(self._cell, row), self.columns, self.widths)]
             if row > part.start and row in self._gaps:
                 body.append("\\addlinespace\n")
             body.append(_row(cells if row == part.start or row in self._blocks else ["", *cells[1:]]))
         kinds = "".join(map(self._kind, self.columns, self.widths))
         return (
             f"\\begin{{tabular}}{{@{{}}{kinds}@{{}}}}\n\\toprule\n"
-            + "".join(_row([*map(escaped, head)]) for head in above)
+            + "".join(_row([*map(escaped, line)]) for line in self._head)
             + f"\\midrule\n{''.join(body)}\\bottomrule\n\\end{{tabular}}\n"
         )
 
-    def _is_broken(self, column: _Column, width: float) -> bool:
-        return width < column.natural
+    def _cell(self, row: int, column: _Column, width: float) -> str:
+        text = "".join(map(_span, column.cells[row]))
+        return text.replace(r"\_", r"\_\allowbreak{}") if width < column.cell else text
 
     def _kind(self, column: _Column, width: float) -> str:
-        if self._is_broken(column, width):
+        if width < column.cell:
             share = math.floor(1000 * width * _FONTS[self.font][0] / _WIDTH) / 1000
-            return f">{{\\raggedright\\arraybackslash}}p{{{share:g}\\linewidth}}"
+            side = "left" if column.is_numbers else "right"
+            return f">{{\\ragged{side}\\arraybackslash}}p{{{share:g}\\linewidth}}"
         return "r" if column.is_numbers else "l"
 
 
@@ -281,25 +315,23 @@ def _is_number(text: str) -> bool:
     return any(map(str.isdigit, text)) and sum(map(str.isalpha, text)) <= 0.4 * len(text)
 
 
-def _longest(text: str) -> float:
-    return max(map(_width, text.split(" ")), default=0.0)
+def _longest(text: str, piece: re.Pattern[str]) -> float:
+    return max((_width(part.rstrip(" ")) for part in piece.findall(text)), default=0.0)
 
 
-def _lines(text: str, width: float) -> list[str]:
-    """Return a text in lines of some width, in digits, broken at blanks."""
+def _wrapped(text: str, width: float) -> list[str]:
+    """Return a text in lines of some width, in digits, broken at blanks, and behind _ where a word is too long."""
     lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".lstrip()
-        if lines[-1] and _width(longer) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
+    for part in (_WORD if _longest(text, _WORD) <= width else _PART).findall(text):
+        if lines[-1] and _width(lines[-1] + part.rstrip(" ")) > width:
+            lines.append("")
+        lines[-1] += part
+    return [line.rstrip(" ") for line in lines]
 
 
 def _height(text: str, font: str) -> float:
     digit, line, _ = _FONTS[font]
-    return math.ceil(_width(text) * digit / _WIDTH) * line
+    return math.ceil(1.05 * _width(text) * digit / _WIDTH) * line
 
 
 def _span(span: Span) -> str:
