@@ -36,7 +36,8 @@ def test_the_verdicts_are_those_that_the_reference_stores_named_as_its(reference
     )
     assert found.says == (
         "Verdicts of the committed reference real-medium (toy_three, toy_two, toy_copy; 32 px, 5 seeds, 24 steps a "
-        "model; plan 0123456789ab, made after it ran; before, feedfeedfeed). Other images and settings than this run's."
+        "model; plan 0123456789ab; trained under feedfeedfeed, before it was changed). Other images and settings than "
+        "this run's."
     )
     (references / FULL / "reference.json").write_text("{}")
     assert " 24 steps a model; plan 0123456789ab). Other images " in beside_quick_look(QUICK, references).says

@@ -91,7 +91,7 @@ def beside_quick_look(suite: Suite, references: Path = REFERENCES) -> Beside | N
         header = tuple(name for name in SHOWN if name in found[0])
         rows = tuple(tuple(row[name] for name in header) for row in found)
         before = facts.get("plan_before")
-        after = f", made after it ran; before, {before}" if before else ""
+        after = f"; trained under {before}, before it was changed" if before else ""
         says = (
             f"Verdicts of the committed reference {of['run']} ({', '.join(of['datasets'])}; {of['image_size']} px, "
             f"{counted(len(of['seeds']), 'seed')}, {of['training']['steps']} steps a model; plan {of['plan_hash']}"

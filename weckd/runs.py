@@ -71,24 +71,21 @@ def run_summary(folder: Path) -> str:
         what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
         command = shlex.join(start.command) or "the command that began it"
         raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
-    suite = _with_findings(suite, RunFiles(folder))
+    report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
+    return f"{_screen(folder, suite)}\n{report}{beside if len(report + beside) <= WIDTH else ''}"
+
+
+def _screen(folder: Path, suite: Suite) -> str:
+    """Return the last screen, and below it what is told of the plan, the data sets and their audit."""
+    run = RunFiles(folder)
+    suite = with_plans(with_finding(suite, run.across), run)
     told = (
         ("plan", plan_sentence(suite)),
         ("data sets", undeclared_sentence(suite)),
         ("audit", _audit_found(folder)),
     )
-    report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
-    return "\n".join(
-        [
-            f"\n{last_screen(folder, suite, beside_quick_look(suite))}",
-            *(fitted_text(f"{what:<13}{text}", WIDTH) for what, text in told if text),
-            report + (beside if len(report + beside) <= WIDTH else ""),
-        ]
-    )
-
-
-def _with_findings(suite: Suite, run: RunFiles) -> Suite:
-    return with_plans(with_finding(suite, run.across), run)
+    lines = (fitted_text(f"{what:<13}{text}", WIDTH) for what, text in told if text)
+    return "\n".join([f"\n{last_screen(folder, suite, beside_quick_look(suite))}", *lines])
 
 
 def _audit_found(folder: Path) -> str:
@@ -151,9 +148,8 @@ def results_text(
             f"\n{text}not made     the tables and report of {folder}, for which this command does not ask; they are "
             f"by\n             {shlex.join(command)}"
         )
-    suite = _with_findings(load_suite(folder / "suite.json"), RunFiles(folder))
-    screen = last_screen(folder, suite, beside_quick_look(suite))
-    return f"\n{screen}\n{text}tables       {folder / 'tables'} (.csv .md .tex .json)"
+    screen = _screen(folder, load_suite(folder / "suite.json"))
+    return f"{screen}\n{text}tables       {folder / 'tables'} (.csv .md .tex .json)"
 
 
 def note_start(

@@ -205,7 +205,7 @@ def test_after_an_edit_of_the_plan_nothing_is_trained_and_all_that_is_made_says_
     for file in (copy / RUN / "tables").glob("*.md"):
         assert told in file.read_text(), file
     ran = set(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, flags=re.MULTILINE))
-    assert ran == {"suite", "tables", "figures", "html_report", "provenance"}
+    assert ran == {"suite", "tables", "figures", "html_report", "provenance", "all"}
     assert result_bytes(copy / RUN, RECORDS[1:]) == result_bytes(
         folder / RUN, RECORDS[1:]
     )  # all but suite.json
