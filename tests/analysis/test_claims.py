@@ -60,31 +60,31 @@ def said(evaluation, number, question="as worded", place=0):
             CONTROLS,
             "shown here",
             "pooled",
-            "All 3 comparisons agree, this one by the least: The chain is 2.5 points better than one model on the same "
-            "labels and as many steps (between 1.0 and 4.0).",
+            "Shown by all three comparisons. In the least favourable one, the chain is 2.5 points better (between 1.0 "
+            "and 4.0) than one model trained on the same labels for as many steps.",
         ),
         (
             CONTROLS | {"pooled": 370},
             "contradicted here",
             "pooled",
-            "The comparison that contradicts it of 3: The chain is 2.5 points worse than one model on the same labels "
-            "and as many steps (between 1.0 and 4.0).",
+            "Contradicted by one of three comparisons: the chain is 2.5 points worse (between 1.0 and 4.0) than one "
+            "model trained on the same labels for as many steps.",
         ),
         (
             CONTROLS | {"pooled": 362},
             "not shown here",
             "pooled",
-            "The least favourable comparison of 3: The chain and one model on the same labels and as many steps cannot "
-            "be told apart: the difference lies between -1.2 and +0.2 points. A difference below 1.0 points would "
-            "often be missed with these seeds and images.",
+            "Shown by two of three comparisons. In the least favourable one, the chain and one model trained on the "
+            "same labels for as many steps cannot be told apart: the difference lies between -1.2 and +0.2 points. A "
+            "difference below 1.0 points would often be missed with these seeds and images.",
         ),
         (
             {"pooled": 364, "sequential": 358, "one-step": 363},
             "not shown here",
             "pooled",
-            "The least favourable comparison of 3: The chain is 1.0 points worse than one model on the same labels and "
-            "as many steps (between 0.0 and 2.0), which among several comparisons may still be chance (p .136 after "
-            "Holm over 3).",
+            "Shown by none of three comparisons. In the least favourable one, the chain is 1.0 points worse (between "
+            "0.0 and 2.0) than one model trained on the same labels for as many steps, which among several comparisons "
+            "may still be chance (p .136 after Holm over 3).",
         ),
     ],
 )
@@ -100,7 +100,7 @@ def test_words_that_leave_the_baseline_open_have_a_verdict_for_each_reading(tmp_
     assert verdict_text(found.as_worded) == "if 10 %: shown here; if 30 %: contradicted here"
     assert verdict_text(found.for_the_chain) == "contradicted here"
     assert said(evaluation, 3)[1] == (
-        "The chain is 15.0 points better than one model on the first part of the labels (between 11.5 and 18.5). The "
+        "The chain is 15.0 points better (between 11.5 and 18.5) than one model on the first part of the labels. The "
         "largest gain of a data set is +15.0 [+11.5, +18.5] (toy_two, chosen on these test images); +23 is outside our "
         "interval, above."
     )
@@ -135,15 +135,15 @@ def test_what_was_not_run_keeps_a_claim_from_being_shown_but_does_not_save_it(tm
     absent = "over sequential: not run; over one-step: not run"
     assert (judgement.verdict, judgement.reason) == ("not shown here", absent)
     assert text == (
-        f"Could not be shown: {absent}. The chain is 2.5 points better than one model on the same labels and as many "
-        "steps (between 1.0 and 4.0). The largest gain of a data set is +2.5 [+1.0, +4.0] (toy_two, chosen on these "
-        "test images); +23 is outside our interval, above."
+        f"Could not be shown, as not everything is in this run ({absent}). The chain is 2.5 points better (between 1.0 "
+        "and 4.0) than one model trained on the same labels for as many steps. The largest gain of a data set is +2.5 "
+        "[+1.0, +4.0] (toy_two, chosen on these test images); +23 is outside our interval, above."
     )
     judgement, text = said(
         evaluated(tmp_path, {"weckd": 360, "single": 300, "pooled": 370}), 3, "for the chain"
     )
     assert (judgement.verdict, judgement.reason) == ("contradicted here", "")
-    assert f"(between 1.0 and 4.0). Not all is in this run: {absent}." in text
+    assert f" as many steps. Not everything is in this run ({absent})." in text
 
 
 def test_claims_of_other_data_sets_and_methods_are_not_tested(tmp_path):
@@ -153,7 +153,7 @@ def test_claims_of_other_data_sets_and_methods_are_not_tested(tmp_path):
         "not tested",
         "chain against supervised: not in this run",
     )
-    assert text == "Nothing to test: chain against supervised: not in this run."
+    assert text == "Nothing to test (chain against supervised: not in this run)."
     judgement, _ = said(evaluation, 2)
     assert (judgement.verdict, judgement.reason) == ("not shown here", "MRI: no data set")
     assert said(evaluation, 5)[0].verdict == "not tested"
@@ -180,7 +180,7 @@ def test_a_quick_look_decides_nothing_and_prints_gains_with_intervals(tmp_path):
 @pytest.mark.parametrize(
     ("bar", "verdict", "why"),
     [
-        (360, "not shown here", "Could not be shown: identical."),
+        (360, "not shown here", "Could not be shown (identical)."),
         (
             361,
             "shown here",
@@ -197,7 +197,7 @@ def test_a_quick_look_decides_nothing_and_prints_gains_with_intervals(tmp_path):
         (
             390,
             "contradicted here",
-            "The chain is 7.5 points worse than a model trained to the end on all labels (between 4.9 and 10.1), more "
+            "The chain is 7.5 points worse (between 4.9 and 10.1) than a model trained to the end on all labels, more "
             "than the margin of 2.",
         ),
     ],
@@ -213,8 +213,8 @@ def test_modalities_and_the_panel_by_its_pattern(tmp_path):
     judgement, text = said(evaluated(tmp_path, methods | panel, ("toy_three", "toy_two")), 1)
     assert [row.comparison.reference for row in judgement.rows] == ["full-converged", "panel-resnet50-100"]
     assert text == (
-        "The comparison that contradicts it of 2: The chain is 7.5 points worse than resnet50 on 100 % of the labels "
-        "on toy_three (otoscopy) (between 4.9 and 10.1), more than the margin of 2."
+        "Contradicted by one of two comparisons: the chain is 7.5 points worse (between 4.9 and 10.1) than resnet50 on "
+        "100 % of the labels on toy_three (otoscopy), more than the margin of 2."
     )
     assert {row.dataset for row in judgement.rows} == {"toy_three"}
 
@@ -226,13 +226,14 @@ def test_a_panel_that_was_not_run_is_named_and_nothing_is_shown_without_it(tmp_p
     judgement, text = said(evaluation, 1)
     assert (judgement.verdict, judgement.absent) == ("not shown here", ("against panel-*-100: not run",))
     assert text.startswith(
-        "Could not be shown: against panel-*-100: not run. The chain is at most 2 points worse"
+        "Could not be shown, as not everything is in this run (against panel-*-100: not run). The chain is at most 2 "
+        "points worse"
     )
     cells = claims_table(evaluation).tables[1].cells
     assert list(cells["comparisons"][:3]) == [
-        "1 of 2",
+        "1; against panel-*-100: not run",
         "0; each modality over pooled: not in this run",
-        "1 of 2",
+        "1; MRI: no data set",
     ]
     assert cells["chance of shown"].iloc[0] == "none: not all was run; else at most >.99 if equal"
 
@@ -243,9 +244,9 @@ def test_links_say_which_model_is_better(tmp_path):
     judgement, text = said(evaluation, 4)
     assert (judgement.verdict, text) == (
         "not shown here",
-        "The least favourable comparison of 2: Model 3 of the chain and model 2 cannot be told apart: the difference "
-        "lies between -0.2 and +1.2 points. A difference below 1.0 points would often be missed with these seeds and "
-        "images.",
+        "Shown by one of two comparisons. In the least favourable one, model 3 of the chain and model 2 cannot be told "
+        "apart: the difference lies between -0.2 and +1.2 points. A difference below 1.0 points would often be missed "
+        "with these seeds and images.",
     )
 
 

@@ -1,19 +1,22 @@
 """A mean is over two independent data sets or more; what the plan asks of a mean over one is told on that one."""
 
 import dataclasses
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from scipy import stats
 from small_suite import CLASSES, SEEDS, SKILL, toy_frame, toy_suite, write_cell, write_toy_splits
 
+from weckd.agreement.freeze import unfreeze
 from weckd.analysis.figures.gains import forest_figure, variance_figure
 from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
-from weckd.config import suite_json
+from weckd.config import load_suite, suite_json
 from weckd.files import write_text
 from weckd.places import by_modality, means, overall, places, places_tested
 
+REAL = Path(__file__).parents[2] / "results/reference/real-medium"
 OTOSCOPY = {"toy_three": "otoscopy", "toy_copy": "otoscopy"}
 TWO_SETS = OTOSCOPY | {"toy_two": "microscopy"}
 METHODS = tuple(name for name in SKILL if name != "one-step")  # it predicts what the chain does
@@ -157,3 +160,32 @@ def test_a_suite_of_one_data_set_speaks_of_no_mean(folder, tmp_path):
     written(suite_of({"toy_two": "microscopy"}), folder, tmp_path)
     files = [*tmp_path.glob("*.md"), *tmp_path.glob("*.csv")]
     assert [file.name for file in files if "macro" in file.read_text(encoding="utf-8").casefold()] == []
+
+
+# Adjusted p of the committed run's families, from when each modality's mean over one data set was a row of its own.
+P_BEFORE = {
+    "chain over single": [0.0256572299529],
+    "chain over controls": [0.0309246697747, 0.313434957763, 0.0979916075981, 0.148486071712, 0.59482502727],
+    "chain against supervised": [0.000105694107381],
+    "chain against all labels": [4.18395604393e-05],
+    "like the chain": [0.803244443269, 0.581564071912, 0.0116296083745, 0.00496071966725, 0.00573071815593],
+    "along the chain": [0.0256572299529] * 2,
+    "links of the chain": [0.0352754348413, 0.303282721389],
+    "each modality over pooled": [0.197574283924, 0.235363824948, 0.104263163419],
+    "each modality over single": [0.0257186134042, 0.107871811083, 0.519987934816],
+}
+
+
+def test_families_and_secondary_tests_of_a_real_run_keep_their_p(tmp_path):
+    unfreeze(REAL, tmp_path)
+    run = load_run(load_suite(tmp_path / "suite.json"), tmp_path)
+    decided = [gain for gain in run.planned if gain.decides]
+    found = {name: [x.asked.p_adjusted for x in decided if x.comparison.family == name] for name in P_BEFORE}
+    assert found == {name: pytest.approx(p, rel=1e-9) for name, p in P_BEFORE.items()}
+    places = [gain.dataset for gain in decided if gain.comparison.family == "each modality over pooled"]
+    assert places == ["ear_chile", "wbc_zheng", "brain_yesno"]
+    (ensemble,) = (
+        x for x in run.planned if (x.comparison.reference, x.dataset) == ("ensemble", "brain_yesno")
+    )
+    assert (ensemble.family, ensemble.correction) == ("secondary", "Benjamini-Hochberg over 461")
+    assert ensemble.p_adjusted == pytest.approx(0.0469312648045, rel=1e-9)

@@ -24,12 +24,12 @@ AGAINST = "non-inferiority"
 
 IN_WORDS = {
     "single": "one model on the first part of the labels",
-    "pooled": "one model on the same labels and as many steps",
+    "pooled": "one model trained on the same labels for as many steps",
     "sequential": "the same three models in a row without a teacher",
-    "single-long": "one model on the first part of the labels with as many steps",
+    "single-long": "one model trained on the first part of the labels for as many steps",
     "ensemble": "the average of three models on the same labels",
     "one-step": "a single step of distillation with the same labels",
-    "full": "a model on all labels with as many steps",
+    "full": "a model trained on all labels for as many steps",
     "full-converged": "a model trained to the end on all labels",
 }
 
@@ -273,22 +273,34 @@ def sentences(run: Results, claim: Claim, judgement: Judgement) -> str:
 def _sentence(run: Results, judgement: Judgement) -> str:
     verdict, deciding, absent = judgement.verdict, judgement.deciding, "; ".join(judgement.absent)
     if deciding is None:
-        return f"Nothing to test: {judgement.reason}."
+        return f"Nothing to test ({judgement.reason})."
     if verdict in (NOT_TESTED, QUICK_LOOK):
         said = f": {judgement.reason}" if judgement.reason else ""
         what = "Nothing is tested" if said else "A quick look decides nothing"
         return f"{what}{said}; {listed_gains(run.suite, judgement.rows)}{f'; {absent}' if absent else ''}."
     if side(run, deciding) == "unknown":
-        return f"Could not be shown: {judgement.reason}."
-    found, count = _found(run, deciding), len(judgement.rows)
-    if count > 1 and verdict == SHOWN:
-        found = f"All {count} comparisons agree, this one by the least: {found}"
-    elif count > 1:
-        which = "comparison that contradicts it" if verdict == CONTRADICTED else "least favourable comparison"
-        found = f"The {which} of {count}: {found}"
+        return f"Could not be shown ({judgement.reason})."
+    found = _found(run, deciding)
+    if len(judgement.rows) > 1:
+        told = [
+            row
+            for row in judgement.rows
+            if side(run, row) == ("below" if verdict == CONTRADICTED else "above")
+        ]
+        by = f"{'Contradicted' if verdict == CONTRADICTED else 'Shown'} by {_share(len(told), len(judgement.rows))}"
+        found = f"{by}: {found}" if told == [deciding] else f"{by}. In the least favourable one, {found}"
+    found = found[0].upper() + found[1:]
     if verdict == NOT_SHOWN and absent:
-        return f"Could not be shown: {absent}. {found}"
-    return f"{found} Not all is in this run: {absent}." if absent else found
+        return f"Could not be shown, as not everything is in this run ({absent}). {found}"
+    return f"{found} Not everything is in this run ({absent})." if absent else found
+
+
+def _share(some: int, every: int) -> str:
+    """Return how many of two or more comparisons, in words."""
+    few = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    words = [few[number] if number < len(few) else str(number) for number in (some, every)]
+    share = f"{words[0]} of {words[1]}" if some < every else "both" if every == 2 else f"all {words[1]}"
+    return f"{share} comparisons"
 
 
 def comparison_words(suite: Suite, gain: Gain) -> str:
@@ -314,14 +326,14 @@ def _found(run: Results, gain: Gain) -> str:
     where = where and f" on {'the data sets of ' if gain.dataset in means(run.suite) else ''}{where}"
     its_side, margin = side(run, gain), run.suite.analysis.margin_pp
     between = f"the difference lies between {low:+.1f} and {high:+.1f} points"
-    worse = f"{one} is {-points:.1f} points worse than {other}{where} (between {-high:.1f} and {-low:.1f})"
+    worse = f"{one} is {-points:.1f} points worse (between {-high:.1f} and {-low:.1f}) than {other}{where}"
     missed = f"A difference below {gain.estimate.detectable:.1f} points would often be missed"
     missed += " with these seeds and images."
     against = gain.comparison.kind == AGAINST
     if its_side == "above":
         if against:
             return f"{one} is at most {margin:g} points worse than {other}{where}: {between}."
-        return f"{one} is {points:.1f} points better than {other}{where} (between {low:.1f} and {high:.1f})."
+        return f"{one} is {points:.1f} points better (between {low:.1f} and {high:.1f}) than {other}{where}."
     if its_side == "below":
         return f"{worse}, more than the margin of {margin:g}." if against else f"{worse}."
     if against:
@@ -335,8 +347,8 @@ def _found(run: Results, gain: Gain) -> str:
 def _opponents(gain: Gain) -> tuple[str, str]:
     reference, stage = gain.comparison.reference, gain.comparison.stage
     if gain.comparison.kind == "links":
-        return f"Model {stage} of the chain", f"model {stage - 1}"
+        return f"model {stage} of the chain", f"model {stage - 1}"
     if reference.startswith("panel-"):
         backbone, share = reference.removeprefix("panel-").rsplit("-", 1)
-        return "The chain", f"{backbone} on {share} % of the labels"
-    return "The chain", IN_WORDS.get(reference, reference)
+        return "the chain", f"{backbone} on {share} % of the labels"
+    return "the chain", IN_WORDS.get(reference, reference)

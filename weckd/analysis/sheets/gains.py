@@ -34,7 +34,7 @@ def gains_tables(run: Results) -> TableFile:
     tables = [_families(run, [gain for gain in run.planned if gain.decides])]
     of_family: dict[str, list[Gain]] = {}
     told: dict[tuple[str, int, str], Comparison] = {}
-    for gain in run.planned:
+    for gain in run.planned if len(run.suite.datasets) > 1 else ():  # of one, the families have all rows
         # A family that is decided on another mean holds no comparison that these do not.
         of = gain.comparison
         of_set = of.decided_on == (overall(run.suite),) and gain.dataset in run.suite.datasets
