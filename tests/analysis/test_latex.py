@@ -57,7 +57,7 @@ def test_a_table_is_ready_for_a_paper():
         "\\bottomrule\n\\end{tabular}\n"
         "\\par\\vspace{4pt}\n\\parbox{\\linewidth}{\\footnotesize\\raggedright\n"
         "Missing: wbc\\_zheng. $\\dagger$ derived.\\par\n"
-        "\\emph{accuracy}: mean $\\pm$ h; \\emph{gain over single}: points, 95~\\% interval.}\n"
+        "\\emph{accuracy}: mean $\\pm$ h. \\emph{gain over single}: points, 95~\\% interval.}\n"
         "\\end{table*}\n"
     )
 
@@ -102,7 +102,7 @@ def test_a_table_that_is_too_wide_prints_its_narrow_form_and_says_what_is_left_o
         "% Choose others by tables.gains.columns in a layout (config/tables.yaml): "
         "weckd tables --run RUN --layout FILE",
     ]
-    assert r"\emph{column 1}: number 1; \emph{column 5}: number 5; \emph{column 7}: number 7." in text
+    assert r"\emph{column 1}: number 1. \emph{column 5}: number 5. \emph{column 7}: number 7." in text
     assert headers(latex(replace(TABLE, narrow=("accuracy",)))) == [
         "data set",
         "accuracy",

@@ -122,10 +122,11 @@ def _notes(table: "Table", columns: "Sequence[_Column]") -> list[str]:
     for column in columns:
         if column.name in table.terms:
             terms.setdefault(table.terms[column.name], []).append(f"\\emph{{{escaped(column.label)}}}")
-    meanings = [f"{', '.join(names)}: {escaped(meaning.rstrip('.'))}" for meaning, names in terms.items()]
+    ended = {meaning: meaning if meaning.endswith((".", "?")) else f"{meaning}." for meaning in terms}
+    meanings = [f"{', '.join(names)}: {escaped(ended[meaning])}" for meaning, names in terms.items()]
     absent = {*map(str, table.cells.columns)} - {column.name for column in columns}
     notes = [_PLAN.sub("", note) for note in table.notes if note.partition(":")[0] not in absent]
-    paragraphs = (" ".join(map(escaped, filter(None, notes))), "; ".join(meanings) + "." * bool(meanings))
+    paragraphs = (" ".join(map(escaped, filter(None, notes))), " ".join(meanings))
     return [*filter(None, paragraphs)]
 
 
@@ -291,7 +292,8 @@ class _Body:
 
     def _cell(self, row: int, column: _Column, width: float) -> str:
         text = "".join(map(_span, column.cells[row]))
-        return text.replace(r"\_", r"\_\allowbreak{}") if width < column.cell else text
+        is_long = width < column.cell and width < _longest(column.texts[row], _WORD)
+        return text.replace(r"\_", r"\_\allowbreak{}") if is_long else text
 
     def _kind(self, column: _Column, width: float) -> str:
         if width < column.cell:
