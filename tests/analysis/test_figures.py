@@ -157,7 +157,7 @@ def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
 def test_reliability_draws_the_bins_and_prints_the_error(toy_predictions):
     run = results(toy_suite(), toy_predictions)
     figure = reliability_figure(run)
-    axes = [axis for axis in figure.axes if axis.get_ylabel() == "single\naccuracy"]
+    axes = [axis for axis in figure.axes if axis.get_ylabel() == "single\naccuracy, %"]
     predicted = run.predictions.datasets["toy_three"].predicted("single", 1)
     curve = reliability_curve(predicted.probabilities, predicted.y)
     assert axes[0].lines[1].get_ydata().tolist() == pytest.approx(curve.accuracy.tolist())
@@ -225,3 +225,6 @@ def test_labels_are_counted_by_stage_and_by_method(toy_folder, tmp_path):
     assert no_chain[0].half_width == pytest.approx(4.0647, abs=1e-3)
     axis = labels_figure(run).axes[0]
     assert axis.lines[0].get_ydata().tolist() == pytest.approx([point.mean for point in chain])
+    # No interval hides another's: the second curve is drawn aside; and a count of labels is printed once.
+    assert axis.lines[1].get_xdata().tolist() == pytest.approx([1.04 * labels for labels in (8, 25, 82)])
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["8", "16", "25", "26", "82"]

@@ -32,7 +32,7 @@ from weckd.data.splits import CUT_MARK
 from weckd.errors import UserError, counted
 from weckd.places import few_seeds, with_finding
 from weckd.run_files import RunFiles
-from weckd.tables.captions import Said, dataset_text
+from weckd.tables.captions import Said, confidence, dataset_text
 from weckd.tables.cells import Cell, Name
 from weckd.tables.render import TableFile, write_table_file
 
@@ -269,7 +269,8 @@ def leakage_figure(suite: Suite, levels: Sequence[Leak]) -> Figure:
         axis.set_title(dataset_text(suite, key))
     axes[0].legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(-0.2, 1.08 + 0.02 * count))
     axes[-1].set_xlabel(f"{METRICS[METRIC].name}, percent")
-    bars = "too few seeds for bars" if few_seeds(suite) else "bars: two-way intervals, not adjusted"
+    bars = f"bars: {confidence(suite)} two-way intervals, not adjusted"
+    bars = "too few seeds for bars" if few_seeds(suite) else bars
     return style.captioned(figure, suite, "Accuracy with and without leaks", f"{bars}; exploratory")
 
 

@@ -81,7 +81,7 @@ def _example(suite: Suite, axes: list[Any], found: AttentionMaps, example: int, 
         axis.set_box_aspect(1)
     axes[0].imshow(examples.images[example])
     name = suite.facts[found.dataset].classes[examples.labels[example]]
-    axes[0].set_ylabel(textwrap.fill(name.replace("_", " "), 12), fontsize=5.5)
+    axes[0].set_ylabel(textwrap.fill(name.replace("_", " "), 12), fontsize=6.5)
     for axis, shown in zip(axes[1:], maps, strict=True):
         if np.isnan(shown).any():
             axis.text(0.5, 0.5, "diverged", transform=axis.transAxes, ha="center", va="center")

@@ -25,7 +25,8 @@ from weckd.tables.captions import (
     place_text,
 )
 
-COLUMNS = 4  # of the forest plot
+COLUMNS = 3  # of the forest plot
+ALONG = 20  # letters that fit along a panel of a row
 NEW = "a new data set"
 OWN_START = f"{OWN_STAGE} 1"
 
@@ -47,7 +48,7 @@ def forest_figure(run: Results) -> Figure:
     ]
     columns = min(COLUMNS, len(panels))
     height = math.ceil(len(panels) / columns) * (0.26 * (len(suite.datasets) + 2) + 0.8) + 1.3
-    figure = style.figure(1.9 + 2.3 * max(columns, 2), height)
+    figure = style.figure(1.4 + 2.1 * max(columns, 2.5), height)
     axes = style.grid(figure, len(panels), columns, sharex=True)
     for axis, comparison in zip(axes, panels, strict=True):
         _forest(suite, axis, comparison, [gain for gain in shown if gain.comparison == comparison])
@@ -97,7 +98,7 @@ def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gai
     labels = [*(mean_or_dataset(suite, place) for place in sets_and_overall(suite)), NEW]
     style.name_rows(axis, labels)
     axis.tick_params(axis="x", length=2)
-    axis.set_title(style.wrapped(f"{comparison.method} {comparison.text}", 40), loc="left")
+    axis.set_title(style.wrapped(f"{comparison.method} {comparison.text}", 34), loc="left")
 
 
 def _new_data_set(suite: Suite, axis: Any, y: int, gains: Sequence[Gain]) -> None:
@@ -133,7 +134,7 @@ def chain_figure(run: Results) -> Figure:
     for (reference, along), row in zip(of_reference.items(), axes, strict=True):
         for name, axis in zip(names, row, strict=True):
             _along(suite, axis, [at_stage[name] for at_stage in along])
-        row[0].set_ylabel(style.wrapped(f"over {reference}", 26))
+        row[0].set_ylabel(style.wrapped(f"over {reference}", ALONG))
     few = "too few seeds for a band: description only"
     return style.captioned(
         figure,

@@ -29,6 +29,7 @@ from weckd.tables.cells import P, Wording
 
 FEWEST = 3  # data sets, and methods, for ranks
 SUPERVISED = (BASELINE, "pooled", "full", BAR)
+ASIDE = 1.04  # times the labels of the curve before, so that no interval hides another's
 NOTHING = float("nan")
 
 
@@ -51,14 +52,14 @@ def reliability_figure(run: Results) -> Figure:
     for method, row in zip(methods, axes, strict=True):
         for key, axis in zip(suite.datasets, row, strict=True):
             _reliability(axis, datasets[key], method, stages[method])
-        row[0].set_ylabel(f"{style.wrapped(method, 24)}\naccuracy")
+        row[0].set_ylabel(f"{style.wrapped(method, 24)}\naccuracy, %")
     return style.captioned(
         figure,
         suite,
         "Reliability, last stages",
-        f"confidence (highest probability), {BINS} bins of equal mass, seeds pooled; open: as predicted; filled: after "
-        "temperature scaling on validation images;",
-        "ECE: mean over seeds, percent, before and after; on the diagonal confidence equals accuracy",
+        f"confidence (highest probability), percent, {BINS} bins of equal mass, seeds pooled; open: as predicted;",
+        "filled: after temperature scaling on validation images; ECE: mean over seeds, percent, before and after;",
+        "on the diagonal confidence equals accuracy",
     )
 
 
@@ -83,7 +84,8 @@ def _reliability(axis: Any, data: DatasetPredictions, method: str, stage: int) -
         after = reliability_curve(probabilities, predicted.y)
         axis.plot(after.confidence, after.accuracy, "o-", color=ACCENT, markersize=2.5, zorder=3)
         text += f" → {_percent(data, method, stage, 'ece_scaled')}"
-    axis.text(0.96, 0.04, f"ECE {text}", ha="right", va="bottom", fontsize=7, backgroundcolor=PALE)
+    box = {"facecolor": PALE, "edgecolor": "none", "pad": 1.5}
+    axis.text(0.96, 0.04, f"ECE {text}", ha="right", va="bottom", fontsize=7, bbox=box)
 
 
 def _percent(data: DatasetPredictions, method: str, stage: int, metric: str) -> str:
@@ -125,14 +127,15 @@ def ranks_figure(run: Results) -> Figure:
         number = int(text.get_text())
         name, rank = ranks.mean_ranks.index[number], f"({ranks.mean_ranks.iloc[number]:.1f})"
         text.set_text(f"{name} {rank}" if text.get_horizontalalignment() == "right" else f"{rank} {name}")
-    friedman, nemenyi = (P(p).text(Wording()) for p in smallest_rank_p(ranks.n_datasets, methods))
+    least, nemenyi = (P(p).text(Wording()) for p in smallest_rank_p(ranks.n_datasets, methods))
+    friedman = P(ranks.friedman_p).text(Wording())
+    friedman += "" if least.startswith("<") else f" (at least {least} here)"
     left_out = f"; missing a data set, not ranked: {', '.join(ranks.left_out)}" if ranks.left_out else ""
     return style.captioned(
         figure,
         run.suite,
         "Mean ranks (1 is best)",
-        f"{run.primary_name}, seed means on J = {sets}; "
-        f"Friedman p {P(ranks.friedman_p).text(Wording())} (at least {friedman} here){left_out}",
+        f"{run.primary_name}, seed means on J = {sets}; Friedman p {friedman}{left_out}",
         f"bars join methods that Nemenyi's test does not part (5 %; p at least {nemenyi} here); few data sets:",
         "such ranks find only large differences, and no claim rests on them",
         end="; ",
@@ -191,9 +194,9 @@ def labels_figure(run: Results) -> Figure:
         figure,
         suite,
         f"Label efficiency, {run.primary_name} in percent",
-        "labels that the method learns from, mean over seeds (log scale); all labels twice: at the chain's steps, and "
-        "trained to the end; validation labels not counted",
-        "too few seeds for intervals" if few_seeds(suite) else bars,
+        "labels that the method learns from, mean over seeds (log scale, curves set apart); without validation labels;",
+        "all labels twice: at the chain's steps, and trained to the end; "
+        + (bars if not few_seeds(suite) else "too few seeds for intervals"),
         end="; ",
     )
 
@@ -257,7 +260,7 @@ def _label_curves(axis: Any, curves: Curves) -> None:
             at, text = (0.03, 0.97 - 0.09 * place), f"{name}: missing"
             axis.text(*at, text, transform=axis.transAxes, va="top", fontsize=7)
         axis.errorbar(
-            [point.labels for point in known],
+            [point.labels * ASIDE**place for point in known],
             [point.mean for point in known],
             yerr=[0.0 if np.isnan(point.half_width) else point.half_width for point in known],
             linestyle="--" if place else "-",
@@ -268,8 +271,7 @@ def _label_curves(axis: Any, curves: Curves) -> None:
             color=(ACCENT, INK, GREY)[min(place, 2)],
             marker="s" if place else "o",
         )
-    every = {point.labels for points in curves.values() for point in points}
-    counts = sorted(count for count in every if not math.isnan(count))
-    axis.set_xticks(counts, [f"{count:.0f}" for count in counts])
+    every = {round(x.labels) for points in curves.values() for x in points if not math.isnan(x.labels)}
+    axis.set_xticks(sorted(every), [str(count) for count in sorted(every)])
     axis.set_xticks([], minor=True)
     axis.tick_params(length=2)

@@ -75,7 +75,7 @@ def grid(drawn: Figure, count: int, columns: int, *, sharex: bool = False) -> li
 
 def matrix(suite: Suite, rows: int, names: Sequence[str], height: float) -> tuple[Figure, Any]:
     """Return a figure of panels on the same scales, and its axes (rows, names), a column a data set or mean."""
-    drawn = figure(1.0 + 1.45 * max(len(names), 5), height)
+    drawn = figure(1.0 + max(1.25 * len(names), 6.4), height)
     axes = drawn.subplots(rows, len(names), sharex=True, sharey=True, squeeze=False)
     for name, axis in zip(names, axes[0], strict=True):
         axis.set_title(short_name(suite, name))
