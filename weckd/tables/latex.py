@@ -167,6 +167,14 @@ class _Column:
         return max(self.widths, default=0.0)
 
     @cached_property
+    def mean(self) -> float:
+        """The mean width of the cells that hold something."""
+        told = [
+            width for text, width in zip(self.texts, self.widths, strict=True) if text not in (NOTHING, "")
+        ]
+        return sum(told) / max(1, len(told))
+
+    @cached_property
     def natural(self) -> float:
         """Its width with each cell on one line, and its header on few lines."""
         return max(self.cell, self._header(_WORD))
@@ -221,10 +229,18 @@ def _fit(columns: list[_Column]) -> _Fit | None:
             digit, _, gap = _FONTS[font]
             room = (0.98 * _WIDTH - gap * (len(columns) - 1)) / digit - sum(widths)
             if room >= 0 or (len(columns) <= 1 and font == "scriptsize"):
-                lacks = [column.natural - width for column, width in zip(columns, widths, strict=True)]
-                share = max(0, min(1, room / sum(lacks))) if sum(lacks) else 0
-                return font, [width + share * lack for width, lack in zip(widths, lacks, strict=True)]
+                return font, _spread(columns, widths, room)
     return None
+
+
+def _spread(columns: list[_Column], widths: list[float], room: float) -> list[float]:
+    """Return wider widths: first as cells are wide on the average, then as the widest."""
+    for wanted in ([column.mean for column in columns], [column.natural for column in columns]):
+        lacks = [max(0.0, wish - width) for wish, width in zip(wanted, widths, strict=True)]
+        share = max(0.0, min(1.0, room / sum(lacks))) if any(lacks) else 0.0
+        widths = [width + share * lack for width, lack in zip(widths, lacks, strict=True)]
+        room -= share * sum(lacks)
+    return widths
 
 
 @dataclass(frozen=True)
