@@ -261,7 +261,7 @@ def test_what_columns_mean_is_said_once_with_all_headers_that_mean_it(run):
     assert text.index('<section id="reading">') < text.index('<h3 id="columns">What the columns mean</h3>')
     assert (
         '    <dl class="terms">\n'
-        f"      <div><dt>over single, over pooled</dt> <dd>{gain}</dd></div>\n"
+        f"      <div><dt>over single; over pooled</dt> <dd>{gain}</dd></div>\n"
         "      <div><dt>p (“Gains” and 1 more)</dt> <dd>of the t test</dd></div>\n"
         "      <div><dt>p (“Panel”)</dt> <dd>a &lt; b</dd></div>\n"
         "    </dl>\n"

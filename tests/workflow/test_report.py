@@ -1,5 +1,6 @@
 """What a finished run shows: its page, the workflow's own report, and methods that were trained elsewhere."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,15 @@ def test_the_page_stands_alone_with_the_claims_first(finished):
     ]
     assert headings == sorted(headings)
     assert "4: each link refines" in page
+
+
+def test_every_table_of_the_page_links_to_the_file_of_its_numbers(finished):
+    run = finished[0] / "results/tiny"
+    page = (run / "report.html").read_text(encoding="utf-8")
+    linked = set(re.findall(r'<a href="([^"#:]+)"', page))
+    tables = {file.relative_to(run) for name in ("tables", "audit") for file in run.glob(f"{name}/*.json")}
+    assert linked == {file.with_suffix(".csv").as_posix() for file in tables if file.name != "sums.json"}
+    assert all((run / name).is_file() for name in linked)
 
 
 def test_the_workflows_own_report_has_captions_and_categories(copy):
