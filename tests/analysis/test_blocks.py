@@ -160,6 +160,7 @@ def test_the_panel_is_not_checked_against_the_bar(tables):
     subjects = [row[1] for row in rows[1:]]
     assert subjects == ["permuted", "majority", "fixmatch", "weckd", "single", "permuted"]
     assert (
-        "alpha = 0.05, Holm over all methods but the panel's (networks that may be better) against the supervised bar; "
-        "the label check is alone."
+        "unadjusted 95 % (labels: 99 %) intervals; alpha = 0.05, Holm over all methods but the panel's against the "
+        "supervised bar; the label check is alone."
     ) in caption
+    assert "- The panel's networks may be better than the bar's.\n" in caption

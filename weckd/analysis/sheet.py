@@ -133,6 +133,7 @@ def caption(
     *,
     test: str = "",
     n: str | None = None,
+    level: str = "",
     notes: Iterable[str] = (),
     missing: Iterable[str] = (),
 ) -> Said:
@@ -141,7 +142,7 @@ def caption(
     `n` is by default that of the mean over all data sets.
     """
     n = captions.overall_n(run.suite, run.sizes[overall(run.suite)]) if n is None else n
-    return captions.said(run.suite, lead, n=n, test=test, notes=notes, missing=missing)
+    return captions.said(run.suite, lead, n=n, test=test, level=level, notes=notes, missing=missing)
 
 
 def gains_caption(

@@ -55,6 +55,7 @@ def said(
     *,
     n: str = "",
     test: str | None = None,
+    level: str = "",
     notes: Iterable[str] = (),
     missing: Iterable[str] = (),
 ) -> Said:
@@ -65,6 +66,7 @@ def said(
         lead: what the table shows, a sentence.
         n: test images and groups, see `overall_n` and `count_sentence`.
         test: how p is corrected; "" where nothing is tested, None where nothing is estimated either.
+        level: of the intervals, where it is not the plan's.
         notes: what is particular to this run, a sentence each; empty ones are left out.
         missing: names of what is missing.
     """
@@ -73,7 +75,7 @@ def said(
     caption = joined(
         lead,
         f"{n}; {seeds}." if n else f"{seeds}." if lead else "",
-        "" if test is None else _design_sentence(suite, test),
+        "" if test is None else _design_sentence(suite, test, level or confidence(suite)),
         f"MISSING: {len(names)}, named below." if names else "",
         f"Plan {suite.plan_hash}.",
     )
@@ -89,13 +91,13 @@ def said(
     return Said(caption, tuple(filter(None, below)))
 
 
-def _design_sentence(suite: Suite, test: str) -> str:
+def _design_sentence(suite: Suite, test: str, level: str) -> str:
     """Return the test, the level of the intervals, and of the tests with their correction."""
     if few_seeds(suite):
         return f"Fewer than {suite.analysis.minimum_seeds} seeds: no interval, no p."
     tested = f"alpha = {suite.analysis.alpha:g}, {test}" if test else "nothing is tested"
     tested = "a quick look, nothing is tested" if suite.quick_look else tested
-    return f"{TEST[0].upper()}{TEST[1:]}; unadjusted {confidence(suite)} intervals; {tested}."
+    return f"{TEST[0].upper()}{TEST[1:]}; unadjusted {level} intervals; {tested}."
 
 
 def run_notes(suite: Suite) -> list[str]:

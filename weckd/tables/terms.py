@@ -170,8 +170,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "class",
     },
     "budgets*": {
-        "fits": "trained networks, a data set and seed; a range over data sets where they differ. Fits that "
-        "methods share are counted in each",
+        "fits": "trained networks, a data set and seed. Fits that methods share are counted in each",
         "steps": "optimiser steps declared, a data set and seed",
         "steps run": "optimiser steps run, a data set and seed",
         "images seen": "in batches, a data set and seed",

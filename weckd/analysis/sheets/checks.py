@@ -15,7 +15,7 @@ from weckd.analysis.predictions import SuitePredictions
 from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.places import few_seeds, independent, overall
-from weckd.tables.captions import has_phantom, mean_or_dataset
+from weckd.tables.captions import confidence, has_phantom, mean_or_dataset
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.cells import Name, P
 from weckd.tables.render import TableFile
@@ -59,11 +59,15 @@ def checks_table(run: Results) -> TableFile:
         },
     )
     panel = any(suite.roles[method] == PANEL for method in suite.methods)
-    but = " but the panel's (networks that may be better)" if panel else ""
+    but, why = (
+        (" but the panel's", "The panel's networks may be better than the bar's.") if panel else ("", "")
+    )
     says = sheet.caption(
         run,
         f"Checks on {mean_or_dataset(suite, overall(suite))}, percentage points.",
+        level=f"{confidence(suite)} (labels: {100 * LABELS_LEVEL:g} %)",
         test=f"Holm over all methods{but} against the supervised bar; the label check is alone",
+        notes=(why,),
     )
     rows = [
         {

@@ -146,7 +146,8 @@ def _budgets(suite: Suite, frame: pd.DataFrame, group: MethodGroup, methods: Seq
         rows.append([Name(method), *(["not known"] * len(numbers) if imported else numbers)])
     says = said(
         suite,
-        f"What each method was given, a data set and seed, in batches of {suite.training.batch_size} images.",
+        f"What each method was given, a data set and seed (a range where data sets differ), in "
+        f"batches of {suite.training.batch_size} images.",
         notes=(group.note, _tuning_cost(suite, frame[frame["method"].isin(methods)])),
     )
     shown = pd.DataFrame(rows, columns=["method", *SPANS, "diverged fits"])
