@@ -119,8 +119,14 @@ def test_notes_on_columns_that_are_not_printed_are_left_out():
     text = latex(replace(WIDE, narrow=("column 1",), notes=notes))
     assert "\\raggedright\ncolumn 1: told.\\par\n\\emph{column 1}: number 1.}" in text
     assert lines_with(text, "% Gains") == [
-        "% Gains of a_b, suite demo. Plan 0123456789ab. Plan 0123456789ab; trained under 9876543210ba."
+        "% Gains of a_b, suite demo. Plan 0123456789ab; trained under 9876543210ba."
     ]
+
+
+def test_notes_on_rows_that_a_layout_does_not_print_are_left_out():
+    table = replace(TABLE, notes=("ear_chile: derived.", "wbc_zheng: not."), terms={})
+    text = latex(table, Layout(tables={"gains": Selection(rows=("wbc_zheng",))}))
+    assert "\\raggedright\nwbc\\_zheng: not.}" in text
 
 
 def test_where_the_narrow_form_is_too_wide_the_first_columns_are_printed():

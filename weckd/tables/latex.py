@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from weckd.tables.cells import MISSING, NOTHING, Span
+from weckd.tables.cells import MISSING, NOTHING, Span, cell_key
 from weckd.tables.layout import AS_IT_IS, Layout, Selection, printed
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def latex(table: "Table", layout: Layout = AS_IT_IS) -> str:
     """
     headers, rows = printed(table.cells, table.label, layout)
     asked = [_Column(*names, [row[place] for row in rows]) for place, names in enumerate(headers.items())]
-    narrow = () if layout.tables.get(table.label, Selection()).columns else table.narrow
-    columns, (font, widths) = _that_fit(asked, narrow)
-    caption, notes = _caption(table), _notes(table, columns)
+    selection = layout.tables.get(table.label, Selection())
+    columns, (font, widths) = _that_fit(asked, () if selection.columns else table.narrow)
+    caption, notes = _caption(table), _notes(table, columns, selection.rows)
     body = _Body(columns, font, widths)
     floats = []
     for part in body.parts(
@@ -102,12 +102,12 @@ def latex(table: "Table", layout: Layout = AS_IT_IS) -> str:
 
 
 def _comment(table: "Table", left_out: Sequence[str]) -> str:
-    plans = "".join(_PLAN.findall(" ".join(["", table.caption, *table.notes])))
+    plan = max(_PLAN.findall(" ".join(["", table.caption, *table.notes])), key=len, default="")
     chosen = (
         f"% All columns are wider than {WIDTH_MM} mm at 7 pt. Left out: {'; '.join(left_out)}.\n% Choose others by "
         f"tables.{table.label}.columns in a layout (config/tables.yaml): weckd tables --run RUN --layout FILE\n"
     )
-    return f"% {table.title}.{plans}\n{chosen if left_out else ''}"
+    return f"% {table.title}.{plan}\n{chosen if left_out else ''}"
 
 
 def _caption(table: "Table") -> str:
@@ -116,8 +116,8 @@ def _caption(table: "Table") -> str:
     return " ".join(filter(None, said))
 
 
-def _notes(table: "Table", columns: "Sequence[_Column]") -> list[str]:
-    """Return what is below a table: the notes but those on columns that are not printed, and what columns mean."""
+def _notes(table: "Table", columns: "Sequence[_Column]", rows: Sequence[str]) -> list[str]:
+    """Return what is below a table: notes but those on columns and rows that are not printed, and what columns mean."""
     terms: dict[str, list[str]] = {}
     for column in columns:
         if column.name in table.terms:
@@ -125,6 +125,7 @@ def _notes(table: "Table", columns: "Sequence[_Column]") -> list[str]:
     ended = {meaning: meaning if meaning.endswith((".", "?")) else f"{meaning}." for meaning in terms}
     meanings = [f"{', '.join(names)}: {escaped(ended[meaning])}" for meaning, names in terms.items()]
     absent = {*map(str, table.cells.columns)} - {column.name for column in columns}
+    absent |= {*map(cell_key, table.cells.iloc[:, 0])} - {*rows} if rows else set()
     notes = [_PLAN.sub("", note) for note in table.notes if note.partition(":")[0] not in absent]
     paragraphs = (" ".join(map(escaped, filter(None, notes))), " ".join(meanings))
     return [*filter(None, paragraphs)]
