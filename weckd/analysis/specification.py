@@ -141,7 +141,7 @@ def _curve(axis: Any, shown: Sequence[Specification], claimed: Published | None)
     if claimed:
         axis.axhline(claimed.value, color=GREY, linewidth=0.8, linestyle=":")
         says = " the paper's largest gain, over single"
-        axis.text(0, claimed.value, says, fontsize=7, va="bottom", color=GREY)
+        axis.text(0, claimed.value, says, fontsize=7, va="bottom")
     series = (("over single", "o", INK, "white", -0.15), ("over pooled", "s", ACCENT, ACCENT, 0.15))
     for name, marker, colour, fill, offset in series:
         for x, item in enumerate(shown):

@@ -36,7 +36,7 @@ def threshold_figure(sets: Sequence[AuditedSet], threshold: float) -> Figure:
             label=audited.key,
         )
     axis.axvline(threshold, color=GREY, linewidth=0.8)
-    axis.text(threshold, 2, f" chosen: {threshold:g}", fontsize=7, color=GREY)
+    axis.text(threshold, 2, f" chosen: {threshold:g}", fontsize=7)
     axis.set_ylim(0, 102)
     axis.set_xlabel("correlation above which two images are near-duplicates")
     axis.set_ylabel("clusters, % of the images")

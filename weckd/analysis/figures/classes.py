@@ -130,7 +130,7 @@ def roc_figure(run: Results, dataset: str) -> Figure:
     rows = -(-len(panels) // 3)
     columns = -(-len(panels) // rows)
     side = min((WIDTH - 0.6) / columns, 2.8)
-    figure = style.figure(max(0.6 + columns * side, NARROWEST), rows * (side + 0.05) + 1.5)
+    figure = style.figure(max(0.6 + columns * side, NARROWEST), rows * (side + 0.15) + 1.6)
     axes = style.grid(figure, len(panels), columns, sharex=True)
     for number, ((title, labels), axis) in enumerate(zip(panels.items(), axes, strict=True)):
         axis.set_title(style.wrapped(title, 34))
