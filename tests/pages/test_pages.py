@@ -65,6 +65,20 @@ def test_a_page_can_be_read_by_everyone_and_scrolls_down_only(tab, axe, page, wi
     assert [rule for rule in found if rule[0] in ("serious", "critical")] == []
 
 
+def test_a_key_shows_all_columns_of_a_table_and_the_focus_is_seen(tab, page):
+    tab.open(page, 1280)
+    shown = "[...document.querySelectorAll('.all ~ .wide th.x')].filter((x) => x.checkVisibility()).length"
+    focus = "(({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])"
+    assert tab.evaluate(shown) == 0
+    tab.evaluate("document.querySelector('.all').focus()")
+    for kind in ("keyDown", "keyUp"):
+        tab.call(
+            "Input.dispatchKeyEvent", type=kind, key=" ", code="Space", text=" ", windowsVirtualKeyCode=32
+        )
+    assert tab.evaluate(shown) > 0
+    assert tab.evaluate(f"{focus}(getComputedStyle(document.activeElement))") == ["solid", "2px"]
+
+
 def test_a_page_is_whole_on_paper(tab, page):
     width, height = (round(side * MM) for side in PAPER)
     tab.open(page, width, "print")
