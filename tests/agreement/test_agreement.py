@@ -152,12 +152,12 @@ def test_an_equal_run_is_reproduced(rerun, reference, lock, capsys):
     assert agreement.exact
     assert agreement.reproduced
     kinds = pd.Series([cell.what for cell in agreement.cells]).value_counts().to_dict()
-    # Three methods and 8 gains on two data sets and three means; ten cells; 20 tables in three files.
+    # Three methods and 8 gains on two data sets and their mean; ten cells; 20 tables in three files.
     tables = len(list(rerun.glob("tables/*.*"))) - 1  # but for their sums
-    assert kinds == {"accuracy": 3 * 5, "gain": 8 * 5, "predictions": 10, "table": tables, "figure": 1}
+    assert kinds == {"accuracy": 3 * 3, "gain": 8 * 3, "predictions": 10, "table": tables, "figure": 1}
     assert main(["agree", str(rerun), str(reference), "--lock", str(lock)]) == 0
     said = capsys.readouterr().out
-    assert f"Reproduced: {66 + tables} of {66 + tables} cells agree, compared by equal bytes." in said
+    assert f"Reproduced: {44 + tables} of {44 + tables} cells agree, compared by equal bytes." in said
     assert (rerun / "agreement" / "agreement.csv").exists()
 
 
@@ -260,8 +260,8 @@ def test_a_cell_outside_its_interval_is_a_miss(reference, lock, tmp_path, capsys
     missed = {(cell.what, cell.dataset, cell.name) for cell in agreement.cells if not cell.agrees}
     assert ("accuracy", "toy_two", "full-converged") in missed
     inside = [sum(cell.agrees_at(factor) for cell in agreement.cells) for factor in (0.5, 1, 2)]
-    assert inside[1] == 55 - len(missed)
-    assert inside[0] <= inside[1] <= inside[2] < 55
+    assert inside[1] == 33 - len(missed)
+    assert inside[0] <= inside[1] <= inside[2] < 33
     assert verdict(agreement).endswith(
         f" Of these cells would agree at half the tolerance {inside[0]} (NOT reproduced) and at twice the tolerance "
         f"{inside[2]} (NOT reproduced)."

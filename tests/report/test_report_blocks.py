@@ -42,6 +42,14 @@ def test_title_caption_and_cells(tmp_path):
     )
 
 
+def test_that_something_is_missing_is_in_bold(tmp_path):
+    cells = pd.DataFrame({"gain": [Gain(1.0)]})
+    (block,) = blocks_of(
+        tmp_path, json_text([Table("Gains", "In points. MISSING: 2, named below.", "gains", cells)])
+    )
+    assert block.caption == "In points. <strong>MISSING: 2, named below.</strong>"
+
+
 def test_tables_of_references_from_before_tables_had_notes_are_read(tmp_path):
     told = {key: value for key, value in table_of("Audit").items() if key not in ("notes", "terms", "narrow")}
     (block,) = blocks_of(tmp_path, json.dumps([told]))

@@ -17,6 +17,7 @@ from weckd.data.catalogue import load_catalogue
 from weckd.errors import named, unreadable
 from weckd.manifests import TrainedCell
 from weckd.run_files import RunFiles
+from weckd.tables.captions import SAID_MISSING
 
 NOT_STATED = "not stated"
 LONG = 40  # characters of a cell that may break into lines
@@ -80,7 +81,7 @@ def read_blocks(file: Path, csv: str = "") -> tuple[Block, ...]:
 def _block(told: Mapping[str, Any], csv: str) -> Block:
     warned = [{"bold": told["warning"]}, " "] if told["warning"] else []
     header, *rows = (tuple(map(_cell, row)) for row in (told["columns"], *told["rows"]))
-    caption = _cell([*warned, told["caption"]]).html
+    caption = SAID_MISSING.sub(r"<strong>\g<0></strong>", _cell([*warned, told["caption"]]).html)
     # The audit of a reference that was frozen before tables had these has none, and no image to be made again from.
     notes = tuple(_cell(note).html for note in told.get("notes", ()))
     terms, narrow = dict(told.get("terms", {})), tuple(told.get("narrow", ()))

@@ -1,5 +1,6 @@
 """What every table and figure of a run must say: above it in the caption, below it in notes."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ OFFICIAL = (
     "(the table of splits counts them)."
 )
 """Accuracies on copies measure memory."""
+SAID_MISSING = re.compile(r"MISSING: \d+, named below\.")
+"""What a caption says where a note names something that is missing; in bold where there is bold."""
 DERIVED_MARK = "†"
 UNDECLARED_MARK = "‡"
 # Why there is nothing to show, and what would change that.

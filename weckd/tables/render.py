@@ -1,7 +1,6 @@
 """Tables as files: CSV, Markdown, LaTeX and JSON, byte for byte the same for the same values."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from weckd.files import write_text
+from weckd.tables.captions import SAID_MISSING
 from weckd.tables.cells import Span, marked
 from weckd.tables.latex import latex
 from weckd.tables.layout import AS_IT_IS, Layout, printed
@@ -90,7 +90,7 @@ def markdown(table: Table, layout: Layout = AS_IT_IS) -> str:
     texts = [[marked(cell) for cell in row] for row in rows]
     body = tabulate(texts, headers=[*columns.values()], tablefmt="pipe", disable_numparse=True)
     caption = f"**{table.warning}** {table.caption}" if table.warning else table.caption
-    caption = re.sub(r"MISSING: \d+, named below\.", r"**\g<0>**", caption)
+    caption = SAID_MISSING.sub(r"**\g<0>**", caption)
     notes = [f"**{note}**" if note.startswith("MISSING: ") else note for note in table.notes]
     below = "".join(f"- {note}\n" for note in (*notes, *([POINTER] if table.terms else [])))
     return "\n\n".join(filter(None, (f"### {table.title}", caption, body, below.rstrip("\n")))) + "\n"
