@@ -47,6 +47,12 @@ def test_every_caption_carries_the_phantom_sentence_and_the_plan(tables, name):
     assert text.count("Plan 0123456789ab.") == captions
 
 
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".tex")])
+def test_latex_tells_the_plan_in_comments_alone(tables, name):
+    lines = (tables / name).read_text(encoding="utf-8").splitlines()
+    assert {line[:2] for line in lines if "0123456789ab" in line} == {"% "}
+
+
 def test_real_images_carry_no_phantom_sentence(toy_folder, tmp_path):
     suite = toy_suite(datasets=("toy_two",))
     write_tables(suite, toy_folder, tmp_path)

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from weckd.tables.render import Table
 
 WIDTH_MM, HEIGHT_MM = 170, 225
-_WIDTH, _HEIGHT = (
-    millimetres * 72.27 / 25.4 for millimetres in (WIDTH_MM, HEIGHT_MM)
-)  # points, as all below
+_WIDTH, _HEIGHT = WIDTH_MM * 72.27 / 25.4, HEIGHT_MM * 72.27 / 25.4  # points, as all below
 _FONTS = {
     "normalsize": (5.0, 12.0, 12.0),
     "small": (4.63, 11.0, 12.0),
@@ -29,27 +27,9 @@ _FONTS = {
     "scriptsize": (3.98, 8.0, 8.0),
 }
 """The width of a digit, the distance of lines and that of columns, from the largest to the smallest."""
-_CHARACTERS = {
-    **{
-        0.56: "il.,:;'!|[]",
-        0.62: "fj",
-        0.67: " \u00a0-",
-        0.73: "I_",
-        0.79: "()rst",
-        0.89: "cez†‡",
-        1: "ago/*0123456789",
-    },
-    **{
-        1.03: "J",
-        1.06: "kqvxy",
-        1.25: "LZ",
-        1.37: "EFP",
-        1.45: "BCRTw",
-        1.52: "ADGHNUVXY",
-        1.56: "KOQ+=<>&±≤≥\u2212\u00d7",
-    },
-    **{1.67: "m%", 1.84: "M", 2.06: "W→"},
-}
+_CHARACTERS = {0.56: "il.,:;'!|[]", 0.62: "fj", 0.67: " \u00a0-", 0.73: "I_", 0.79: "()rst", 0.89: "cez†‡"}
+_CHARACTERS |= {1.0: "ago/*0123456789", 1.03: "J", 1.06: "kqvxy", 1.25: "LZ", 1.37: "EFP", 1.45: "BCRTw"}
+_CHARACTERS |= {1.52: "ADGHNUVXY", 1.56: "KOQ+=<>&±≤≥\u2212\u00d7", 1.67: "m%", 1.84: "M", 2.06: "W→"}
 _WIDTHS = {character: width for width, characters in _CHARACTERS.items() for character in characters}
 """Widths of characters in those of digits; that of any other is 1.12."""
 _SKIPS = 24.0  # points around caption, rules and notes
