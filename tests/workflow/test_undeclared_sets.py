@@ -58,7 +58,7 @@ def test_the_finding_reaches_terminal_tables_figures_and_report(made):
     main = (run / "tables" / "main.md").read_text(encoding="utf-8")
     assert "| small ‡ " in main
     assert "macro of" not in main  # one is left, which takes the mean's place
-    assert f"‡ {SENTENCE} " in main
+    assert f"- ‡ {SENTENCE}\n" in main
     figure = (run / "figures" / "chain.svg").read_text(encoding="utf-8")
     assert "‡ shares images with a larger data set, not in the macro mean" in figure
     page = (run / "report.html").read_text(encoding="utf-8")
