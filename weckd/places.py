@@ -134,6 +134,6 @@ def undeclared_sentence(suite: Suite) -> str:
         for key, others in suite.undeclared.items()
     )
     return (
-        f"not independent, not in the macro mean: {listed}; the larger of two counts. Say in your catalogue which was "
+        f"not independent, in no mean: {listed}; the larger of two counts. Say in your catalogue which was "
         "made of which, by derived_from."
     )

@@ -23,7 +23,7 @@ CAPTION = (
 NOTES = [
     "MISSING: toy_copy seed 3; toy_two seed 2 pooled diverged.",
     "No method is tuned: committed settings.",
-    "† derived, not in the macro mean: toy_copy (from toy_three).",
+    "† derived, in no mean: toy_copy (from toy_three).",
 ]
 COLUMNS = "method | toy_three | toy_two | toy_copy † | macro of 2"
 CHAIN = "+22.5 [+11.8, +33.2] | +22.5 [-0.8, +45.8] | missing | +22.5 [+9.6, +35.4]"

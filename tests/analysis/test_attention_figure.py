@@ -108,7 +108,7 @@ def test_phantoms_and_the_size_of_the_maps_are_told(folder):
         "maps of 4x4: mean over channels of the squared activation, deepest"
     )
     assert figure.get_supxlabel().endswith(
-        "in no family of the plan: a description\nk = 5 seeds; plan 0123456789ab; † derived, not in the macro mean"
+        "in no family of the plan: a description\nk = 5 seeds; plan 0123456789ab; † derived, in no mean"
     )
     assert PHANTOM not in figure_of(toy_suite(datasets=("toy_two",)), folder).get_suptitle()
 

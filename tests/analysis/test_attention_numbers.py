@@ -137,7 +137,7 @@ def test_the_table(folder):
         "attention maps.",
         "In no family of the plan. Two maps that are nearly flat agree, whatever the models have learnt.",
         "No method is tuned: committed settings.",
-        "† derived, not in the macro mean: toy_copy (from toy_three).",
+        "† derived, in no mean: toy_copy (from toy_three).",
     )
     assert r"\label{tab:attention}" in latex(table)
 

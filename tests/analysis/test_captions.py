@@ -71,7 +71,7 @@ def test_what_is_said_above_and_below():
     suite = toy_suite()
     lead, n = "Gains in accuracy, percentage points.", "macro: 2 independent data sets, n not known"
     design = "Two-way random-effects t, seeds x groups; unadjusted 95 % intervals"
-    derived = "† derived, not in the macro mean: toy_copy (from toy_three)."
+    derived = "† derived, in no mean: toy_copy (from toy_three)."
     told = said(suite, lead, n=n, test="p by Holm", notes=("Of this run.", ""), missing=("a", "b", "a"))
     assert told.caption == (
         f"{lead} {n}; k = 5 seeds. {design}; alpha = 0.05, p by Holm. MISSING: 2, named below. Plan 0123456789ab."

@@ -131,7 +131,7 @@ def test_figures_of_classes_say_what_they_show(toy_predictions):
     phantom = "PHANTOM IMAGES DRAWN BY THIS SUITE: SAYS NOTHING ABOUT THE PAPER'S DATA.\n"
     below = (
         "\n24 test images in 15 groups; in no family of the plan: a description"
-        "\nk = 5 seeds; plan 0123456789ab; † derived, not in the macro mean"
+        "\nk = 5 seeds; plan 0123456789ab; † derived, in no mean"
     )
     assert figure.get_suptitle() == f"{phantom}Confusion of classes on toy_three, last stages, suite toy"
     assert figure.get_supxlabel() == (

@@ -160,6 +160,10 @@ def test_a_suite_of_one_data_set_speaks_of_no_mean(folder, tmp_path):
     written(suite_of({"toy_two": "microscopy"}), folder, tmp_path)
     files = [*tmp_path.glob("*.md"), *tmp_path.glob("*.csv")]
     assert [file.name for file in files if "macro" in file.read_text(encoding="utf-8").casefold()] == []
+    lines = (tmp_path / "main.md").read_text(encoding="utf-8").splitlines()
+    (new,) = (line for line in lines if line.startswith("| a new data set"))
+    assert [cell.strip() for cell in new.strip("|").split("|")][6:] == ["one data set", "-"] * 3
+    assert pd.read_csv(tmp_path / "across.csv")[["t_over_means", "tau"]].isna().all(axis=None)
 
 
 # Adjusted p of the committed run's families, from when each modality's mean over one data set was a row of its own.

@@ -26,7 +26,7 @@ from weckd.tables.captions import run_note
 
 HEADER = "dataset,other,images,copied,declared,verdict\n"
 SENTENCE = (
-    "not independent, not in the macro mean: toy_two (shares images with toy_three, undeclared); the larger of two "
+    "not independent, in no mean: toy_two (shares images with toy_three, undeclared); the larger of two "
     "counts. Say in your catalogue which was made of which, by derived_from."
 )
 
@@ -138,7 +138,7 @@ def test_every_table_says_which_set_is_left_out_and_what_to_do(run):
 
 def test_figures_summary_and_terminal_say_so_too(run):
     suite = load_run(toy_suite(), run).suite
-    assert run_note(suite).endswith("; ‡ shares images with a larger data set, not in the macro mean")
+    assert run_note(suite).endswith("; ‡ shares images with a larger data set, in no mean")
     assert f" data sets {SENTENCE} report " in " ".join(run_summary(run).split())
 
 

@@ -171,4 +171,4 @@ def test_readings_leave_out_what_shares_images_with_a_larger_set(run, tmp_path):
         write_specification(suite, tmp_path / "p", tmp_path / "out", across=finding)
         text = (tmp_path / "out" / "tables" / "readings.md").read_text(encoding="utf-8")
         assert f" {size}" in text
-    assert "not in the macro mean: toy_two (shares images with toy_three, undeclared)" in text
+    assert "in no mean: toy_two (shares images with toy_three, undeclared)" in text

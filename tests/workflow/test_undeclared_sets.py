@@ -45,7 +45,7 @@ def made(tmp_path_factory):
 
 
 SENTENCE = (
-    "not independent, not in the macro mean: small (shares images with large, undeclared); the larger of two counts. "
+    "not independent, in no mean: small (shares images with large, undeclared); the larger of two counts. "
     "Say in your catalogue which was made of which, by derived_from."
 )
 
@@ -60,7 +60,7 @@ def test_the_finding_reaches_terminal_tables_figures_and_report(made):
     assert "macro of" not in main  # one is left, which takes the mean's place
     assert f"- ‡ {SENTENCE}\n" in main
     figure = (run / "figures" / "chain.svg").read_text(encoding="utf-8")
-    assert "‡ shares images with a larger data set, not in the macro mean" in figure
+    assert "‡ shares images with a larger data set, in no mean" in figure
     page = (run / "report.html").read_text(encoding="utf-8")
     assert f"Data sets {SENTENCE}" in page
     assert "<td>CC0</td>" in page  # the licence of the user's own entry
@@ -93,5 +93,5 @@ def test_declaring_it_mends_it(made):
     run = max((folder / "results").glob("tiny+*"), key=lambda path: path.stat().st_mtime)
     assert "data sets    not independent" not in run_summary(run)
     main = (run / "tables" / "main.md").read_text(encoding="utf-8")
-    assert "† derived, not in the macro mean: small (from large)." in main
+    assert "† derived, in no mean: small (from large)." in main
     assert "‡" not in main

@@ -19,6 +19,7 @@ from weckd.analysis.estimates import (
 )
 from weckd.analysis.inference import ceiling
 from weckd.analysis.inference.reader_study import Study, adjust, p_value
+from weckd.analysis.inference.sensitivity import ONE_DATA_SET
 from weckd.analysis.metrics import METRICS
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
@@ -305,6 +306,8 @@ def why_not_together(suite: Suite, gains: Mapping[str, Gain]) -> str:
     studies = independent_studies(suite, gains)
     if not studies:
         return "missing"
+    if len(studies) == 1:
+        return ONE_DATA_SET
     if all(study.all_zero for study in studies.values()):
         return IDENTICAL
     return descriptive(suite) if few_seeds(suite) else ""

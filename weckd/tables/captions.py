@@ -168,7 +168,7 @@ def derived_sentence(suite: Suite) -> str:
     """Return which data sets are marked as derived, if any."""
     sources = {key: suite.facts[key].derived_from for key in suite.datasets}
     derived = [f"{key} (from {', '.join(others)})" for key, others in sources.items() if others]
-    return f"{DERIVED_MARK} derived, not in the macro mean: {'; '.join(derived)}." if derived else ""
+    return f"{DERIVED_MARK} derived, in no mean: {'; '.join(derived)}." if derived else ""
 
 
 def missing_sentence(missing: Iterable[str]) -> str:
@@ -232,9 +232,9 @@ def title(text: str, phantom: bool) -> str:
 def run_note(suite: Suite) -> str:
     """Return the line that stands under every figure."""
     derived = any(suite.facts[key].derived_from for key in suite.datasets)
-    mark = f"; {DERIVED_MARK} derived, not in the macro mean" if derived else ""
+    mark = f"; {DERIVED_MARK} derived, in no mean" if derived else ""
     if suite.undeclared:
-        mark += f"; {UNDECLARED_MARK} shares images with a larger data set, not in the macro mean"
+        mark += f"; {UNDECLARED_MARK} shares images with a larger data set, in no mean"
     official = (
         "; official test parts, copies in training included" if suite.split.protocol == "official" else ""
     )

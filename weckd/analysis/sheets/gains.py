@@ -12,7 +12,7 @@ from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Gain, estimate, missi
 from weckd.analysis.inference.data_sets import NewDataSet, leave_one_out, new_data_set
 from weckd.analysis.inference.reader_study import Estimate as TEstimate
 from weckd.analysis.inference.reader_study import Study, p_value
-from weckd.analysis.inference.sensitivity import ONE_DATA_SET, side
+from weckd.analysis.inference.sensitivity import side
 from weckd.analysis.results import Compared, Results
 from weckd.config import Suite
 from weckd.places import by_modality, independent, means, overall, sets_and_overall, sets_of
@@ -290,7 +290,7 @@ def _left_out_cells(run: Results, item: Compared, left_out: Mapping[str, Study])
     start = [sheet.comparison(item), sheet.gain(item.gains[overall(run.suite)].estimate)]
     why_not = sheet.why_not_together(run.suite, item.gains)
     if not left_out or why_not in ("missing", IDENTICAL):
-        return [*start, NOTHING, NOTHING, why_not or ONE_DATA_SET]
+        return [*start, NOTHING, NOTHING, why_not]
     ordered = sorted(left_out, key=lambda key: left_out[key].estimate)
     shown = {key: estimate(run.suite, Result(left_out[key]), run.scale) for key in (ordered[0], ordered[-1])}
     ends = [Joined((sheet.gain(shown[key]), "without", Name(key))) for key in (ordered[0], ordered[-1])]

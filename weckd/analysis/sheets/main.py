@@ -19,8 +19,10 @@ from weckd.analysis.comparisons import (
 from weckd.analysis.estimates import NOT_KNOWN, SECONDARY, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
+from weckd.analysis.inference.sensitivity import ONE_DATA_SET
 from weckd.analysis.results import Results
-from weckd.places import few_seeds, overall, sets_and_overall
+from weckd.config import Suite
+from weckd.places import few_seeds, independent, overall, sets_and_overall
 from weckd.tables import cells
 from weckd.tables.captions import NO_FAMILY, Said, mean_or_dataset
 from weckd.tables.cells import MISSING, NOTHING, Bold, Cell, Joined, Name
@@ -57,7 +59,7 @@ def main_table(run: Results) -> TableFile:
     for reference, comparison in compared.items():
         kind = "verdict" if comparison.kind == "non-inferiority" else "p (Holm)"
         headers += [f"gain {comparison.text}", f"{kind}, {reference}"]
-        rows[-2] += [_future_cell(futures[reference]), NOTHING]
+        rows[-2] += [_future_cell(suite, futures[reference]), NOTHING]
         rows[-1] += [sheet.count_cell(suite, by_reference[reference]), NOTHING]
     shown = pd.DataFrame(rows, columns=headers)
     if suite.quick_look:  # gains and intervals alone
@@ -141,9 +143,9 @@ def _line(run: Results, chain: str, place: str, compared: Mapping[str, Compariso
 
 
 def _future(run: Results, gains: Mapping[str, Gain]) -> NewDataSet | None:
-    """Return what a new data set would show, or None where a data set's gain is missing or seeds are too few."""
+    """Return what a new data set would show; None where a gain is missing, or there are few seeds or one data set."""
     studies = sheet.independent_studies(run.suite, gains)
-    if few_seeds(run.suite) or not studies:
+    if few_seeds(run.suite) or len(studies) < 2:
         return None
     return new_data_set(list(studies.values()), 1 - run.suite.analysis.alpha)
 
@@ -170,9 +172,10 @@ def _cells(run: Results, line: _Line) -> list[Cell]:
     return found
 
 
-def _future_cell(future: NewDataSet | None) -> Cell:
-    """Return the mean and the prediction interval."""
-    return cells.Gain(*_future_numbers(future)) if future else MISSING
+def _future_cell(suite: Suite, future: NewDataSet | None) -> Cell:
+    """Return the mean and the prediction interval, or why not."""
+    why = ONE_DATA_SET if len(independent(suite)) == 1 else MISSING
+    return cells.Gain(*_future_numbers(future)) if future else why
 
 
 def _future_numbers(future: NewDataSet | None) -> tuple[float, float, float]:
