@@ -14,6 +14,7 @@ from weckd.analysis.figures.methods import (
     reliability_figure,
     seed_means,
 )
+from weckd.analysis.figures.style import save, styled
 from weckd.analysis.figures.write import write_figures
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
@@ -58,9 +59,17 @@ def test_phantoms_are_marked_in_the_title(figures, name):
     assert str(figures) not in text
 
 
-def test_real_images_are_not_marked(toy_folder, tmp_path):
-    write_figures(toy_suite(datasets=("toy_two",)), toy_folder, tmp_path)
-    assert "PHANTOM" not in (tmp_path / "forest.svg").read_text(encoding="utf-8")
+def saved(draw, run, folder, name):
+    """Return the drawing that is written of one figure."""
+    with styled():
+        figure = draw(run)
+    save(figure, folder, name)
+    return (folder / f"{name}.svg").read_text(encoding="utf-8")
+
+
+def test_real_images_are_not_marked(toy_predictions, tmp_path):
+    run = results(toy_suite(datasets=("toy_two",)), toy_predictions)
+    assert "PHANTOM" not in saved(forest_figure, run, tmp_path, "forest")
     assert imread(tmp_path / "forest.png").shape[2] == 4
 
 
@@ -104,12 +113,11 @@ def test_chain_draws_each_stage_over_its_first(toy_predictions):
     assert len(axis.lines) == 5 + 1 + 1  # seeds, zero, mean
 
 
-def test_runs_without_a_chain_or_a_plan_say_so(toy_folder, tmp_path):
-    write_figures(with_plan(toy_suite(), families=(), claims=()), toy_folder, tmp_path)
-    assert "no method of this run has stages to follow; add a chain, such as weckd" in (
-        tmp_path / "chain.svg"
-    ).read_text(encoding="utf-8")
-    text = (tmp_path / "forest.svg").read_text(encoding="utf-8")
+def test_runs_without_a_chain_or_a_plan_say_so(toy_predictions, tmp_path):
+    run = results(with_plan(toy_suite(), families=(), claims=()), toy_predictions)
+    text = saved(chain_figure, run, tmp_path, "chain")
+    assert "no method of this run has stages to follow; add a chain, such as weckd" in text
+    text = saved(forest_figure, run, tmp_path, "forest")
     assert "none of the plan's families has its methods in this run" in text
 
 
@@ -151,7 +159,15 @@ def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
     assert widths[1::2] == pytest.approx([100 - 100 * study.seed_share for study in known])
     texts = [text.get_text() for text in axis.texts]
     assert texts[:3] == [f"{100 * known[0].se:.1f}", "missing", "no variation"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["seeds", "images"]
     assert not variance_figure(results(toy_suite(seeds=(1, 2)), toy_predictions)).axes
+
+
+def test_the_parts_of_the_variance_are_named_where_the_first_comparison_is_missing(toy_predictions):
+    families = (*toy_suite().analysis.families[1:], toy_suite().analysis.families[0])
+    axis = variance_figure(results(with_plan(toy_suite(), families=families), toy_predictions)).axes[0]
+    assert axis.texts[0].get_text() == "missing"
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["seeds", "images"]
 
 
 def test_reliability_draws_the_bins_and_prints_the_error(toy_predictions):

@@ -188,7 +188,9 @@ def variance_figure(run: Results) -> Figure:
     axis.set_xlim(0, 100)
     axis.tick_params(length=2)
     axis.set_xlabel("share of the variance of the gain, percent")
-    axis.legend(loc="upper left", bbox_to_anchor=(1.1, 1), frameon=False)
+    handles, parts = axis.get_legend_handles_labels()
+    once = dict(zip(parts, handles, strict=True))
+    axis.legend(once.values(), once.keys(), loc="upper left", bbox_to_anchor=(1.1, 1), frameon=False)
     return style.captioned(
         figure,
         suite,
@@ -207,5 +209,5 @@ def _bar(axis: Any, y: int, gain: Gain) -> None:
     parts = (("seeds", 0.0, seeds, GREY, None), ("images", seeds, 100 - seeds, PALE, "//"))
     for name, left, width, colour, hatch in parts:
         look: Any = {"color": colour, "edgecolor": INK, "linewidth": 0.5, "height": 0.7, "hatch": hatch}
-        axis.barh(y, width, left=left, label=name if y == 0 else None, **look)
+        axis.barh(y, width, left=left, label=name, **look)
     axis.text(101, y, f"{100 * study.se:.1f}", va="center", ha="left", fontsize=7)
