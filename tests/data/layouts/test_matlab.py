@@ -143,7 +143,7 @@ def test_a_folder_without_slices_is_refused(tmp_path):
 
 def test_a_class_without_slices_is_refused_before_anything_is_kept(tmp_path):
     save(tmp_path / "s" / "1.mat", picture())
-    assert refusal(tmp_path / "s") == f"{tmp_path}/s: class glioma has no image; complete the download"
+    assert refusal(tmp_path / "s") == f"{tmp_path}/s: class glioma has no image; complete the folder"
 
 
 def damage(file, **entries):

@@ -171,7 +171,7 @@ def test_counts_are_checked_before_any_image_is_read(tmp_path):
     del content["train_images"]  # would be told if images were read
     assert refusal(tmp_path, content, chosen=chosen) == (
         f"{tmp_path}/source: class long has 4 images, the catalogue says 9; "
-        "complete the download (what cannot be read may stay, skip_bad=true leaves it out), or set its `count` in the "
+        "complete the folder (what cannot be read may stay, skip_bad=true leaves it out), or set its `count` in the "
         "catalogue to 4"
     )
 

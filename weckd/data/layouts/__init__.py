@@ -95,19 +95,19 @@ def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> No
     Raises:
         UserError: a class has no image, or not as many as it must have.
     """
+    place = folder / dataset.table.file if dataset.table else folder
+    what = "table" if dataset.table else "download" if dataset.key in load_catalogue() else "folder"
     for entry in dataset.classes:
         number = found.get(entry.key, 0)
-        place = folder / dataset.table.file if dataset.table else folder
         if number == 0 and dataset.table:
             told = f"has no row with the label {entry.label!r} of class {entry.key}"
             raise UserError(f"{place}: {told}; complete it, or take that class out of the catalogue")
         if number == 0:
-            raise UserError(f"{folder}: class {entry.key} has no image; complete the download")
+            raise UserError(f"{folder}: class {entry.key} has no image; complete the {what}")
         if entry.count is None or entry.count == number:
             continue
         told = f"{place}: class {entry.key} has {counted(number, 'image')}, the catalogue says {entry.count}"
         if "count" not in entry.unverified:
-            what = "table" if dataset.table else "download" if dataset.key in load_catalogue() else "folder"
             fewer = f"complete the {what} (what cannot be read may stay, skip_bad=true leaves it out)"
             more = f"remove {'rows' if dataset.table else 'files'} that do not belong there"
             remedy = (
