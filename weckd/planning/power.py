@@ -152,7 +152,7 @@ def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float) -> str
         rows.setdefault(row, []).append(test.comparison.text + (" (guess)" if test.guessed else ""))
     yes, no, neither = VERDICTS[kind]
     at = ("at 0", f"at {scale * gains[1]:+g}", *(f"{value:+g} on one" for value in stated))
-    headers = (f"%: {yes} / {neither} / {no}", "mean", "tests", "SE", "detectable", "alone", *at)
+    headers = (f"%: {yes} / {neither} / {no}", "data set", "tests", "SE", "detectable", "alone", *at)
     align = ("left", "left", *["right"] * (len(headers) - 2))
     lines = [
         (names[0] if len(names) == 1 else f"{shared} {len(names)} (guess)", *texts)

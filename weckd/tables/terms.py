@@ -49,8 +49,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "verdict, *": "non-inferiority at the plan's margin, by Holm too, where a family is decided",
     },
     "families": {
-        "data set": "what decides the comparison: macro is the mean over all independent data sets; behind one "
-        "that is alone in its modality, and takes the place of its mean, that is in brackets",
+        "data set": "what decides the comparison: macro is the mean over all independent data sets; a data set "
+        "with its modality in brackets is the only one of it, and takes the place of its mean",
         "p (adjusted)": "corrected within the family, each of which is decided at alpha of its own",
         "correction": "over how many tests p is corrected. What is one test by algebra, or is held by "
         "several families, belongs to the first of them and counts once: its correction names that family",

@@ -21,9 +21,7 @@ from weckd.tables.cells import NATS_DIGITS, NOTHING, Cell, Joined, Name, Number,
 from weckd.tables.cells import Gain as GainCell
 from weckd.tables.render import Table, TableFile
 
-ONE_MODALITY = (
-    "all independent data sets are of one modality, so there is nothing beside their mean, which across has"
-)
+ONE_MODALITY = "all independent data sets are of one modality; the table across has their mean"
 SIDES = {1: "above", -1: "below", 0: "undecided", None: "no p"}
 """Where a mean lies in relation to its null, by `side`."""
 FEW = 3  # comparisons that a page has room for beside all other columns
