@@ -150,8 +150,13 @@ def test_a_comparison_has_one_row_where_means_would_repeat_each_other(folder, tm
         encoding="utf-8"
     )
     run = load_run(suite, folder)
-    panels = [axis.get_title(loc="left") for axis in forest_figure(run).axes]
-    assert len(panels) == len(set(panels)) == 3  # over single and pooled, and against the bar
+    figure = forest_figure(run)
+    panels = ["weckd over single", "weckd over pooled", "weckd against full-converged"]
+    assert [axis.get_title(loc="left") for axis in figure.axes] == panels
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == (
+        [*modalities] if len(modalities) == 1 else [*modalities, "macro of 3", "a new data set"]
+    )
     bars = [label.get_text() for label in variance_figure(run).axes[0].get_yticklabels()]
     assert len(bars) == len(set(bars))
 

@@ -1,7 +1,7 @@
 """Gains as pictures: over each reference of the plan, along a chain's stages, and the sources of their variance."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ from weckd.analysis.inference.data_sets import new_data_set
 from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.errors import counted
-from weckd.places import MACRO, few_seeds, independent, means, overall, sets_and_overall
+from weckd.places import MACRO, few_seeds, independent, overall, sets_and_overall
 from weckd.tables.captions import (
     NO_FAMILY,
     NO_STAGES,
@@ -42,10 +42,7 @@ def forest_figure(run: Results) -> Figure:
     ]
     if not any(gain.estimate.study for gain in shown):
         return style.nothing(suite, what, _why_nothing(shown))
-    # Of families that are decided on the same data sets, the first that holds a comparison shows it.
-    panels = tuple({(x.comparison.kind, x.comparison.pair): x.comparison for x in reversed(shown)}.values())[
-        ::-1
-    ]
+    panels = [x.comparison for x in _once(shown, lambda x: (x.comparison.kind, x.comparison.pair))]
     columns = min(COLUMNS, len(panels))
     height = math.ceil(len(panels) / columns) * (0.26 * (len(suite.datasets) + 2) + 0.8) + 1.3
     figure = style.figure(1.4 + 2.1 * max(columns, 2.5), height)
@@ -55,16 +52,24 @@ def forest_figure(run: Results) -> Figure:
     for axis in axes[-columns:]:
         axis.tick_params(labelbottom=True)
         axis.set_xlabel("percentage points")
-    diamond = "diamond: macro mean" if overall(suite) in means(suite) else ""
-    if few_seeds(suite):
-        marks = f"{diamond}{'; ' * bool(diamond)}too few seeds for intervals: description only"
+    few, several = few_seeds(suite), len(independent(suite)) > 1
+    diamond = f"; diamond: macro mean{'' if few else ' and its interval'}" if several else ""
+    if few:
+        marks = f"{diamond}; too few seeds for intervals: description only"
     else:
-        marks = (
-            f"bar: {confidence(suite)} two-way interval; {diamond}{' and its interval; ' * bool(diamond)}shaded: "
-            f"margin of {suite.analysis.margin_pp:g} points\n"
-            f"dashed: {confidence(suite)} prediction interval of the gain on a new data set"
-        )
-    return style.captioned(figure, suite, what, f"square: mean; dots: seeds; {marks}")
+        bar = f"; bar: {confidence(suite)} two-way interval"
+        marks = f"{bar}{diamond}; shaded: margin of {suite.analysis.margin_pp:g} points"
+        new = f"\ndashed: {confidence(suite)} prediction interval of the gain on a new data set"
+        marks += new if several else ""
+    return style.captioned(figure, suite, what, f"square: mean; dots: seeds{marks}")
+
+
+def _once(gains: Iterable[Gain], key: Callable[[Gain], Hashable]) -> list[Gain]:
+    """Return the first gain of each key: of families that ask the same, that of the one that the plan names first."""
+    first: dict[Hashable, Gain] = {}
+    for one in gains:
+        first.setdefault(key(one), one)
+    return list(first.values())
 
 
 def _why_nothing(shown: Sequence[Gain]) -> str:
@@ -72,7 +77,7 @@ def _why_nothing(shown: Sequence[Gain]) -> str:
 
 
 def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gain]) -> None:
-    names = [*sets_and_overall(suite), NEW]
+    names = list(sets_and_overall(suite))
     if comparison.kind == "non-inferiority":
         margin = suite.analysis.margin_pp
         axis.axvspan(-margin, margin, color=PALE, linewidth=0, zorder=0)
@@ -93,9 +98,11 @@ def _forest(suite: Suite, axis: Any, comparison: Comparison, gains: Sequence[Gai
             if not math.isnan(low):
                 axis.plot([low, high], [y, y], color=INK, linewidth=1.3, zorder=3)
             axis.plot([mean], [y], "s", color=INK, markersize=3.5, zorder=3)
-    _new_data_set(suite, axis, len(names) - 1, gains)
-    axis.axhline(len(names) - 2.5, color=PALE, linewidth=0.8)
-    labels = [*(mean_or_dataset(suite, place) for place in sets_and_overall(suite)), NEW]
+    labels = [mean_or_dataset(suite, place) for place in names]
+    if len(independent(suite)) > 1:
+        _new_data_set(suite, axis, len(names), gains)
+        axis.axhline(len(names) - 1.5, color=PALE, linewidth=0.8)
+        labels.append(NEW)
     style.name_rows(axis, labels)
     axis.tick_params(axis="x", length=2)
     axis.set_title(style.wrapped(f"{comparison.method} {comparison.text}", 34), loc="left")
@@ -169,9 +176,7 @@ def variance_figure(run: Results) -> Figure:
     """
     suite = run.suite
     decided = [gain for gain in run.drawn if gain.dataset in gain.comparison.decided_on]
-    shown = list({(x.comparison.kind, x.comparison.pair, x.dataset): x for x in reversed(decided)}.values())[
-        ::-1
-    ]
+    shown = _once(decided, lambda x: (x.comparison.kind, x.comparison.pair, x.dataset))
     if few_seeds(suite) or not any(gain.estimate.study for gain in shown):
         why = _why_nothing(shown)
         if shown and few_seeds(suite):
