@@ -246,7 +246,7 @@ def test_a_note_that_most_tables_have_is_printed_once(run):
     ) in text
     assert '<ul class="notes">\n        <li>Seed 3 is missing.</li>\n      </ul>\n' in text
     assert text.count("Plan x; trained under y.") == 1
-    assert text.count('<p class="files"><a href="#notes">Notes on this run</a></p>') == 21
+    assert text.count('<p class="files"><a href="#notes">Notes on this run</a></p>') == 22
 
 
 def test_what_columns_mean_is_said_once_with_all_headers_that_mean_it(run):
