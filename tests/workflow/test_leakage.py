@@ -74,7 +74,7 @@ def test_the_copies_are_found_and_counted(study):
     ]
     text = (official / "tables/leakage.md").read_text()
     assert "mine: 12 official test images in 12 groups, 4 of them with a copy in training." in text
-    assert "fewer than 5 seeds, so no intervals" in text
+    assert "Fewer than 5 seeds: no interval, no p." in text
     frame = pd.read_csv(official / "tables/leakage.csv")
     assert frame["method"].unique().tolist() == ["weckd", "single", "majority"]  # readings take no part
     assert frame["estimate_pp"].notna().all()
