@@ -239,4 +239,6 @@ def run_note(suite: Suite) -> str:
         "; official test parts, copies in training included" if suite.split.protocol == "official" else ""
     )
     small = f"; {told[0].lower()}{told[1:-1]}" if (told := small_sentence(_titles(suite))) else ""
-    return f"k = {counted(len(suite.seeds), 'seed')}; plan {suite.plan_hash}{mark}{official}{small}"
+    under = " and ".join(plan or "one that is not recorded" for plan in suite.trained_under)
+    plan = suite.plan_hash + (f" (trained under {under})" if under else "")
+    return f"k = {counted(len(suite.seeds), 'seed')}; plan {plan}{mark}{official}{small}"
