@@ -145,8 +145,8 @@ def test_who_is_tuned_is_said():
 def test_a_plan_that_was_changed_since_training_is_named_under_every_table_and_figure():
     suite = replace(toy_suite(datasets=("toy_two",)), trained_under={"": 2, "feedfeedfeed": 5})
     assert run_notes(suite) == [
-        "Plan 0123456789ab; 2 of 5 cells trained under a plan that is not recorded; trained under feedfeedfeed, before it "
-        "was changed."
+        "Plan 0123456789ab; 2 of 5 cells trained under a plan that is not recorded; trained under feedfeedfeed, before "
+        "it was changed."
     ]
     assert "plan 0123456789ab (trained under one that is not recorded and feedfeedfeed)" in run_note(suite)
 
