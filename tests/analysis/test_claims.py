@@ -231,11 +231,11 @@ def test_a_panel_that_was_not_run_is_named_and_nothing_is_shown_without_it(tmp_p
     )
     cells = claims_table(evaluation).tables[1].cells
     assert list(cells["comparisons"][:3]) == [
-        "1; against panel-*-100: not run",
-        "0; each modality over pooled: not in this run",
-        "1; MRI: no data set",
+        "1 (against panel-*-100: not run)",
+        "0 (each modality over pooled: not in this run)",
+        "1 (MRI: no data set)",
     ]
-    assert cells["chance of shown"].iloc[0] == "none: not all was run; else at most >.99 if equal"
+    assert cells["chance of shown"].iloc[0] == "none, as not all was run; else at most >.99 if equal"
 
 
 def test_links_say_which_model_is_better(tmp_path):

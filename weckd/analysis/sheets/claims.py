@@ -141,7 +141,8 @@ def _comparisons(judgement: Judgement) -> str:
     made = len(judgement.rows)
     one = [name for name in judgement.absent if name.endswith(": not run") and "*" not in name]
     several = [name for name in judgement.absent if name not in one]
-    return "; ".join([f"{made} of {made + len(one)}" if one else str(made), *several])
+    told = f"{made} of {made + len(one)}" if one else str(made)
+    return f"{told} ({'; '.join(several)})" if several else told
 
 
 def _margins(found: Firmness) -> Cell:
@@ -155,7 +156,7 @@ def _chance(judgement: Judgement, found: Firmness) -> Cell:
     ends = dict.fromkeys(map(_share, (found.least, found.most)))
     truth = f"if {found.true_gain:+.1f}" if found.true_gain else "if equal"
     if judgement.absent:
-        return f"none: not all was run; else at most {_share(found.most)} {truth}"
+        return f"none, as not all was run; else at most {_share(found.most)} {truth}"
     return f"{' to '.join(ends)} {truth}"
 
 
