@@ -190,3 +190,19 @@ def test_a_diverged_teacher_is_enough(cell):
     _, asked, stored = cell(["chain-dense"], diverging={m1})
     assert [a.fit for a in asked] == [m1]
     assert all(stored[fit].diverged for fit in (m1, m2, m3))
+
+
+@pytest.mark.parametrize(
+    ("records", "plans"),
+    [
+        ([("toy", "now"), ("toy", "now")], ("now",)),
+        ([("toy", "before"), ("toy", "now")], ("before", "now")),  # the plan was changed on the way
+        ([("other", "its own")], ("now",)),  # of another run that shares the store: that of this cell's job
+        ([("other", "its own"), ("toy", "before")], ("before",)),
+        ([(), ("toy", "now")], ("", "now")),  # of an earlier version, which did not record it
+    ],
+)
+def test_a_cells_plans_are_those_that_its_own_run_had_when_its_fits_were_trained(records, plans):
+    suite = SimpleNamespace(run="toy", plan_hash="now")
+    fits = [SimpleNamespace(record=dict(zip(("run", "plan"), record, strict=False))) for record in records]
+    assert job._plans(suite, fits) == plans
