@@ -16,12 +16,14 @@ from small_suite import toy_suite, write_toy_run
 
 import weckd
 from weckd.agreement.freeze import unfreeze
-from weckd.analysis.write_tables import write_tables
+from weckd.analysis.results import load_run
+from weckd.analysis.write_tables import table_file, write_tables
 from weckd.code_digest import code_reached
 from weckd.config import load_suite, suite_json
 from weckd.errors import UserError
 from weckd.files import write_sums, write_text
 from weckd.frames import COLUMNS, FRAMES
+from weckd.tables.render import csv_text
 
 FROZEN = REPOSITORY / "results/reference/demo"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/results.md").read_text("utf-8"), re.DOTALL)
@@ -194,6 +196,19 @@ def test_a_table_of_nothing_has_its_columns(toy, text):
     frame = weckd.load(toy).claims
     assert tuple(frame) == FRAMES["claims"]
     assert not len(frame)
+
+
+def test_a_claim_of_which_nothing_was_compared_has_no_comparison(tmp_path):
+    unfreeze(REPOSITORY / "results/reference/real-small-tuned", tmp_path)
+    claims = table_file("claims", load_run(load_suite(tmp_path / "suite.json"), tmp_path)).frame
+    file = tmp_path / "tables/claims.csv"
+    write_text(file, csv_text(claims))
+    write_sums(file.with_name("sums.json"), [file])
+    frame = weckd.load(tmp_path).claims
+    bare = frame[frame["dataset"].isna()]
+    assert list(bare["claim_verdict"]) == ["not tested"] * 3
+    assert bare[["phantom", "stage", "k", "gain"]].isna().all(axis=None)
+    assert not frame["phantom"].dropna().any()
 
 
 def test_the_examples_of_the_page_run(place, tmp_path, monkeypatch):

@@ -28,14 +28,15 @@ from weckd.runs import no_run
 
 TEXT, NUMBER, WHOLE, FLAG = "string", "float64", "int64", "bool"
 WHOLE_OR_NONE, FLAG_OR_NONE = "Int64", "boolean"
-"""Types of columns; what is not there is <NA>, of a number with a point NaN."""
+"""Types of columns; what is not there, as in a claim of which nothing was compared, is <NA>, of a number with a point
+NaN."""
 COLUMNS = {
     "suite": (TEXT, "name of the run"),
-    "phantom": (FLAG, "whether the images are drawn; of a mean, whether any are"),
+    "phantom": (FLAG_OR_NONE, "whether the images are drawn; of a mean, whether any are"),
     "dataset": (TEXT, "data set; in tables also a mean over data sets, such as `macro`"),
     "seed": (WHOLE, "seed of the run"),
     "method": (TEXT, "method, as `weckd methods` lists it"),
-    "stage": (WHOLE, "model of the chain, or step of a method, from 1"),
+    "stage": (WHOLE_OR_NONE, "model of the chain, or step of a method, from 1"),
     "final": (FLAG, "whether it is the method's last stage, the one that is compared"),
     "metric": (TEXT, "such as `accuracy`"),
     "k": (WHOLE_OR_NONE, "number of seeds"),
