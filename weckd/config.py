@@ -116,7 +116,7 @@ class TuningSettings(Declared):
     seeds: _Seeds
     """what trials are trained on, none of the suite's own: every trial on the first of them, the finalists on the
     others too; a finalist counts by its mean over them"""
-    finalists: Annotated[int, Bounds(ge=1, le=10_000)] = 4
+    finalists: Annotated[int, Bounds(ge=2, le=10_000)] = 4
     """how many trials are trained on all of `seeds`: the committed settings, and the best others on the first seed"""
     share_of_steps: Annotated[float, Bounds(gt=0, le=1)] = 1.0
     """what part of `training.steps` a trial has"""

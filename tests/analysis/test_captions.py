@@ -134,7 +134,12 @@ def test_who_is_tuned_is_said():
     assert tuning_sentence(toy_suite()) == "No method is tuned: committed settings."
     assert tuning_sentence(every_block()) == (
         "Tuned: all methods but majority and permuted, 16 trials each on every data set, "
-        "scored on validation images of seed 1001, the best 4 also on seed 1002."
+        "scored on validation images of seed 1001, the committed settings and the 3 best others also on seed 1002."
+    )
+    short = every_block(methods=("weckd",), tuning=TuningSettings(2, (7, 8, 9), 4, 0.5))
+    assert tuning_sentence(short) == (
+        "Tuned: all methods, 2 trials each on every data set at 50 % of the run's steps, scored on validation "
+        "images of seed 7, the committed settings and the 1 best other also on seeds 8, 9."
     )
     narrowed = every_block(methods=("weckd", "full-converged"), tuning=TuningSettings(4, (7,)))
     assert tuning_sentence(narrowed) == (

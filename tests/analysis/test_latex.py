@@ -114,13 +114,23 @@ def test_notes_on_columns_that_are_not_printed_are_left_out():
     notes = (
         "column 3: the best of a row.",
         "column 1: told.",
-        "Plan 0123456789ab; trained under 9876543210ba.",
     )
     text = latex(replace(WIDE, narrow=("column 1",), notes=notes))
     assert "\\raggedright\ncolumn 1: told.\\par\n\\emph{column 1}: number 1.}" in text
-    assert lines_with(text, "% Gains") == [
-        "% Gains of a_b, suite demo. Plan 0123456789ab; trained under 9876543210ba."
-    ]
+
+
+def test_that_a_run_was_trained_under_other_plans_is_told_without_their_hashes():
+    plans = "2 of 5 cells trained under a plan that is not recorded; trained under 9876543210ba, before it was changed"
+    text = latex(replace(TABLE, notes=(f"Plan 0123456789ab; {plans}.", "Plan 0123456789ab."), terms={}))
+    told = "2 of 5 cells trained under a plan that is not recorded; trained under an earlier plan"
+    assert f"\\raggedright\n{told}.}}" in text
+    assert lines_with(text, "% Gains") == [f"% Gains of a_b, suite demo. Plan 0123456789ab; {plans}."]
+    text = latex(
+        replace(
+            TABLE, notes=("Plan 0123456789ab; trained under 9876543210ba, before it was changed.",), terms={}
+        )
+    )
+    assert "\\raggedright\nTrained under an earlier plan.}" in text
 
 
 def test_notes_on_rows_that_a_layout_does_not_print_are_left_out():

@@ -35,7 +35,8 @@ Columns: TypeAlias = dict[str, list[Cell]]
 """The cells of a table by header."""
 
 BOLD_SENTENCE = (
-    "Bold: the best of a row and all that are not significantly worse (two-way test, Holm in the row)."
+    "Bold: the best of a row, in all columns of the full table, and all that are not significantly worse (two-way "
+    "test, Holm in the row)."
 )
 COUNT = "wins / ties / losses"
 UNTESTED: Mapping[str, object] = {

@@ -132,9 +132,10 @@ def tuning_sentence(suite: Suite) -> str:
         return "No method is tuned: committed settings."
     tuned = tunable_methods(suite)
     untuned = [method for method in suite.methods if method not in tuned]
-    but = f" but {' and '.join(untuned)}" if untuned else ""
+    but, share = f" but {' and '.join(untuned)}" if untuned else "", suite.tuning.share_of_steps
+    steps = f" at {100 * share:g} % of the run's steps" if share < 1 else ""
     return (
-        f"Tuned: all methods{but}, {suite.tuning.trials} trials each on every data set, "
+        f"Tuned: all methods{but}, {suite.tuning.trials} trials each on every data set{steps}, "
         f"scored on {tuning_images(suite)}."
     )
 
@@ -142,8 +143,9 @@ def tuning_sentence(suite: Suite) -> str:
 def tuning_images(suite: Suite) -> str:
     """Return the images that trials of the tuning are scored on."""
     first, *others = suite.tuning.seeds
-    best = f", the best {min(suite.tuning.finalists, suite.tuning.trials)} also on {named('seed', others)}"
-    return f"validation images of {named('seed', [first])}{best if others else ''}"
+    best = counted(min(suite.tuning.finalists, suite.tuning.trials) - 1, "best other")
+    last = f", the committed settings and the {best} also on {named('seed', others)}"
+    return f"validation images of {named('seed', [first])}{last if others else ''}"
 
 
 def confidence(suite: Suite) -> str:

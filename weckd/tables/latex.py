@@ -41,6 +41,7 @@ _TOGETHER = re.compile(r"\[[^]]*\]|\d+ %|\(.{,12}\)")  # of a header, on one lin
 _WORD, _PART = re.compile(r"[^ ]+ ?"), re.compile(r"[^ _]*_|[^ _]+ ?")  # which a line may end behind
 _SUITE = re.compile(r", suite \S+$")
 _PLAN = re.compile(r" ?\bPlan [0-9a-f]{12}\b[^.]*\.")
+_OTHER_PLAN = re.compile(r"\btrained under [0-9a-f]{12}(, before it was changed)?")
 _NAMED = {"\\": "textbackslash", "~": "textasciitilde", "^": "textasciicircum", "|": "textbar", "…": "ldots"}
 _NAMED |= {"\u2013": "textendash", "\u2014": "textemdash"}
 _MATH = {"<": "<", ">": ">", "\u2212": "-", "±": r"\pm", "\u00d7": r"\times", "≤": r"\leq", "≥": r"\geq"}
@@ -106,9 +107,18 @@ def _notes(table: "Table", columns: "Sequence[_Column]", rows: Sequence[str]) ->
     meanings = [f"{', '.join(names)}: {escaped(ended[meaning])}" for meaning, names in terms.items()]
     absent = {*map(str, table.cells.columns)} - {column.name for column in columns}
     absent |= {*map(cell_key, table.cells.iloc[:, 0])} - {*rows} if rows else set()
-    notes = [_PLAN.sub("", note) for note in table.notes if note.partition(":")[0] not in absent]
+    notes = [_without_hashes(note) for note in table.notes if note.partition(":")[0] not in absent]
     paragraphs = (" ".join(map(escaped, filter(None, notes))), " ".join(meanings))
     return [*filter(None, paragraphs)]
+
+
+def _without_hashes(note: str) -> str:
+    """Return a note without plans' hashes, and without the plan where it tells no more than that."""
+    plan, _, told = note.partition("; ")
+    if not _PLAN.fullmatch(f"{plan}.") or "trained under" not in told:
+        return _PLAN.sub("", note)
+    told = _OTHER_PLAN.sub("trained under an earlier plan", told)
+    return told[0].upper() + told[1:]
 
 
 @dataclass(frozen=True)

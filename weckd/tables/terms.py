@@ -87,6 +87,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
     },
     "metrics-gains": {
         "better": "which values are better; where it is the lower, a gain below 0 is an improvement",
+        "against *": "gain against what is named, percentage points, with its interval; here p is of no gain, as "
+        "for the others",
         "p, *": "that there is no gain, adjusted; secondary, Benjamini-Hochberg over all of the plan's "
         "tests on these metrics and on means that decide nothing, each counted once",
     },
@@ -252,8 +254,10 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "gain *": "percentage points, with the interval for new seeds, new subset draws from this training "
         "pool and new test cases, not for a new pool",
         "*over *": "gain over what is named, percentage points, with its interval",
-        "against *": "the same gain; of a mean over data sets the question is non-inferiority",
-        "like *": "the same gain; of a mean over data sets the question is equivalence",
+        "against *": "gain against what is named, percentage points, with its interval; where it is tested, for "
+        "non-inferiority",
+        "like *": "gain over what is named, percentage points, with its interval; where it is tested, for "
+        "equivalence",
         "slope per stage": "least squares over the stages, percentage points a stage",
         "last - first": "the last stage minus the first, percentage points",
         "comparison": "over: superiority, p for a gain of 0. against: non-inferiority, p for a gain of "

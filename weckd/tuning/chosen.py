@@ -16,11 +16,11 @@ class Chosen:
     dataset: str
     method: str
     trials: int
-    seeds: tuple[int, ...]  # each trial was trained on
+    seeds: tuple[int, ...]  # each trial was trained on the first, the finalists on all
     values: dict[str, float]  # of the best trial
     defaults: dict[str, float]  # of trial 0, the committed settings
     best: int  # number of the best trial
-    accuracy: float  # of the best trial, mean over the seeds, validation images
+    accuracy: float  # of the best finalist, mean over the seeds, validation images
     default_accuracy: float  # of trial 0
     steps: int  # optimiser steps of all trials
     images: int  # views of labelled and unlabelled images that all trials saw
