@@ -757,6 +757,14 @@ def test_panel_stands_for_all_its_methods_and_each_can_be_named():
             "settings were chosen on",
         ),
         (
+            {
+                "tuning": {"trials": 4, "seeds": [7, 8], "finalists": 1}
+            },  # that would be the committed settings
+            f"{PHANTOMS[0]} with command-line values: not a valid suite\n  tuning.finalists: must be a whole number "
+            "from 2 to 10000, not 1; how many trials are trained on all of `seeds`: the committed settings, and the "
+            "best others on the first seed",
+        ),
+        (
             {"backbone_sizes": [{"name": "resnet18", "init": "random"}]},
             "backbone_sizes: must hold the suite's backbone, name: test_resnet, init: random",
         ),

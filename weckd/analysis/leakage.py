@@ -186,18 +186,19 @@ def _result(
 
 def _table(run: Results, levels: Sequence[Leak], gains: Sequence[Leak]) -> TableFile:
     """Return a row a data set and method, and in a second table a row a gain of the chain."""
-    suite, every = run.suite, [*levels, *gains]
-    says = _caption(run, every)
-    shown = {"leakage": ("Accuracy with and without leaks", "method", levels)}
+    suite, every, metric = run.suite, [*levels, *gains], METRICS[METRIC].name
+    level = f"{metric.capitalize()} of each last stage, percent ± half-width of its interval, differences in points"
+    shown = {"leakage": ("Accuracy with and without leaks", level, "method", levels)}
     if gains:
         shown["leakage-gains"] = (
             "Gains of the chain with and without leaks",
+            f"Gains of the chain's last stage in {metric}, percentage points",
             "gain of the chain over",
             gains,
         )
     tables = [
-        sheet.table(suite, label, title, _cells(suite, what, found), says)
-        for label, (title, what, found) in shown.items()
+        sheet.table(suite, label, title, _cells(suite, what, found), _caption(run, lead, every))
+        for label, (title, lead, what, found) in shown.items()
     ]
     rows = [
         {
@@ -237,11 +238,10 @@ def _cell(leak: Leak, column: str) -> Cell:
     return (sheet.gain if as_gain else sheet.level)(leak.shown[column])
 
 
-def _caption(run: Results, found: Sequence[Leak]) -> Said:
+def _caption(run: Results, lead: str, found: Sequence[Leak]) -> Said:
     return sheet.caption(
         run,
-        f"{METRICS[METRIC].name.capitalize()} of each last stage, percent ± half-width of its interval, differences in "
-        "points; exploratory.",
+        f"{lead}; exploratory.",
         n="n on each test part below",
         notes=(
             *map(_sizes, run.predictions.datasets.values()),

@@ -65,7 +65,7 @@ def main_table(run: Results) -> TableFile:
     if suite.quick_look:  # gains and intervals alone
         tested = [header for header in headers if header.startswith(("p (Holm), ", "verdict, "))]
         shown = shown.iloc[:-1].drop(columns=tested)
-    narrow = ("data set", BASELINE, chain, "gain over *")
+    narrow = ("data set", BASELINE, BAR, chain, "gain over *")
     tables = [
         sheet.table(suite, "main", TITLE, shown, _caption(run, lines), narrow=narrow),
         *_beside(run, chain),
