@@ -327,7 +327,7 @@ def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
         ),
         (
             ["gather", "--run", "results/demo", "--dataset", "ear_chile", "--seed", "1"],
-            "weckd: results/demo/suite.json: not a readable suite.json (",
+            "weckd: results/demo: no run; begin one with snakemake --cores all --configfile SUITE",
         ),
     ],
 )
@@ -387,7 +387,7 @@ SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gathe
     ("words", "message"),
     [
         (group(key="ear_chile"), f"p: holds {BRAIN}, not ear_chile; name the folder of ear_chile\n"),
-        (group(prepared="nowhere"), "nowhere/index.csv: not a readable index ([Errno 2] No such file"),
+        (group(prepared="nowhere"), "nowhere/index.csv: not a readable index (No such file or directory)"),
         (
             group(prepared="folder"),
             "folder/dataset.json: cannot be read ('utf-8' codec can't decode byte 0x80",
@@ -406,8 +406,10 @@ SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gathe
             "specification --run r",
             "r: a run without readings; make one with `snakemake --cores all readings`\n",
         ),
-        (of_run("split", run="[]"), "[]/suite.json: not a readable suite.json ([Errno 20] Not a directory:"),
-        (of_run("tables", run="[]").partition(" --dataset")[0], "[]/suite.json: not a readable suite.json ("),
+        (of_run("split", run="[]"), "[]: no run; there are r (`weckd runs` tells of each)\n"),
+        (of_run("tables", run="[]").partition(" --dataset")[0], "[]: no run; there are r ("),
+        ("freeze nowhere", "nowhere: no run; there are r (`weckd runs` tells of each)\n"),
+        ("agree nowhere r", "nowhere: no run; there are r (`weckd runs` tells of each)\n"),
         (
             f"suite {PHANTOMS} --out {LONG}",
             f"{LONG}: cannot be written (File name too long); shorten the name, or choose another folder\n",
@@ -445,8 +447,8 @@ FACTS, FIRST = f"data/{BRAIN}-32px/dataset.json", f"r/splits/{BRAIN}/seed1.csv"
         (SPLIT, GROUPS, "", "not a readable file of groups (No columns to parse from file); make it"),
         (SPLIT, GROUPS, "a,b\n", "columns must be image_id and group_id; make it with"),
         (SPLIT, GROUPS, "image_id,group_id\na,b\n", "has no group of "),
-        (TRAIN, FACTS, None, "cannot be read ([Errno 2] No such file"),
-        (TRAIN, FIRST, None, "not a readable split file ([Errno 2] No such file"),
+        (TRAIN, FACTS, None, "cannot be read (No such file or directory)"),
+        (TRAIN, FIRST, None, "not a readable split file (No such file or directory)"),
         (GATHER, MANIFEST, None, "no such manifest; make it with `weckd train`\n"),
         (GATHER, MANIFEST, "{}", "not a manifest of `weckd train` ('dataset'); make it again\n"),
         (
@@ -459,7 +461,7 @@ FACTS, FIRST = f"data/{BRAIN}-32px/dataset.json", f"r/splits/{BRAIN}/seed1.csv"
             GATHER,
             MANIFEST,
             Path,
-            f"not a manifest of `weckd train` ([Errno 21] Is a directory: '{MANIFEST}'); make",
+            "not a manifest of `weckd train` (Is a directory); make",
         ),
     ],
 )

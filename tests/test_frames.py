@@ -151,7 +151,8 @@ def test_it_says_what_it_is(run):
     assert repr(weckd.load(FROZEN)) == f"frozen run demo ({FROZEN}): {size} {plan}; predictions, splits"
 
 
-def test_what_a_run_does_not_have_is_an_error_that_says_so(run, toy, tmp_path):
+def test_what_a_run_does_not_have_is_an_error_that_says_so(run, toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # whatever runs the working folder has
     with pytest.raises(UserError, match=f"{tmp_path}/none: no run; there are {toy} "):
         weckd.load(tmp_path / "none")
     loaded = weckd.load(str(toy))

@@ -52,10 +52,11 @@ toy_two                 -       55.0   -5.0
 toy_copy †              50.0    60.0   missing
 macro (without †)       50.0    58.1   -6.9 [-10.0, +0.0]"""
 VERDICTS = """\
-claim                   asked           verdict            points [95 %]
+claim                   asked           verdict            gain [95 %]
 3: gains over a single  as worded 10 %  shown here         +4.9 [+0.7, +9.1]
 backbone                as worded 30 %  contradicted here  -4.9 [-8.2, -1.5]
-                        for the chain   not shown here     -1.0 [-3.0, +1.0]"""
+                        for the chain   not shown here     -1.0 [-3.0, +1.0]
+(as worded 10 %: as worded, if the baseline saw 10 % of the labels)"""
 
 
 def test_gains_and_verdicts_are_on_one_screen(run):
@@ -75,7 +76,7 @@ def test_its_heads_are_of_the_plans_metric_and_level(run):
     plan = replace(suite.analysis, alpha=0.01, metrics=("balanced_accuracy", "accuracy"))
     lines = last_screen(run, replace(suite, analysis=plan), None).split("\n")
     assert lines[1] == "data set (balanced accuracy, %)  single  weckd  gain over pooled [99 %]"
-    assert lines[7] == "claim                   asked           verdict            points [99 %]"
+    assert lines[7] == "claim                   asked           verdict            gain [99 %]"
 
 
 def test_a_data_set_that_shares_images_is_marked_as_the_tables_mark_it(run):
@@ -93,7 +94,7 @@ def test_of_a_quick_look_the_verdicts_are_those_of_the_committed_reference(run):
     assert lines[7:] == [
         "",
         "Verdicts of another.",
-        "claim                   asked           verdict            points [interval]",
+        "claim                   asked           verdict            gain [interval]",
         "1: a                                    shown here         +1.0",
     ]
     none = last_screen(run, quick, Beside("There are none."))

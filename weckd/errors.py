@@ -28,13 +28,21 @@ def unreadable(
 ) -> Iterator[None]:
     """Turn whatever keeps a file from being read as what it should be into `file: what (problem); remedy`.
 
+    Of an error of the system with that very file, the problem is told without its number and the file's name once more.
+
     Raises:
         UserError: it cannot be read so.
     """
     try:
         yield
     except _UNREADABLE as problem:
+        if isinstance(problem, OSError) and problem.strerror and str(problem.filename) == str(file):
+            shown = _without_name
         raise UserError(f"{file}: {what} ({shown(problem)}); {remedy}") from problem
+
+
+def _without_name(problem: Exception) -> str:
+    return str(getattr(problem, "strerror", ""))
 
 
 def counted(number: int, noun: str) -> str:

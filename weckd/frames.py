@@ -24,7 +24,7 @@ from weckd.data.splits import read_split
 from weckd.errors import UserError, counted, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed
 from weckd.run_files import FACTS, RunFiles
-from weckd.runs import no_run
+from weckd.runs import DRAW, no_run
 
 TEXT, NUMBER, WHOLE, FLAG = "string", "float64", "int64", "bool"
 WHOLE_OR_NONE, FLAG_OR_NONE = "Int64", "boolean"
@@ -134,7 +134,6 @@ FRAMES = {
 }
 """Frame -> its columns; predictions have those of the probabilities behind them."""
 _GOES_ON = "finish the run with the command that `weckd runs` lists"
-_DRAW = "draw its tables with snakemake --cores all --configfile SUITE --config records=reference"
 
 
 class Run:
@@ -249,7 +248,7 @@ class Run:
         file = self.folder / "tables" / f"{name}.csv"
         if self._frozen:
             drawn = f"results/{self.suite.run}-reference"
-            raise UserError(f"{self.folder}: a frozen reference has no {name}; {_DRAW}, and load {drawn}")
+            raise UserError(f"{self.folder}: a frozen reference has no {name}; {DRAW}, and load {drawn}")
         if not file.exists():
             raise UserError(f"{file}: not drawn; {_GOES_ON}")
         refuse_changed(file, file.with_name(FOLDER_SUMS))

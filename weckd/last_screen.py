@@ -97,7 +97,7 @@ def _level(suite: Suite) -> str:
 def _verdicts(answers: Sequence[Mapping[str, str]], level: str) -> list[str]:
     """Return a line a question, with the claim's name down the side of its questions."""
     names = [row["claim"] for row in answers]
-    lines = [f"{'claim':<{_CLAIM}}  {'asked':<{_ASKED}}  {'verdict':<{_VERDICT}}  points [{level}]"]
+    lines = [f"{'claim':<{_CLAIM}}  {'asked':<{_ASKED}}  {'verdict':<{_VERDICT}}  gain [{level}]"]
     for name in dict.fromkeys(names):
         of_claim = [row for row in answers if row["claim"] == name]
         side = textwrap.wrap(name, _CLAIM)
@@ -107,6 +107,11 @@ def _verdicts(answers: Sequence[Mapping[str, str]], level: str) -> list[str]:
                 row = of_claim[number]
                 line += f"  {_asked(row.get('question', '')):<{_ASKED}}  {row['verdict']:<{_VERDICT}}  {row['effect']}"
             lines.append(line.rstrip())
+    shortened = (
+        row["question"] for row in answers if _asked(row.get("question", "")) != row.get("question", "")
+    )
+    if words := next(shortened, ""):
+        lines.append(f"({_asked(words)}: {words})")
     return lines
 
 

@@ -16,7 +16,7 @@ from weckd.fitted import fitted_table, fitted_text
 from weckd.last_screen import TABLES, WIDTH, last_screen
 from weckd.locks import runs_under_way
 from weckd.places import undeclared_sentence, with_finding
-from weckd.run_files import RunFiles
+from weckd.run_files import FACTS, RunFiles
 
 LOCK = Path(".lock")
 _CALL = ".call.json"
@@ -41,6 +41,8 @@ _FINDINGS = {
 """What of an audit a person should look at, and its columns of audit.csv."""
 _LAST = ("ro-crate-metadata.json", *_STUDIES)
 """What is made last of a run, and of each study."""
+DRAW = "draw its tables with snakemake --cores all --configfile SUITE --config records=reference"
+"""What to do with a frozen reference, which has none."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def run_summary(folder: Path) -> str:
     """
     if not (folder / "suite.json").exists():
         raise no_run(folder, folder.parent)
+    if (folder / FACTS).exists():
+        raise UserError(f"{folder}: a frozen reference has no tables; {DRAW}")
     suite = load_suite(folder / "suite.json")
     for table, places in _STUDIES.items():
         if (folder / table).exists():
@@ -80,7 +84,7 @@ def _screen(folder: Path, suite: Suite) -> str:
     run = RunFiles(folder)
     suite = with_plans(with_finding(suite, run.across), run)
     told = (
-        ("plan", plan_sentence(suite)),
+        ("plan", plan_sentence(suite).removeprefix("Plan ")),
         ("data sets", undeclared_sentence(suite)),
         ("audit", _audit_found(folder)),
     )

@@ -1,5 +1,6 @@
 """Predictions made elsewhere: what is refused, and what stands in the tables afterwards."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -167,7 +168,9 @@ def test_its_gains_are_exploratory_and_it_is_never_bold(run, tmp_path):
     ]
     column = rows[0].index("outsider")
     assert [row[column] for row in rows[2:]] == ["54.2 ± 4.1", "55.0 ± 18.4", "54.6 ± 9.0", "-", "-"]
-    assert "Made elsewhere, in no test and never bold: outsider." in main
+    assert "Made elsewhere, in no family of the plan and never bold: outsider." in main
+    narrow = json.loads((tmp_path / "main.json").read_text(encoding="utf-8"))[0]["narrow"]
+    assert narrow[:5] == ["data set", "single", "full-converged", "weckd", "outsider"]
 
 
 def test_a_data_set_that_is_not_there_is_missing_by_name(run, tmp_path):

@@ -105,13 +105,14 @@ def test_a_table_that_is_not_there_is_named(toy_folder, tmp_path):
         write_tables(toy_suite(), toy_folder, tmp_path, read_layout(file))
 
 
-def test_a_layout_prints_the_tables_of_a_run_beside_itself(toy_folder, tmp_path):
+def test_a_layout_prints_the_tables_of_a_run_beside_itself(toy_folder, tmp_path, capsys):
     run = shutil.copytree(toy_folder, tmp_path / "toy")
     (run / "suite.json").write_text(suite_json(toy_suite()), encoding="utf-8")
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     file = layout_file(tmp_path, LAYOUT)
     assert main(["tables", "--run", str(run), "--layout", str(file)]) == 0
     made = tmp_path / "layout" / "toy"
+    assert capsys.readouterr().out == f"{made}: all tables, each as .csv, .md, .tex and .json\n"
     assert "WeCKD (ours)" in (made / "main.md").read_text(encoding="utf-8")
     assert (made / "main.csv").read_bytes() == (GOLDEN / "main.csv").read_bytes()
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
@@ -123,4 +124,14 @@ def test_a_frozen_reference_is_laid_out_first(tmp_path, capsys):
     assert capsys.readouterr().err == (
         f"weckd: {tmp_path}: a frozen reference, whose predictions are packed; lay it out as a run first: "
         f"weckd unfreeze {tmp_path} --out FOLDER\n"
+    )
+
+
+def test_a_frozen_reference_is_not_an_unfinished_run(tmp_path, capsys):
+    for name in ("reference.json", "suite.json"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    assert main(["show", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"weckd: {tmp_path}: a frozen reference has no tables; draw its tables with snakemake --cores all "
+        "--configfile SUITE --config records=reference\n"
     )

@@ -48,7 +48,7 @@ def test_fetched_weights_are_read(fetched, tmp_path):
 def test_weights_that_were_not_fetched_are_told(tmp_path):
     file = tmp_path / f"{NAME}.json"
     assert refusal(read_weights, tmp_path, NAME) == (
-        f"{file}: cannot be read ([Errno 2] No such file or directory: '{file}'); make it with `weckd weights`"
+        f"{file}: cannot be read (No such file or directory); make it with `weckd weights`"
     )
 
 

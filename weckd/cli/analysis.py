@@ -44,11 +44,13 @@ def _tables(options: argparse.Namespace) -> None:
     from weckd.tables.layout import AS_IT_IS, read_layout
 
     suite, run = suite_of_run(options)
-    layout, out = AS_IT_IS, run.tables
+    layout, out = AS_IT_IS, options.out or run.tables
     if options.layout:
         layout = read_layout(options.layout)
-        out = options.layout.with_suffix("") / run.folder.resolve().name
-    write_tables(suite, run.folder, options.out or out, layout, _published(options))
+        out = options.out or options.layout.with_suffix("") / run.folder.resolve().name
+    write_tables(suite, run.folder, out, layout, _published(options))
+    if not options.out:
+        print(f"{out}: all tables, each as .csv, .md, .tex and .json")
 
 
 @command(

@@ -75,18 +75,32 @@ correlation, points = partial(_above_zero, most=1), partial(_above_zero, most=10
 """Take from a command line a correlation, above which two images are alike, and percentage points."""
 
 
+def files_of_run(folder: Path) -> RunFiles:
+    """Return the files of the run in a folder.
+
+    Raises:
+        UserError: the folder holds no run, or a frozen reference.
+    """
+    from weckd.runs import no_run
+
+    run = RunFiles(folder)
+    if (folder / FACTS).exists():
+        raise UserError(
+            f"{folder}: a frozen reference, whose predictions are packed; lay it out as a run first: "
+            f"weckd unfreeze {folder} --out FOLDER"
+        )
+    if not run.suite.exists():
+        raise no_run(folder, folder.parent)
+    return run
+
+
 def suite_of_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
     """Return the suite and the files of the run that is named; the data set and seeds that are named are its own.
 
     Raises:
-        UserError: the run has no suite.json, or the data set, or a seed, is none of its own; it is a frozen reference.
+        UserError: the folder holds no run, or the data set, or a seed, is none of its own; it is a frozen reference.
     """
-    run = RunFiles(options.folder)
-    if (run.folder / FACTS).exists():
-        raise UserError(
-            f"{run.folder}: a frozen reference, whose predictions are packed; lay it out as a run first: "
-            f"weckd unfreeze {run.folder} --out FOLDER"
-        )
+    run = files_of_run(options.folder)
     suite = load_suite(run.suite)
     dataset = getattr(options, "dataset", suite.datasets[0])
     if dataset not in suite.facts:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from weckd.cli.arguments import RUN, command, option, path, positive
+from weckd.cli.arguments import RUN, command, files_of_run, option, path, positive
 from weckd.config import load_suite
 from weckd.errors import UserError
 from weckd.run_files import RunFiles
@@ -79,7 +79,7 @@ def _verify(options: argparse.Namespace) -> None:
 def _freeze(options: argparse.Namespace) -> None:
     from weckd.agreement.freeze import freeze_rerun, freeze_run
 
-    suite = load_suite(RunFiles(options.folder).suite)
+    suite = load_suite(files_of_run(options.folder).suite)
     out = options.out or options.folder.parent / "reference" / suite.run
     (freeze_rerun if options.beside else freeze_run)(options.folder, out, options.lock)
     print(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
@@ -100,8 +100,9 @@ def _agree(options: argparse.Namespace) -> None:
     from weckd.agreement.reference import read_reference
     from weckd.tables.render import write_table_file
 
+    run = files_of_run(options.folder)
     agreement = compare(options.folder, options.reference, options.lock)
-    suite, out = load_suite(RunFiles(options.folder).suite), options.folder / "agreement"
+    suite, out = load_suite(run.suite), options.folder / "agreement"
     write_table_file(out, agreement_table(suite, agreement, read_reference(options.reference)))
     if not agreement.reproduced:
         raise UserError(summary(agreement, out))

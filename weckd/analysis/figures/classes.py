@@ -30,6 +30,7 @@ LINES = (
     ("#d55e00", "--", 1.2),
     ("#009e73", "-.", 1.2),
     (INK, ":", 1.5),
+    ("#cc79a7", "-", 1.5),
     (GREY, "-", 1.0),
 )
 """Colour, dashes and width of each method's line, safe for colour-blind readers; all further methods have the last."""

@@ -65,7 +65,8 @@ def main_table(run: Results) -> TableFile:
     if suite.quick_look:  # gains and intervals alone
         tested = [header for header in headers if header.startswith(("p (Holm), ", "verdict, "))]
         shown = shown.iloc[:-1].drop(columns=tested)
-    narrow = ("data set", BASELINE, BAR, chain, "gain over *")
+    elsewhere = (name for name in suite.methods if suite.roles[name] == IMPORTED)
+    narrow = ("data set", BASELINE, BAR, chain, *elsewhere, "gain over *")
     tables = [
         sheet.table(suite, "main", TITLE, shown, _caption(run, lines), narrow=narrow),
         *_beside(run, chain),
@@ -195,7 +196,9 @@ def _caption(run: Results, lines: list[_Line]) -> Said:
             sheet.margin_sentence(suite) if BAR in lines[0].gains else "",
             "" if suite.quick_look else f"Behind a gain, * marks a p below alpha. {sheet.BOLD_SENTENCE}",
             sheet.near_ceiling(gain for line in lines for gain in line.gains.values()),
-            f"Made elsewhere, in no test and never bold: {', '.join(imported)}." if imported else "",
+            f"Made elsewhere, in no family of the plan and never bold: {', '.join(imported)}."
+            if imported
+            else "",
         ),
         missing=[name for line in lines for name in missing_of(line.gains.values())],
     )
