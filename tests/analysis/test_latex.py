@@ -73,7 +73,7 @@ def test_a_table_is_ready_for_a_paper():
             "$-$4.2 [$-$9.5, +1.0], x-1, 10-30, 'last - first'",
         ),
         ("\u2212.5 ± 2 \u00d7 3 ≤ 4 ≥ 5 →", r"$-$.5 $\pm$ 2 $\times$ 3 $\leq$ 4 $\geq$ 5 $\rightarrow$"),
-        ("ear † ‡", r"ear $\dagger$ $\ddagger$"),
+        ("ear † ‡, panel-*-100", r"ear $\dagger$ $\ddagger$, panel-*-100"),
         (
             '--layout "as told" 1\u20132 so\u2014so',
             r"-{}-layout ``as told'' 1\textendash{}2 so\textemdash{}so",

@@ -36,7 +36,7 @@ _SKIPS = 24.0  # points around caption, rules and notes
 _WORDS = 24.0  # digits above which the words of a cell may be broken into lines
 _NUMBERS = 32.0  # digits from which a cell with a number is words
 _LINES, _HEAD_LINES = 6, 3  # of such a cell, and of a header
-_MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
+_MINUS = re.compile(r"(?<![\w*])-(?=[\d.])")
 _TOGETHER = re.compile(r"\[[^]]*\]|\d+ %|\(.{,12}\)")  # of a header, on one line
 _WORD, _PART = re.compile(r"[^ ]+ ?"), re.compile(r"[^ _]*_|[^ _]+ ?")  # which a line may end behind
 _SUITE = re.compile(r", suite \S+$")

@@ -23,7 +23,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
     "claims-why": {
         "effect *": "gain in percentage points of accuracy of the comparison that decides or is the least "
         "favourable",
-        "comparisons": "how many decide, and of how many where some were not run",
+        "comparisons": "how many decide, and of how many, or in brackets what else is asked for, where not all "
+        "were run",
         "holds at any margin": "up to or from which margin the verdict is the same, in points: of the loss "
         "that is tolerated or, against 0, of the gain or loss that is asked for; contradicted: by "
         "Bonferroni over the family",

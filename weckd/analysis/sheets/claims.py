@@ -105,7 +105,7 @@ def claims_table(run: Results) -> TableFile:
             sheet.listed(rows, each),
             rests,
             ("claim", NO_CLAIM),
-            ("claim", "question", "verdict", "effect *", "compared"),
+            ("claim", "question", "verdict", "effect *", "compared", "comparisons"),
         ),
     ]
     return TableFile("claims", _frame(run, claims), tables)
