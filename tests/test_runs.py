@@ -57,9 +57,10 @@ def test_what_was_changed_is_wrapped_where_a_terminal_is_narrow_and_commands_are
     note_start(run, long, COMMAND, {})
     width = len(str(run)) + len("  toy      interrupted  0 of 2") + 20
     lines = run_list(run.parent, width).splitlines()
-    assert all(len(line) <= width for line in lines[:7])
-    assert lines[2].split()[:3] == [str(run), "toy", long[0]]
-    assert "".join(line.split()[0] for line in lines[3:7]) == long[1]
+    last = lines.index("--wide shows also: suite")
+    assert all(len(line) <= width for line in lines[:last])
+    assert lines[2].split()[:2] == [str(run), long[0]]
+    assert "".join(line.split()[0] for line in lines[3:last]) == long[1]
     assert run_list(run.parent).splitlines()[3].split() == [long[1]]
     assert run_list(run.parent, width).endswith(f"{run} {ENDS}")
 
@@ -119,6 +120,12 @@ def test_a_run_that_is_missing_or_unfinished_is_told_with_what_to_do(run, tmp_pa
             run_summary(folder)
         return str(refused.value)
 
+    monkeypatch.setattr("weckd.runs.runs_under_way", lambda _: {run.name})
+    assert (
+        told(run) == f"{run}: no tables/claims.md yet, 0 of 15 cells are trained; wait for the end of the run"
+    )
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
     finish_it = f"finish it with {shlex.join(command)}"
     assert told(run) == f"{run}: no tables/claims.md, the run is interrupted; {finish_it}"
     note_end(run, [], {"split toy, ears": run / "logs/split.log"}, {})

@@ -14,9 +14,10 @@ from weckd.methods.fits import ClassFrequencies, Fit, Initial, Method
 _IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0), 3)
 """Two steps a stage, so that half a stage is a whole number."""
 _BESIDE_THE_LIST = (
-    "Beside these, a suite's methods may name readings of the chain (`weckd readings`), `pooled-4` and the like, the "
-    "control of a longer chain,\nand `panel`: every backbone of the suite's panel on every share of the labels, or one "
-    "of them, as `panel-resnet50-30`."
+    "S: the steps that each model of the chain is trained for (`training.steps` of a suite).\nBeside these, a suite's "
+    "methods may name readings of the chain (`weckd readings`), `pooled-4` and the like, the control of a longer "
+    "chain, and `panel`: every backbone of the suite's panel on every share of the labels, or one of them, as "
+    "`panel-resnet50-30`."
 )
 
 

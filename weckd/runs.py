@@ -72,11 +72,20 @@ def run_summary(folder: Path) -> str:
             return _shown(folder, [table]) + _places(folder, {**places, "splits": "splits"})
     if lacks := [table for table in (*_MAIN, *TABLES) if not (folder / table).exists()]:
         start = _read_start(folder)
-        what = _failed(start) or f"the run is {_state(folder, suite, start)[0]}"
-        command = shlex.join(start.command) or "the command that began it"
-        raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {command}")
+        state, cells = _state(folder, suite, start)
+        if state == "running":
+            raise UserError(
+                f"{folder}: no {lacks[0]} yet, {cells} cells are trained; wait for the end of the run"
+            )
+        what = _failed(start) or f"the run is {state}"
+        raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {goes_on_with(folder)}")
     report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
     return f"{_screen(folder, suite)}\n{report}{beside if len(report + beside) <= WIDTH else ''}"
+
+
+def goes_on_with(folder: Path) -> str:
+    """Return the command that a run was started with last, as a person would type it."""
+    return shlex.join(_read_start(folder).command) or "the command that began it"
 
 
 def _screen(folder: Path, suite: Suite) -> str:
@@ -237,7 +246,7 @@ def run_list(results: Path, width: int | None = None) -> str:
         if state not in ("running", "finished") and start.command:
             what = f", where {_failed(start)}," if start.failed else ""
             commands.append(f"{folder}{what} goes on with\n  {shlex.join(start.command)}")
-    table = fitted_table(rows, ["run", "suite", "changed", "state", "cells"], width, ["changed"])
+    table = fitted_table(rows, ["run", "suite", "changed", "state", "cells"], width, ["changed"], ["suite"])
     return "\n\n".join([table, *commands])
 
 

@@ -290,6 +290,15 @@ def test_the_same_run_gives_the_same_bytes(run, tmp_path):
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
+def test_of_a_drawn_reference_the_page_says_why_it_has_no_pictures_of_the_audit(run):
+    (run / "audit" / "thresholds.svg").unlink()
+    of_a_run = "".join(parsed(run).words)
+    assert "Missing in this run: audit/thresholds.svg.\n" in of_a_run
+    (run / "drawn-from.json").write_text(json.dumps({"plan_hash": toy_suite().plan_hash}))
+    told = "Missing in this run: audit/thresholds.svg, as it was drawn from a frozen reference, which holds no images."
+    assert told in "".join(parsed(run).words)
+
+
 @pytest.mark.parametrize("gone", ["tables", "figures", "audit", "manifests"])
 def test_a_run_that_lacks_a_folder_has_a_page_that_says_so(run, gone):
     (run / gone).rename(run / "elsewhere")

@@ -112,7 +112,8 @@ def _leakage(options: argparse.Namespace) -> None:
 )
 def _import_predictions(options: argparse.Namespace) -> None:
     from weckd.analysis.imported import import_predictions
+    from weckd.runs import goes_on_with
 
     suite, run = suite_of_run(options)
     out = import_predictions(suite, run.folder, options.file, options.name, options.selection)
-    print(f"{out}: {options.name} fits the splits; run snakemake again, and it joins the tables")
+    print(f"{out}: fits the splits; it joins tables, figures and report with\n  {goes_on_with(run.folder)}")

@@ -62,6 +62,7 @@ def page(suite: Suite, run: Path) -> str:
         real=any(not suite.facts[key].phantom for key in suite.datasets),
         undeclared=undeclared_sentence(suite),
         plan=plan_sentence(suite),
+        drawn=files.drawn_from.exists(),
         beside=_beside(suite),
         few_seeds=few_seeds(suite),
         level=f"{100 * (1 - suite.analysis.alpha):g} %",
