@@ -117,7 +117,7 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
         ),
         f"Ten tests of {comparison.method} {comparison.text}" + (f", {of}" if of else ""),
     )
-    narrow = ("test", "gain *", "p", "robust")
+    narrow = ("test", "question", "gain *", "p", "robust")
     return sheet.table(suite, label, title, shown, says, ("test", why_not), narrow)
 
 
