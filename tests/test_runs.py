@@ -185,6 +185,13 @@ def test_the_last_lines_name_the_audit_where_it_found_what_a_person_should_look_
         run_summary(Path("toy"))
 
 
+def test_the_last_lines_name_the_methods_that_were_imported(run):
+    finish(run)
+    for name in ("mine", "half-half"):
+        write_text(run / f"imported/{name}.parquet", "")
+    assert "imported     half-half, mine, in tables, figures and report" in run_summary(run).splitlines()
+
+
 @pytest.mark.parametrize("name", ["leakage", "readings"])
 def test_of_a_study_its_own_table_is_shown(name, run):
     write_text(run / f"tables/{name}.md", "| study |\n")

@@ -92,9 +92,11 @@ def _screen(folder: Path, suite: Suite) -> str:
     """Return the last screen, and below it what is told of the plan, the data sets and their audit."""
     run = RunFiles(folder)
     suite = with_plans(with_finding(suite, run.across), run)
+    imported = ", ".join(file.stem for file in sorted(run.imported.glob("*.parquet")))
     told = (
         ("plan", plan_sentence(suite).removeprefix("Plan ")),
         ("data sets", undeclared_sentence(suite)),
+        ("imported", f"{imported}, in tables, figures and report" if imported else ""),
         ("audit", _audit_found(folder)),
     )
     lines = (fitted_text(f"{what:<13}{text}", WIDTH) for what, text in told if text)

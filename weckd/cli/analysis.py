@@ -96,7 +96,7 @@ def _leakage(options: argparse.Namespace) -> None:
 
 @command(
     "import-predictions",
-    "let a method whose predictions were made elsewhere join every table",
+    "let a method whose predictions were made elsewhere join tables and figures",
     path("file", metavar="FILE", help=".csv or .parquet"),
     RUN,
     option("--name", required=True, help="what the method is called in tables"),

@@ -56,7 +56,7 @@ def _readings(options: argparse.Namespace) -> None:
 
 @command(
     "show",
-    "print the main table of a finished run and where the rest lies",
+    "print on one screen what a finished run found, and where its report lies",
     path("folder", help="folder of the run, such as results/demo"),
 )
 def _show(options: argparse.Namespace) -> None:
