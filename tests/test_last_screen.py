@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from engine import REPOSITORY
 from small_suite import toy_suite
 
-from weckd.committed import Beside
+from weckd.committed import Beside, beside_quick_look
 from weckd.files import write_text
 from weckd.last_screen import TABLES, last_screen
 
@@ -56,7 +57,7 @@ claim                   asked           verdict            gain [95 %]
 3: gains over a single  as worded 10 %  shown here         +4.9 [+0.7, +9.1]
 backbone                as worded 30 %  contradicted here  -4.9 [-8.2, -1.5]
                         for the chain   not shown here     -1.0 [-3.0, +1.0]
-(as worded 10 %: as worded, if the baseline saw 10 % of the labels)"""
+(10 %: as worded, if the baseline saw 10 % of the labels)"""
 
 
 def test_gains_and_verdicts_are_on_one_screen(run):
@@ -88,17 +89,33 @@ def test_a_data_set_that_shares_images_is_marked_as_the_tables_mark_it(run):
 
 def test_of_a_quick_look_the_verdicts_are_those_of_the_committed_reference(run):
     quick = replace(toy_suite(), quick_look=True)
-    beside = Beside("Verdicts of another.", ("claim", "verdict", "effect"), (("1: a", "shown here", "+1.0"),))
+    rows = [
+        (CLAIM, question, f"{verdict} here", "+1.0")
+        for question, verdict in zip(QUESTIONS, ("shown", "not shown", "contradicted"), strict=True)
+    ]
+    rows.insert(0, ("1: a claim in more than thirty-four letters", "as worded", "shown here", "+1.0"))
+    beside = Beside("Verdicts of another.", ("claim", "question", "verdict", "effect"), tuple(rows))
     lines = last_screen(run, quick, beside).split("\n")
     assert lines[1] == "A quick look: it tests none of the paper's claims."
     assert lines[7:] == [
         "",
         "Verdicts of another.",
-        "claim                   asked           verdict            gain [interval]",
-        "1: a                                    shown here         +1.0",
+        "claim                            as worded             for the chain",
+        "1: a claim in more than thirty-  shown here",
+        "four letters",
+        "3: gains over a single backbone  10 %: shown here      contradicted here",
+        "                                 30 %: not shown here",
+        "(10 %: as worded, if the baseline saw 10 % of the labels)",
     ]
     none = last_screen(run, quick, Beside("There are none."))
     assert none.endswith("\n\nThere are none.")
+
+
+def test_that_of_the_default_suite_leaves_four_of_25_lines_for_what_is_told_below_it(run):
+    suite = replace(toy_suite(), quick_look=True)
+    beside = beside_quick_look(suite, REPOSITORY / "results/reference")
+    assert len(beside.rows) == 11
+    assert len(last_screen(run, suite, beside).split("\n")) <= 21
 
 
 def test_no_line_is_wider_than_a_terminal(run):

@@ -5,6 +5,7 @@ import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from weckd.committed import Beside
@@ -17,6 +18,8 @@ WIDTH = 80
 TABLES = ("tables/answers.csv", "tables/main.csv", "tables/main.json")
 """What it is made of, by stable names whatever the printed tables are relabelled to."""
 _CLAIM, _ASKED, _VERDICT = 22, 14, 17  # columns; what is left is the effect's
+_NAME = 34  # columns of a claim whose effects are not shown
+_SHARE = re.compile(r",.*?(\d+ %).*")
 
 
 def last_screen(folder: Path, suite: Suite, beside: Beside | None) -> str:
@@ -47,8 +50,8 @@ def last_screen(folder: Path, suite: Suite, beside: Beside | None) -> str:
         lines += ["", beside.says]
         answers = [dict(zip(beside.header, row, strict=True)) for row in beside.rows]
     if answers:
-        level = "interval" if beside else _level(suite)  # the committed reference's plan is another
-        lines += [*([] if beside else [""]), *_verdicts(answers, level)]
+        lines += _by_claim(answers) if beside else ["", *_verdicts(answers, _level(suite))]
+        lines += _readings(answers)
     return fitted_text("\n".join(lines), WIDTH)
 
 
@@ -107,15 +110,31 @@ def _verdicts(answers: Sequence[Mapping[str, str]], level: str) -> list[str]:
                 row = of_claim[number]
                 line += f"  {_asked(row.get('question', '')):<{_ASKED}}  {row['verdict']:<{_VERDICT}}  {row['effect']}"
             lines.append(line.rstrip())
-    shortened = (
-        row["question"] for row in answers if _asked(row.get("question", "")) != row.get("question", "")
-    )
-    if words := next(shortened, ""):
-        lines.append(f"({_asked(words)}: {words})")
     return lines
+
+
+def _by_claim(answers: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a line or two a claim, without effects, so that a quick look's screen has room for its own gains."""
+    lines = [("claim", "as worded", "for the chain")]
+    for name in dict.fromkeys(row["claim"] for row in answers):
+        worded: list[str] = []
+        chain: list[str] = []
+        for row in answers:
+            question, share = row.get("question", ""), _SHARE.search(row.get("question", ""))
+            if row["claim"] == name:
+                said = f"{share[1]}: {row['verdict']}" if share else row["verdict"]
+                (chain if question == "for the chain" else worded).append(said)
+        lines += zip_longest(textwrap.wrap(name, _NAME), worded, chain, fillvalue="")
+    return _columns(lines)
+
+
+def _readings(answers: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the first question that is shortened to a share of the labels, in full."""
+    asked = (row.get("question", "") for row in answers)
+    return next(([f"({share[1]}: {words})"] for words in asked if (share := _SHARE.search(words))), [])
 
 
 def _asked(question: str) -> str:
     """Return a question in few words: of a reading that speaks of a share of the labels, the share."""
-    short = re.sub(r",.*?(\d+ %).*", r" \1", question)
+    short = _SHARE.sub(r" \1", question)
     return short if len(short) <= _ASKED else f"{short[: _ASKED - 2].rstrip()}.."
