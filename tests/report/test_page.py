@@ -142,7 +142,8 @@ def test_too_few_seeds_are_told_first(run):
 
 
 def test_a_quick_look_shows_gains_and_no_verdicts(run, monkeypatch):
-    beside = Beside("Verdicts of another.", ("claim", "verdict"), (("1: a", "shown <here>"),))
+    header = ("claim", "question", "verdict")
+    beside = Beside("Verdicts of another.", header, (("1: a", "as worded", "shown <here>"),))
     monkeypatch.setattr("weckd.report.page.beside_quick_look", lambda suite: beside)
     facts = toy_suite().facts
     small = replace(facts["toy_two"], key="ear_chile_small", title="Ears, small copy at 64 px")
@@ -158,7 +159,8 @@ def test_a_quick_look_shows_gains_and_no_verdicts(run, monkeypatch):
     first = text[: text.index("<nav")]
     assert '<p class="caption">Verdicts of another.</p>' in first
     assert 'aria-label="Verdicts of the committed reference"' in first
-    assert '<tr><th scope="row">1: a</th><td>shown &lt;here&gt;</td></tr>' in first
+    assert '<tr><th scope="row">1: a</th><td>shown &lt;here&gt;</td><td>as worded</td></tr>' in first
+    assert first.index("Verdicts of another.") < first.index('<ul class="answers">')
 
 
 def test_real_images_carry_no_phantom_banner_but_a_word_on_licences(run):

@@ -81,8 +81,13 @@ def _licences(suite: Suite, files: RunFiles) -> list[str]:
 
 def _beside(suite: Suite) -> Block | None:
     told = beside_quick_look(suite)
-    title = "Verdicts of the committed reference"
-    return text_block(title, told.says, told.header, told.rows) if told else None
+    if not told:
+        return None
+    order = sorted(
+        range(len(told.header)), key=lambda n: (n > 0, told.header[n] != "verdict")
+    )  # seen on a phone
+    header, *rows = (tuple(row[n] for n in order) for row in (told.header, *told.rows))
+    return text_block("Verdicts of the committed reference", told.says, header, rows)
 
 
 def terms(blocks: Iterable[Block]) -> tuple[tuple[str, tuple[str, ...]], ...]:
