@@ -148,6 +148,11 @@ def test_a_reference_of_a_trained_run_holds_the_plan_that_it_was_trained_under(b
     write_text(run / "suite.json", suite_json(AFTER))
     freeze_run(run, tmp_path / "reference", lock)
     assert read_reference(tmp_path / "reference").plan_before == "0123456789ab"
+    recorded(
+        run, lambda seed: ["000000000000"] if seed == 1 else ["0123456789ab"]
+    )  # of two, that of most cells
+    freeze_run(run, tmp_path / "of two", lock)
+    assert read_reference(tmp_path / "of two").plan_before == "0123456789ab"
 
 
 def test_predictions_that_are_packed_otherwise_are_the_same_and_keep_the_plan_before(before, lock, tmp_path):

@@ -121,7 +121,8 @@ def _facts(
     suite: Suite, folder: Path, run: Path, lock: Path | None, drawn: Reference | None, older: Reference | None
 ) -> Reference:
     """Return the facts of the reference that a folder will be; `older` had the same predictions."""
-    trained = next(filter(None, suite.trained_under), None)
+    under = suite.trained_under
+    trained = max(filter(None, under), key=under.__getitem__, default=None)
     return Reference(
         format=FORMAT,
         suite=suite.run,
