@@ -43,7 +43,7 @@ RUN install -d -o 10001 -g 10001 /work
 ARG VERSION=0.1.0
 COPY docker/bill_of_materials.py /opt/
 RUN python /opt/bill_of_materials.py "${VERSION}" > /opt/weckd.cdx.json
-# All above changes with the lock alone; an edit of the suite makes the few megabytes below anew.
+# All above changes with the lock alone; an edit of the suite makes the few megabytes below again.
 COPY . /opt/weckd
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/weckd/weckd
 ARG REVISION=unknown

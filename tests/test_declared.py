@@ -75,5 +75,5 @@ def test_bounds_that_would_be_dropped_are_refused():
     class Wrong(Declared):
         names: Annotated[tuple[str, ...], UNIQUE, NOT_EMPTY]
 
-    with pytest.raises(TypeError, match="bounds stand before rules"):
+    with pytest.raises(TypeError, match="bounds come before rules"):
         checked(Wrong, {"names": []}, "here")

@@ -50,7 +50,7 @@ def test_each_message_is_said_once_and_last_with_the_jobs_that_it_is_of(tmp_path
             f"failed: train a ({logs['train a']})\nstep 1\nstep 1\nTraceback (most recent call last):\n  File x\n"
             "MemoryError",
             f"failed: train b ({logs['train b']})\nall\nit left no message, as one that is killed does; what the "
-            "engine says of it stands above",
+            "engine says of it is above",
         ]
     )
 

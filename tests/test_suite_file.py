@@ -384,7 +384,7 @@ BATCH = (
         ),
         (
             ["groups={threshold:0.9}"],
-            "groups.threshold:0.9: no such key (a space stands behind the colon of a key); did you mean 'threshold'? "
+            "groups.threshold:0.9: no such key (write a space behind the colon of a key); did you mean 'threshold'? "
             "Keys here: threshold",
         ),
         *(
@@ -434,7 +434,7 @@ def test_a_value_that_cannot_be_is_told_by_key_bounds_and_meaning(changes, told)
     assert lines == told
 
 
-KNOWN = f"Known data sets: {', '.join(load_catalogue())}; one of your own stands in a file: catalogue=FILE"
+KNOWN = f"Known data sets: {', '.join(load_catalogue())}; one of your own is read from a file: catalogue=FILE"
 
 
 @pytest.mark.parametrize(
@@ -464,7 +464,7 @@ KNOWN = f"Known data sets: {', '.join(load_catalogue())}; one of your own stands
         *(
             (
                 [f"{key}={names}"],
-                f"--config {key}={names}: a list stands in brackets; write {key}='[{names}]'",
+                f"--config {key}={names}: a list is written in brackets: {key}='[{names}]'",
             )
             for key, names in (
                 ("methods", "weckd,single"),
@@ -731,7 +731,7 @@ def test_panel_stands_for_all_its_methods_and_each_can_be_named():
     [
         (
             {"methods": ["panel"]},
-            "methods: panel stands for the backbones that panel.backbones lists; list one or more",
+            "methods: panel means the backbones that panel.backbones lists; list one or more",
         ),
         (
             {"methods": ["panel-resnet50-30"], "panel": PANEL},

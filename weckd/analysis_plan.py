@@ -52,7 +52,7 @@ class Claim(Declared):
 
     name: _Words
     says: _Words  # the paper's words, shortened
-    source: _Words  # where they stand
+    source: _Words  # where they are said
     as_worded: Annotated[tuple[Evidence, ...], NOT_EMPTY]  # what the words say
     for_the_chain: Annotated[
         tuple[Evidence, ...], NOT_EMPTY
@@ -90,7 +90,7 @@ MARGIN_METRICS = ("accuracy", "balanced_accuracy")
 
 @dataclass(frozen=True)
 class AnalysisPlan(Declared):
-    """What is tested and how; its hash stands in every analysis output."""
+    """What is tested and how; every analysis output names its hash."""
 
     alpha: Fraction
     """level of each family of tests"""

@@ -188,7 +188,7 @@ class SuiteKeys(Declared):
     """keys that `weckd datasets` lists, or of your own `catalogue`"""
     methods: Annotated[tuple[MethodName, ...], NOT_EMPTY, UNIQUE]
     """names that `weckd methods` lists; a reading is named by what it changes, as
-    `start=fresh,attention=none`; `panel` stands for the supervised panel, of which `panel-resnet50-30` is one
+    `start=fresh,attention=none`; `panel` means the supervised panel, of which `panel-resnet50-30` is one
     row"""
     seeds: _Seeds
     """one cell a data set and seed; fewer than `analysis.minimum_seeds` gives descriptive tables only. At

@@ -44,7 +44,7 @@ class Bounds:
         """Return pydantic's schema of the kind, within the limits."""
         schema = handler(kind)
         if schema["type"] == "function-after":  # which has no limits of its own, and would drop them
-            raise TypeError("bounds stand before rules")
+            raise TypeError("bounds come before rules")
         return {**schema, **{name: limit for name, limit in vars(self).items() if limit is not None}}
 
 
@@ -84,7 +84,7 @@ def checked(kind: type[T], values: Any, what: str, derived: Collection[str] = ()
     Args:
         kind: declares what they may be.
         values: dicts, lists, texts, numbers, truth values and None.
-        what: they are and where they stand, for messages.
+        what: they are and where they are from, for messages.
         derived: keys that are made of others, with which they can be wrong: they are not told.
 
     Raises:
@@ -149,7 +149,7 @@ def marked(kind: Any, mark: str) -> frozenset[str]:
 
 
 def wanted(kind: Any) -> str:
-    """Return what a value of a type must be, as it stands after "must be"."""
+    """Return what a value of a type must be, in the words that follow "must be"."""
     base, marks = _parts(kind)
     rules = [mark.words for mark in marks if isinstance(mark, Rule)]
     origin, arguments = typing.get_origin(base), typing.get_args(base)
@@ -253,7 +253,7 @@ def _told(kind: Any, error: str, place: tuple[int | str, ...], value: Any) -> st
     name = ".".join(text if text.isprintable() else ascii(text) for text in map(str, place)) or "top level"
     if error == "unexpected_keyword_argument":
         known = sorted(_keys(_bare(above)[0]))
-        hint = " (a space stands behind the colon of a key)" if ":" in str(place[-1]) else ""
+        hint = " (write a space behind the colon of a key)" if ":" in str(place[-1]) else ""
         return f"{name}: no such key{hint}{near(str(place[-1]), known)} Keys here: {', '.join(known)}"
     digits = _bare(kind)[0] in (int, float) and isinstance(value, str) and any(map(str.isdigit, value))
     hint = " (numbers are written as 10, 0.5 or 1e-3, without quotes; a list as [1, 2])" if digits else ""

@@ -182,7 +182,7 @@ def _last_words(log: Path | None) -> str:
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    nothing = "it left no message, as one that is killed does; what the engine says of it stands above"
+    nothing = "it left no message, as one that is killed does; what the engine says of it is above"
     return "\n".join(lines[-_TAIL:]) or nothing
 
 

@@ -1,4 +1,4 @@
-"""Errors that name what the user can mend, and numbers in sentences for people."""
+"""Errors that name what the user can correct, and numbers in sentences for people."""
 
 import resource
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def named(noun: str, values: Sequence[object]) -> str:
-    """Return a noun and what it stands for: `seed 1`, `seeds 1, 2`."""
+    """Return a noun and what it names: `seed 1`, `seeds 1, 2`."""
     return f"{noun}{'' if len(values) == 1 else 's'} {', '.join(map(str, values))}"
 
 

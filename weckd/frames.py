@@ -1,7 +1,7 @@
 """A run's results as pandas frames, for those who go on with them: `weckd.load(run)`.
 
-The tables' frames have the columns and numbers of their CSV files. What each column is stands here once: the types that
-frames have, and docs/results.md, are made of it.
+The tables' frames have the columns and numbers of their CSV files. What each column is, is said here once: the types
+that frames have, and docs/results.md, are made of it.
 """
 
 import shutil

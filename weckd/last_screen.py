@@ -28,7 +28,7 @@ def last_screen(folder: Path, suite: Suite, beside: Beside | None) -> str:
     Args:
         folder: of the finished run, with the tables that `TABLES` names.
         suite: its settings, with what its audit found.
-        beside: the verdicts of the committed reference, which stand in place of a quick look's own.
+        beside: the verdicts of the committed reference, which are shown in place of a quick look's own.
     """
     answers, main = (_rows(folder / name) for name in TABLES[:2])
     [warned, *_] = json.loads((folder / TABLES[2]).read_text(encoding="utf-8"))

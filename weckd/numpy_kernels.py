@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 WITHOUT_AVX512 = {"NPY_DISABLE_CPU_FEATURES": "X86_V4", "OPENBLAS_CORETYPE": "Haswell"}
-"""X86_V4 is NumPy's name for AVX-512; Haswell stands for AVX2."""
+"""X86_V4 is NumPy's name for AVX-512; Haswell is that for AVX2."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Two jobs use two cores, and bytes do not depend on the count."""
 

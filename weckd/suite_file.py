@@ -108,7 +108,7 @@ def _read(files: Sequence[Path], changes: Mapping[str, Any]) -> tuple[dict[str, 
 
 
 def _refuse_bare_lists(changes: Mapping[str, Any]) -> None:
-    """Refuse lists without brackets; a comma stands in the names of readings, too."""
+    """Refuse lists without brackets; the names of readings have commas too."""
     hints = get_type_hints(SuiteFile, include_extras=True)
     for key, value in changes.items():
         bare = isinstance(value, str) and "," in value and value[:1] != "["
@@ -116,7 +116,7 @@ def _refuse_bare_lists(changes: Mapping[str, Any]) -> None:
             try:
                 find_method(value)
             except UserError:
-                told = f"--config {key}={value}: a list stands in brackets; write {key}='[{value}]'"
+                told = f"--config {key}={value}: a list is written in brackets: {key}='[{value}]'"
                 raise UserError(told) from None
 
 
@@ -233,11 +233,9 @@ def _told_of(key: str) -> Iterator[None]:
 
 
 def _methods(file: SuiteFile) -> list[str]:
-    """Return the suite's methods, where `panel` stands for all methods of the panel."""
+    """Return the suite's methods, where `panel` means all methods of the panel."""
     if PANEL in file.methods and not file.panel.backbones:
-        raise UserError(
-            "methods: panel stands for the backbones that panel.backbones lists; list one or more"
-        )
+        raise UserError("methods: panel means the backbones that panel.backbones lists; list one or more")
     named = [name for one in file.methods for name in (panel_names(file.panel) if one == PANEL else (one,))]
     with _told_of("methods"):
         for name in named:

@@ -33,7 +33,7 @@ def read_yaml(file: Path, remedy: str, empty: Any = None) -> Any:
     Args:
         file: to be read.
         remedy: what to do about a file that cannot be read, for messages.
-        empty: what stands for the content of an empty file.
+        empty: what the content of an empty file counts as.
 
     Raises:
         UserError: the file cannot be read, is no UTF-8, or no YAML as this module reads it.
@@ -56,7 +56,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
     Args:
         text: of one document.
-        where: it stands, for messages.
+        where: the text is from, for messages.
 
     Raises:
         UserError: it is no YAML, a key is given twice or is more than a word, a value has a tag, or values are nested
@@ -92,7 +92,7 @@ class _Loader(yaml.SafeLoader):
             raise _refusal(f"nested deeper than {_DEEPEST}", event.start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
-        # An alias counts as all that it stands for; one within what it stands for has no count yet.
+        # An alias counts as all that it refers to; one within what it refers to has no count yet.
         again = self._values_in.get(id(node), _MOST_VALUES) if isinstance(event, yaml.AliasEvent) else 1
         self._values += again
         if self._values > _MOST_VALUES:

@@ -106,7 +106,7 @@ def test_a_block_without_methods_is_no_table(left_out, tmp_path):
 
 def test_captions_say_why_a_block_stands_apart(tables):
     note_of = {
-        "labels of the chain": "These methods learn from the labelled subsets alone; other methods stand in tables of "
+        "labels of the chain": "These methods learn from the labelled subsets alone; other methods have tables of "
         "their own.",
         "with unlabelled images": "A block apart: these methods also see, without labels, the rest of the training "
         "part, images that no method on the labels of the chain sees.",

@@ -273,7 +273,7 @@ def test_names_and_selection_are_refused(run, tmp_path, capsys):
         with pytest.raises(UserError) as refused:
             imported(run, tmp_path, made_elsewhere(), name)
         assert str(refused.value) == (
-            f"method name {name!r}: stands for a method of the package or the plan, whose tests it would join; choose "
+            f"method name {name!r}: is that of a method of the package or the plan, whose tests it would join; choose "
             "another"
         )
     with pytest.raises(UserError, match="'My method': lower-case letters, digits"):

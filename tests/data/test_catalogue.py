@@ -188,7 +188,7 @@ def test_the_entry_that_the_page_shows_is_all_that_is_needed(tmp_path):
         ),
         (
             "q",
-            r"^no data set 'q'\. Known data sets: .*, phantom_brain_mri; one of your own stands in a file: "
+            r"^no data set 'q'\. Known data sets: .*, phantom_brain_mri; one of your own is read from a file: "
             r"catalogue=FILE$",
         ),
     ],
@@ -324,7 +324,7 @@ def with_class(**changes):
         ),
         (changed(derived_from=["ear_peru"]), "my_ears.derived_from: no data set 'ear_peru' in the catalogue"),
         (changed(derived_from=["my_ears"]), "my_ears.derived_from: my_ears is itself derived from my_ears"),
-        (changed(key="your_ears"), "my_ears.key: stands above the entry; leave it out here"),
+        (changed(key="your_ears"), "my_ears.key: the key is what is above the entry; leave it out here"),
         (
             changed(licence="FILL IN", source="FILL IN: a link"),
             "my_ears.licence: must be text other than FILL IN, not 'FILL IN'; of the images; unknown where "
@@ -473,10 +473,10 @@ def test_a_table_names_its_columns_and_has_labels_of_text_or_numbers(tmp_path):
         (in_a_table(labels=("1", 1)), "classes: label '1' is given twice"),
         (
             in_a_table(labels=(1.5, "")),
-            "classes.0.label: must be a whole number from 0, or text, or null, not 1.5; what stands for the class in "
-            "a table (text or a number), or in the files of other layouts (a number)\n"
-            "  my_ears.classes.1.label: must be a whole number from 0, or text, or null, not ''; what stands for the "
-            "class in a table (text or a number), or in the files of other layouts (a number)",
+            "classes.0.label: must be a whole number from 0, or text, or null, not 1.5; what the class is called "
+            "in a table (text or a number), or in the files of other layouts (a number)\n"
+            "  my_ears.classes.1.label: must be a whole number from 0, or text, or null, not ''; what the class is called "
+            "in a table (text or a number), or in the files of other layouts (a number)",
         ),
         (
             in_a_table(table={**TABLE, "label": "FILL IN"}),

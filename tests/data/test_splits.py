@@ -396,7 +396,7 @@ def test_names_are_read_as_they_stand(tmp_path):
         ("i,g,a,0,rest,D2\n", "image i is in unknown draws 'D2'"),
         ("i,g,a,0,validation,E2\n", "image i is held out, and in a draw for training (E2)"),
         ("i,g,a,0,test,\nj,h,a,1,test,\n", "class a has more than one y"),
-        ("i,g,a,0,test,\nj,h,b,0,test,\n", "y 0 stands for more than one class"),
+        ("i,g,a,0,test,\nj,h,b,0,test,\n", "y 0 belongs to more than one class"),
     ],
 )
 def test_a_wrong_split_file_is_refused(tmp_path, rows, message):

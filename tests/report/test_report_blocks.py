@@ -127,9 +127,7 @@ def test_a_file_that_holds_no_tables(tmp_path, content):
 def test_the_page_lists_what_was_changed_of_the_plan_and_whether_results_were_seen():
     changes = (Amendment("2026-11-29", "claims read twice", True), Amendment("2026-11-30", "a metric", False))
     block = amendments_block(with_plan(toy_suite(), amendments=changes))
-    assert (
-        block.caption == "These lines are part of the plan, whose hash stands in every table: 0123456789ab."
-    )
+    assert block.caption == "These lines are part of the plan, whose hash every table names: 0123456789ab."
     assert [[cell.text for cell in row] for row in (block.header, *block.rows)] == [
         ["date", "when", "change"],
         ["2026-11-29", "after results were seen", "claims read twice"],

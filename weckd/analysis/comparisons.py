@@ -17,7 +17,7 @@ BAR = "full-converged"
 """The supervised bar: every method of a suite is compared with it."""
 
 LABELS_CONTROL = "pooled"
-"""The control that stands beside the chain where there is room for one: is it just more labels?"""
+"""The control that is shown beside the chain where there is room for one: is it just more labels?"""
 REFERENCES = (BASELINE, LABELS_CONTROL, BAR)
 
 SLOPE = "slope per stage"

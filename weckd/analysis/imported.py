@@ -81,7 +81,7 @@ def _wrong_name(suite: Suite, name: str) -> str:
     if name in suite.methods:
         return f"{name!r}: the suite has a method of that name; choose another"
     if name in METHODS or any(fnmatch.fnmatch(name, method) for method in planned):
-        joins = "stands for a method of the package or the plan, whose tests it would join"
+        joins = "is that of a method of the package or the plan, whose tests it would join"
         return f"{name!r}: {joins}; choose another"
     return ""
 
@@ -127,7 +127,7 @@ def _wrong_table(whole: pd.DataFrame, suite: Suite, probabilities: Sequence[str]
 
 
 def _table(file: Path) -> pd.DataFrame:
-    """Return a table as it stands in a .parquet or .csv file; columns end at commas, semicolons or tabs alike."""
+    """Return a table as a .parquet or .csv file has it; columns end at commas, semicolons or tabs alike."""
     try:
         if file.suffix == ".parquet":
             return pd.read_parquet(file)

@@ -1,4 +1,4 @@
-"""Which methods stand together in a table, and why the others stand apart."""
+"""Which methods share a table, and why the others have tables of their own."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ GROUPS = (
         "labels of the chain",
         "",
         ("chain", "reading", "reference", "control", "rival"),
-        "These methods learn from the labelled subsets alone; other methods stand in tables of their own.",
+        "These methods learn from the labelled subsets alone; other methods have tables of their own.",
     ),
     MethodGroup(
         "with unlabelled images",

@@ -107,7 +107,7 @@ def find(audited: AuditedSet, recorded: bool | None, copied_elsewhere: int) -> F
 
 
 def _variants(audited: AuditedSet) -> dict[str, Any]:
-    """Return what was found of suspected variants, and how many would stand between a test part and training."""
+    """Return what was found of suspected variants, and how many of them a test part would share with training."""
     if audited.phantom:
         return dict.fromkeys(_OF_VARIANTS)
     groups = pd.factorize(audited.index["group_id"])[0]

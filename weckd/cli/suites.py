@@ -1,4 +1,4 @@
-"""Suite files as several commands take them; apart, so that no job that takes none stands on how they are read."""
+"""Suite files as several commands take them; apart, so that no job that takes none depends on how they are read."""
 
 import argparse
 from functools import partial

@@ -73,7 +73,7 @@ class ClassEntry(Declared):
     folder: _Name | None = None
     """of class folders, as the source spells it"""
     label: _Label = None
-    """what stands for the class in a table (text or a number), or in the files of other layouts (a number)"""
+    """what the class is called in a table (text or a number), or in the files of other layouts (a number)"""
     count: _Count = None
     """images to be found; leave it out where it is not known, and leave out a class without images"""
     unverified: Annotated[tuple[Literal["folder", "count"], ...], UNIQUE] = ()
@@ -165,7 +165,7 @@ class Dataset(Declared):
         tuple[ClassEntry, ...], Rule(lambda classes: len(classes) > 1, "of two or more classes")
     ]
     folders: tuple[SourceFolder, ...] = ()
-    """where class folders lie below the data set's folder, and the official split that they stand for"""
+    """where class folders lie below the data set's folder, and the official split that they are"""
     table: LabelTable | None = None
     """of the layout csv"""
     patients: Patients | None = None
@@ -236,7 +236,7 @@ def find_dataset(key: str, own: Path | None = None) -> Dataset:
     """
     catalogue = load_catalogue(own)
     if key not in catalogue:
-        where = f"look into {own}" if own else "one of your own stands in a file: catalogue=FILE"
+        where = f"look into {own}" if own else "one of your own is read from a file: catalogue=FILE"
         raise UserError(
             f"no data set {key!r}{near(key, list(catalogue))} Known data sets: {', '.join(catalogue)}; {where}"
         )
@@ -295,7 +295,7 @@ def _contradictions(
     if packaged and dataset.phantom:
         yield ".layout: a phantom can only be one of the package's own"
     if dataset.key != key:
-        yield ".key: stands above the entry; leave it out here"
+        yield ".key: the key is what is above the entry; leave it out here"
     for field in ("key", "title", "folder", "label"):
         values = [str(value) for entry in dataset.classes if (value := getattr(entry, field)) is not None]
         yield from (f".classes: {field} {value!r} is given twice" for value in twice(values))

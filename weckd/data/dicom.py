@@ -1,6 +1,6 @@
 """DICOM files, read by pydicom: one frame as the picture that its header tells a viewer to show.
 
-Of the header only what is needed is read, and its texts stand in no message: no file of ours may tell who a patient is.
+Of the header only what is needed is read, and its texts are in no message: no file of ours may tell who a patient is.
 """
 
 import hashlib

@@ -112,7 +112,7 @@ def read_images(prepared: Path, facts: dict[str, Any]) -> NDArray[np.uint8]:
     """Return the images, uint8 (N, S, S, 3).
 
     Raises:
-        UserError: they, or the index that tells what they are of, are not those that the fingerprint stands for, by
+        UserError: they, or the index that tells what they are of, are not those that the fingerprint is of, by
             which fits are told apart.
     """
     images = _array(prepared / "images.npy")

@@ -6,8 +6,8 @@ class's images; a part misses its share by no more than half a group, unless the
 later, needs at least are too large or too few. A group of twice a part's share or more is left to a later part, in
 the end to the rest.
 
-Beside the disjoint D1, D2, .. stand overlapping draws E2, E3, ..: as large, each drawn from the whole training part for
-itself (the first of them would be D1).
+Beside the disjoint D1, D2, .. there are overlapping draws E2, E3, ..: as large, each drawn from the whole training part
+for itself (the first of them would be D1).
 
 With the protocol `official` the test part is the source's own, copies of training images included: all other parts are
 drawn as ever. A group that the source's border cuts becomes two: its test images are a group of their own, whose name
@@ -237,7 +237,7 @@ def read_split(path: Path) -> pd.DataFrame:
     two_numbers = split.groupby("class")["y"].transform("nunique") > 1
     _refuse_any(path, split, two_numbers, "class {class} has more than one y")
     two_classes = split.groupby("y")["class"].transform("nunique") > 1
-    _refuse_any(path, split, two_classes, "y {y} stands for more than one class")
+    _refuse_any(path, split, two_classes, "y {y} belongs to more than one class")
     return split.astype({"y": int})
 
 

@@ -116,7 +116,7 @@ def write_seen(prepared: Path, seen_parts: Mapping[str, Seen]) -> None:
 
 
 def keep_seen(prepared: Path, kept: Path) -> None:
-    """Copy `seen.json` to the file `kept`, where it is another: it goes with the images, and tables stand on it."""
+    """Copy `seen.json` to the file `kept`, where it is another: it goes with the images, and tables rest on it."""
     file = prepared / SEEN
     if file.is_file() and os.access(kept.parent if kept.parent.exists() else kept.parents[1], os.W_OK):
         text = file.read_text(encoding="utf-8")

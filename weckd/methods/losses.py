@@ -131,7 +131,7 @@ class Mutual(Loss):
 
 @dataclass(frozen=True)
 class PseudoLabels(Loss):
-    """A teacher's predictions stand in for the labels of unlabelled images (see `objectives.semi_supervised`)."""
+    """A teacher's predictions take the place of the labels of unlabelled images (see `objectives.semi_supervised`)."""
 
     objective = "weckd.training.objectives.semi_supervised:PseudoLabelled"
     taught = True
@@ -141,7 +141,7 @@ class PseudoLabels(Loss):
     ratio: int  # unlabelled images a labelled one, in each batch
 
     def text(self) -> str:
-        """Return in a few words what stands in for labels."""
+        """Return in a few words what takes the place of labels."""
         return f"{'decisions' if self.hard else 'probabilities'} as labels{', strong views' if self.strong else ''}"
 
 

@@ -68,7 +68,7 @@ def write_crate(run: RunFiles, root: Path) -> None:
         root: folder of the workflow, a checkout or that of the image.
 
     Raises:
-        UserError: the run's suite.json or a manifest cannot be read, or a file that it stands on is not what was
+        UserError: the run's suite.json or a manifest cannot be read, or a file that it rests on is not what was
             written.
     """
     suite = load_suite(run.suite)

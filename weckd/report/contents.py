@@ -1,4 +1,4 @@
-"""What stands on the page, in order: each section with the run's files that it shows."""
+"""What is on the page, in order: each section with the run's files that it shows."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from weckd.analysis.registry import TABLES
 
 @dataclass(frozen=True)
 class Pictures:
-    """A picture of the run, or one a data set where `{dataset}` stands in the file's name."""
+    """A picture of the run, or one a data set where the file's name has `{dataset}`."""
 
     file: str
     title: str

@@ -199,7 +199,7 @@ def settings_block(suite: Suite) -> Block:
         "plan (hash)": suite.plan_hash,
         "made by": f"weckd {__version__}",
     }
-    caption = "All settings stand in suite.json of the run; config/README.md says what each one means."
+    caption = "All settings are in suite.json of the run; config/README.md says what each one means."
     return text_block("Settings", caption, ("setting", "value"), list(rows.items()))
 
 
@@ -207,7 +207,7 @@ def amendments_block(suite: Suite) -> Block:
     """Return what was changed of the analysis plan since it was first committed."""
     when = {True: "after results were seen", False: "before"}
     rows = [(item.date, when[item.after_results], item.says) for item in suite.analysis.amendments]
-    caption = f"These lines are part of the plan, whose hash stands in every table: {suite.plan_hash}."
+    caption = f"These lines are part of the plan, whose hash every table names: {suite.plan_hash}."
     none = "nothing was changed of this plan"
     header = ("date", "when", "change") if rows else ("change",)
     return text_block("Amendments of the analysis plan", caption, header, rows or [(none,)])

@@ -232,7 +232,7 @@ def title(text: str, phantom: bool) -> str:
 
 
 def run_note(suite: Suite) -> str:
-    """Return the line that stands under every figure."""
+    """Return the line below every figure."""
     derived = any(suite.facts[key].derived_from for key in suite.datasets)
     mark = f"; {DERIVED_MARK} derived, in no mean" if derived else ""
     if suite.undeclared:

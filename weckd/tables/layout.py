@@ -83,7 +83,7 @@ def printed(cells: pd.DataFrame, label: str, layout: Layout) -> tuple[dict[str, 
 
 
 def _places(layout: Layout, where: str, wanted: tuple[str, ...], known: list[str]) -> list[int]:
-    """Return the places of the wanted names, in their order; a name that stands for several rows takes all."""
+    """Return the places of the wanted names, in their order; a name that several rows have takes all of them."""
     if not wanted:
         return list(range(len(known)))
     for name in wanted:

@@ -1,7 +1,7 @@
 """What the columns of the tables mean: said here once, for the tables' JSON and LaTeX, the page and the documents.
 
-`GLOSSARY` has for each table, by its label, what its headers mean. A `*` in either stands for any text. A header that
-says by itself what it is stands in `PLAIN`; names of methods and data sets need no entry.
+`GLOSSARY` has for each table, by its label, what its headers mean. A `*` in either matches any text. A header that
+says by itself what it is is listed in `PLAIN`; names of methods and data sets need no entry.
 """
 
 import re
@@ -335,5 +335,5 @@ def glossary() -> str:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Say whether a pattern fits a text; a `*` in it stands for any text."""
+    """Say whether a pattern fits a text; a `*` in it matches any text."""
     return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text))

@@ -198,7 +198,7 @@ def test_a_certificate_of_another_time_or_name_is_told(told, lead, served, certi
 def test_a_server_that_does_not_speak_tls_is_told(told, served, way):
     served.plain(lambda handler: None)
     reason = f"no secure connection to {HOSTS[way]}: wrong version number"
-    assert told(way) == f"{reason}); look whether a proxy or a firewall stands in between, and run again"
+    assert told(way) == f"{reason}); look whether a proxy or a firewall is in between, and run again"
 
 
 @WAYS

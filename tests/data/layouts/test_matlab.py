@@ -130,7 +130,7 @@ def test_a_slice_that_memory_is_too_small_for_is_not_left_out_as_a_bad_one(folde
 def test_two_files_of_one_slice_are_refused(folder):
     save(folder / "b" / "2.mat", picture())
     assert refusal(folder) == (
-        f"{folder}/b/2.mat: stands for the same slice as {folder}/a/2.mat; remove one of them"
+        f"{folder}/b/2.mat: holds the same slice as {folder}/a/2.mat; remove one of them"
     )
 
 

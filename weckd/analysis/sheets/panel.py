@@ -31,7 +31,7 @@ class _Against:
 
 
 def panel_table(run: Results) -> TableFile:
-    """Return the bar and every panel method, and how the chain stands against them: on means, by data set."""
+    """Return the bar and every panel method, and how the chain compares with them: on means, by data set."""
     suite, plan, chain = run.suite, run.suite.analysis, chain_method(run.suite)
     supervised = [name for name in suite.methods if name == BAR or suite.roles[name] == PANEL]
     if chain is None or not supervised or run.primary not in MARGIN_METRICS:

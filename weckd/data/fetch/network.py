@@ -201,18 +201,18 @@ def _proxy_failure(problem: requests.RequestException, url: str, cause: Any) -> 
     names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
     variable = _variable(*(each for name in names for each in (name, name.upper())), value=proxy)
     variable = variable or "the system's settings"
-    mend = f"correct {variable}, or unset it"
+    remedy = f"correct {variable}, or unset it"
     if isinstance(problem, exceptions.InvalidSchema) and proxy.lower().startswith("socks"):
         reason = f"{variable} names a SOCKS proxy, for which the package PySocks is missing"
         return DownloadError(reason, "install pysocks, or name an HTTP proxy", passing=False)
     if not isinstance(problem, exceptions.ProxyError):
-        return DownloadError(f"{variable} names no address of a proxy", mend, passing=False)
+        return DownloadError(f"{variable} names no address of a proxy", remedy, passing=False)
     place = f"the proxy {proxy.rpartition('@')[2]} of {variable}"  # never its user and password
     if answer := re.search(r"Tunnel connection failed: (.*)", str(cause)):
-        return DownloadError(f"{place} answered {answer[1]}", mend, passing=answer[1].startswith("5"))
+        return DownloadError(f"{place} answered {answer[1]}", remedy, passing=answer[1].startswith("5"))
     if isinstance(cause, NameResolutionError):
-        return DownloadError(f"{place} has a name that is not known to this network", mend)
-    return DownloadError(f"{place} does not answer", mend)
+        return DownloadError(f"{place} has a name that is not known to this network", remedy)
+    return DownloadError(f"{place} does not answer", remedy)
 
 
 def _not_secure(server: str, cause: Any) -> DownloadError:
@@ -223,7 +223,7 @@ def _not_secure(server: str, cause: Any) -> DownloadError:
         return _bad_bundle("holds no certificate")
     words = str(getattr(cause, "reason", None) or getattr(cause, "strerror", None) or cause)
     reason = f"no secure connection to {server}: {words.lower().replace('_', ' ')}"
-    return DownloadError(reason, "look whether a proxy or a firewall stands in between, and run again")
+    return DownloadError(reason, "look whether a proxy or a firewall is in between, and run again")
 
 
 def _bad_bundle(what: str) -> DownloadError:

@@ -38,7 +38,7 @@ def list_matlab(dataset: Dataset, folder: Path) -> Listing:
         writable_name(file)
     for first, second in itertools.pairwise(files):
         if first.name == second.name:
-            raise UserError(f"{second}: stands for the same slice as {first}; remove one of them")
+            raise UserError(f"{second}: holds the same slice as {first}; remove one of them")
     sources = [
         Source(file.relative_to(folder).as_posix(), "", "", functools.partial(_read, dataset, file))
         for file in files

@@ -37,7 +37,7 @@ class PseudoLabelled(Objective):
 
 
 def teacher_labels(teacher_logits: Tensor, hard: bool) -> Tensor:
-    """Return a teacher's stand-ins for labels: decisions int64 (M,), or probabilities float (M, C).
+    """Return what a teacher gives in place of labels: decisions int64 (M,), or probabilities float (M, C).
 
     Lee 2013, equation 14 (hard); Xie et al. 2020, algorithm 1, step 2 (soft). Neither carries a gradient.
 
