@@ -405,8 +405,8 @@ BATCH = (
         (
             ['backbone={name: resnet18, init: "a1_in1k\\n"}', 'methods=["weckd\\n"]'],
             "methods.0: must be the name of a method, at most 200 characters, not 'weckd\\n'; names that `weckd "
-            "methods` lists; a reading is named by what it changes, as `start=fresh,attention=none`; `panel` stands "
-            "for the supervised panel, of which `panel-resnet50-30` is one row\n"
+            "methods` lists; a reading is named by what it changes, as `start=fresh,attention=none`; `panel` means "
+            "the supervised panel, of which `panel-resnet50-30` is one row\n"
             "  backbone.init: must be a name of timm: lower-case letters, digits and _, not 'a1_in1k\\n'; `random`; "
             "`imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`); or the tag of timm "
             "weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is fed "

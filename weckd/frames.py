@@ -23,8 +23,8 @@ from weckd.config import Suite, load_suite
 from weckd.data.splits import read_split
 from weckd.errors import UserError, counted, unreadable
 from weckd.files import FOLDER_SUMS, refuse_changed
-from weckd.run_files import FACTS, RunFiles
-from weckd.runs import DRAW, no_run
+from weckd.run_files import FACTS, RunFiles, no_run
+from weckd.runs import DRAW
 
 TEXT, NUMBER, WHOLE, FLAG = "string", "float64", "int64", "bool"
 WHOLE_OR_NONE, FLAG_OR_NONE = "Int64", "boolean"

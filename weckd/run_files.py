@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weckd.config import Suite
+from weckd.errors import UserError
 from weckd.files import sums_of
 
 FACTS = "reference.json"
@@ -144,3 +145,15 @@ class RunFiles:
         transfers = "chain" in suite.roles.values() and suite.distillation.beta > 0
         files = [self.attention(dataset) for dataset in suite.datasets if transfers]
         return [*files, *map(sums_of, files)]
+
+
+def no_run(folder: Path, results: Path) -> UserError:
+    """Return the error of a folder without a run: it names the runs that are there, or the suites."""
+    places = dict.fromkeys((results, Path("results")))  # a run may be named without its folder
+    runs = [str(file.parent) for place in places for file in sorted(place.glob("*/suite.json"))]
+    if runs:
+        return UserError(f"{folder}: no run; there are {', '.join(runs)} (`weckd runs` tells of each)")
+    files = sorted(Path("config").glob("*.yaml"))
+    suites = [str(file) for file in files if "\nsuite: " in f"\n{file.read_text('utf-8')}"]
+    named = f"; suites are {', '.join(suites)}" if suites else ""
+    return UserError(f"{folder}: no run; begin one with snakemake --cores all --configfile SUITE{named}")

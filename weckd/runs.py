@@ -16,7 +16,7 @@ from weckd.fitted import fitted_table, fitted_text
 from weckd.last_screen import TABLES, WIDTH, last_screen
 from weckd.locks import runs_under_way
 from weckd.places import undeclared_sentence, with_finding
-from weckd.run_files import FACTS, RunFiles
+from weckd.run_files import FACTS, RunFiles, no_run
 
 LOCK = Path(".lock")
 _CALL = ".call.json"
@@ -124,18 +124,6 @@ def _shown(folder: Path, tables: Iterable[str]) -> str:
 
 def _places(folder: Path, places: Mapping[str, str]) -> str:
     return "\n".join(f"{name:<13}{folder / place}" for name, place in places.items())
-
-
-def no_run(folder: Path, results: Path) -> UserError:
-    """Return the error of a folder without a run: it names the runs that are there, or the suites."""
-    places = dict.fromkeys((results, Path("results")))  # a run may be named without its folder
-    runs = [str(file.parent) for place in places for file in sorted(place.glob("*/suite.json"))]
-    if runs:
-        return UserError(f"{folder}: no run; there are {', '.join(runs)} (`weckd runs` tells of each)")
-    files = sorted(Path("config").glob("*.yaml"))
-    suites = [str(file) for file in files if "\nsuite: " in f"\n{file.read_text('utf-8')}"]
-    named = f"; suites are {', '.join(suites)}" if suites else ""
-    return UserError(f"{folder}: no run; begin one with snakemake --cores all --configfile SUITE{named}")
 
 
 def study_made(folder: Path, made: Collection[str]) -> bool:

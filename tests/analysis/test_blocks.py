@@ -126,7 +126,7 @@ def test_captions_say_why_a_block_stands_apart(tables):
             "intervals; nothing is tested. Plan 0123456789ab.\n\n"
             f"- {note}\n"
             "- Tuned: all methods but majority and permuted, 16 trials each on every data set, scored on validation "
-            "images of seed 1001, the best 4 also on seed 1002.\n"
+            "images of seed 1001, the committed settings and the 3 best others also on seed 1002.\n"
             "- majority class: share of the test images that are of their most frequent class, percent.\n"
             "- chance: one divided by the number of classes, percent.\n"
             "- smallest class: of the test images, and how many it has.\n"
@@ -138,7 +138,7 @@ def test_captions_of_gains_say_who_is_tuned(tables):
     for caption, _ in tables["gains"].values():
         assert (
             "- Tuned: all methods but majority and permuted, 16 trials each on every data set, scored on validation "
-            "images of seed 1001, the best 4 also on seed 1002.\n"
+            "images of seed 1001, the committed settings and the 3 best others also on seed 1002.\n"
         ) in caption
     assert len(tables["gains"]) == 5  # the families, and each that is decided on the mean over all
 

@@ -188,7 +188,7 @@ def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
         ],
     }
     below = [section.strip().split("\n\n")[3] for section in text.split("### ")[1:]]
-    where = "validation images of seed 1001, the best 4 also on seed 1002."
+    where = "validation images of seed 1001, the committed settings and the 3 best others also on seed 1002."
     cost = f"images a method and data set, and are scored on {where}"
     notes = [block.note for block in method_groups(suite)]
     columns = "- Columns: docs/reading-the-tables.md."

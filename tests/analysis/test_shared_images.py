@@ -81,7 +81,7 @@ def test_a_finding_that_cannot_be_read_is_named(tmp_path, text):
     if not text:
         (tmp_path / "across.csv").mkdir()
         with pytest.raises(
-            UserError, match=r"across\.csv: not a readable finding of the audit \(IsADirectory"
+            UserError, match=r"across\.csv: not a readable finding of the audit \(Is a directory"
         ):
             with_finding(toy_suite(), tmp_path / "across.csv")
         return

@@ -475,8 +475,8 @@ def test_a_table_names_its_columns_and_has_labels_of_text_or_numbers(tmp_path):
             in_a_table(labels=(1.5, "")),
             "classes.0.label: must be a whole number from 0, or text, or null, not 1.5; what the class is called "
             "in a table (text or a number), or in the files of other layouts (a number)\n"
-            "  my_ears.classes.1.label: must be a whole number from 0, or text, or null, not ''; what the class is called "
-            "in a table (text or a number), or in the files of other layouts (a number)",
+            "  my_ears.classes.1.label: must be a whole number from 0, or text, or null, not ''; what the class is "
+            "called in a table (text or a number), or in the files of other layouts (a number)",
         ),
         (
             in_a_table(table={**TABLE, "label": "FILL IN"}),

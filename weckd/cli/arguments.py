@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from weckd.config import Suite, load_suite
 from weckd.errors import UserError
-from weckd.run_files import FACTS, RunFiles
+from weckd.run_files import FACTS, RunFiles, no_run
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _Run: TypeAlias = Callable[[argparse.Namespace], None]
@@ -81,8 +81,6 @@ def files_of_run(folder: Path) -> RunFiles:
     Raises:
         UserError: the folder holds no run, or a frozen reference.
     """
-    from weckd.runs import no_run
-
     run = RunFiles(folder)
     if (folder / FACTS).exists():
         raise UserError(
