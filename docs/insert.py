@@ -63,6 +63,7 @@ KEYS = {
 }
 FIGURES = {
     "docs/images/demo-forest.svg": "demo/figures/forest.svg",
+    "docs/images/real-medium-summary.svg": "real-medium/figures/summary.svg",
     "docs/images/real-medium-forest.svg": "real-medium/figures/forest.svg",
     "docs/images/real-medium-chain.svg": "real-medium/figures/chain.svg",
     "docs/images/leakage.svg": "real-small-official/figures/leakage.svg",

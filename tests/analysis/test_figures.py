@@ -6,7 +6,7 @@ import pytest
 from matplotlib.image import imread
 from small_suite import CLASSES, toy_frame, toy_suite, with_plan, write_cell
 
-from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
+from weckd.analysis.figures.gains import chain_figure, forest_figure, summary_figure, variance_figure
 from weckd.analysis.figures.methods import (
     label_curves,
     labels_figure,
@@ -71,6 +71,27 @@ def test_real_images_are_not_marked(toy_predictions, tmp_path):
     run = results(toy_suite(datasets=("toy_two",)), toy_predictions)
     assert "PHANTOM" not in saved(forest_figure, run, tmp_path, "forest")
     assert imread(tmp_path / "forest.png").shape[2] == 4
+
+
+def test_the_summary_draws_the_means_and_a_dot_a_data_set(toy_predictions):
+    figure = summary_figure(results(toy_suite(), toy_predictions))
+    (axis,) = figure.axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        *("over single", "over pooled", "over one-step", "against full-converged"),
+    ]
+    dots, bar, mean = axis.lines[1:4]  # after the line at zero
+    assert dots.get_xdata().tolist() == pytest.approx([22.5, 22.5])  # toy_copy lacks a seed
+    assert bar.get_xdata().tolist() == pytest.approx([9.55002837304, 35.449971627])  # as in golden/main.csv
+    assert mean.get_xdata().tolist() == pytest.approx([22.5])
+    assert [text.get_text() for text in axis.texts] == [
+        "+22.5 [+9.6, +35.4]",
+        "missing",
+        "identical",
+        "-11.2 [-19.8, -2.7]",
+    ]
+    assert figure.get_supxlabel().startswith("diamond: macro of 2 and its 95 % interval; dots: data sets\n")
+    one = summary_figure(results(toy_suite(datasets=("toy_three",)), toy_predictions))
+    assert one.get_supxlabel().startswith("diamond: toy_three and its 95 % interval\n")
 
 
 def test_forest_draws_what_the_table_says(toy_predictions):

@@ -74,6 +74,7 @@ def test_a_run_of_one_method_and_seed_says_what_would_fill_each_figure(tmp_path)
         "none of the plan's families has its methods in this run; add those of one, such as weckd and single"
     )
     assert {name: figure.get_label() for name, figure in drawn(suite, run_of(suite, tmp_path)).items()} == {
+        "summary": family,
         "forest": family,
         "chain": "no method of this run has stages to follow; add a chain, such as weckd",
         "labels": "neither a chain nor single, pooled, full, full-converged has predictions and a known number of "
@@ -94,7 +95,7 @@ def test_a_run_that_diverged_as_a_whole_draws_no_scales_of_nothing(tmp_path):
         for name, figure in drawn(suite, run_of(suite, tmp_path, diverged=True)).items()
     }
     both = "toy_two seeds 1, 2, 3, 4, 5 weckd diverged; toy_two seeds 1, 2, 3, 4, 5 single diverged"
-    of_all = ("forest", "variance", "reliability", "confusion-toy_two", "roc-toy_two")
+    of_all = ("summary", "forest", "variance", "reliability", "confusion-toy_two", "roc-toy_two")
     assert {labels[name] for name in of_all} == {f"missing: {both}"}
     assert labels["chain"] == "missing: toy_two seeds 1, 2, 3, 4, 5 weckd diverged"
     assert labels["ranks"] == "0 whole methods on 1 independent data set; ranks need at least 3 of both"

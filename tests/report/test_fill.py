@@ -35,7 +35,7 @@ def missing(run):
 def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
     assert titles(run) == {
         "Claims": ["Claims, suite toy"],
-        "Main results": ["Gains over each reference", "Gains by data set, suite toy"],
+        "Main results": ["Gains at a glance", "Gains over each reference", "Gains by data set, suite toy"],
         "Is it the chain?": [
             "Label efficiency",
             "Families of the plan, suite toy",
@@ -109,7 +109,7 @@ def test_pictures_are_embedded(run):
 
 
 def test_a_drawing_ends_no_attribute_and_is_no_longer_than_it_must_be(run):
-    (run / "figures" / "forest.svg").write_text(
+    (run / "figures" / "summary.svg").write_text(
         "<svg>\n <!-- it's -->\n <g d='M 1 \n2' e=\"100%&#65;\"/>\n</svg>\n"
     )
     (main,) = (filled for filled in fill(toy_suite(), run) if filled.section.key == "main")

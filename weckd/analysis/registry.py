@@ -28,7 +28,7 @@ TABLES = {
 
 The report shows them in this order under "Other tables", but for those that have a section of their own.
 """
-FIGURES = ("forest", "chain", "labels", "variance", "reliability", "ranks", "attention")
+FIGURES = ("summary", "forest", "chain", "labels", "variance", "reliability", "ranks", "attention")
 FIGURES_OF_DATASET = ("confusion", "roc")
 """Of which there is one a data set, see `figure_names`."""
 KINDS = ("csv", "md", "tex", "json")

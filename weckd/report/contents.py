@@ -55,6 +55,12 @@ SECTIONS = (
         tables=("main",),
         pictures=(
             Pictures(
+                "figures/summary.svg",
+                "Gains at a glance",
+                "A row for each method that the chain is compared with: the mean gain over the data sets with its "
+                "interval, also in numbers, and the gain on each data set as a dot.",
+            ),
+            Pictures(
                 "figures/forest.svg",
                 "Gains over each reference",
                 "Forest plot: a panel for each method that the chain is compared with, a row for each data set, with "

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.comparisons import OWN_STAGE, Comparison, chain_method
 from weckd.analysis.contrasts import gain
-from weckd.analysis.estimates import NOT_KNOWN, Estimate, Gain
+from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain
 from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.inference.data_sets import new_data_set
@@ -16,10 +16,12 @@ from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.errors import counted
 from weckd.places import MACRO, few_seeds, independent, overall, sets_and_overall
+from weckd.tables import cells
 from weckd.tables.captions import (
     NO_FAMILY,
     NO_STAGES,
     confidence,
+    has_phantom,
     mean_or_dataset,
     missing_sentence,
     place_text,
@@ -31,18 +33,52 @@ NEW = "a new data set"
 OWN_START = f"{OWN_STAGE} 1"
 
 
-def forest_figure(run: Results) -> Figure:
-    """Return one panel a reference: per data set seeds (dots), mean and interval; macro mean as a diamond."""
+def summary_figure(run: Results) -> Figure:
+    """Return one row a reference: the mean over data sets, its interval, both as numbers too, and a dot a data set."""
     suite, what = run.suite, f"Gains in {run.primary_name}"
+    shown, panels = _over_all(run)
+    if not any(gain.estimate.study for gain in shown):
+        return style.nothing(suite, what, _why_nothing(shown))
+    # Narrow, so that its words are legible on a phone, but for the sentence of phantoms.
+    figure = style.figure(6.5 if has_phantom(suite) else 4.6, 0.3 * len(panels) + 1.7)
+    axis = figure.subplots()
+    axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    for y, comparison in enumerate(panels):
+        of = {gain.dataset: gain.estimate for gain in shown if gain.comparison == comparison}
+        whole = of.pop(overall(suite))
+        dots = [each.value for each in of.values() if each.study]
+        axis.plot(dots, [y] * len(dots), "o", color=GREY, markersize=3.5, zorder=2)
+        axis.plot([whole.low, whole.high], [y, y], color=ACCENT, linewidth=1.8, zorder=3)
+        axis.plot([whole.value], [y], "D", color=ACCENT, markersize=4.5, zorder=4)
+        told = cells.Gain(whole.value, whole.low, whole.high).text(cells.Wording())
+        text = IDENTICAL if whole.identical else told
+        axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), ha="left", va="center")
+    style.name_rows(axis, [style.wrapped(comparison.text, 24) for comparison in panels])
+    axis.set_xlabel("percentage points")
+    mean = mean_or_dataset(suite, overall(suite))
+    bar = "" if few_seeds(suite) else f" and its {confidence(suite)} interval"
+    each = "; dots: data sets" if len(suite.datasets) > 1 else ""
+    notes = f"diamond: {mean}{bar}{each}"
+    return style.captioned(figure, suite, f"{what} of {panels[0].method}", notes)
+
+
+def _over_all(run: Results) -> tuple[list[Gain], list[Comparison]]:
+    """Return the gains that the plan asks of the mean over all data sets, and what is compared, each once."""
     shown = [
         gain
         for gain in run.drawn
         if gain.comparison.kind in ("superiority", "non-inferiority")
-        and gain.comparison.decided_on == (overall(suite),)
+        and gain.comparison.decided_on == (overall(run.suite),)
     ]
+    return shown, [x.comparison for x in _once(shown, lambda x: (x.comparison.kind, x.comparison.pair))]
+
+
+def forest_figure(run: Results) -> Figure:
+    """Return one panel a reference: per data set seeds (dots), mean and interval; macro mean as a diamond."""
+    suite, what = run.suite, f"Gains in {run.primary_name}"
+    shown, panels = _over_all(run)
     if not any(gain.estimate.study for gain in shown):
         return style.nothing(suite, what, _why_nothing(shown))
-    panels = [x.comparison for x in _once(shown, lambda x: (x.comparison.kind, x.comparison.pair))]
     columns = min(COLUMNS, len(panels))
     height = math.ceil(len(panels) / columns) * (0.26 * (len(suite.datasets) + 2) + 0.8) + 1.3
     figure = style.figure(1.4 + 2.1 * max(columns, 2.5), height)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.classes import confusion_figure, roc_figure
-from weckd.analysis.figures.gains import chain_figure, forest_figure, variance_figure
+from weckd.analysis.figures.gains import chain_figure, forest_figure, summary_figure, variance_figure
 from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, styled
 from weckd.analysis.results import Results, load_run
@@ -14,6 +14,7 @@ from weckd.config import Suite
 from weckd.files import FOLDER_SUMS, write_sums
 
 MADE_BY = {
+    "summary": summary_figure,
     "forest": forest_figure,
     "chain": chain_figure,
     "labels": labels_figure,
