@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from weckd import cli
 from weckd.cli import main
 from weckd.data.catalogue import CATALOGUE_FILE
 from weckd.files import file_digest, write_sums
@@ -58,7 +59,21 @@ def test_help_of_every_command(command, capsys):
     text = capsys.readouterr().out
     assert text.startswith("usage: weckd")
     if not command:
-        assert all(re.search(rf"^    {name}\b", text, flags=re.M) for name in COMMANDS)
+        assert all(len(re.findall(rf"^  {name}\b", text, flags=re.M)) == 1 for name in COMMANDS)
+
+
+def test_help_lists_commands_for_people_before_those_that_are_jobs_of_the_workflow(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    people, jobs = text.split("\nfor people:\n")[1].split("\njobs of the workflow:\n")
+    listed = [re.findall(r"^  ([\w-]+)  ", part, flags=re.M) for part in (people, jobs)]
+    assert {"plan", "datasets", "show", "verify", "agree"} < set(listed[0])
+    assert {"gather", "lock", "group", "split", "train"} < set(listed[1])
+    known = next(action for action in cli._parser()._actions if action.choices).choices
+    assert sorted([*listed[0], *listed[1]]) == sorted(known)
 
 
 HEAVY = ("torch", "timm", "pandas", "scipy", "matplotlib", "PIL", "pyarrow", "statsmodels", "jinja2")

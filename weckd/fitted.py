@@ -17,20 +17,25 @@ def fitted_table(
     wrapped: Collection[str],
     dropped: Sequence[str] = (),
     tablefmt: str = "simple",
+    right: Collection[str] = (),
 ) -> str:
     """Return a table of a terminal, no wider than it where its columns allow for that.
 
     Args:
         rows: its cells; a line break within one stays.
-        headers: its columns.
+        headers: its columns; a line break within one stays.
         width: of the terminal; None: all columns as wide as they are.
         wrapped: columns whose cells may be wrapped.
         dropped: columns that may be left out, the first one first; the last line names those that were.
         tablefmt: "simple" or "grid"; "simple" where columns are left out.
+        right: columns that end at one edge, as those of whole numbers do.
     """
     texts = [[str(cell) for cell in row] for row in rows]
     widths = {
-        name: max(len(name) + _PADDING, *(len(line) for text in cells for line in text.split("\n")))
+        name: max(
+            *(len(line) + _PADDING for line in name.split("\n")),
+            *(len(line) for text in cells for line in text.split("\n")),
+        )
         for name, *cells in zip(headers, *texts, strict=True)
     }
 
@@ -58,7 +63,10 @@ def fitted_table(
         ],
         tablefmt=tablefmt,
         colalign=[
-            "right" if all(isinstance(row[number], int) for row in rows) else "left" for number in shown
+            "right"
+            if headers[number] in right or all(isinstance(row[number], int) for row in rows)
+            else "left"
+            for number in shown
         ],
         disable_numparse=True,
         maxcolwidths=[widths[name] if limited else None for name, limited in limits.items()],

@@ -93,7 +93,10 @@ ON_THE_DEFAULT = (
     ),
     Run(
         "weckd plan --suite config/real-small.yaml --reference results/reference/real-medium",
-        prints=("Variances: those of real-medium (10 seeds; ", "%: gain / undecided / loss"),
+        prints=(
+            "Variances: those of real-medium (10 seeds; ",
+            'Superiority: chances in % of "gain", on macro of ',
+        ),
         instead=(("config/", "committed/"),),
         why="power needs five seeds, and the reduced suite has one",
     ),

@@ -1,5 +1,6 @@
 """Counts against the declarations by hand, and the page with speeds that are given."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -54,16 +55,17 @@ def test_seconds_are_passes_times_their_speed_and_a_tenth(suite):
 
 def test_the_page_says_all_of_it(suite):
     page = plan_page(suite, {NETWORK: Speed(3.6, 1.8)}, {NETWORK: 2_000_000}, "a device")
-    rows = [
-        [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")
-    ]
-    assert rows[0] == ["", "fits", "optimiser steps", "device-hours", "kept weights, GB"]
-    assert rows[2:] == [
+    rows = [re.split(r"\s{2,}", line.strip()) for line in page.splitlines()]
+    begin = rows.index(["fits", "steps", "device-hours", "kept, GB"])
+    assert rows[begin + 2 : begin + 5] == [
         ["a cell (one data set, one seed)", "5", "80", "0.11", "0.01"],
         ["all 6 cells", "30", "480", "0.63", "0.05"],
-        ["the search for settings, where asked for", "112", "1,792", "2.25", "0.00"],
+        ["search for settings (if asked for)", "112", "1,792", "2.25", "0.00"],
     ]
     assert "test_resnet: a training pass 3,600.0 ms, a teacher's 1,800.0 ms" in page
+    narrow = plan_page(suite, {NETWORK: Speed(3.6, 1.8)}, {NETWORK: 2_000_000}, "a device " * 20, 80)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert next(line for line in page.splitlines() if "cell" in line) in narrow.splitlines()
 
 
 def test_disk_is_images_kept_weights_and_a_little_a_fit(suite):
@@ -85,7 +87,8 @@ def test_the_command_measures_and_prints(capsys):
     assert main(["plan", "--suite", str(REPOSITORY / "tests/workflow/tiny.yaml")]) == 0
     output = capsys.readouterr()
     assert "suite tiny: 2 data sets x 2 seeds, 6 methods, 32 px, batches of 8" in output.out
-    assert "| all 4 cells " in output.out
+    assert "\nall 4 cells " in output.out
+    assert max(map(len, output.out.splitlines())) <= 80
     assert "measuring test_resnet at 32 px" in output.err
 
 

@@ -1,5 +1,7 @@
 """What a plan would find: rows against numbers by hand, from guesses and from a reference made by hand."""
 
+import re
+
 import numpy as np
 import pytest
 from engine import REPOSITORY
@@ -49,8 +51,10 @@ def suite_of(**changes):
 
 def rows(page):
     """Return the cells of the tables' rows by the first, without heads."""
-    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if "|" in line]
-    return {name: cells for name, *cells in lines if name[:2] not in ("%:", ":-")}
+    lines = [re.split(r"\s{2,}", line.strip()) for line in page.splitlines()]
+    return {
+        name: cells for name, *cells in lines if len(cells) > 2 and name != "comparison" and name[0] != "-"
+    }
 
 
 def test_guessed_variances_give_the_chances_of_the_plans_verdicts():
@@ -62,21 +66,40 @@ def test_guessed_variances_give_the_chances_of_the_plans_verdicts():
         "--reference FOLDER.",
         "Planned test images (groups): ear_chile 176 (88).",
     ]
-    mean, tests, se, detectable, alone, at_0, at_2, at_23 = rows(page)["over single (guess)"]
-    assert (mean, tests, se, detectable, alone) == ("ear_chile", "1", "4.2", "13.5", "13.5")
+    tests, se, detectable, alone, at_0, at_2, at_23 = rows(page)["over single (guess)"]
+    assert (tests, se, detectable, alone) == ("1", "4.2", "13.5", "13.5")
+    assert "\nSuperiority: chances in % of gain / undecided / loss, on ear_chile unless named\n" in page
     assert (at_0, at_2, at_23) == ("2.5 / 95.0 / 2.5", "6.2 / 93.0 / 0.9", "99.7 / 0.3 / 0.0")
-    assert " at +2 | +23 on one |" in " ".join(page.split())
-    assert " on one " not in power_page(suite_of(), None)  # no claim
+    assert " at 0 at +2 +23 on one ---" in " ".join(page.split())
+    assert (
+        "\n+23 on one: chance if one data set of the mean gains 23 points, the most that a claim states"
+        in page
+    )
+    assert "on one" not in power_page(suite_of(), None)  # no claim
+    assert "smallest p" not in page  # a two-way t test can reach any
+
+
+def test_a_page_of_80_columns_tells_the_chance_of_the_verdict_that_is_asked_for_and_explains_its_columns_once():
+    two = suite_of(datasets=["ear_chile", "blood_cells"], claims=[UP_TO], families=[FAMILY, BAR])
+    page = power_page(two, None, width=80)
+    assert max(map(len, page.splitlines())) <= 80
+    assert '\nSuperiority: chances in % of "gain", on macro of 2 unless named\n' in page
+    tests, se, detectable, alone, _, *chances_of = rows(power_page(two, None))["over single (guess)"]
+    shown = [detectable, alone, *(cell.split(" / ")[0] for cell in chances_of)]
+    assert [cell for cell in rows(page)["over single (guess)"] if cell not in (tests, se)] == shown
+    for column in ("detectable", "alone", "at 0", "at +2", "+23 on one", "SE", "tests"):
+        assert page.count(f"\n{column}: ") == 1
+    assert "\nat +2: chance if it is the margin; at -2: a loss of it.\n" in page
 
 
 def test_the_largest_gain_that_is_claimed_is_on_one_data_set_of_a_mean_as_for_the_claims_chance():
     two = suite_of(datasets=["ear_chile", "blood_cells"], claims=[UP_TO], families=[FAMILY, BAR])
     page = power_page(two, None)
     single, bar = (rows(page)[name] for name in ("over single (guess)", "against all, each of 2 (guess)"))
-    assert single[0] == "macro of 2"
+    assert "\nSuperiority: chances in % of gain / undecided / loss, on macro of 2 unless named\n" in page
     # SE^2 = (8^2 / 5 + 20^2 / 88 + 8^2 / 5 + 20^2 / 1709) / 4, seeds independent: 23 / 2 points, not 23.
     se = np.sqrt((2 * 8**2 / 5 + 20**2 / 88 + 20**2 / 1709) / 4)
-    assert single[2] == f"{se:.1f}"
+    assert single[1] == f"{se:.1f}"
     comparison = next(x for x in comparisons(two, SuitePredictions({}, STAGES)) if x.reference == "single")
     assert as_claimed(two, two.analysis.claims[0], comparison, "macro") == 11.5
     df = planned_mean_study(
@@ -89,11 +112,13 @@ def test_the_largest_gain_that_is_claimed_is_on_one_data_set_of_a_mean_as_for_th
 
 def test_non_inferiority_is_judged_at_the_margin_and_tests_of_one_family_share_alpha():
     page = power_page(suite_of(families=[BAR]), None)
-    assert "| %: non-inferior / inconclusive / inferior " in page
-    assert " at 0 |" in page
-    assert " at -2 |" in page
-    mean, tests, se, _, alone, at_0, at_margin = rows(page)["against all, each of 2 (guess)"]
-    assert (mean, tests, se, alone) == ("ear_chile", "2", "4.2", "13.5")
+    assert (
+        "\nNon-inferiority: chances in % of non-inferior / inconclusive / inferior, on ear_chile unless"
+        in page
+    )
+    assert " at 0 at -2 ---" in " ".join(page.split())
+    tests, se, _, alone, at_0, at_margin = rows(page)["against all, each of 2 (guess)"]
+    assert (tests, se, alone) == ("2", "4.2", "13.5")
     # At the margin each wrong verdict has half of alpha / 2 tests.
     assert (at_0, at_margin) == ("3.3 / 96.3 / 0.4", "1.2 / 97.5 / 1.2")
 
@@ -139,12 +164,12 @@ def test_variances_of_a_reference_are_scaled_to_the_suites_seeds_and_groups():
     assert "Planned test images (groups): ear_chile 176 (88)." in page
     se = 100 * np.sqrt(study.seed_part * 6 / 5 + study.case_part * 4 / 88)
     assert study.case_part > 0
-    assert rows(page)["over single"][2] == f"{se:.1f}"
-    assert rows(page)["against all, each of 2 (guess)"][2] == "4.2"  # full and pooled it has not
-    assert "guess: what it did not compare, SD 8 points" in page
+    assert rows(page)["over single"][1] == f"{se:.1f}"
+    assert rows(page)["against all, each of 2 (guess)"][1] == "4.2"  # full and pooled it has not
+    assert "(guess): what it did not compare, SD 8 points" in page
     alike = power_page(reference.suite, reference)
     assert "Planned test images (groups): blood_bccd 8 (4)." in alike  # split alike: the reference's own
-    assert rows(alike)["over single"][2] == f"{100 * study.se:.1f}"
+    assert rows(alike)["over single"][1] == f"{100 * study.se:.1f}"
 
 
 def test_what_is_near_the_ceiling_in_the_reference_is_planned_with_seeds_that_vary_as_the_test_will_assume():
@@ -154,9 +179,9 @@ def test_what_is_near_the_ceiling_in_the_reference_is_planned_with_seeds_that_va
     page = power_page(suite_of(), reference)
     assert "Near the ceiling (both above 94 %" in page
     assert "(SD), since rare failures may not have been drawn: over single (ear_chile)." in page
-    mean, _, se, detectable, *_ = rows(page)["over single"]
+    _, se, detectable, *_ = rows(page)["over single"]
     of_groups = study.case_part * 100 / 88
-    assert (mean, se) == ("ear_chile", f"{100 * np.sqrt(0.06**2 / 5 + of_groups):.1f}")
+    assert se == f"{100 * np.sqrt(0.06**2 / 5 + of_groups):.1f}"
     # What was added is known: of the df are those of the seeds as they were found, and of the groups.
     found = plain.seed_part * 6 / 5
     df = (0.06**2 / 5 + of_groups) ** 2 / (found**2 / 4 + of_groups**2 / 87)
@@ -174,14 +199,14 @@ def test_a_data_set_takes_the_variances_of_its_own_modality():
     page = power_page(suite_of(datasets=["blood_cells"]), reference)
     assert "blood_cells 3418 (1709)" in page
     se = 100 * np.sqrt(study.seed_part * 6 / 5 + study.case_part * 4 / 1709)
-    assert rows(page)["over single"][2] == f"{se:.1f}"
+    assert rows(page)["over single"][1] == f"{se:.1f}"
     of_neither = power_page(
         suite_of(datasets=["brain_mri"]), reference
     )  # it has the mean of both, of 2 and of 4 groups
     assert "brain_mri 613 (306)" in of_neither
     seeds = np.mean([one.seed_part * 6 / 5 for one in (study, second)])
     groups = (study.case_part * 4 + second.case_part * 2) / 2 / 306
-    assert rows(of_neither)["over single"][2] == f"{100 * np.sqrt(seeds + groups):.1f}"
+    assert rows(of_neither)["over single"][1] == f"{100 * np.sqrt(seeds + groups):.1f}"
 
 
 def test_a_mean_over_the_references_own_data_sets_pairs_their_seeds():
@@ -193,7 +218,7 @@ def test_a_mean_over_the_references_own_data_sets_pairs_their_seeds():
     assert "blood_bccd 8 (4), ear_chile 4 (2)" in page
     seeds = np.var([np.mean(pair) for pair in zip(study.per_seed, second.per_seed, strict=True)], ddof=1) / 5
     groups = (study.case_part + second.case_part) / 4
-    assert rows(page)["over single"][2] == f"{100 * np.sqrt(seeds + groups):.1f}"
+    assert rows(page)["over single"][1] == f"{100 * np.sqrt(seeds + groups):.1f}"
 
 
 def test_what_cannot_be_known_is_said():
@@ -203,7 +228,7 @@ def test_what_cannot_be_known_is_said():
     assert none == "Power: none. No family of the plan has its methods in this suite."
     uncounted = power_page(suite_of(datasets=["brain_nickparvar"]), None)
     assert "Planned test images (groups): brain_nickparvar not known." in uncounted
-    assert rows(uncounted)["over single (guess)"][2:] == ["-"] * 5
+    assert rows(uncounted)["over single (guess)"][1:] == ["-"] * 5
     assert "A quick look: it tests no claim" in power_page(suite_of(quick_look=True), None)
 
 
@@ -218,7 +243,7 @@ def test_the_command_takes_the_variances_of_a_finished_run(tmp_path, capsys, che
     suite = toy_suite()
     write_toy_predictions(tmp_path / "predictions")
     write_text(tmp_path / "suite.json", suite_json(suite))
-    assert main(["plan", str(CONFIG / "phantoms.yaml"), "--reference", str(tmp_path)]) == 0
+    assert main(["plan", str(CONFIG / "phantoms.yaml"), "--reference", str(tmp_path), "--wide"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("cost\n\nPower before the run: gains in accuracy, percentage points; 5 seeds; ")
     assert "Variances: those of toy (5 seeds; toy_three, toy_two, toy_copy);" in shown
@@ -227,9 +252,7 @@ def test_the_command_takes_the_variances_of_a_finished_run(tmp_path, capsys, che
     assert study is not None
     assert "phantom_blood_cells 120 (75)" in shown
     planned = planned_study(5 * study.seed_part, 15 * study.case_part, 5, 120, 75)
-    (line,) = [line for line in shown.splitlines() if "| over single " in line and "microscopy" in line]
-    assert [cell.strip() for cell in line.split("|")[2:5]] == [
-        "phantom_blood_cells (microscopy)",
+    assert rows(shown)["over single, phantom_blood_cells (microscopy)"][:2] == [
         "3",
         f"{100 * planned.se:.1f}",
     ]
@@ -240,7 +263,10 @@ def test_the_command_takes_a_guess(capsys, cheap):
     assert main(["plan", *files, "--guess", "4", "10"]) == 0
     shown = capsys.readouterr().out
     assert "Variances: a guess, SD 4 points between seeds, 10 between groups" in shown
-    assert " +23 on one |" in shown  # of the plan's third claim
+    assert "\n+23 on one: " in shown  # of the plan's third claim
+    assert max(map(len, shown.splitlines())) <= 80  # where the output is no terminal
+    assert main(["plan", *files, "--guess", "4", "10", "--wide"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 80
     for guess in ("0", "x", "101"):
         with pytest.raises(SystemExit):
             main(["plan", *files, "--guess", "4", guess])
@@ -262,7 +288,7 @@ def test_what_two_families_ask_is_one_test_of_the_first():
     assert list(found) == ["over single (guess)"]
     later = rows(power_page(suite_of(families=[along, FAMILY]), None))
     assert list(later) == ["slope per stage (guess)"]
-    assert later["slope per stage (guess)"][1:3] == ["1", "2.1"]  # half the SE of the last minus the first
+    assert later["slope per stage (guess)"][:2] == ["1", "2.1"]  # half the SE of the last minus the first
     both = rows(power_page(suite_of(families=[FAMILY, {**BAR, "references": ["single"]}]), None))
     assert list(both) == ["over single (guess)", "against single (guess)"]  # another question is another test
 
@@ -270,9 +296,9 @@ def test_what_two_families_ask_is_one_test_of_the_first():
 def test_equivalence_has_its_own_verdicts():
     like = {"name": "like", "kind": "equivalence", "method": "weckd", "references": ["pooled"]}
     page = power_page(suite_of(families=[like]), None, Spread(0.01, 0.02))
-    assert "| %: equivalent / open / different " in page
+    assert "\nEquivalence: chances in % of equivalent / open / different, on ear_chile unless named\n" in page
     # SE^2 = 1 / 5 + 4 / 88 = 0.495^2, df = 6.01: within 2 points where t(.975) s < 2 leaves room.
-    mean, tests, se, detectable, _, at_0, at_2 = rows(page)["like pooled (guess)"]
-    assert (mean, tests, se, detectable) == ("ear_chile", "1", "0.5", "-")
+    tests, se, detectable, _, at_0, at_2 = rows(page)["like pooled (guess)"]
+    assert (tests, se, detectable) == ("1", "0.5", "-")
     assert at_0 == "83.6 / 16.4 / 0.0"  # 83.5 of 100 of 400,000 simulated intervals
     assert at_2 == "2.5 / 95.0 / 2.5"  # one of the two one-sided tests is then at its null

@@ -3,8 +3,10 @@
 import argparse
 import errno
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +30,16 @@ _OF_A_PATH = {
     errno.ELOOP: "correct the link, which leads to itself",
 }
 """What to do about a path of the command line that cannot be used; anything else is a fault of ours."""
+
+_ABOUT = (
+    "Reproducibility suite for WeCKD: chains of distilled models, their controls, and significance-tested gain tables. "
+    "Each rule of the workflow is one sub-command."
+)
+_FOR_PEOPLE = (
+    *("datasets", "methods", "readings", "show", "runs", "plan", "doctor", "suite", "fetch", "tables"),
+    *("import-predictions", "verify", "freeze", "agree", "unfreeze", "selfcheck"),
+)
+"""Commands that documents tell a person to give; rules call some of them too."""
 
 # Sub-commands import what they need when they run: help must stay quick, and only `train` needs torch.
 
@@ -88,13 +100,27 @@ def _named(problem: OSError, options: argparse.Namespace) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="weckd",
-        description="Reproducibility suite for WeCKD: chains of distilled models, their controls, and "
-        "significance-tested gain tables. Each rule of the workflow is one sub-command.",
-    )
+    parser = argparse.ArgumentParser(prog="weckd", formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"weckd {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", help="one of those below"
+    )
+    told: dict[str, str] = {}
     for group in (listing, planning, data, training, analysis, finished):
-        add_commands(commands, group.__name__)
+        told |= add_commands(commands, group.__name__)
+    width = shutil.get_terminal_size((80, 24)).columns - 2
+    parser.description = textwrap.fill(_ABOUT, width)
+    jobs = [name for name in told if name not in _FOR_PEOPLE]
+    lines = [
+        line
+        for heading, names in (("for people", _FOR_PEOPLE), ("jobs of the workflow", jobs))
+        for line in (
+            f"\n{heading}:",
+            *(
+                textwrap.fill(f"  {name:<20}{told[name]}", width, subsequent_indent=22 * " ")
+                for name in names
+            ),
+        )
+    ]
+    parser.epilog = "\n".join([*lines, "\n`weckd COMMAND --help` tells the options of one."]).lstrip("\n")
     return parser

@@ -1,6 +1,7 @@
 """How a sub-command is declared, and what several take from the command line."""
 
 import argparse
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,8 @@ from weckd.run_files import FACTS, RunFiles, no_run
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _Run: TypeAlias = Callable[[argparse.Namespace], None]
 _Option: TypeAlias = Callable[[argparse._ActionsContainer], object]
-_DECLARED: dict[str, list[Callable[[Commands], None]]] = {}
-"""What adds each sub-command to the parser, by the module that declares it."""
+_DECLARED: dict[str, list[tuple[str, str, Callable[[Commands], None]]]] = {}
+"""Each sub-command, what it does and what adds it to the parser, by the module that declares it."""
 
 
 def option(*names: str, **settings: Any) -> _Option:
@@ -29,29 +30,36 @@ def command(
 
     def declare(run: _Run) -> _Run:
         def add(commands: Commands) -> None:
-            parser = commands.add_parser(name, help=told, description=description)
+            parser = commands.add_parser(name, description=description)
             for each in options:
                 place = parser.add_mutually_exclusive_group() if isinstance(each, list) else parser
                 for add_option in each if isinstance(each, list) else [each]:
                     add_option(place)
             parser.set_defaults(run=run)
 
-        _DECLARED.setdefault(run.__module__, []).append(add)
+        _DECLARED.setdefault(run.__module__, []).append((name, told, add))
         return run
 
     return declare
 
 
-def add_commands(commands: Commands, module: str) -> None:
-    """Add the sub-commands that a module declares to the parser."""
-    for add in _DECLARED[module]:
+def add_commands(commands: Commands, module: str) -> dict[str, str]:
+    """Add the sub-commands that a module declares to the parser, and return what each does."""
+    for _, _, add in _DECLARED[module]:
         add(commands)
+    return {name: told for name, told, _ in _DECLARED[module]}
 
 
 path = partial(option, type=Path)
 DATASET = option("--dataset", required=True)
 CATALOGUE = path("--catalogue", metavar="FILE", help="data sets of your own")
+WIDE = option("--wide", action="store_true", help="all of the list, however wide the terminal is")
 RUN = path("--run", required=True, dest="folder", help="folder of the run, results/<suite>")
+
+
+def fitted_width(options: argparse.Namespace) -> int | None:
+    """Return the columns of the terminal that a list fits, 80 where there is none; None: all that it needs."""
+    return None if options.wide else shutil.get_terminal_size((80, 24)).columns
 
 
 def positive(text: str) -> int:

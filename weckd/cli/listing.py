@@ -1,18 +1,10 @@
 """Commands that list what there is, for a person."""
 
 import argparse
-import shutil
 from pathlib import Path
 
-from weckd.cli.arguments import CATALOGUE, command, option, path
+from weckd.cli.arguments import CATALOGUE, WIDE, command, fitted_width, option, path
 from weckd.cli.suites import SUITE_FILES, resolved
-
-_WIDE = option("--wide", action="store_true", help="all of the list, however wide the terminal is")
-
-
-def _width(options: argparse.Namespace) -> int | None:
-    """Return the columns that a list fits; None: all that it needs."""
-    return None if options.wide else shutil.get_terminal_size((80, 24)).columns
 
 
 @command(
@@ -21,7 +13,7 @@ def _width(options: argparse.Namespace) -> int | None:
     option("name", nargs="?", help="key of one data set"),
     path("--describe", metavar="FOLDER", help="write the entry of a table or of class folders"),
     CATALOGUE,
-    _WIDE,
+    WIDE,
 )
 def _datasets(options: argparse.Namespace) -> None:
     if options.describe:
@@ -34,24 +26,24 @@ def _datasets(options: argparse.Namespace) -> None:
         print(
             dataset_page(options.name, options.catalogue)
             if options.name
-            else dataset_table(options.catalogue, _width(options))
+            else dataset_table(options.catalogue, fitted_width(options))
         )
 
 
 @command(
-    "methods", "list the methods with their fits and steps, in units of S or of a suite", *SUITE_FILES, _WIDE
+    "methods", "list the methods with their fits and steps, in units of S or of a suite", *SUITE_FILES, WIDE
 )
 def _methods(options: argparse.Namespace) -> None:
     from weckd.listing import method_table
 
-    print(method_table(resolved(options) if options.suite or options.config else None, _width(options)))
+    print(method_table(resolved(options) if options.suite or options.config else None, fitted_width(options)))
 
 
-@command("readings", "list what the paper leaves open, and each way to read it", _WIDE)
+@command("readings", "list what the paper leaves open, and each way to read it", WIDE)
 def _readings(options: argparse.Namespace) -> None:
     from weckd.listing import reading_table
 
-    print(reading_table(_width(options)))
+    print(reading_table(fitted_width(options)))
 
 
 @command(
@@ -69,9 +61,9 @@ def _show(options: argparse.Namespace) -> None:
     "runs",
     "list the runs: what was changed, their state, and the command that goes on with each",
     path("folder", nargs="?", default=Path("results"), help="folder of all runs (results)"),
-    _WIDE,
+    WIDE,
 )
 def _runs(options: argparse.Namespace) -> None:
     from weckd.runs import run_list
 
-    print(run_list(options.folder, _width(options)))
+    print(run_list(options.folder, fitted_width(options)))

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weckd.cli.arguments import command, option, path, points
+from weckd.cli.arguments import WIDE, command, fitted_width, option, path, points
 from weckd.cli.suites import SUITE_FILES, resolved
 
 if TYPE_CHECKING:
@@ -31,35 +31,39 @@ _LOCK = _ROOT / "requirements.lock"
             help="standard deviations of a gain between seeds, and between groups of test images, in points",
         ),
     ],
+    WIDE,
     description="Measures a few passes of each network of the suite on this machine; trains nothing. Power: the gain "
     "that each comparison of the plan would find, and the chance of each verdict at a true gain of 0, of the margin "
     "and of what is claimed.",
 )
 def _plan(options: argparse.Namespace) -> None:
     suite = resolved(options)
+    from weckd.fitted import fitted_text
     from weckd.gpus import claimed_gpu
     from weckd.planning.first_second import memory_told, refuse_impossible
 
     refuse_impossible(suite)
     memory = memory_told(suite)
-    power = _power(suite, options)
+    width = fitted_width(options)
+    power = _power(suite, options, width)
 
     with claimed_gpu(jobs_per_gpu=1):
         from weckd.planning.cost import plan_page, state_bytes, suite_speeds
         from weckd.training.networks import device_kind, prepare_device
 
-        print(plan_page(suite, suite_speeds(suite), state_bytes(suite), device_kind(prepare_device())))
+        device = device_kind(prepare_device())
+        print(plan_page(suite, suite_speeds(suite), state_bytes(suite), device, width))
     print(f"\n{power}")
     if memory:
-        print(memory)
+        print(fitted_text(memory, width))
 
 
-def _power(suite: "Suite", options: argparse.Namespace) -> str:
+def _power(suite: "Suite", options: argparse.Namespace, width: int | None) -> str:
     from weckd.planning.power import GUESS, Spread, power_page
 
     reference = _finished(options.reference) if options.reference else None
     guess = Spread(*(sd / 100 for sd in options.guess)) if options.guess else GUESS
-    return power_page(suite, reference, guess)
+    return power_page(suite, reference, guess, width)
 
 
 def _finished(folder: Path) -> "Results":

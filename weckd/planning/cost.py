@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from tabulate import tabulate
 
 from weckd.config import BackboneSettings, Suite
 from weckd.data.catalogue import suite_datasets
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
+from weckd.fitted import fitted_table, fitted_text
 from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
 from weckd.training.networks import Backbone, build_backbone, prepare_device
 
@@ -40,34 +40,40 @@ Sizes = Mapping[BackboneSettings, int]
 """Bytes of a backbone's weights."""
 
 
-def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str) -> str:
-    """Return fits, steps, hours and disk of a suite, by the speeds of its backbones on a device and their bytes."""
+def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str, width: int | None = None) -> str:
+    """Return fits, steps, hours and disk of a suite, by the speeds of its backbones on a device and their bytes.
+
+    `width` is as in `fitted_table`.
+    """
     cells = len(suite.datasets) * len(suite.seeds)
-    search = "the search for settings" + ("" if suite.tuned else ", where asked for")
+    search = "search for settings" + ("" if suite.tuned else " (if asked for)")
     work = {
         "a cell (one data set, one seed)": cell_work(suite),
         f"all {cells} cells" if cells > 1 else "the only cell": total_work(suite),
         search: total_tuning(suite),
     }
     rows = [_row(name, each, speeds, sizes) for name, each in work.items()]
-    headers = ["", "fits", "optimiser steps", "device-hours", "kept weights, GB"]
-    align = ("left", *["right"] * 4)
-    table = tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
+    headers = ["", "fits", "steps", "device-hours", "kept, GB"]
+    table = fitted_table(rows, headers, width, headers[:1], right=headers[1:])
     networks = "\n".join(
         f"  {backbone.name}: a training pass {1000 * speed.training:,.1f} ms, "
         f"a teacher's {1000 * speed.teaching:,.1f} ms"
         for backbone, speed in speeds.items()
     )
-    return (
+    head = (
         f"suite {suite.run}: {counted(len(suite.datasets), 'data set')} x {counted(len(suite.seeds), 'seed')}, "
         f"{counted(len(suite.methods), 'method')}, "
-        f"{suite.image_size} px, batches of {suite.training.batch_size}\n\n{table}\n\n"
+        f"{suite.image_size} px, batches of {suite.training.batch_size}"
+    )
+    told = (
+        "steps: of the optimiser. kept: the weights that stay on disk.\n"
         f"Estimated from passes measured here, on {device}, with {100 * (BESIDE - 1):.0f} % for the rest of a job:\n"
         f"{networks}\n"
         "One job uses one GPU, or one core; hours on another device are others: run this there. Fits that are "
-        "stored already\nare not trained again, and not subtracted here.\n"
+        "stored already are not trained again, and not subtracted here.\n"
         f"Disk: about {disk_bytes(suite, sizes) / 1e9:,.1f} GB in results/, and the downloads in data/."
     )
+    return f"{fitted_text(head, width)}\n\n{table}\n\n{fitted_text(told, width)}"
 
 
 def disk_bytes(suite: Suite, sizes: Sizes) -> int:

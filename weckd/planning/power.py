@@ -6,7 +6,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tabulate import tabulate
 
 from weckd.analysis.claims import as_claimed, rests_on
 from weckd.analysis.comparisons import Comparison, comparisons
@@ -31,20 +30,15 @@ from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
+from weckd.fitted import fitted_table, fitted_text
 from weckd.methods.catalogue import suite_methods
-from weckd.places import few_seeds, sets_of
+from weckd.places import few_seeds, overall, sets_of
 from weckd.planning.first_second import class_images
 from weckd.tables.captions import TEST, place_text
 from weckd.tables.cells import NOTHING
 
 IMAGES_A_GROUP = 2.0
 """Guessed where no reference tells: near-duplicates, and images of a patient, are one group."""
-
-
-_ON_ONE = (
-    "on one: the largest gain that a claim states, on one of the mean's data sets and nothing on the others; where the "
-    "claim\nrests on the comparison."
-)
 
 
 @dataclass(frozen=True)
@@ -74,14 +68,16 @@ class _Test:
     ]  # the largest gain that a claim on it states -> the mean's, if it is as claimed; points
 
 
-def power_page(suite: Suite, reference: Results | None, guess: Spread = GUESS) -> str:
+def power_page(
+    suite: Suite, reference: Results | None, guess: Spread = GUESS, width: int | None = None
+) -> str:
     """Return what the suite's plan would find, by the variances that each comparison has in a reference.
 
     On a data set these are its own in the reference; else the mean of those on the reference's data sets of the same
     modality; else of all of them. They are guessed where the reference lacks the comparison, or there is none. The seed
     part is divided by the suite's seeds, the case part by its planned groups; where the reference has all data sets of
     a mean, the seed part is that of the mean there, so that effects of a seed may go together. What is near the ceiling
-    there is taken to be so in the suite.
+    there is taken to be so in the suite. `width` is as in `fitted_table`; without one each row tells all three chances.
     """
     plan, seeds = suite.analysis, counted(len(suite.seeds), "seed")
     if few_seeds(suite):
@@ -94,21 +90,45 @@ def power_page(suite: Suite, reference: Results | None, guess: Spread = GUESS) -
     listed = ", ".join(
         f"{key} {size[0]} ({size[1]})" if size else f"{key} not known" for key, size in sizes.items()
     )
-    tables = (_table(suite, kind, found, metric.scale) for kind in VERDICTS)
+    tables = [_table(suite, kind, found, metric.scale, width) for kind in VERDICTS]
     told = (
         f"Power before the run: gains in {metric.name}, percentage points; {seeds}; {TEST}; alpha = {plan.alpha:g}.",
         _told(reference, [test.guessed for test in found], guess),
         f"Planned test images (groups): {listed}.",
-        "tests: of the family. Verdicts are at alpha / tests, Holm's first step: a gain or loss has at least this "
-        "chance (a link,",
-        "if those before it are found); what two families ask is the first one's. detectable: the gain found with 80 % "
-        "power so; alone:\non each data set by itself, at alpha.",
-        "No smallest p: a two-way t test can reach any.",
-        *([_ON_ONE] if any(test.largest for test in found) else []),
         *filter(None, [ceiling.sentence([_text(suite, x) for x in found if x.mean.ceiling_part])]),
         *(["A quick look: it tests no claim, whatever its power."] if suite.quick_look else []),
     )
-    return "\n".join([*told, *(f"\n{table}" for table in tables if table)])
+    texts = [
+        fitted_text("\n".join(told), width),
+        *filter(None, tables),
+        fitted_text(_legend(suite, found), width),
+    ]
+    return "\n\n".join(texts)
+
+
+def _legend(suite: Suite, found: Sequence[_Test]) -> str:
+    """Return what the columns of the tables mean, a line each."""
+    margin, stated = suite.analysis.margin_pp, sorted({value for test in found for value in test.largest})
+    lost = any(_asks(test.comparison) == "non-inferiority" for test in found)
+    claimed = (
+        f"{value:+g} on one: chance if one data set of the mean gains {value:g} points, the most that a claim states, "
+        f"and the others nothing; {NOTHING} where no such claim rests on the comparison."
+        for value in stated
+    )
+    return "\n".join(
+        [
+            "detectable: the smallest true gain, in points, that is found with 80 % power.",
+            "alone: the same for each data set by itself, tested at alpha: smallest to largest.",
+            "at 0: chance of the verdict if the true gain is 0.",
+            f"at {margin:+g}: chance if it is the margin"
+            + (f"; at {-margin:+g}: a loss of it." if lost else "."),
+            *claimed,
+            "SE: standard error of the gain, in points.",
+            "tests: how many the family has. Each is at alpha / tests, the first step of Holm's correction, so a "
+            "verdict has at least the chance that is printed (a link of the chain: if those before it are found).",
+            "What two families ask is listed under the first.",
+        ]
+    )
 
 
 def _told(reference: Results | None, guessed: Sequence[bool], guess: Spread) -> str:
@@ -120,13 +140,13 @@ def _told(reference: Results | None, guessed: Sequence[bool], guess: Spread) -> 
         return f"Variances: a guess, SD {between}, {IMAGES_A_GROUP:g} images a group. Better: --reference FOLDER."
     told = (
         f"Variances: those of {reference.suite.run} ({counted(len(reference.suite.seeds), 'seed')}; "
-        f"{', '.join(reference.suite.datasets)});\na data set that it lacks has the mean of those of its modality, "
-        "else of all."
+        f"{', '.join(reference.suite.datasets)}); "
+        "a data set that it lacks has the mean of those of its modality, else of all."
     )
-    return told + (f"\nguess: what it did not compare, SD {between}." if any(guessed) else "")
+    return told + (f"\n(guess): what it did not compare, SD {between}." if any(guessed) else "")
 
 
-def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float) -> str:
+def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float, width: int | None) -> str:
     """Return the tests of a kind, with the chances of its verdicts at true gains of 0, the margin and what is claimed.
 
     Tests of a family that the guess makes equal have one row.
@@ -141,24 +161,31 @@ def _table(suite: Suite, kind: str, found: Sequence[_Test], scale: float) -> str
     for number, test in enumerate(tests):
         level = alpha / test.tests
         asked = (*gains, *(test.largest.get(value, math.nan) / scale for value in stated))
-        texts = [_percent(_chances(kind, gain, test.mean, level, margin)) for gain in asked]
+        texts = [_percent(_chances(kind, gain, test.mean, level, margin), width) for gain in asked]
         alone = _range(scale * minimum_detectable(study, alpha) for study in test.alone)
         detectable = (
             NOTHING if kind == "equivalence" else _number(scale * minimum_detectable(test.mean, level))
         )
         shared = f"{test.comparison.family}, each of" if test.guessed else str(number)
-        mean = place_text(suite, test.place)
-        row = (shared, mean, str(test.tests), _number(scale * test.mean.se), detectable, alone, *texts)
+        place = "" if test.place == overall(suite) else f", {place_text(suite, test.place)}"
+        row = (shared, place, str(test.tests), _number(scale * test.mean.se), detectable, alone, *texts)
         rows.setdefault(row, []).append(test.comparison.text + (" (guess)" if test.guessed else ""))
     yes, no, neither = VERDICTS[kind]
-    at = ("at 0", f"at {scale * gains[1]:+g}", *(f"{value:+g} on one" for value in stated))
-    headers = (f"%: {yes} / {neither} / {no}", "data set", "tests", "SE", "detectable", "alone", *at)
-    align = ("left", "left", *["right"] * (len(headers) - 2))
+    verdicts = f'"{yes}"' if width else f"{yes} / {neither} / {no}"
+    at = ("at 0", f"at {scale * gains[1]:+g}", *(f"{value:+g}\non one" for value in stated))
+    headers = ("comparison", "tests", "SE", "detectable", "alone", *at)
     lines = [
-        (names[0] if len(names) == 1 else f"{shared} {len(names)} (guess)", *texts)
-        for (shared, *texts), names in rows.items()
+        (f"{names[0] if len(names) == 1 else f'{shared} {len(names)} (guess)'}{place}", *texts)
+        for (shared, place, *texts), names in rows.items()
     ]
-    return tabulate(lines, headers, tablefmt="pipe", disable_numparse=True, colalign=align)
+    # The chance at the edge of what a test asks is that of its level, whatever the variances: it says least.
+    edge = at[0] if kind == "superiority" else at[1]
+    place = place_text(suite, overall(suite))
+    told = f"{kind.capitalize()}: chances in % of {verdicts}, on {place} unless named"
+    table = fitted_table(
+        lines, headers, width, headers[:1], (edge, "SE", "tests", "alone"), right=headers[1:]
+    )
+    return f"{fitted_text(told, width)}\n\n{table}"
 
 
 def _text(suite: Suite, test: _Test) -> str:
@@ -175,8 +202,10 @@ def _asks(comparison: Comparison) -> str:
     return comparison.kind if comparison.kind in VERDICTS else "superiority"
 
 
-def _percent(found: Chances) -> str:
-    return NOTHING if math.isnan(found.above) else " / ".join(f"{100 * chance:.1f}" for chance in found)
+def _percent(found: Chances, width: int | None) -> str:
+    """Return the chances of all verdicts, where there is width for them; else of the one that is asked for."""
+    shown = [f"{100 * chance:.1f}" for chance in found]
+    return NOTHING if math.isnan(found.above) else shown[0] if width else " / ".join(shown)
 
 
 def _number(value: float) -> str:
