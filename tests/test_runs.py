@@ -6,11 +6,20 @@ from pathlib import Path
 import pytest
 from small_suite import toy_suite
 
+from weckd.cli import main
 from weckd.config import suite_json
 from weckd.errors import UserError
 from weckd.files import write_text
 from weckd.locks import take_run_lock
-from weckd.runs import changed_files, note_end, note_start, results_text, run_list, run_summary
+from weckd.runs import (
+    changed_files,
+    note_end,
+    note_start,
+    refuse_untrained,
+    results_text,
+    run_list,
+    run_summary,
+)
 
 COMMAND = ["snakemake", "--cores", "all"]
 ENDS = "goes on with\n  snakemake --cores all"
@@ -110,6 +119,22 @@ def test_what_changed_is_told_until_all_of_the_run_was_made_again(run):
     assert changed_files(new, prepared, changed) == []
 
 
+@pytest.mark.parametrize("command", ["tables", "figures"])
+def test_of_a_run_without_a_trained_cell_nothing_is_drawn(command, run, monkeypatch, capsys):
+    def told():
+        assert main([command, "--run", str(run)]) == 1
+        return capsys.readouterr().err
+
+    finish_it = "finish it with snakemake --cores all"
+    none = "0 of 15 cells are trained"
+    assert told() == f"weckd: {run}: no predictions, {none}, the run is interrupted; {finish_it}\n"
+    monkeypatch.setattr("weckd.runs.runs_under_way", lambda _: {run.name})
+    assert told() == f"weckd: {run}: no predictions yet, {none}; wait for the end of the run\n"
+    assert not (run / command).exists()
+    write_text(run / "predictions/toy_two/seed1.parquet", "")
+    refuse_untrained(run, toy_suite())  # what is missing is named in the tables
+
+
 def test_a_run_that_is_missing_or_unfinished_is_told_with_what_to_do(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = [*COMMAND, "--configfile", "mine.yaml", "--config", "seeds=[1]"]
@@ -127,10 +152,14 @@ def test_a_run_that_is_missing_or_unfinished_is_told_with_what_to_do(run, tmp_pa
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     finish_it = f"finish it with {shlex.join(command)}"
-    assert told(run) == f"{run}: no tables/claims.md, the run is interrupted; {finish_it}"
-    note_end(run, [], {"split toy, ears": run / "logs/split.log"}, {})
     assert (
-        told(run) == f"{run}: no tables/claims.md, split toy, ears failed ({run}/logs/split.log); {finish_it}"
+        told(run)
+        == f"{run}: no tables/claims.md, 0 of 15 cells are trained, the run is interrupted; {finish_it}"
+    )
+    note_end(run, [], {"split toy, ears": run / "logs/split.log"}, {})
+    assert told(run) == (
+        f"{run}: no tables/claims.md, 0 of 15 cells are trained, split toy, ears failed ({run}/logs/split.log); "
+        f"{finish_it}"
     )
     (run / ".call.json").unlink()
     assert told(run).endswith("the run is unfinished; finish it with the command that began it")

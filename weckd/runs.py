@@ -71,16 +71,31 @@ def run_summary(folder: Path) -> str:
         if (folder / table).exists():
             return _shown(folder, [table]) + _places(folder, {**places, "splits": "splits"})
     if lacks := [table for table in (*_MAIN, *TABLES) if not (folder / table).exists()]:
-        start = _read_start(folder)
-        state, cells = _state(folder, suite, start)
-        if state == "running":
-            raise UserError(
-                f"{folder}: no {lacks[0]} yet, {cells} cells are trained; wait for the end of the run"
-            )
-        what = _failed(start) or f"the run is {state}"
-        raise UserError(f"{folder}: no {lacks[0]}, {what}; finish it with {goes_on_with(folder)}")
+        raise _unfinished(folder, suite, lacks[0])
     report, beside = _places(folder, {"report": "report.html"}), " (tables, figures, audit beside it)"
     return f"{_screen(folder, suite)}\n{report}{beside if len(report + beside) <= WIDTH else ''}"
+
+
+def refuse_untrained(folder: Path, suite: Suite) -> None:
+    """Refuse a run of which no cell is trained yet.
+
+    Raises:
+        UserError: there are no predictions; it tells what to do.
+    """
+    run = RunFiles(folder)
+    if not any(run.prediction(key, seed).exists() for key in suite.datasets for seed in suite.seeds):
+        raise _unfinished(folder, suite, "predictions")
+
+
+def _unfinished(folder: Path, suite: Suite, lacks: str) -> UserError:
+    start = _read_start(folder)
+    state, cells = _state(folder, suite, start)
+    if state == "running":
+        return UserError(f"{folder}: no {lacks} yet, {cells} cells are trained; wait for the end of the run")
+    what = _failed(start) or f"the run is {state}"
+    return UserError(
+        f"{folder}: no {lacks}, {cells} cells are trained, {what}; finish it with {goes_on_with(folder)}"
+    )
 
 
 def goes_on_with(folder: Path) -> str:

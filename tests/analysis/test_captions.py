@@ -12,6 +12,8 @@ from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import table_file
 from weckd.config import SplitSettings, TuningSettings
 from weckd.tables.captions import run_note, run_notes, said, tuning_sentence
+from weckd.tables.latex import escaped, latex
+from weckd.tables.layout import Layout, Selection
 from weckd.tables.render import Table, markdown
 from weckd.tables.terms import PLAIN, glossary, meaning, terms_of
 
@@ -58,6 +60,27 @@ def test_every_table_says_n_test_and_plan_and_its_columns_are_in_the_glossary(su
         missing = [note for note in table.notes if note.startswith("MISSING: ")]
         assert ("MISSING: " in table.caption) == bool(missing)
         assert missing == list(table.notes[: len(missing)])
+
+
+def test_the_null_of_a_column_is_told_where_that_column_is_printed(toy_folder):
+    main, *_ = table_file("main", load_run(toy_suite(), toy_folder)).tables
+    column = "gain against full-converged"
+    note = f"{column}: the null is a gain of -2 points (non-inferiority)."
+    assert note in main.notes
+    assert f"\n- {note}\n" in markdown(main)
+    assert "the null is a gain of" not in latex(main)  # that prints its narrow form
+    chosen = Layout(tables={"main": Selection(columns=("data set", column))})
+    assert escaped(note) in latex(main, chosen)
+
+
+@pytest.mark.parametrize("name", ["across", "modality", "leave-one-out"])
+def test_the_null_of_comparisons_against_a_method_is_told_where_there_are_some(name, toy_folder):
+    families = toy_suite().analysis.families
+    over = tuple(family for family in families if family.kind != "non-inferiority")
+    for kept, is_told in ((families, True), (over, False)):
+        [table] = table_file(name, load_run(with_plan(toy_suite(), families=kept), toy_folder)).tables
+        null = "Against a method the null is a gain of -2 points (non-inferiority)."
+        assert (null in table.notes) is is_told
 
 
 def test_a_caption_of_more_than_60_words_is_refused():

@@ -235,7 +235,9 @@ def test_a_panel_that_was_not_run_is_named_and_nothing_is_shown_without_it(tmp_p
         "0 (each modality over pooled: not in this run)",
         "1 (MRI: no data set)",
     ]
-    assert cells["chance of shown"].iloc[0] == "none, as not all was run; else at most >.99 if equal"
+    chances = cells["chance of shown"]
+    assert chances.iloc[0] == "none, as not all was run; else at most >.99 if equal"
+    assert chances.iloc[4].endswith("if +23 on one of 2 data sets (mean +11.5)")
 
 
 def test_links_say_which_model_is_better(tmp_path):
@@ -359,15 +361,15 @@ def test_a_plan_without_claims_says_so(tmp_path):
         ]
 
 
-def test_a_note_says_that_the_plan_was_amended_after_results(tmp_path):
+def test_a_note_says_that_the_plan_was_changed_after_results(tmp_path):
     changes = (Amendment("2026-11-29", "b", True), Amendment("2026-11-28", "a", True))
     suite = with_plan(toy_suite(), amendments=(*changes, Amendment("2026-12-01", "c", False)))
     assert (
-        "Plan amended after results were seen: 2 changes, the last of 2026-11-29."
+        "The analysis plan was changed after results were seen: 2 changes, the last of 2026-11-29."
         in claims_table(load_run(suite, tmp_path)).tables[0].notes
     )
     suite = with_plan(toy_suite(), amendments=(Amendment("2026-12-01", "c", False),))
-    assert "amended" not in " ".join(claims_table(load_run(suite, tmp_path)).tables[0].notes)
+    assert "changed after" not in " ".join(claims_table(load_run(suite, tmp_path)).tables[0].notes)
 
 
 def test_the_frame_has_every_comparison_of_every_claim(toy_folder):

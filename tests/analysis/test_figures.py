@@ -122,7 +122,7 @@ def test_chain_draws_each_stage_over_its_first(toy_predictions):
     run = results(toy_suite(), toy_predictions)
     figure = chain_figure(run)
     axis = figure.axes[0]
-    assert axis.get_ylabel() == "over own stage 1"
+    assert axis.get_ylabel() == "over M1"
     mean = axis.lines[-1].get_ydata()
     assert mean[0] == 0
     last = next(

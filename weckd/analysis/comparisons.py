@@ -53,8 +53,8 @@ class Comparison:
         """What the method's gain is over, for tables and figures."""
         if self.reference == SLOPE:
             return SLOPE
-        if self.kind == "links":
-            return f"stage {self.stage} over {self.reference}"
+        if self.reference.startswith(OWN_STAGE):
+            return f"M{self.stage} over M{self.reference.removeprefix(OWN_STAGE).strip()}"
         return f"{_WORDS.get(self.kind, 'over')} {self.reference}"
 
     @property

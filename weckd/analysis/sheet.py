@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import pandas as pd
 
+from weckd.analysis.comparisons import Comparison
 from weckd.analysis.contrasts import gain as gain_of
 from weckd.analysis.estimates import (
     IDENTICAL,
@@ -163,9 +164,10 @@ def near_ceiling(gains: Iterable[Gain]) -> str:
     return ceiling.sentence([x.dataset for x in gains if x.estimate.study and x.estimate.study.ceiling_part])
 
 
-def margin_sentence(suite: Suite) -> str:
-    """Return the null of the comparisons *against* a method."""
-    return f"Against a method the null is a gain of -{suite.analysis.margin_pp:g} points (non-inferiority)."
+def margin_sentence(suite: Suite, compared: Iterable[Comparison], where: str = "Against a method") -> str:
+    """Return the null of the comparisons *against* a method; nothing where there are none."""
+    null = f"the null is a gain of -{suite.analysis.margin_pp:g} points (non-inferiority)"
+    return f"{where} {null}." if any(item.null for item in compared) else ""
 
 
 def place(suite: Suite, name: str) -> Name:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weckd.cli.arguments import RUN, command, option, path, suite_of_run
+from weckd.cli.arguments import RUN, command, option, path, suite_of_run, trained_run
 from weckd.config import load_suite
 from weckd.run_files import RunFiles
 
@@ -43,7 +43,7 @@ def _tables(options: argparse.Namespace) -> None:
     from weckd.analysis.write_tables import write_tables
     from weckd.tables.layout import AS_IT_IS, read_layout
 
-    suite, run = suite_of_run(options)
+    suite, run = trained_run(options)
     layout, out = AS_IT_IS, options.out or run.tables
     if options.layout:
         layout = read_layout(options.layout)
@@ -62,7 +62,7 @@ def _tables(options: argparse.Namespace) -> None:
 def _figures(options: argparse.Namespace) -> None:
     from weckd.analysis.figures.write import write_figures
 
-    suite, run = suite_of_run(options)
+    suite, run = trained_run(options)
     write_figures(suite, run.folder, options.out or run.figures)
 
 

@@ -123,7 +123,8 @@ def amended_sentence(suite: Suite) -> str:
     dates = sorted(item.date for item in suite.analysis.amendments if item.after_results)
     if not dates:
         return ""
-    return f"Plan amended after results were seen: {counted(len(dates), 'change')}, the last of {dates[-1]}."
+    changes = counted(len(dates), "change")
+    return f"The analysis plan was changed after results were seen: {changes}, the last of {dates[-1]}."
 
 
 def tuning_sentence(suite: Suite) -> str:

@@ -25,13 +25,14 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "favourable",
         "comparisons": "how many decide, and of how many, or in brackets what else is asked for, where not all "
         "were run",
-        "holds at any margin": "up to or from which margin the verdict is the same, in points: of the loss "
-        "that is tolerated or, against 0, of the gain or loss that is asked for; contradicted: by "
-        "Bonferroni over the family",
+        "holds at any margin": "the margins, in points, at which the verdict is the same: against a method, "
+        "of the loss that is tolerated; over a method, of the least gain that is asked for (contradicted: "
+        "of the least loss). Contradicted: by Bonferroni over the family",
         "chance of shown": 'how probable "shown here" was if the gain were as claimed, which is told beside '
-        'it: 0 where the chain is to match; where the words are "up to", that much on one data set and '
-        "nothing on the others; else the margin. By a noncentral t with this run's own standard error and "
-        "df; of several comparisons between what Bonferroni's inequality leaves and the smallest",
+        'it: equal where the chain is to match; where the words are "up to", that much on one of the data sets '
+        "and nothing on the others, their mean in brackets; else the margin. By a noncentral t with this run's "
+        "own standard error and df; of several comparisons between what Bonferroni's inequality leaves and the "
+        "smallest",
     },
     "published": {
         "paper says": "percentage points",
@@ -254,6 +255,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "or lies below it; the null is 0 and, against a method, minus the margin",
         "gain *": "percentage points, with the interval for new seeds, new subset draws from this training "
         "pool and new test cases, not for a new pool",
+        "M* over M*": "gain of a model of the chain over an earlier one, percentage points, with its interval; "
+        "Mi is the model of stage i",
         "*over *": "gain over what is named, percentage points, with its interval",
         "against *": "gain against what is named, percentage points, with its interval; where it is tested, for "
         "non-inferiority",

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.comparisons import OWN_STAGE, Comparison, chain_method
+from weckd.analysis.comparisons import Comparison, chain_method
 from weckd.analysis.contrasts import gain
 from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain
 from weckd.analysis.figures import style
@@ -30,7 +30,7 @@ from weckd.tables.captions import (
 COLUMNS = 3  # of the forest plot
 ALONG = 20  # letters that fit along a panel of a row
 NEW = "a new data set"
-OWN_START = f"{OWN_STAGE} 1"
+OWN_START = "M1"
 
 
 def summary_figure(run: Results) -> Figure:

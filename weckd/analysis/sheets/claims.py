@@ -24,7 +24,7 @@ from weckd.analysis.results import LARGEST, Published, Results
 from weckd.analysis.sheets.gains import gains_frame
 from weckd.analysis_plan import Claim
 from weckd.config import Suite
-from weckd.places import MACRO, is_phantom, means, overall
+from weckd.places import MACRO, is_phantom, means, overall, sets_of
 from weckd.tables.captions import amended_sentence, confidence, dataset_text, has_phantom
 from weckd.tables.cells import NOTHING, Cell, Joined, Number, Wording, cell_text
 from weckd.tables.cells import Gain as GainCell
@@ -58,7 +58,7 @@ def claims_table(run: Results) -> TableFile:
         "compared": lambda row: comparison_words(suite, row[2].deciding) if row[2].deciding else NOTHING,
         "comparisons": lambda row: _comparisons(row[2]),
         "holds at any margin": lambda row: _margins(firmness(run, row[0], row[2])),
-        "chance of shown": lambda row: _chance(row[2], firmness(run, row[0], row[2])),
+        "chance of shown": lambda row: _chance(suite, *row[::2], firmness(run, row[0], row[2])),
         "why": lambda row: sentences(run, row[0], row[2]),
     }
     threshold = (
@@ -66,7 +66,9 @@ def claims_table(run: Results) -> TableFile:
         f"{suite.analysis.margin_pp:g} points. Contradicted here: one lies below it, after the correction of its "
         "family. Else not shown here."
     )
-    sets = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in means(suite).items() if keys)
+    sets = "; ".join(
+        f"{name}: the mean over {', '.join(keys)}" for name, keys in means(suite).items() if keys
+    )
     missing = [name for _, _, one in rows for name in missing_of(one.rows)]
     says = sheet.caption(
         run,
@@ -76,7 +78,7 @@ def claims_table(run: Results) -> TableFile:
             "The paper's settings are not public: verdicts hold for these data sets and our reading of the method.",
             *(f"Claim {item.claim.name}: {item.claim.says} ({item.claim.source})." for item in claims),
             threshold,
-            f"means: {sets}." if sets else "",
+            f"{sets}." if sets else "",
             amended_sentence(suite),
         ),
         missing=missing,
@@ -150,11 +152,14 @@ def _margins(found: Firmness) -> Cell:
     return next((Joined((word, Number(end))) for word, end in ends.items() if not math.isnan(end)), NOTHING)
 
 
-def _chance(judgement: Judgement, found: Firmness) -> Cell:
-    if math.isnan(found.most):
+def _chance(suite: Suite, claim: Claim, judgement: Judgement, found: Firmness) -> Cell:
+    if math.isnan(found.most) or judgement.deciding is None:
         return NOTHING
     ends = dict.fromkeys(map(_share, (found.least, found.most)))
     truth = f"if {found.true_gain:+.1f}" if found.true_gain else "if equal"
+    sets = len(sets_of(suite, judgement.deciding.dataset))
+    if found.true_gain and claim.up_to_pp and sets > 1:
+        truth = f"if {claim.up_to_pp:+g} on one of {sets} data sets (mean {found.true_gain:+.1f})"
     if judgement.absent:
         return f"none, as not all was run; else at most {_share(found.most)} {truth}"
     return f"{' to '.join(ends)} {truth}"

@@ -169,7 +169,7 @@ def modality_table(run: Results) -> TableFile:
         compared,
         f"Data sets: {held}.",
         f"p by family, each modality in families of its own or secondary ones: {_families_of(gains)}.",
-        sheet.margin_sentence(suite),
+        sheet.margin_sentence(suite, (item.comparison for item in compared)),
         test="p adjusted in its family",
         missing=missing_of(gains),
     )
@@ -197,7 +197,7 @@ def across_table(run: Results) -> TableFile:
         run,
         compared,
         f"p (adjusted) by family: {_families_of(on_whole)}.",
-        sheet.margin_sentence(suite),
+        sheet.margin_sentence(suite, (item.comparison for item in compared)),
         test="p of these data sets adjusted in its family, of a new one not",
     )
     rows = [_across_row(run, *pair) for pair in zip(compared, futures, strict=True)]
@@ -275,7 +275,7 @@ def leave_one_out_table(run: Results) -> TableFile:
     says = sheet.gains_caption(
         run,
         compared,
-        sheet.margin_sentence(suite),
+        sheet.margin_sentence(suite, (item.comparison for item in compared)),
         "Sensitivity, in no family.",
         missing=missing_of(item.gains[overall(suite)] for item in compared),
     )

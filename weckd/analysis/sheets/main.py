@@ -194,12 +194,13 @@ def _future_numbers(future: NewDataSet | None) -> tuple[float, float, float]:
 def _caption(run: Results, lines: list[_Line]) -> Said:
     suite = run.suite
     imported = [method for method in suite.methods if suite.roles[method] == IMPORTED]
+    compared = [item.comparison for item in lines[0].gains.values()]
     return sheet.caption(
         run,
         f"{run.primary_name.capitalize()} of each last stage, percent ± half-width of its interval; gains in points.",
         test="p by Holm in its family",
         notes=(
-            sheet.margin_sentence(suite) if BAR in lines[0].gains else "",
+            *(sheet.margin_sentence(suite, [of], f"gain {of.text}:") for of in compared),
             "" if suite.quick_look else f"Behind a gain, * marks a p below alpha. {sheet.BOLD_SENTENCE}",
             sheet.near_ceiling(gain for line in lines for gain in line.gains.values()),
             f"Made elsewhere, in no family of the plan and never bold: {', '.join(imported)}."

@@ -104,7 +104,7 @@ def _sensitivity(run: Results, gain: Gain, why_not: str, tests: Sequence[Row]) -
         notes=(
             "The first row is the plan's test, which alone decides, with p adjusted in the table of gains; the "
             f"others are sensitivity, in no family. Family of the gain: {comparison.family}.",
-            sheet.margin_sentence(suite) if comparison.null else "",
+            sheet.margin_sentence(suite, [comparison]),
             _smallest_p(run, gain) if tests else "",
             *(f"{row.name}: {row.note}." for row in long),
             sheet.near_ceiling([gain]),
