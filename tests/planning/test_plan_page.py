@@ -10,6 +10,7 @@ from weckd.cli import main
 from weckd.config import BackboneSettings
 from weckd.planning.cost import Speed, disk_bytes, plan_page, seconds, state_bytes
 from weckd.planning.first_second import Passes, cell_work, total_tuning, total_work
+from weckd.planning.power import power_page
 from weckd.suite_file import resolve_suite
 
 NETWORK = BackboneSettings("test_resnet", "random")
@@ -56,7 +57,7 @@ def test_seconds_are_passes_times_their_speed_and_a_tenth(suite):
 def test_the_page_says_all_of_it(suite):
     page = plan_page(suite, {NETWORK: Speed(3.6, 1.8)}, {NETWORK: 2_000_000}, "a device")
     rows = [re.split(r"\s{2,}", line.strip()) for line in page.splitlines()]
-    begin = rows.index(["fits", "steps", "device-hours", "kept, GB"])
+    begin = rows.index(["work", "fits", "steps", "device-hours", "kept, GB"])
     assert rows[begin + 2 : begin + 5] == [
         ["a cell (one data set, one seed)", "5", "80", "0.11", "0.01"],
         ["all 6 cells", "30", "480", "0.63", "0.05"],
@@ -102,3 +103,9 @@ def test_what_the_papers_suites_cost_is_as_the_documents_say(over, steps, search
     assert total_work(suite).steps == steps
     assert suite.tuned == (search is not None)
     assert not suite.tuned or total_tuning(suite).steps == search
+    backbones = total_work(suite).passes
+    page = plan_page(
+        suite, dict.fromkeys(backbones, Speed(3, 1)), dict.fromkeys(backbones, 10**9), "a GPU", 80
+    )
+    assert max(map(len, page.splitlines())) <= 80
+    assert max(map(len, power_page(suite, None, width=80).splitlines())) <= 80

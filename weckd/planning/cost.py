@@ -53,7 +53,7 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str, width: in
         search: total_tuning(suite),
     }
     rows = [_row(name, each, speeds, sizes) for name, each in work.items()]
-    headers = ["", "fits", "steps", "device-hours", "kept, GB"]
+    headers = ["work", "fits", "steps", "device-hours", "kept, GB"]
     table = fitted_table(rows, headers, width, headers[:1], right=headers[1:])
     networks = "\n".join(
         f"  {backbone.name}: a training pass {1000 * speed.training:,.1f} ms, "
