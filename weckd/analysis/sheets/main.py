@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from weckd.analysis.comparisons import (
     Comparison,
     chain_method,
 )
-from weckd.analysis.estimates import INTERVAL, NOT_KNOWN, SECONDARY, Gain, Level, Tested, missing_of
+from weckd.analysis.estimates import NOT_KNOWN, SECONDARY, Gain, Level, missing_of
 from weckd.analysis.imported import IMPORTED
 from weckd.analysis.inference.data_sets import NewDataSet, new_data_set
 from weckd.analysis.inference.sensitivity import ONE_DATA_SET
@@ -167,16 +167,10 @@ def _cells(run: Results, line: _Line) -> list[Cell]:
         cell = Bold(cell) if level.method in bold else cell
         found.append(Joined((Name(level.method), cell)) if column == BEST_CONTROL else cell)
     for item in line.gains.values():
-        mark = "*" if _asked(item).p_adjusted < suite.analysis.alpha else ""
+        mark = "*" if item.asked.p_adjusted < suite.analysis.alpha else ""
         told = NOTHING if item.asked.family == SECONDARY else sheet.decision(item)
-        found += [sheet.gain(item.estimate, mark), told]
+        found += [sheet.gain(item.estimate, mark if told != NOTHING else ""), told]
     return found
-
-
-def _asked(item: Gain) -> Tested:
-    """Return what came of a gain in a family of the plan; of one that is secondary the interval alone is told here."""
-    secondary = item.asked.family == SECONDARY and math.isfinite(item.asked.p_adjusted)
-    return replace(item.asked, p_adjusted=NOT_KNOWN, verdict=INTERVAL) if secondary else item.asked
 
 
 def _future_cell(suite: Suite, future: NewDataSet | None) -> Cell:
@@ -227,9 +221,8 @@ def _rows(
             row[f"ci_high {reference}"] = item.estimate.high
             against = item.comparison.kind == "non-inferiority"
             names = ("non_inferiority_p", "non_inferiority") if against else ("p_adjusted", "verdict")
-            asked = _asked(item)
-            row[f"{names[0]} {reference}"] = asked.p_adjusted
-            row[f"{names[1]} {reference}"] = asked.verdict
+            row[f"{names[0]} {reference}"] = item.asked.p_adjusted
+            row[f"{names[1]} {reference}"] = item.asked.verdict
         rows.append(row | of_suite)
     new = sheet.head(run.suite, overall(run.suite)) | {"dataset": NEW}
     for reference, future in futures.items():
