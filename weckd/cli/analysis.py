@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weckd.cli.arguments import RUN, command, option, path, suite_of_run, trained_run
-from weckd.config import load_suite
+from weckd.cli.arguments import RUN, command, option, path, suite_of_run
+from weckd.config import Suite, load_suite
 from weckd.run_files import RunFiles
 
 if TYPE_CHECKING:
@@ -117,3 +117,16 @@ def _import_predictions(options: argparse.Namespace) -> None:
     suite, run = suite_of_run(options)
     out = import_predictions(suite, run.folder, options.file, options.name, options.selection)
     print(f"{out}: fits the splits; it joins tables, figures and report with\n  {goes_on_with(run.folder)}")
+
+
+def trained_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
+    """Return what `suite_of_run` does, of a run of which some cells are trained.
+
+    Raises:
+        UserError: as there, or no cell is trained yet.
+    """
+    from weckd.runs import refuse_untrained
+
+    suite, run = suite_of_run(options)
+    refuse_untrained(run.folder, suite)
+    return suite, run

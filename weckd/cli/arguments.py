@@ -100,19 +100,6 @@ def files_of_run(folder: Path) -> RunFiles:
     return run
 
 
-def trained_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
-    """Return what `suite_of_run` does, of a run of which some cells are trained.
-
-    Raises:
-        UserError: as there, or no cell is trained yet.
-    """
-    from weckd.runs import refuse_untrained
-
-    suite, run = suite_of_run(options)
-    refuse_untrained(run.folder, suite)
-    return suite, run
-
-
 def suite_of_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
     """Return the suite and the files of the run that is named; the data set and seeds that are named are its own.
 
