@@ -89,6 +89,31 @@ def test_the_trained_run_itself_keeps_it_too_where_its_results_were_known(before
     assert read_reference(tmp_path / "reference").plan_before == "0123456789ab"
 
 
+def test_a_run_that_was_trained_under_the_plan_of_today_is_compared_by_its_csv_files(
+    before, drawn, lock, tmp_path
+):
+    # Its other tables and its figures do not say that the plan was changed, as those of the reference do.
+    freeze_run(drawn, tmp_path / "reference", None)
+    run = tmp_path / "run"
+    shutil.copytree(before / "run", run)
+    write_text(run / "suite.json", suite_json(AFTER))
+    recorded(run, lambda _: ["feedfeedfeed"])
+    write_tables(AFTER, run, run / "tables")
+    found = compare(run, tmp_path / "reference", lock)
+    files = [cell.name for cell in found.cells if cell.what in ("table", "figure")]
+    assert found.exact
+    assert "tables/gains.csv" in files
+    assert all(name.endswith(".csv") for name in files)
+    assert found.reproduced, [cell for cell in found.cells if not cell.agrees]
+    told_of_it = "so tables and figures say other things of their plans: the .csv files alone are compared\n"
+    assert told_of_it in summary(found, tmp_path)
+    gains = run / "tables/gains.csv"
+    gains.write_text(gains.read_text().replace("weckd", "other", 1))
+    assert [cell.name for cell in compare(run, tmp_path / "reference", lock).cells if not cell.agrees] == [
+        "tables/gains.csv"
+    ]
+
+
 def test_agree_and_the_report_say_which_plan_was_there_before(before, drawn, lock, tmp_path):
     freeze_run(drawn, tmp_path, None)
     write_text(before / "run/suite.json", suite_json(AFTER))
