@@ -1,6 +1,9 @@
 """What training jobs need of memory, and what there is."""
 
+import platform
 import resource
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -150,3 +153,24 @@ def test_control_groups_of_version_one_limit_it_too(tmp_path):
 def test_the_shells_limit_of_addresses_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (400_000_000, resource.RLIM_INFINITY))
     assert machine(tmp_path) == 400_000_000
+
+
+AGAIN = """
+import platform
+import resource
+import subprocess
+import sys
+import torch
+from weckd.training.networks import keep_memory
+assert keep_memory()
+for _ in range(5):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**24)  # 64 MiB, more than malloc keeps by itself
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than GNU's")
+def test_memory_that_was_freed_is_had_again_without_the_system():
+    ran = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True)
+    assert int(ran.stdout.split()[-1]) < 16  # page faults; there are 16,384 pages
