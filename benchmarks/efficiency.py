@@ -100,7 +100,7 @@ class BareSteps:
         suite = place.suite
         images = load_prepared(place.dataset, place.prepared, device).images
         classes = len(suite.facts[place.dataset].classes)
-        networks = Networks(suite.backbone, classes, suite.image_size, 0.1, device)
+        networks = Networks(suite.backbone, classes, suite.image_size, 0.1, device, exchange=False)
         self.fits = tuple(dict.fromkeys(fit for method in suite_methods(suite) for fit in method.fits()))
         state = initial_state(suite.backbone, classes, 1, 1, place.folder)
         self.student = networks.student(self.fits[0], state)

@@ -1,6 +1,7 @@
 """Suite files and command-line changes: normalised once, checked by name, narrowed into folders of their own."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,17 @@ def test_a_quick_look_is_part_of_the_plan_and_leaves_other_suites_as_they_are(tm
     assert load_suite(tmp_path / "suite.json") == quick
 
 
+def test_networks_as_timm_builds_them_are_another_run_of_the_same_plan():
+    exchanged, plain = (
+        resolve_suite(PHANTOMS, {"training": {"exchange_layers": each}}) for each in ("true", "false")
+    )
+    assert exchanged == resolve_suite(PHANTOMS, {})
+    assert "exchange_layers" not in suite_json(exchanged)
+    assert json.loads(suite_json(plain))["training"]["exchange_layers"] is False
+    assert plain.run != exchanged.run
+    assert plain.plan_hash == exchanged.plan_hash
+
+
 def test_the_plan_comes_from_its_file_and_changes_key_by_key(tmp_path):
     plain = resolve_suite(PHANTOMS, {}).analysis
     assert (plain.margin_pp, plain.other_margins_pp, plain.stage) == (2.0, (1.0, 3.0), "last")
@@ -288,7 +300,7 @@ BATCH = (
         (
             ["training={step: 3}"],
             "training.step: no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
-            "converged_factor, learning_rate, steps, warmup, weight_decay",
+            "converged_factor, exchange_layers, learning_rate, steps, warmup, weight_decay",
         ),
         (
             ["panel={backbones: [{nme: resnet18, init: random}]}"],
@@ -322,9 +334,9 @@ BATCH = (
         (
             ["training={\xa0steps: 3, st\u200beps: 3}"],
             "training.'\\xa0steps': no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
-            "converged_factor, learning_rate, steps, warmup, weight_decay\n"
+            "converged_factor, exchange_layers, learning_rate, steps, warmup, weight_decay\n"
             "  training.'st\\u200beps': no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
-            "converged_factor, learning_rate, steps, warmup, weight_decay",
+            "converged_factor, exchange_layers, learning_rate, steps, warmup, weight_decay",
         ),
         (
             ["backbone_sizes=[{name: test_resnet, init: random}, {name: test_resnet, init: random}]"],
@@ -380,7 +392,7 @@ BATCH = (
         (
             ["training=3"],
             "training: must be keys and values: steps, converged_factor, batch_size, learning_rate, weight_decay, "
-            "warmup, batchnorm_momentum, not 3",
+            "warmup, batchnorm_momentum, exchange_layers, not 3",
         ),
         (
             ["groups={threshold:0.9}"],

@@ -141,6 +141,9 @@ class TrainingSettings(Declared):
     """share of the steps before the peak"""
     batchnorm_momentum: Fraction
     """weight of a new batch in BatchNorm's running statistics; larger for very short fits"""
+    exchange_layers: bool = True
+    """`true` (default): on a CPU, layers that torch computes slowly there are exchanged for others of the same values
+    but for rounding (see docs/performance.md); `false`: networks stay as timm builds them"""
 
 
 @dataclass(frozen=True)
@@ -292,6 +295,8 @@ def suite_json(suite: Suite) -> str:
     del settings["undeclared"], settings["trained_under"]
     if not suite.quick_look:  # what older files do not hold
         del settings["quick_look"]
+    if suite.training.exchange_layers:
+        del settings["training"]["exchange_layers"]
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 
 

@@ -84,6 +84,7 @@ def test_each_ingredient_changes_the_identity(tmp_path):
                 ("learning_rate", 0.1),
                 ("weight_decay", 0.1),
                 ("warmup", 0.5),
+                ("exchange_layers", False),
             )
         ),
         ingredients(tmp_path, replace(suite, augmentation=replace(suite.augmentation, rotation=5.0))),

@@ -10,6 +10,7 @@ from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.fits import Fit
 from weckd.training.gate import with_gates
+from weckd.training.layers import Depthwise
 from weckd.training.networks import Networks, initial_state
 
 LARGER = BackboneSettings("resnet10t", "random")
@@ -101,6 +102,20 @@ def test_a_fit_that_names_a_backbone_has_a_network_of_that_kind(networks):
     teachers = networks.teachers([OTHER, PLAIN], [state, FIRST])
     assert holds(teachers[0], state)
     assert holds(teachers[1], FIRST)
+
+
+def test_layers_are_exchanged_on_a_cpu_in_every_role_unless_told_and_hold_the_same_state():
+    lite = BackboneSettings("tf_efficientnet_lite0", "random")
+    fit = Fit(("D1",), 6, gate=True, backbone=lite)
+    state = initial_state(lite, 3, 1, 1, Path())
+    for exchange, count in ((True, 16), (False, 0)):
+        networks = Networks(BACKBONE, 3, 64, 0.3, torch.device("cpu"), exchange)
+        gated = with_gates(state, len(networks.attention(fit)))
+        for network in (networks.student(fit, gated), *networks.teachers([fit], [gated])):
+            assert sum(isinstance(layer, Depthwise) for layer in network.modules()) == count
+            assert holds(network, gated)
+            network(torch.rand(2, 3, 64, 64))
+            assert [tuple(gate.map.shape[2:]) for gate in network.gates] == [(8, 8), (4, 4)]
 
 
 def test_images_too_small_for_attention_are_refused_when_it_is_asked_for():

@@ -18,6 +18,7 @@ CORE = (
     "weckd.seeds",
     "weckd.training.batches",
     "weckd.training.fit",
+    "weckd.training.layers",
     "weckd.training.networks",
     "weckd.training.optimisation",
     "weckd.training.store",  # hands weights on

@@ -26,6 +26,7 @@ from weckd.files import file_digest
 from weckd.methods.fits import Fit
 from weckd.seeds import stream_seed
 from weckd.training.gate import attach_gates
+from weckd.training.layers import exchange_layers
 from weckd.training.limits import no_maps, out_of_memory, packaged_file
 
 State = dict[str, Tensor]
@@ -230,6 +231,7 @@ class Networks:
     image_size: int
     batchnorm_momentum: float
     device: torch.device
+    exchange: bool = True  # layers, on a CPU, for those of `weckd.training.layers`
     _built: dict[tuple[str, BackboneSettings, bool], Backbone] = field(default_factory=dict)
     _attention: dict[BackboneSettings, list[int]] = field(default_factory=dict)
 
@@ -271,6 +273,8 @@ class Networks:
         if (role, settings, gate) not in self._built:
             network = build_backbone(settings.fetched or settings.name, self.classes)
             set_batchnorm_momentum(network, self.batchnorm_momentum)
+            if self.exchange and self.device.type == "cpu":
+                exchange_layers(network)
             if gate:
                 attach_gates(network, self._attention[settings], self.image_size)
             self._built[role, settings, gate] = Backbone(network).to(self.device)
@@ -279,8 +283,9 @@ class Networks:
 
 def suite_networks(suite: Suite, dataset: str) -> Networks:
     """Return the networks of a suite's fits on one data set, on the device that is prepared for them."""
-    classes, momentum = len(suite.facts[dataset].classes), suite.training.batchnorm_momentum
-    return Networks(suite.backbone, classes, suite.image_size, momentum, prepare_device())
+    classes, training = len(suite.facts[dataset].classes), suite.training
+    size, momentum = suite.image_size, training.batchnorm_momentum
+    return Networks(suite.backbone, classes, size, momentum, prepare_device(), training.exchange_layers)
 
 
 def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int, weights: Path) -> State:
