@@ -102,7 +102,7 @@ class BareSteps:
         classes = len(suite.facts[place.dataset].classes)
         networks = Networks(suite.backbone, classes, suite.image_size, 0.1, device, exchange=False)
         self.fits = tuple(dict.fromkeys(fit for method in suite_methods(suite) for fit in method.fits()))
-        state = initial_state(suite.backbone, classes, 1, 1, place.folder)
+        state = initial_state(suite.backbone, place.dataset, classes, 1, 1, place.folder)
         self.student = networks.student(self.fits[0], state)
         self.teacher = networks.teachers([self.fits[0]], [state])[0]
         self.batch = unit_images(images[: suite.training.batch_size])

@@ -254,7 +254,7 @@ def test_fetched_weights_are_never_unpickled_even_where_their_record_has_their_d
     }
     (tmp_path / f"{name}.json").write_text(json.dumps(facts))
     with pytest.raises(SafetensorError, match="Error while deserializing"):
-        initial_state(BackboneSettings("test_resnet", "r160_in1k"), 2, 1, 1, tmp_path)
+        initial_state(BackboneSettings("test_resnet", "r160_in1k"), "toy", 2, 1, 1, tmp_path)
 
 
 @pytest.mark.parametrize("trap", [bare_pickle, torch_file])
@@ -265,7 +265,7 @@ def test_packaged_weights_are_read_as_weights_only(trap, sprung, tmp_path, monke
     file.write_bytes(trap(sprung))
     monkeypatch.setattr(networks, "packaged_file", lambda name: file)
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
-        networks.initial_state(BackboneSettings("test_resnet", "imagenet"), 2, 1, 1, tmp_path)
+        networks.initial_state(BackboneSettings("test_resnet", "imagenet"), "toy", 2, 1, 1, tmp_path)
 
 
 def a_plan(file):

@@ -35,7 +35,7 @@ def data(networks):
 
 @pytest.fixture(scope="module")
 def teacher_state():
-    state = initial_state(OTHER, 3, 1, 1, Path())
+    state = initial_state(OTHER, "toy", 3, 1, 1, Path())
     return {key: value * 30 if key == "fc.weight" else value for key, value in state.items()}
 
 
@@ -85,7 +85,7 @@ def test_as_many_maps_of_each_are_compared_from_the_deepest(networks):
 def test_gates_of_differing_networks_are_compared_from_the_deepest(networks, data):
     gated = replace(M1, gate=True)
     fit = Fit(("D2",), 6, teachers=(gated,), loss=LOSS, gate=True)
-    states = [with_gates(state, 2) for state in (toy_state(), initial_state(OTHER, 3, 1, 1, Path()))]
+    states = [with_gates(state, 2) for state in (toy_state(), initial_state(OTHER, "toy", 3, 1, 1, Path()))]
     setup, *_ = toy_setup(fit, data, networks, networks.student(fit, states[0]), states[1:])
     objective = make_objective(setup)
     objective.teachers[0].gates[1].convolution.weight.data.fill_(1.0)
@@ -98,7 +98,7 @@ def test_gates_of_differing_networks_are_compared_from_the_deepest(networks, dat
 def test_a_chain_of_growing_networks_learns(networks, data):
     fits = [Fit(("D1", "D2"), 30)]
     fits.append(Fit(("rest",), 30, teachers=(fits[0],), loss=LOSS, backbone=OTHER))
-    states = [toy_state(), initial_state(OTHER, 3, 1, 1, Path())]
+    states = [toy_state(), initial_state(OTHER, "toy", 3, 1, 1, Path())]
     first = run(fits[0], data, networks, states[0], [])
     second = run(fits[1], data, networks, states[1], [first.state])
     assert (second.logits["test"].argmax(1) == data.labels[48:]).mean() > 0.9
@@ -111,7 +111,7 @@ def test_the_chain_runs_on_each_backbone_of_the_papers_suite(name, data):
     networks = Networks(settings, 3, 32, 0.1, data.images.device)
     m1 = Fit(("D1",), 1)
     m2 = Fit(("D2",), 1, m1, (m1,), LOSS)
-    state = initial_state(settings, 3, 1, 1, Path())
+    state = initial_state(settings, "toy", 3, 1, 1, Path())
     teacher = {key: value.roll(1, 0) if value.ndim > 1 else value for key, value in state.items()}
     result = run(m2, data, networks, state, [teacher])
     assert result.record["status"] == "finished"

@@ -21,22 +21,23 @@ def equal(first, second):
     return all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_initial_state_is_keyed_by_seed_classes_and_member():
-    state = initial_state(RANDOM, 4, seed=1, member=1, weights=Path())
+def test_initial_state_is_keyed_by_data_set_seed_and_member():
+    state = initial_state(RANDOM, "toy", 4, seed=1, member=1, weights=Path())
     torch.manual_seed(99)  # the surrounding random state plays no part, and is left as it was
     before = torch.random.get_rng_state()
-    assert equal(state, initial_state(RANDOM, 4, seed=1, member=1, weights=Path()))
+    assert equal(state, initial_state(RANDOM, "toy", 4, seed=1, member=1, weights=Path()))
     assert torch.equal(before, torch.random.get_rng_state())
-    assert not equal(state, initial_state(RANDOM, 4, seed=2, member=1, weights=Path()))
-    assert not equal(state, initial_state(RANDOM, 4, seed=1, member=2, weights=Path()))
+    assert not equal(state, initial_state(RANDOM, "other", 4, seed=1, member=1, weights=Path()))
+    assert not equal(state, initial_state(RANDOM, "toy", 4, seed=2, member=1, weights=Path()))
+    assert not equal(state, initial_state(RANDOM, "toy", 4, seed=1, member=2, weights=Path()))
 
 
 def test_packaged_weights_give_the_network_that_timm_names():
-    state = initial_state(LITE0, 1000, seed=1, member=1, weights=Path())
+    state = initial_state(LITE0, "toy", 1000, seed=1, member=1, weights=Path())
     assert len(state) == 296
     assert state["classifier.weight"].std().item() == pytest.approx(0.01, rel=0.01)
     assert not state["classifier.bias"].any()
-    other = initial_state(LITE0, 1000, seed=1, member=2, weights=Path())
+    other = initial_state(LITE0, "toy", 1000, seed=1, member=2, weights=Path())
     differing = [key for key in state if not torch.equal(state[key], other[key])]
     assert differing == [
         "classifier.weight"
@@ -73,13 +74,13 @@ def weights(tmp_path):
 
 def test_fetched_weights_are_loaded_and_the_head_is_drawn_small_from_the_seed(weights):
     folder, given = weights()
-    state = initial_state(FETCHED, 4, 1, 1, folder)
+    state = initial_state(FETCHED, "toy", 4, 1, 1, folder)
     assert list(state) == list(given)
     assert all(torch.equal(state[key], given[key]) for key in given if not key.startswith("fc."))
     assert state["fc.weight"].shape == (4, 96)
     assert state["fc.weight"].std().item() == pytest.approx(0.01, rel=0.15)
     assert not state["fc.bias"].any()
-    other = initial_state(FETCHED, 4, 2, 1, folder)
+    other = initial_state(FETCHED, "toy", 4, 2, 1, folder)
     assert [key for key in state if not torch.equal(state[key], other[key])] == ["fc.weight"]
 
 
@@ -94,7 +95,7 @@ def test_digests_tell_weights_apart(weights):
 
 def test_weights_that_were_not_fetched_are_asked_for(tmp_path):
     with pytest.raises(UserError, match=rf"{NAME}.json: cannot be read .* make it with `weckd weights`"):
-        initial_state(FETCHED, 4, 1, 1, tmp_path)
+        initial_state(FETCHED, "toy", 4, 1, 1, tmp_path)
 
 
 def test_weights_of_another_network_are_refused(weights):
@@ -103,13 +104,13 @@ def test_weights_of_another_network_are_refused(weights):
         UserError,
         match=rf"{NAME}.safetensors: holds no conv1.0.weight of timm's {NAME}; remove it and fetch it",
     ):
-        initial_state(FETCHED, 4, 1, 1, folder)
+        initial_state(FETCHED, "toy", 4, 1, 1, folder)
 
 
 def test_weights_that_lack_one_tensor_are_refused(weights):
     folder, _ = weights(without="layer2.0.bn1.running_var")
     with pytest.raises(UserError, match=r"holds no layer2.0.bn1.running_var of timm's"):
-        initial_state(FETCHED, 4, 1, 1, folder)
+        initial_state(FETCHED, "toy", 4, 1, 1, folder)
 
 
 def test_imagenet_needs_a_packaged_file():
@@ -118,4 +119,4 @@ def test_imagenet_needs_a_packaged_file():
         match=r"no packaged ImageNet weights for 'test_resnet'; known: tf_efficientnet_lite0. Use one of these, the "
         r"tag of timm weights \(timm.list_pretrained lists them\), or init: random",
     ):
-        initial_state(BackboneSettings("test_resnet", "imagenet"), 2, 1, 1, Path())
+        initial_state(BackboneSettings("test_resnet", "imagenet"), "toy", 2, 1, 1, Path())

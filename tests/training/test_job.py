@@ -40,7 +40,7 @@ def cell(tmp_path, monkeypatch):
 
     A state is one number: an initial one its member's, and each training adds 1.
     """
-    monkeypatch.setattr(optimisation, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[3])])})
+    monkeypatch.setattr(optimisation, "initial_state", lambda *keys: {"w": torch.tensor([float(keys[4])])})
     parts = {name: np.arange(4) for name in ("D1", "D2", "D3", "E2", "E3", "rest", "validation", "test")}
     data = CellData("toy", 1, torch.zeros(4, 2, 2, 3), np.zeros(4, int), np.array(list("abcd")), parts, 3)
     numbers = {}

@@ -63,7 +63,7 @@ def right():
             part_rows(split),
             len(classes),
         )
-        start = initial_state(BACKBONE, len(classes), seed, 1, Path())
+        start = initial_state(BACKBONE, KEY, len(classes), seed, 1, Path())
         cell = Cell(data, networks, TRAINING, AUGMENTATION, Path(), ("test",))
         states = {}
         for fit in FITS:

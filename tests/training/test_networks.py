@@ -93,7 +93,7 @@ def test_attention_stages_are_the_backbones(networks):
 
 
 def test_a_fit_that_names_a_backbone_has_a_network_of_that_kind(networks):
-    state = initial_state(LARGER, 3, 1, 1, Path())
+    state = initial_state(LARGER, "toy", 3, 1, 1, Path())
     plain, other = networks.student(PLAIN, FIRST), networks.student(OTHER, state)
     assert plain is not other
     assert holds(other, state)
@@ -107,7 +107,7 @@ def test_a_fit_that_names_a_backbone_has_a_network_of_that_kind(networks):
 def test_layers_are_exchanged_on_a_cpu_in_every_role_unless_told_and_hold_the_same_state():
     lite = BackboneSettings("tf_efficientnet_lite0", "random")
     fit = Fit(("D1",), 6, gate=True, backbone=lite)
-    state = initial_state(lite, 3, 1, 1, Path())
+    state = initial_state(lite, "toy", 3, 1, 1, Path())
     for exchange, count in ((True, 16), (False, 0)):
         networks = Networks(BACKBONE, 3, 64, 0.3, torch.device("cpu"), exchange)
         gated = with_gates(state, len(networks.attention(fit)))

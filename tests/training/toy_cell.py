@@ -33,7 +33,7 @@ MEASURED = ("loss_first", "loss_last", "seconds", "peak_bytes")
 
 def toy_state(member=1):
     """Return an initial state of the network; a random one needs no file of weights."""
-    return initial_state(BACKBONE, 3, 1, member, Path())
+    return initial_state(BACKBONE, "toy", 3, 1, member, Path())
 
 
 def toy_networks(device):

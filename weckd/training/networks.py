@@ -288,16 +288,19 @@ def suite_networks(suite: Suite, dataset: str) -> Networks:
     return Networks(suite.backbone, classes, size, momentum, prepare_device(), training.exchange_layers)
 
 
-def initial_state(settings: BackboneSettings, classes: int, seed: int, member: int, weights: Path) -> State:
+def initial_state(
+    settings: BackboneSettings, dataset: str, classes: int, seed: int, member: int, weights: Path
+) -> State:
     """Return the seed's initial state of timm's network.
 
-    Keyed by (seed, backbone, classes), members other than 1 also by member: the same for every data set
-    with as many classes, and for every method. For the folder of fetched weights see `weckd.data.weights`.
+    Keyed by (data set, seed, backbone, classes), members other than 1 also by member: the same for every method, and
+    independent between data sets, whose gains are compared as if they were. For the folder of fetched weights see
+    `weckd.data.weights`.
 
     Raises:
         UserError: there is no such network, or its weights are not there or do not fit.
     """
-    axes = (seed, settings.name, classes) if member == 1 else (seed, settings.name, classes, member)
+    axes = (dataset, seed, settings.name, classes, *((member,) if member != 1 else ()))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed("init", *axes))
         fetched = settings.fetched

@@ -39,7 +39,7 @@ class Cell:
         key = (settings, start.member, fit.gate)
         if key not in self._drawn:
             data = self.data
-            state = initial_state(settings, data.classes, data.seed, start.member, self.weights)
+            state = initial_state(settings, data.dataset, data.classes, data.seed, start.member, self.weights)
             self._drawn[key] = with_gates(state, len(self.networks.attention(fit))) if fit.gate else state
         return self._drawn[key]
 
