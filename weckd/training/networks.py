@@ -57,8 +57,8 @@ def prepare_device() -> torch.device:
 def keep_memory() -> bool:
     """Have freed memory kept for what is allocated next, instead of given back to the system; return whether it is.
 
-    The system hands pages out zeroed, one fault each: at 128 px that took an eighth of a step, and two thirds of an
-    evaluation. Other C libraries than GNU's are left as they are.
+    The system hands pages out zeroed, one fault each: of a step at 128 px that took up to an eighth, of an evaluation
+    two thirds. Other C libraries than GNU's are left as they are.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     return set_option is not None and all(set_option(option, most) for option, most in _KEPT_MEMORY)
