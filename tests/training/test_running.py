@@ -50,7 +50,7 @@ def a_fit(layer):
 def test_each_step_is_made_with_its_own_rate_and_its_loss_is_kept():
     fit = a_fit(nn.Linear(3, 2))
     rates = []
-    fit.optimiser.register_step_pre_hook(lambda *_: rates.append(fit.optimiser.param_groups[0]["lr"]))
+    fit.optimiser.register_step_pre_hook(lambda *_: rates.append(fit.optimiser.param_groups[0]["lr"].item()))
     for _ in range(4):
         fit.step(VIEWS, LABELS)
     assert rates == fit.rates

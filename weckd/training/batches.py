@@ -21,6 +21,8 @@ from weckd.errors import UserError
 from weckd.training.limits import SMALLER_IMAGES, memory_for
 
 EVALUATION_BATCH = 256
+Step = int | Tensor
+"""The number of a step (0 ..): an int; or int64 (1,) on the device, which a captured step reads there."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,15 @@ class Views:
     augment: Callable[..., Tensor]
     draws: tuple[Tensor, ...]  # (steps, B, ...), what `augment` takes beside the images
 
-    def at(self, step: int) -> Tensor:
+    def at(self, step: Step) -> Tensor:
         """Return the views of a step, float (B, 3, H, W); each network normalises them itself."""
-        return self.augment(unit_images(self.images[self.rows[step]]), *(draws[step] for draws in self.draws))
+        rows, *draws = (of_step(table, step) for table in (self.rows, *self.draws))
+        return self.augment(unit_images(self.images[rows]), *draws)
+
+
+def of_step(table: Tensor, step: Step) -> Tensor:
+    """Return the row of a table (steps, ..) that belongs to a step."""
+    return table[step] if isinstance(step, int) else table[step].squeeze(0)
 
 
 def load_prepared(dataset: str, folder: Path, device: torch.device) -> Prepared:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
 from weckd.methods.fits import Fit, Initial
-from weckd.training.batches import CellData
+from weckd.training.batches import CellData, Step, of_step
 from weckd.training.gate import with_gates
 from weckd.training.networks import Backbone, Networks, State, initial_state
 
@@ -69,9 +69,12 @@ class Objective:
     """What a fit minimises: here the cross-entropy of the labels.
 
     A subclass computes another loss. It holds all networks that the loss needs, and whatever it carries from step to
-    step.
+    step. What changes from step to step it reads from tables, by `of_step`.
     """
 
+    capturable: ClassVar[bool] = True
+    """Whether a step can be captured as a CUDA graph. Each class says it for itself: a
+    class that does not say it is not captured, whatever it derives from."""
     settings: Any  # the declared loss, of whose declaration only the fields are used
 
     def __init__(self, setup: Setup) -> None:
@@ -90,11 +93,16 @@ class Objective:
         """The network that the fit ends with."""
         return self.student
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def table(self, value: Callable[[int], float]) -> Tensor:
+        """Return the values of all steps (0 ..), float32 (steps,) on the device: what a product would round them to."""
+        values = [value(step) for step in range(self.steps)]
+        return torch.tensor(values, dtype=torch.float32, device=next(self.student.parameters()).device)
+
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the scalar loss of a step (0 ..) on views (B, 3, H, W) with labels (B,)."""
         return F.cross_entropy(self.student(views), labels)
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: Step) -> None:
         """Bring up to date, after the optimiser's step (0 ..), what the loss carries."""
 
 
@@ -118,23 +126,35 @@ class RunningFit:
         """Begin before the first step; `rate` is the peak of the schedule."""
         self.objective, decay = objective, training.weight_decay
         groups = [group for each in objective.trained for group in param_groups_weight_decay(each, decay)]
-        self.optimiser = torch.optim.AdamW(groups, lr=rate, fused=True)
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        device = parameters[0].device
         self.rates = learning_rates(steps, rate, training.warmup)  # of each step
-        # float32 (steps,), on the device; zeros from `done` on
-        self.losses = torch.zeros(steps, device=groups[0]["params"][0].device)
+        # A fused step takes the rate in double precision on a CPU, and in single precision on a GPU.
+        kind = torch.float64 if device.type == "cpu" else torch.float32
+        self._rates = torch.tensor(self.rates, dtype=kind, device=device)
+        self._rate = torch.zeros((), dtype=kind, device=device)  # of the step being made
+        self.optimiser = torch.optim.AdamW(groups, lr=self._rate, fused=True)
+        # As the first step would begin them, in the parameter's own layout: what a captured step writes stays in place.
+        for parameter in parameters:
+            moments = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
+            self.optimiser.state[parameter] = {"step": torch.zeros((), device=device), **moments}
+        self.losses = torch.zeros(steps, device=device)  # float32 (steps,); zeros from `done` on
         self.done = 0  # steps
 
     def step(self, views: Tensor, labels: Tensor) -> None:
-        """Make one optimiser step on views (B, 3, H, W) with labels (B,)."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rates[self.done]
-        loss = self.objective.loss(self.done, views, labels)
+        """Make the next optimiser step on views (B, 3, H, W) with labels (B,)."""
+        self.make(self.done, views, labels)
+        self.done += 1
+
+    def make(self, step: Step, views: Tensor, labels: Tensor) -> None:
+        """Make a step (0 ..), of which nothing is in Python that changes from one to the next."""
+        self._rate.copy_(of_step(self._rates, step))
+        loss = self.objective.loss(step, views, labels)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        self.objective.after_step(self.done)
-        self.losses[self.done] = loss.detach()
-        self.done += 1
+        self.objective.after_step(step)
+        self.losses[step] = loss.detach()
 
     def failed_step(self) -> int | None:
         """Return the first step (0 ..) whose loss is not finite; on a GPU, this waits for it."""
@@ -153,7 +173,7 @@ class RunningFit:
         return found
 
     def load(self, state: State) -> None:
-        """Go on where `state` was taken, in any layout of memory.
+        """Go on where `state` was taken, in any layout of memory; all tensors stay where they are.
 
         Raises:
             KeyError, RuntimeError: it is the state of another fit.
@@ -161,13 +181,10 @@ class RunningFit:
         losses = state["losses"]
         for number, module in enumerate(self._modules()):
             module.load_state_dict(_under(state, f"module.{number}."))
-        groups = self.optimiser.param_groups
-        parameters = [parameter for group in groups for parameter in group["params"]]
-        moments = {index: _moments(index, each, state) for index, each in enumerate(parameters)}
-        self.optimiser.load_state_dict(
-            {"state": moments, "param_groups": self.optimiser.state_dict()["param_groups"]}
-        )
-        self.losses[: len(losses)] = losses.to(self.losses.device)
+        for index, values in self.optimiser.state_dict()["state"].items():
+            for key, value in values.items():
+                value.copy_(state[f"optimiser.{index}.{key}"])
+        self.losses.zero_()[: len(losses)] = losses.to(self.losses.device)
         self.done = len(losses)
         torch.set_rng_state(state["random.cpu"])
         if self.losses.is_cuda:
@@ -176,16 +193,6 @@ class RunningFit:
     def _modules(self) -> list[nn.Module]:
         """Return whatever changes from step to step."""
         return list(dict.fromkeys([*self.objective.trained, self.objective.result]))
-
-
-def _moments(index: int, parameter: Tensor, state: State) -> State:
-    """Return a parameter's optimiser state, in the parameter's own layout: a fused step takes it to be so."""
-    return {
-        key: torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-        if value.shape == parameter.shape
-        else value
-        for key, value in _under(state, f"optimiser.{index}.").items()
-    }
 
 
 def _under(state: State, prefix: str) -> State:

@@ -13,10 +13,16 @@ from weckd.training.objectives.distillation import (
     CURRICULUM_SHARE,
     Distilled,
     LearnedTemperature,
+    reversal_strength,
     temperature_at,
 )
 
 CTKD = Temperature("learned", 1.0, 21.0)
+
+
+def at(learned, step, steps):
+    """Return a learned temperature as a step of a fit has it."""
+    return learned(torch.tensor(reversal_strength(step, steps)))
 
 
 @pytest.mark.parametrize(
@@ -51,10 +57,10 @@ def test_a_learned_temperature_has_no_schedule():
 
 def test_a_learned_temperature_starts_in_the_middle_and_stays_between_its_bounds():
     learned = LearnedTemperature(CTKD)
-    assert learned(0, 240).item() == 11.0  # 1 + 20 sigmoid(0)
+    assert at(learned, 0, 240).item() == 11.0  # 1 + 20 sigmoid(0)
     for theta, expected in ((math.log(3), 16.0), (-math.log(3), 6.0), (50.0, 21.0), (-50.0, 1.0)):
         nn.init.constant_(learned.theta, theta)
-        assert learned(0, 240).item() == pytest.approx(expected)
+        assert at(learned, 0, 240).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +71,7 @@ def test_its_gradient_is_reversed_and_grows_along_a_cosine(step, strength):
     # at a third of them (1 - 1/2) / 2, at a half 1/2, at two thirds (1 + 1/2) / 2.
     assert CURRICULUM_SHARE * 240 == 10
     learned = LearnedTemperature(CTKD)
-    learned(step, 240).backward()
+    at(learned, step, 240).backward()
     assert learned.theta.grad.item() == pytest.approx(-5 * strength)
 
 
@@ -73,7 +79,7 @@ def test_in_a_fit_shorter_than_its_curriculum_only_the_first_step_is_without_gra
     learned = LearnedTemperature(CTKD)
     for step, expected in ((0, 0.0), (1, -5.0)):
         learned.theta.grad = None
-        learned(step, 6).backward()
+        at(learned, step, 6).backward()
         assert learned.theta.grad.item() == expected
 
 
@@ -94,4 +100,4 @@ def test_in_training_it_moves_against_the_student():
         losses.append(loss.item())
     assert losses == sorted(losses)
     assert losses[-1] > losses[0]
-    assert abs(objective.learned(60, 100).item() - 11.0) > 1.0
+    assert abs(at(objective.learned, 60, 100).item() - 11.0) > 1.0

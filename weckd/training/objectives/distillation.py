@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from weckd.methods.fits import Fit
 from weckd.methods.losses import Distillation, Temperature
+from weckd.training.batches import Step, of_step
 from weckd.training.networks import Backbone, Networks
 from weckd.training.optimisation import Objective, Setup
 
@@ -38,19 +39,23 @@ class LearnedTemperature(nn.Module):
         self.bounds = (temperature.first, temperature.last)
         self.theta = nn.Parameter(torch.zeros(()))
 
-    def forward(self, step: int, steps: int) -> Tensor:
-        """Return T, a scalar tensor, at a step."""
-        done = min(step / max(CURRICULUM_SHARE * steps, 1.0), 1.0)
-        strength = (1 - math.cos(math.pi * done)) / 2
+    def forward(self, strength: Tensor) -> Tensor:
+        """Return T, a scalar tensor; for the strength see `reversal_strength`."""
         low, high = self.bounds
         return low + (high - low) * torch.sigmoid(_Reversed.apply(self.theta, strength))  # type: ignore[no-untyped-call]
+
+
+def reversal_strength(step: int, steps: int) -> float:
+    """Return what the reversed gradient of a learned temperature is multiplied by at `step` (0 .. steps - 1)."""
+    done = min(step / max(CURRICULUM_SHARE * steps, 1.0), 1.0)
+    return (1 - math.cos(math.pi * done)) / 2
 
 
 class _Reversed(torch.autograd.Function):
     """The identity, whose gradient is turned round and scaled (Ganin and Lempitsky 2015)."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, value: Tensor, strength: float) -> Tensor:
+    def forward(ctx: torch.autograd.function.FunctionCtx, value: Tensor, strength: Tensor) -> Tensor:
         ctx.strength = strength  # type: ignore[attr-defined]
         return value.view_as(value)
 
@@ -72,6 +77,7 @@ def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[l
 class Distilled(Objective):
     """The chain's loss, with one teacher or several."""
 
+    capturable = True
     settings: Distillation
 
     def __init__(self, setup: Setup) -> None:
@@ -79,16 +85,21 @@ class Distilled(Objective):
         super().__init__(setup)
         self.gated = setup.fit.gate  # compare the gates' maps instead of the features
         self.stages = _compared_stages(setup.fit, setup.cell.networks, attention=self.settings.beta > 0)
-        device = next(self.student.parameters()).device
-        learned = self.settings.temperature.schedule == "learned"
-        self.learned = LearnedTemperature(self.settings.temperature).to(device) if learned else None
+        temperature, steps = self.settings.temperature, self.steps
+        self.learned = None
+        if temperature.schedule == "learned":
+            self.strengths = self.table(lambda step: reversal_strength(step, steps))
+            self.learned = LearnedTemperature(temperature).to(self.strengths.device)
+        else:
+            self.temperatures = self.table(lambda step: temperature_at(step, steps, temperature))
+            self.squares = self.table(lambda step: temperature_at(step, steps, temperature) ** 2)
 
     @property
     def trained(self) -> list[nn.Module]:
         """The student, and the temperature where it is learned."""
         return [self.student, self.learned] if self.learned else [self.student]
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
         logits, maps = self._seen(self.student, views, self.stages[0])
         with torch.no_grad():
@@ -103,7 +114,7 @@ class Distilled(Objective):
             maps,
             [teacher_maps for _, teacher_maps in seen],
             self.settings,
-            self._temperature(step),
+            *self._temperature(step),
         )
 
     def _seen(self, network: Backbone, views: Tensor, stages: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
@@ -116,10 +127,11 @@ class Distilled(Objective):
             return logits, maps[-len(stages) :]
         return network.with_features(views, stages)
 
-    def _temperature(self, step: int) -> float | Tensor:
+    def _temperature(self, step: Step) -> tuple[Tensor, Tensor | None]:
+        """Return T, and T^2 where it is not to be computed from that."""
         if self.learned is not None:
-            return self.learned(step, self.steps)  # type: ignore[no-any-return]
-        return temperature_at(step, self.steps, self.settings.temperature)
+            return self.learned(of_step(self.strengths, step)), None
+        return of_step(self.temperatures, step), of_step(self.squares, step)
 
 
 def distillation_loss(
@@ -130,6 +142,7 @@ def distillation_loss(
     teacher_maps: Sequence[Sequence[Tensor]],
     settings: Distillation,
     temperature: float | Tensor,
+    square: float | Tensor | None = None,
 ) -> Tensor:
     """Return the scalar loss L above; of several teachers the mean of both teacher terms.
 
@@ -144,12 +157,16 @@ def distillation_loss(
         teacher_maps: for each teacher its maps, same order.
         settings: alpha, beta and the form of the mixture.
         temperature: T at this step.
+        square: T^2, by default computed from that.
     """
     alpha, beta = settings.alpha, settings.beta
     weight = 1 - alpha if settings.mixing == "convex" else 1.0
     loss = weight * F.cross_entropy(student_logits, labels)
     loss = loss + alpha * _mean(
-        [divergence(student_logits, logits, temperature, settings.squared) for logits in teacher_logits]
+        [
+            divergence(student_logits, logits, temperature, square if settings.squared else 1.0)
+            for logits in teacher_logits
+        ]
     )
     if beta > 0:
         loss = loss + beta * _mean([attention_transfer(student_maps, maps) for maps in teacher_maps])
@@ -161,7 +178,10 @@ def _mean(terms: list[Tensor]) -> Tensor:
 
 
 def divergence(
-    student_logits: Tensor, teacher_logits: Tensor, temperature: float | Tensor, squared: bool = True
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: float | Tensor,
+    factor: float | Tensor | None = None,
 ) -> Tensor:
     """Return T^2 * KL(sigma(z_t / T) || sigma(z_s / T)), summed over C classes and averaged over B images.
 
@@ -173,12 +193,12 @@ def divergence(
         student_logits: float (B, C).
         teacher_logits: float (B, C).
         temperature: T > 0, a number or a scalar tensor.
-        squared: whether the factor T^2 is there.
+        factor: what takes the place of T^2.
     """
     student = F.log_softmax(student_logits / temperature, dim=1)
     teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
     result = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
-    return temperature**2 * result if squared else result
+    return (temperature**2 if factor is None else factor) * result
 
 
 def temperature_at(step: int, steps: int, temperature: Temperature) -> float:

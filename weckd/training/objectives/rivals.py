@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weckd.methods.losses import Decoupled, LogitLoss, Mutual
+from weckd.training.batches import Step, of_step
 from weckd.training.objectives.distillation import divergence
 from weckd.training.optimisation import Objective, Setup, named
 
@@ -14,12 +15,14 @@ from weckd.training.optimisation import Objective, Setup, named
 class OfLogits(Objective):
     """A declared function of the student's and one teacher's logits.
 
-    It gets the fields of the settings alone: a fit's identity holds them, and no other code of a declaration.
+    It gets the fields of the settings alone: a fit's identity holds them, and no other code of a declaration. What the
+    function does is not known, so the steps are not captured.
     """
 
+    capturable = False
     settings: LogitLoss
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of the function."""
         fields = SimpleNamespace(**vars(self.settings))
         value: Tensor = named(self.settings.function)(*_both_logits(self, views), labels, fields)
@@ -36,17 +39,24 @@ def _both_logits(objective: Objective, views: Tensor) -> tuple[Tensor, Tensor]:
 class DecoupledDistilled(Objective):
     """Decoupled distillation from one teacher."""
 
+    capturable = True
     settings: Decoupled
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of a step."""
+    def __init__(self, setup: Setup) -> None:
+        """Fix how the weight of distillation rises."""
+        super().__init__(setup)
         # As in the authors' code: the weight rises with the number of the epoch, beginning at one of `warmup`.
-        ramp = min((step + 1) / max(self.settings.warmup * self.steps, 1.0), 1.0)
+        warmup = max(self.settings.warmup * self.steps, 1.0)
+        self.ramps = self.table(lambda step: min((step + 1) / warmup, 1.0))
+
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a step."""
+        ramp = of_step(self.ramps, step)
         return decoupled_loss(*_both_logits(self, views), labels, self.settings, ramp)
 
 
 def decoupled_loss(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, settings: Decoupled, ramp: float
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, settings: Decoupled, ramp: float | Tensor
 ) -> Tensor:
     """Return CE + ramp * T^2 * (target * TCKD + others * NCKD), averaged over B images.
 
@@ -71,12 +81,11 @@ def decoupled_loss(
         )
     temperature = settings.temperature
     student, teacher = student_logits / temperature, teacher_logits.detach() / temperature
-    target = F.one_hot(labels, classes).bool()
-    log_binary_student, log_binary_teacher = _log_binary(student, target), _log_binary(teacher, target)
+    log_binary_student, log_binary_teacher = _log_binary(student, labels), _log_binary(teacher, labels)
     target_term = F.kl_div(log_binary_student, log_binary_teacher, reduction="batchmean", log_target=True)
     others_term = F.kl_div(
-        F.log_softmax(_without(student, target), dim=1),
-        F.log_softmax(_without(teacher, target), dim=1),
+        F.log_softmax(_without(student, labels), dim=1),
+        F.log_softmax(_without(teacher, labels), dim=1),
         reduction="batchmean",
         log_target=True,
     )
@@ -84,22 +93,24 @@ def decoupled_loss(
     return F.cross_entropy(student_logits, labels) + ramp * distillation
 
 
-def _log_binary(logits: Tensor, target: Tensor) -> Tensor:
+def _log_binary(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the logarithm (B, 2) of the probabilities of the target and of all others together."""
     log_probabilities = F.log_softmax(logits, dim=1)
-    own = log_probabilities[target]
-    others = torch.logsumexp(_without(log_probabilities, target), dim=1)
+    own = log_probabilities.gather(1, labels[:, None]).squeeze(1)
+    others = torch.logsumexp(_without(log_probabilities, labels), dim=1)
     return torch.stack([own, others], dim=1)
 
 
-def _without(values: Tensor, target: Tensor) -> Tensor:
-    """Return (B, C - 1): the values of all classes but the target."""
-    return values[~target].reshape(len(values), -1)
+def _without(values: Tensor, labels: Tensor) -> Tensor:
+    """Return (B, C - 1): the values of all classes but the label's."""
+    others = torch.arange(values.shape[1] - 1, device=values.device).expand(len(values), -1)
+    return values.gather(1, others + (others >= labels[:, None]))
 
 
 class MutuallyTaught(Objective):
     """Student and peer both learn the labels and each other's probabilities."""
 
+    capturable = True
     settings: Mutual
 
     def __init__(self, setup: Setup) -> None:
@@ -113,7 +124,7 @@ class MutuallyTaught(Objective):
         """The student and its peer."""
         return [self.student, self.peer]
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
         return mutual_loss(self.student(views), self.peer(views), labels, self.settings.temperature)
 

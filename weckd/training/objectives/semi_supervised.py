@@ -8,9 +8,9 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from weckd.methods.losses import FixMatch, MeanTeacher, PseudoLabels
+from weckd.training.batches import Step, of_step
 from weckd.training.networks import Backbone
 from weckd.training.objectives.unlabelled import Unlabelled
 from weckd.training.optimisation import Objective, Setup
@@ -19,6 +19,7 @@ from weckd.training.optimisation import Objective, Setup
 class PseudoLabelled(Objective):
     """The student learns labelled and unlabelled images alike, in one pass, so that BatchNorm sees both."""
 
+    capturable = True
     settings: PseudoLabels
 
     def __init__(self, setup: Setup) -> None:
@@ -29,11 +30,11 @@ class PseudoLabelled(Objective):
         self.positions = unlabelled.positions
         self.stand_ins = teacher_labels(unlabelled.logits(self.teachers[0]), self.settings.hard)
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
         logits = self.student(torch.cat([views, self.unlabelled.at(step)]))
         labelled, unlabelled = logits.tensor_split([len(labels)])
-        return pseudo_label_loss(labelled, labels, unlabelled, self.stand_ins[self.positions[step]])
+        return pseudo_label_loss(labelled, labels, unlabelled, self.stand_ins[of_step(self.positions, step)])
 
 
 def teacher_labels(teacher_logits: Tensor, hard: bool) -> Tensor:
@@ -72,6 +73,7 @@ class TaughtByAverage(Objective):
     batch by that batch and keeps BatchNorm statistics of its own, which belong to its own weights.
     """
 
+    capturable = True
     settings: MeanTeacher
 
     def __init__(self, setup: Setup) -> None:
@@ -82,31 +84,33 @@ class TaughtByAverage(Objective):
         unlabelled = Unlabelled(setup, self.settings.ratio)
         self.unlabelled, self.unlabelled_again = unlabelled.weak(1), unlabelled.weak(2)
         self.labelled_again = unlabelled.labelled_again()
+        steps, settings = self.steps, self.settings
+        self.weights = self.table(lambda step: consistency_weight(step, steps, settings))
+        self.shares = self.table(lambda step: 1 - average_decay(step, steps, settings))  # of the student
 
     @property
     def result(self) -> Backbone:
         """The average."""
         return self.average
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
         logits = self.student(torch.cat([views, self.unlabelled.at(step)]))
         with torch.no_grad():
             others = torch.cat([self.labelled_again.at(step), self.unlabelled_again.at(step)])
             average_logits = self.average(others)
-        weight = consistency_weight(step, self.steps, self.settings)
-        return mean_teacher_loss(logits, average_logits, labels, weight)
+        return mean_teacher_loss(logits, average_logits, labels, of_step(self.weights, step))
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: Step) -> None:
         """Move the average's parameters towards the student's (Tarvainen and Valpola 2017, equation 1)."""
-        decay = average_decay(step, self.steps, self.settings)
-        update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        share = of_step(self.shares, step)
         with torch.no_grad():
-            update(list(self.average.parameters()), list(self.student.parameters()), None)
+            for own, other in zip(self.average.parameters(), self.student.parameters(), strict=True):
+                own.lerp_(other, share)
 
 
 def mean_teacher_loss(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, consistency_weight: float
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, consistency_weight: float | Tensor
 ) -> Tensor:
     """Return CE(y, z_s) over the n labelled images plus the weighted consistency over all n + m.
 
@@ -159,6 +163,7 @@ def average_decay(step: int, steps: int, settings: MeanTeacher) -> float:
 class FixMatched(Objective):
     """One pass over labelled, weak and strong views, as in the authors' code, so that BatchNorm sees them all."""
 
+    capturable = True
     settings: FixMatch
 
     def __init__(self, setup: Setup) -> None:
@@ -167,7 +172,7 @@ class FixMatched(Objective):
         unlabelled = Unlabelled(setup, self.settings.ratio)
         self.weak, self.strong = unlabelled.weak(1), unlabelled.strong()
 
-    def loss(self, step: int, views: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, step: Step, views: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a step."""
         weak, strong = self.weak.at(step), self.strong.at(step)
         logits = self.student(torch.cat([views, weak, strong]))
