@@ -489,9 +489,10 @@ KNOWN = f"Known data sets: {', '.join(load_catalogue())}; one of your own is rea
         (
             ["methods=[weckt]"],
             "methods: no method 'weckt'; did you mean 'weckd'? Known methods: weckd, single, single-long, pooled, "
-            "sequential, ensemble, one-step, chain-plain, chain-dense, attention-only, born-again, born-again-pooled, "
-            "decoupled, mutual, snapshot, pseudo-label, noisy-student, mean-teacher, fixmatch, full, full-converged, "
-            "permuted, majority, panel",
+            "sequential, ensemble, one-step, chain-plain, chain-dense, chain-random, chain-shuffled, attention-other, "
+            "temperature-rising, chain-fresh-long, attention-only, born-again, born-again-pooled, decoupled, mutual, "
+            "snapshot, pseudo-label, noisy-student, mean-teacher, fixmatch, full, full-converged, permuted, "
+            "majority, panel",
         ),
         (
             ["split={stage: 0.5}"],

@@ -157,12 +157,14 @@ def _fits_text(method: Method, budget: Budget) -> str:
 
 
 def _fit_text(fit: Fit, names: dict[Fit, str], budget: Budget) -> str:
-    if isinstance(fit.start, Initial):
-        start = "init" if fit.start.member == 1 else f"init, member {fit.start.member}"
-    else:
-        start = f"from {names[fit.start]}"
+    def origin(each: Fit | Initial) -> str:
+        if isinstance(each, Fit):
+            return names[each]
+        return "init" if each.member == 1 else f"init, member {each.member}"
+
+    start = f"from {origin(fit.start)}" if isinstance(fit.start, Fit) else origin(fit.start)
     text = f"{names[fit]}: {'+'.join(fit.parts)}; {start}"
-    if teachers := " and ".join(names[teacher] for teacher in fit.teachers):
+    if teachers := " and ".join(origin(teacher) for teacher in fit.teachers):
         text += f"; taught by {teachers} ({fit.loss.text()})"
     elif words := fit.loss.text():
         text += f"; {words}"

@@ -53,7 +53,7 @@ from weckd.training.objectives.label_smoothing import Smoothed
 # A student that says (2, 0) of a first class, smoothed by 0.2: targets of 0.9 and 0.1.
 logits = torch.tensor([[2.0, 0.0]])
 setup = SimpleNamespace(
-    fit=SimpleNamespace(loss=LabelSmoothing(0.2), steps=4, teachers=()),
+    fit=SimpleNamespace(loss=LabelSmoothing(0.2), steps=4, taught_by=()),
     student=lambda views: logits,
     cell=SimpleNamespace(networks=SimpleNamespace(teachers=lambda fits, states: [])),
     given=SimpleNamespace(teachers=()),

@@ -7,7 +7,7 @@ from weckd.errors import UserError
 from weckd.methods.catalogue import METHODS, find_method
 from weckd.methods.chain import Budget
 from weckd.methods.fits import ClassFrequencies, Fit, Initial, Loss, Method
-from weckd.methods.losses import Decoupled, Distillation, Mutual, Temperature
+from weckd.methods.losses import Decoupled, Distillation, Mismatched, Mutual, Temperature
 
 S = 40
 BUDGET = Budget(S, 3, 10, DistillationSettings(0.5, 2.0, 4.0, 1.0, 3.0), 3)
@@ -23,6 +23,16 @@ def chain(loss):
     m2 = Fit(("D2",), S, M1, (M1,) if loss.taught else (), loss)
     m3 = Fit(("D3",), S, m2, (m2,) if loss.taught else (), loss)
     return ((M1,), (m2,), (m3,))
+
+
+def taught_by_nobody():
+    m2 = Fit(("D2",), S, M1, (Initial(1),), ANNEALED)
+    return ((M1,), (m2,), (Fit(("D3",), S, m2, (Initial(1),), ANNEALED),))
+
+
+def fresh_long():
+    m2 = Fit(("D2",), S, Initial(1), (M1,), ANNEALED)
+    return ((M1,), (m2,), (Fit(("D3",), 3 * S, Initial(1), (m2,), ANNEALED),))
 
 
 def dense():
@@ -62,6 +72,11 @@ EXPECTED = {
     "one-step": one_step(CONSTANT),
     "chain-plain": chain(Distillation(0.5, 0.0, LEVEL)),
     "chain-dense": dense(),
+    "chain-random": taught_by_nobody(),
+    "chain-shuffled": chain(Mismatched(0.5, 2.0, FALLING, other="logits")),
+    "attention-other": chain(Mismatched(0.5, 2.0, FALLING, other="maps")),
+    "temperature-rising": chain(Distillation(0.5, 2.0, Temperature("linear", 1.0, 4.0))),
+    "chain-fresh-long": fresh_long(),
     "attention-only": chain(Distillation(0.0, 2.0, FALLING)),
     "born-again": born_again(("D1",)),
     "born-again-pooled": born_again(POOLED),
@@ -75,7 +90,16 @@ EXPECTED = {
 }
 SEMI_SUPERVISED = ("pseudo-label", "noisy-student", "mean-teacher", "fixmatch")
 STEPS = dict.fromkeys([*EXPECTED, *SEMI_SUPERVISED], 3 * S)
-STEPS |= {"single": S, "full-converged": 10 * S, "majority": 0}
+STEPS |= {"single": S, "chain-fresh-long": 5 * S, "full-converged": 10 * S, "majority": 0}
+DEPLOYED = dict.fromkeys(STEPS, (3 * S,))  # optimiser steps in the weights that predict
+DEPLOYED |= {"single": (S,), "born-again": (S,), "born-again-pooled": (S,), "ensemble": (S, S, S)}
+DEPLOYED |= {
+    "snapshot": (S, 2 * S, 3 * S),
+    "mutual": (3 * S // 2,),
+    "full-converged": (10 * S,),
+    "majority": (),
+}
+DEPLOYED |= {"pseudo-label": (2 * S,), "noisy-student": (S,)}
 
 
 def all_fits():
@@ -98,6 +122,25 @@ def test_all_stand_on_equal_steps_but_the_reference_the_bar_and_the_floor(name):
     assert find_method(name)(BUDGET).steps() == STEPS[name]
 
 
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_deployed_steps_are_those_in_the_weights_that_predict(name):
+    assert find_method(name)(BUDGET).deployed_steps() == DEPLOYED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("start=fresh", (S,)), ("inference=mean", (S, 2 * S, 3 * S)), ("start=fresh,inference=mean", (S, S, S))],
+)
+def test_a_fresh_last_model_has_the_steps_of_one_stage(name, steps):
+    assert find_method(name)(BUDGET).deployed_steps() == steps
+
+
+def test_only_the_last_model_tells_a_fresh_chain_from_its_long_twin():
+    fresh, long = (find_method(name)(BUDGET).fits() for name in ("start=fresh", "chain-fresh-long"))
+    assert fresh[:2] == long[:2]
+    assert [fit.steps for fit in long] == [S, S, 3 * S]
+
+
 def test_two_networks_that_are_trained_at_once_count_twice():
     (fit,) = find_method("mutual")(BUDGET).fits()
     assert (fit.steps, fit.networks) == (60, 2)
@@ -115,12 +158,17 @@ def test_roles_say_what_a_method_is_for():
         "one-step",
         "chain-plain",
         "chain-dense",
+        "chain-random",
+        "chain-shuffled",
+        "attention-other",
+        "temperature-rising",
         "attention-only",
         "born-again",
         "born-again-pooled",
     ]
     assert roles == {
         "chain": ["weckd"],
+        "reading": ["chain-fresh-long"],
         "reference": ["single"],
         "rival": ["decoupled", "mutual", "snapshot"],
         "semi-supervised": list(SEMI_SUPERVISED),
@@ -134,11 +182,11 @@ def test_parents_come_first_and_equal_fits_are_one():
     fits = all_fits()
     for fit in fits:
         assert all(fits.index(parent) < fits.index(fit) for parent in fit.parents())
-    # 20 methods of 3 S, one of S and one of 10 S are 71 S apart. M1 and M2, and S steps on all labels of the stages,
-    # are shared by many: 32 fits and 58 S together.
-    assert len(fits) == 32
-    assert sum(STEPS.values()) == 71 * S
-    assert sum(fit.steps * fit.networks for fit in fits) == 58 * S
+    # 24 methods of 3 S, one of S, one of 5 S and one of 10 S are 88 S apart. M1 and M2, and S steps on all labels of
+    # the stages, are shared by many: 42 fits and 70 S together.
+    assert len(fits) == 42
+    assert sum(STEPS.values()) == 88 * S
+    assert sum(fit.steps * fit.networks for fit in fits) == 70 * S
 
 
 def test_ingredients_tell_fits_apart():
@@ -152,6 +200,18 @@ def test_parents_are_the_start_and_the_teachers_in_their_order():
     assert Fit(("D3",), S, m2, (M1, m2), ANNEALED).parents() == (m2, M1, m2)
     assert Fit(("D3",), S, Initial(2), (m2,), ANNEALED).parents() == (m2,)
     assert find_method("chain-dense")(BUDGET).fits() == (M1, m2, Fit(("D3",), S, m2, (M1, m2), ANNEALED))
+
+
+def test_an_untrained_teacher_is_no_parent_and_its_network_is_like_the_students():
+    other = BackboneSettings("resnet50", "random")
+    m2 = Fit(("D2",), S, M1, (Initial(1), M1), ANNEALED)
+    assert m2.parents() == (M1, M1)
+    assert m2.taught_by == (m2, M1)
+    assert m2.lineage() == (M1, m2)
+    fresh = Fit(("D2",), S, teachers=(Initial(2),), loss=ANNEALED, backbone=other)
+    assert fresh.parents() == ()
+    assert fresh.taught_by[0].backbone == other
+    assert fresh.ingredients()["teachers"] == [{"member": 2}]
 
 
 @pytest.mark.parametrize(

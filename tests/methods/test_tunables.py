@@ -15,6 +15,7 @@ from weckd.methods.losses import (
     FixMatch,
     LogitLoss,
     MeanTeacher,
+    Mismatched,
     Mutual,
     Temperature,
 )
@@ -39,6 +40,11 @@ EXPECTED = {
     "one-step": (RATE, ALPHA, LEVEL),
     "chain-plain": (RATE, ALPHA, LEVEL),
     "chain-dense": (RATE, ALPHA, FALLING),
+    "chain-random": (RATE, ALPHA, FALLING),
+    "chain-shuffled": (RATE, ALPHA, FALLING),
+    "attention-other": (RATE, ALPHA, FALLING),
+    "temperature-rising": (RATE, ALPHA, FALLING),
+    "chain-fresh-long": (RATE, ALPHA, FALLING),
     "attention-only": (RATE, Tunable("beta", 0.1, 10.0, log=True, default=2.0)),
     "born-again": (RATE, ALPHA, LEVEL),
     "born-again-pooled": (RATE, ALPHA, LEVEL),
@@ -179,6 +185,8 @@ def test_a_level_temperature_stays_level_and_a_falling_one_keeps_its_end():
     assert level.loss.temperature == Temperature("constant", 2.5, 2.5)
     falling = with_values(method_of("temperature=cosine"), {"temperature": 2.5}).fits()[-1]
     assert falling.loss.temperature == Temperature("cosine", 2.5, 1.0)
+    rising = with_values(method_of("temperature-rising"), {"temperature": 2.5}).fits()[-1]
+    assert rising.loss.temperature == Temperature("linear", 1.0, 2.5)
 
 
 def test_other_losses_keep_what_is_not_tuned():
@@ -227,14 +235,32 @@ def test_what_is_not_tuned_is_refused(name, setting, known):
         ({"temperature_max": 2.0, "temperature_min": 3.0}, 2.0, 10.0),  # a suite that has it rise
     ],
 )
-def test_a_falling_temperature_is_looked_for_above_its_end_and_around_its_default(losses, low, high):
-    expected = Tunable("temperature", low, high, log=True, default=losses["temperature_max"])
+def test_the_highest_temperature_is_looked_for_above_the_lowest_and_around_its_default(losses, low, high):
+    expected = Tunable("temperature", low, high, log=True, default=max(losses.values()))
     assert tunables("weckd", **losses)["temperature"] == expected
+    assert tunables("temperature-rising", **losses)["temperature"] == expected
 
 
 @pytest.mark.parametrize(("alpha", "low", "high"), [(0.01, 0.01, 0.95), (1.0, 0.05, 1.0)])
 def test_a_range_is_widened_to_hold_the_default(alpha, low, high):
     assert tunables("weckd", alpha=alpha)["alpha"] == Tunable("alpha", low, high, log=False, default=alpha)
+
+
+def test_a_twin_is_tuned_as_the_chain_is_and_differs_from_it_as_before():
+    values = {"learning_rate": 0.01, "alpha": 0.25, "temperature": 2.5}
+    m1, m2, m3 = with_values(method_of("weckd"), values).fits()
+    random, shuffled, other, long = (
+        with_values(method_of(name), values).fits()
+        for name in ("chain-random", "chain-shuffled", "attention-other", "chain-fresh-long")
+    )
+    assert {twin[0] for twin in (random, shuffled, other, long)} == {m1}
+    assert random[1:] == (
+        replace(m2, teachers=(Initial(1),)),
+        replace(m3, start=random[1], teachers=(Initial(1),)),
+    )
+    assert shuffled[1].loss == Mismatched(0.25, 2.0, Temperature("linear", 2.5, 1.0), other="logits")
+    assert other[1].loss == Mismatched(0.25, 2.0, Temperature("linear", 2.5, 1.0), other="maps")
+    assert long[2].loss == m3.loss
 
 
 def test_a_weight_that_the_suite_sets_to_zero_is_not_tuned():

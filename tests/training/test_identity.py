@@ -23,6 +23,7 @@ from weckd.methods.losses import (
     FixMatch,
     LogitLoss,
     MeanTeacher,
+    Mismatched,
     Mutual,
     PseudoLabels,
     Temperature,
@@ -137,6 +138,10 @@ def test_every_word_of_a_declaration_changes_the_identity(tmp_path):
         replace(taught, start=other),
         replace(taught, teachers=(m1,)),
         replace(taught, teachers=(other, m1)),
+        replace(taught, teachers=(Initial(1),)),
+        replace(taught, teachers=(Initial(2),)),
+        replace(taught, loss=Mismatched(**vars(loss), other="logits")),
+        replace(taught, loss=Mismatched(**vars(loss), other="maps")),
         *(
             replace(taught, loss=replace(loss, **{key: value}))
             for key, value in (
@@ -231,7 +236,11 @@ def test_an_edit_of_the_core_changes_every_fit(copied, module, tmp_path):
 @pytest.mark.parametrize(
     ("module", "losses"),
     [
-        ("distillation", {Distillation, Decoupled, Mutual}),  # the rivals' divergence is the chain's
+        (
+            "distillation",
+            {Distillation, Mismatched, Decoupled, Mutual},
+        ),  # the rivals' divergence is the chain's
+        ("mismatched", {Mismatched}),
         ("rivals", {Decoupled, Mutual}),
         ("semi_supervised", {PseudoLabels, MeanTeacher, FixMatch}),
         ("unlabelled", {PseudoLabels, MeanTeacher, FixMatch}),

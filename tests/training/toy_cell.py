@@ -77,7 +77,7 @@ def toy_setup(fit, data, networks, student, teachers=(), peer=None):
     cell = cell_of(data, networks)
     views, labels = labelled_batches(fit, cell)
     unlabelled = rows_of(fit.unlabelled, data)
-    return Setup(fit, cell, Given({}, teachers, peer), student, views.rows, unlabelled), views, labels
+    return Setup(fit, cell, Given({}, teachers, peer), student, views, unlabelled), views, labels
 
 
 def setup_of(student, loss=None, steps=6, teachers=(), peer=None, stages=(), gate=False):
@@ -87,7 +87,7 @@ def setup_of(student, loss=None, steps=6, teachers=(), peer=None, stages=(), gat
         teachers=lambda *_: list(teachers), student=lambda *_, role: peer, attention=lambda _: list(stages)
     )
     return SimpleNamespace(
-        fit=SimpleNamespace(loss=loss or Loss(), steps=steps, teachers=taught_by, gate=gate),
+        fit=SimpleNamespace(loss=loss or Loss(), steps=steps, taught_by=taught_by, gate=gate),
         cell=SimpleNamespace(networks=networks),
         given=SimpleNamespace(teachers=(), peer={}),
         student=student,

@@ -18,6 +18,10 @@ from weckd.errors import UserError
 from weckd.methods.chain import (
     REFERENCE,
     Budget,
+    attention_other,
+    chain_fresh_long,
+    chain_random,
+    chain_shuffled,
     each_alone,
     is_reading,
     parse_reading,
@@ -25,6 +29,7 @@ from weckd.methods.chain import (
     refuse_lack_of_subsets,
     single_fit,
     suite_budget,
+    temperature_rising,
 )
 from weckd.methods.fits import ClassFrequencies, Fit, Initial, Loss, Method
 from weckd.methods.losses import Decoupled, FixMatch, MeanTeacher, Mutual, PseudoLabels
@@ -234,6 +239,7 @@ def _with_rest(budget: Budget, steps: int, loss: Loss, *teachers: Fit) -> Fit:
 
 _DECLARED: tuple[Callable[[Budget], Method], ...] = (
     *(weckd, single, single_long, pooled, sequential, ensemble, one_step, chain_plain, chain_dense),
+    *(chain_random, chain_shuffled, attention_other, temperature_rising, chain_fresh_long),
     *(attention_only, born_again, born_again_pooled, decoupled, mutual, snapshot),
     *(pseudo_label, noisy_student, mean_teacher, fixmatch, full, full_converged, permuted, majority),
 )

@@ -1,4 +1,7 @@
-"""The chain of a suite's budget, in each reading: each way to fill what the paper leaves open."""
+"""The chain of a suite's budget: each reading, which fills what the paper leaves open, and its twins.
+
+A twin is the chain but for one thing, without which its mechanism cannot do what is said of it.
+"""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -7,7 +10,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from weckd.config import BackboneSettings, DistillationSettings, Suite
 from weckd.errors import UserError, counted
 from weckd.methods.fits import Fit, Initial, Loss, Method, Role
-from weckd.methods.losses import Distillation, Temperature
+from weckd.methods.losses import Distillation, Mismatched, Temperature
 from weckd.seeds import generator
 
 LENGTHS = (1, 2, 3, 4, 5, 6)
@@ -218,6 +221,61 @@ def read_chain(
     if reading.inference == "mean":
         return Method(name, question, role, tuple(tuple(fits[:number]) for number in range(1, length + 1)))
     return Method(name, question, role, each_alone(tuple(fits)))
+
+
+def chain_random(budget: Budget) -> Method:
+    """Declare the chain in which an untrained network, the seed's initial state, teaches every model.
+
+    Random control distillation (Mason-Williams et al. 2025, arXiv 2510.12615). Each model starts from the one before,
+    as in the chain. A pretrained initial state has pretrained attention maps, and logits of an untrained classifier.
+    """
+    fits = [single_fit(budget)]
+    for subset in budget.subsets[1:]:
+        fits.append(Fit((subset,), budget.steps, fits[-1], (Initial(),), budget.annealed))
+    return Method(
+        "chain-random", "does it matter what the teacher has learnt?", "control", each_alone(tuple(fits))
+    )
+
+
+def chain_shuffled(budget: Budget) -> Method:
+    """Declare the chain whose teacher gives logits of another image of the same class."""
+    return _mismatched(
+        budget, "chain-shuffled", "does a teacher say more of an image than its class?", "logits"
+    )
+
+
+def attention_other(budget: Budget) -> Method:
+    """Declare the chain whose teacher gives attention maps of another image of the same class."""
+    return _mismatched(
+        budget, "attention-other", "does it matter where in an image the teacher looks?", "maps"
+    )
+
+
+def _mismatched(budget: Budget, name: str, question: str, other: Literal["logits", "maps"]) -> Method:
+    return read_chain(
+        budget, REFERENCE, name, question, "control", Mismatched(**vars(budget.annealed), other=other)
+    )
+
+
+def temperature_rising(budget: Budget) -> Method:
+    """Declare the chain whose temperature runs from its end to its beginning."""
+    temperature = budget.annealed.temperature
+    turned = replace(temperature, first=temperature.last, last=temperature.first)
+    loss = replace(budget.annealed, temperature=turned)
+    question = "does it matter that the temperature falls?"
+    return read_chain(budget, REFERENCE, "temperature-rising", question, "control", loss)
+
+
+def chain_fresh_long(budget: Budget) -> Method:
+    """Declare the chain of fresh starts whose last model has N*S steps, as many as the warm chain's weights have had.
+
+    All its models together have (2N - 1)*S, more than the equal budget, so it is no control (of which tables name the
+    best) but a reading.
+    """
+    question = "is a fresh start worse, or shorter? (outside the equal budget)"
+    fresh = read_chain(budget, Reading(start="fresh"), "chain-fresh-long", question, "reading")
+    *earlier, last = fresh.fits()
+    return replace(fresh, stages=each_alone((*earlier, replace(last, steps=budget.total))))
 
 
 def refuse_lack_of_subsets(budget: Budget, name: str, count: int) -> None:

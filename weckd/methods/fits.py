@@ -50,6 +50,9 @@ class Loss:
         False  # half of the views go through an average, which keeps nothing for gradients
     )
     not_for_two_classes: ClassVar[str] = ""  # why, where it is so
+    teacher_views: ClassVar[int] = (
+        1  # that a teacher is shown for each labelled image: its own, or another's too
+    )
     weight_of_maps: ClassVar[str] = ""  # the field that asks networks for feature maps where it is not 0
 
     @property
@@ -96,7 +99,7 @@ class Fit:
     parts: tuple[str, ...]  # parts of the split it learns from
     steps: int  # optimiser steps, one full learning-rate schedule
     start: "Initial | Fit" = Initial()
-    teachers: "tuple[Fit, ...]" = ()
+    teachers: "tuple[Fit | Initial, ...]" = ()  # trained networks, or untrained ones like its own
     loss: Loss = Loss()
     permute_labels: bool = False  # labels shuffled among the images it learns from
     gate: bool = False  # with learned spatial attention gates in the network
@@ -116,6 +119,12 @@ class Fit:
             raise ValueError("a fit starts from the weights of a network like its own")
 
     @property
+    def steps_in_weights(self) -> int:
+        """Optimiser steps in the weights that it ends with, those of its start included."""
+        before = self.start.steps_in_weights if isinstance(self.start, Fit) else 0
+        return before + self.steps
+
+    @property
     def networks(self) -> int:
         """Networks that each step trains."""
         return 1 if self.loss.beside is None else 2
@@ -132,8 +141,12 @@ class Fit:
 
     def parents(self) -> tuple["Fit", ...]:
         """Return the fits whose weights this one needs."""
-        start = (self.start,) if isinstance(self.start, Fit) else ()
-        return (*start, *self.teachers)
+        return tuple(each for each in (self.start, *self.teachers) if isinstance(each, Fit))
+
+    @property
+    def taught_by(self) -> tuple["Fit", ...]:
+        """For each teacher a fit whose network is like it: this one where the teacher is untrained."""
+        return tuple(teacher if isinstance(teacher, Fit) else self for teacher in self.teachers)
 
     def lineage(self) -> tuple["Fit", ...]:
         """Return this fit and all that it depends on, parents before children, each once."""
@@ -144,12 +157,15 @@ class Fit:
 
     def ingredients(self) -> dict[str, Any]:
         """Return all that this declaration says, with parents named by their digests."""
-        start: Any = self.start
+
+        def origin(each: Fit | Initial) -> Any:
+            return digest(each.ingredients()) if isinstance(each, Fit) else {"member": each.member}
+
         return {
             "parts": list(self.parts),
             "steps": self.steps,
-            "start": digest(start.ingredients()) if isinstance(start, Fit) else {"member": start.member},
-            "teachers": [digest(teacher.ingredients()) for teacher in self.teachers],
+            "start": origin(self.start),
+            "teachers": [origin(teacher) for teacher in self.teachers],
             "loss": {"kind": type(self.loss).__name__, **asdict(self.loss)} if self.loss != Loss() else None,
             "permute_labels": self.permute_labels,
             "gate": self.gate,
@@ -191,6 +207,10 @@ class Method:
         """Return all its fits, parents before children, each once."""
         members = [member for members in self.stages for member in members if isinstance(member, Fit)]
         return tuple(dict.fromkeys(fit for member in members for fit in member.lineage()))
+
+    def deployed_steps(self) -> tuple[int, ...]:
+        """Return for each network that predicts the optimiser steps in its weights."""
+        return tuple(member.steps_in_weights for member in self.stages[-1] if isinstance(member, Fit))
 
     def steps(self) -> int:
         """Return the optimiser steps of all its networks."""

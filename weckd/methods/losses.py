@@ -17,6 +17,11 @@ class Temperature:
     first: float  # of "learned": the lower bound
     last: float  # of "constant": the same; of "learned": the upper bound
 
+    @property
+    def highest(self) -> float:
+        """The highest of all steps, with which it begins, or ends where it rises."""
+        return max(self.first, self.last)
+
     def text(self) -> str:
         """Return it in a few words."""
         if self.schedule == "constant":
@@ -62,19 +67,35 @@ class Distillation(Loss):
         if not self.alpha:
             return {"beta": self.beta} if self.beta else {}
         scheduled = self.temperature.schedule != "learned"
-        return {"alpha": self.alpha, **({"temperature": self.temperature.first} if scheduled else {})}
+        return {"alpha": self.alpha, **({"temperature": self.temperature.highest} if scheduled else {})}
 
     def least(self, name: str) -> float:
-        """Return the least value of a setting: a temperature that falls must begin above its end."""
-        falls = name == "temperature" and self.temperature.schedule != "constant"
-        return self.temperature.last if falls else 0.0
+        """Return the least value of a setting: a temperature that falls, or rises, must do so."""
+        moves = name == "temperature" and self.temperature.schedule != "constant"
+        return min(self.temperature.first, self.temperature.last) if moves else 0.0
 
     def tuned(self, values: Mapping[str, float]) -> Self:
-        """Return it with other values; the temperature's is its first, or that of all steps."""
+        """Return it with other values; the temperature's is its highest, or that of all steps."""
         others = {name: value for name, value in values.items() if name != "temperature"}
-        first = values.get("temperature", self.temperature.first)
-        last = first if self.temperature.schedule == "constant" else self.temperature.last
-        return replace(self, temperature=replace(self.temperature, first=first, last=last), **others)  # type: ignore[arg-type]
+        old = self.temperature
+        highest = values.get("temperature", old.highest)
+        constant, rises = old.schedule == "constant", old.first < old.last
+        first = old.first if rises else highest
+        last = highest if constant or rises else old.last
+        return replace(self, temperature=replace(old, first=first, last=last), **others)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Mismatched(Distillation):
+    """The same, with logits or maps of a teacher that is shown another image (see `objectives.mismatched`)."""
+
+    objective = "weckd.training.objectives.mismatched:MismatchedDistilled"
+    teacher_views = 2
+    other: Literal["logits", "maps"] = "logits"  # what the teacher says of another image of the same class
+
+    def text(self) -> str:
+        """Return in a few words what differs between readings, and what is of another image."""
+        return f"{super().text()}, {self.other} of another image"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ is not public. All ranges, and what is tuned of the rivals, are the suite's choi
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
-from weckd.methods.fits import Fit, Member, Method, Role
+from weckd.methods.fits import Fit, Method, Role
 
 UNTUNED_ROLES: tuple[Role, ...] = ("check", "floor")
 """Methods that check the pipeline are tuned by nobody."""
@@ -75,16 +76,16 @@ def with_values(method: Method, values: Mapping[str, float]) -> Method:
     def tuned(fit: Fit) -> Fit:
         return replace(
             fit,
-            start=tuned(fit.start) if isinstance(fit.start, Fit) else fit.start,
-            teachers=tuple(tuned(teacher) for teacher in fit.teachers),
+            start=any_tuned(fit.start),
+            teachers=tuple(any_tuned(teacher) for teacher in fit.teachers),
             loss=fit.loss.tuned({name: values[name] for name in fit.loss.tunable() if name in values}),
             learning_rate=values.get(LEARNING_RATE, fit.learning_rate),
         )
 
-    def member(kept: Member) -> Member:
-        return tuned(kept) if isinstance(kept, Fit) else kept
+    def any_tuned(each: Any) -> Any:
+        return tuned(each) if isinstance(each, Fit) else each
 
-    stages = tuple(tuple(member(kept) for kept in members) for members in method.stages)
+    stages = tuple(tuple(any_tuned(member) for member in members) for members in method.stages)
     return replace(method, stages=stages)
 
 

@@ -68,8 +68,8 @@ def _work(suite: Suite, fits: Sequence[Fit], times: int, kept: Sequence[Fit] = (
     teaching: Counter[BackboneSettings] = Counter()
     for fit in fits:
         training[fit.backbone or suite.backbone] += times * fit.steps * fit.loss.views
-        for teacher in fit.teachers:
-            teaching[teacher.backbone or suite.backbone] += times * fit.steps
+        for teacher in fit.taught_by:
+            teaching[teacher.backbone or suite.backbone] += times * fit.steps * fit.loss.teacher_views
     return Work(
         times * len(fits),
         times * sum(fit.steps * fit.networks for fit in fits),

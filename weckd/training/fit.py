@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from weckd.methods.fits import Fit
+from weckd.methods.fits import Fit, Initial
 from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, outputs
 from weckd.training.limits import SMALLER_IMAGES, memory_for, smaller_batch
@@ -68,11 +68,12 @@ def train_fit(
         }
         record |= {"loss_first": None, "loss_last": None, "seconds": {}}
         return FitResult(None, _no_logits(cell), np.empty((0, 2), dtype=np.float32), record)
-    given = Given(
-        states[fit.start] if isinstance(fit.start, Fit) else cell.initial(fit, fit.start),
-        [states[teacher] for teacher in fit.teachers],
-        cell.initial(fit, fit.loss.beside) if fit.loss.beside else None,
-    )
+
+    def begun(each: Fit | Initial) -> State:
+        return states[each] if isinstance(each, Fit) else cell.initial(fit, each)
+
+    peer = begun(fit.loss.beside) if fit.loss.beside else None
+    given = Given(begun(fit.start), [begun(teacher) for teacher in fit.teachers], peer)
     return run_fit(fit, cell, given, watch)
 
 
@@ -92,7 +93,7 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
             _refuse_leaks(np.concatenate([rows, unlabelled_rows]), data)
             views, labels = labelled_batches(fit, cell)
             student = cell.networks.student(fit, given.student)
-            objective = make_objective(Setup(fit, cell, given, student, views.rows, unlabelled_rows))
+            objective = make_objective(Setup(fit, cell, given, student, views, unlabelled_rows))
             running = RunningFit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
             # For networks that draw while they train, as in dropout; whatever ran before must not matter.
             torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
@@ -117,6 +118,7 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
         "loss_first": _plain(losses[0]),
         "loss_last": _plain(losses[-1]),
         **({} if failed is None else {"failed_step": failed + 1, "failed_rate": running.rates[failed]}),
+        **objective.counts,
         **({"unlabelled": len(unlabelled_rows)} if fit.unlabelled else {}),
         **({"resumed_at": watch.resumed_at} if watch.resumed_at else {}),
         "seconds": phases.seconds(),

@@ -111,7 +111,7 @@ def _read(file: Path) -> dict[str, Shape]:
 
 def network_problems(suite: Suite, fits: Iterable[Fit], shapes: Shapes) -> list[str]:
     """Return what keeps a suite's networks from being trained as its fits ask, each told once with its key."""
-    asked = [(fit, {each.backbone or suite.backbone for each in (fit, *fit.teachers)}) for fit in fits]
+    asked = [(fit, {each.backbone or suite.backbone for each in (fit, *fit.taught_by)}) for fit in fits]
     found: dict[str, None] = {}
     for settings, place in _places(suite).items():
         own = [fit for fit, used in asked if settings in used]
@@ -187,10 +187,11 @@ def job_need(suite: Suite, fits: Iterable[Fit], shapes: Shapes, images: Mapping[
     fixed = _PROCESS + max(images.values(), default=0) * pixels * _PIXEL
 
     def need(fit: Fit) -> Need:
-        own, *taught_by = (shapes[member.backbone or suite.backbone] for member in (fit, *fit.teachers))
+        own, *taught_by = (shapes[member.backbone or suite.backbone] for member in (fit, *fit.taught_by))
         weights = _STATES * fit.networks * own.weights_bytes + sum(each.weights_bytes for each in taught_by)
         image = own.activation_bytes + _FLOATS * pixels + _DRAWN * fit.steps
-        return Need(fixed + weights, fit.loss.learning_views * image)
+        of_others = (fit.loss.teacher_views - 1) * _FLOATS * pixels
+        return Need(fixed + weights, fit.loss.learning_views * image + of_others)
 
     return max((need(fit) for fit in fits), key=lambda found: found.of(suite.training.batch_size))
 

@@ -1,9 +1,10 @@
 """What a fit minimises, of what that is made, and the optimiser's steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
 from weckd.methods.fits import Fit, Initial
-from weckd.training.batches import CellData, Step, of_step
+from weckd.training.batches import CellData, Step, Views, of_step
 from weckd.training.gate import with_gates
 from weckd.training.networks import Backbone, Networks, State, initial_state
 
@@ -61,7 +62,7 @@ class Setup:
     cell: Cell
     given: Given
     student: Backbone  # the network to be trained
-    labelled_rows: Tensor  # int64 (steps, B), rows of the labelled batches
+    labelled: Views  # of the labelled batches
     unlabelled_rows: NDArray[np.int64]  # (M,), rows of the images that the fit sees without their labels
 
 
@@ -76,12 +77,13 @@ class Objective:
     """Whether a step can be captured as a CUDA graph. Each class says it for itself: a
     class that does not say it is not captured, whatever it derives from."""
     settings: Any  # the declared loss, of whose declaration only the fields are used
+    counts: Mapping[str, int] = MappingProxyType({})  # that the fit's record adds to what every record holds
 
     def __init__(self, setup: Setup) -> None:
         """Take the student, in training mode, and the networks of the fit's teachers."""
         fit, networks = setup.fit, setup.cell.networks
         self.student, self.settings, self.steps = setup.student, fit.loss, fit.steps
-        self.teachers = networks.teachers(fit.teachers, setup.given.teachers)
+        self.teachers = networks.teachers(fit.taught_by, setup.given.teachers)
 
     @property
     def trained(self) -> list[nn.Module]:

@@ -66,7 +66,7 @@ class _Reversed(torch.autograd.Function):
 
 def _compared_stages(fit: Fit, networks: Networks, *, attention: bool) -> list[list[int]]:
     """Return the stages whose maps are compared, of the student and of each teacher: as many of each, the deepest."""
-    members = (fit, *fit.teachers)
+    members = (fit, *fit.taught_by)
     if not attention:
         return [[] for _ in members]
     stages = [networks.attention(member) for member in members]
@@ -104,7 +104,7 @@ class Distilled(Objective):
         logits, maps = self._seen(self.student, views, self.stages[0])
         with torch.no_grad():
             seen = [
-                self._seen(teacher, views, stages)
+                self._taught(teacher, step, views, stages)
                 for teacher, stages in zip(self.teachers, self.stages[1:], strict=True)
             ]
         return distillation_loss(
@@ -116,6 +116,12 @@ class Distilled(Objective):
             self.settings,
             *self._temperature(step),
         )
+
+    def _taught(
+        self, teacher: Backbone, step: Step, views: Tensor, stages: Sequence[int]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits and the maps that a teacher gives at a step."""
+        return self._seen(teacher, views, stages)
 
     def _seen(self, network: Backbone, views: Tensor, stages: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Return a network's logits and the maps that attention transfer compares."""

@@ -48,11 +48,11 @@ class Unlabelled:
         fit, data = setup.fit, setup.cell.data
         self.images = data.images  # uint8 (N, H, W, 3), all of the cell, on the device
         self.augmentation = setup.cell.augmentation
-        self.labelled_rows = setup.labelled_rows  # int64 (steps, n)
+        self.labelled_rows = setup.labelled.rows  # int64 (steps, n)
         self.axes, self.labelled_axes = (
             (data.dataset, data.seed, "+".join(parts), fit.steps) for parts in (fit.unlabelled, fit.parts)
         )
-        steps, size = setup.labelled_rows.shape
+        steps, size = setup.labelled.rows.shape
         stream = generator("unlabelled-batches", *self.axes)
         order = batch_order(len(setup.unlabelled_rows), ratio * size, steps, stream)
         self.rows = torch.from_numpy(setup.unlabelled_rows).to(data.images.device)  # int64 (M,)
