@@ -169,8 +169,8 @@ def test_what_a_run_does_not_have_is_an_error_that_says_so(run, toy, tmp_path, m
     with pytest.raises(AttributeError) as refused:
         _ = run.weights
     assert str(refused.value) == (
-        f"{run.folder}: no weights; there are {', '.join(FRAMES)} and suite; of trained networks a run keeps only "
-        "those that others start from, in results/fits"
+        f"{run.folder}: no weights; there are {', '.join(FRAMES)} and suite; a trained network is "
+        "written by `weckd export`"
     )
 
 

@@ -209,7 +209,7 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
             ["augmentation={rotation: 90}", "analysis={margin_pp: 1}"],
             *("phantoms+a55023ca", "1c81f00d146b", "129f4663ee0638bb"),
         ),
-        ("demo", [], "demo", "27c48c5c1183", "9144fd93c0ca4538"),
+        ("demo", [], "demo", "27c48c5c1183", "2f475c8819756d0d"),
         ("paper", [], "paper", "54b654d040bd", "8bf3b2dc72acc9e4"),
         ("selfcheck", [], "selfcheck", "05d724af4f24", "184c044c921b18ce"),
         ("real-small", ["data_root=somewhere"], "real-small", "e8535ce78ab4", "3f4023af6caf155c"),
@@ -250,6 +250,22 @@ def test_a_quick_look_is_part_of_the_plan_and_leaves_other_suites_as_they_are(tm
     assert suite_json(resolve_suite(PHANTOMS, {"quick_look": "false"})) == suite_json(full)
     (tmp_path / "suite.json").write_text(suite_json(quick))
     assert load_suite(tmp_path / "suite.json") == quick
+
+
+def test_which_weights_stay_is_part_of_neither_run_nor_plan(tmp_path):
+    plain = resolve_suite(PHANTOMS, {})
+    keeping = resolve_suite(PHANTOMS, {"keep_weights": "[pooled, ensemble]"})
+    assert keeping.keep_weights == ("pooled", "ensemble")
+    assert (keeping.run, keeping.plan_hash) == (plain.run, plain.plan_hash)
+    assert "keep_weights" not in suite_json(plain)
+    (tmp_path / "suite.json").write_text(suite_json(keeping))
+    assert load_suite(tmp_path / "suite.json") == keeping
+    with pytest.raises(UserError, match=r"keep_weights: no method 'poled'; did you mean 'pooled'\?"):
+        resolve_suite(PHANTOMS, {"keep_weights": "[poled]"})
+    assert resolve_suite([CONFIG / "demo.yaml"], {"methods": "[weckd, single]"}).keep_weights == (
+        "weckd",
+        "pooled",
+    )
 
 
 def test_networks_as_timm_builds_them_are_another_run_of_the_same_plan():
@@ -687,6 +703,7 @@ def test_how_a_run_is_made_is_declared_once():
         "catalogue",
         "readings",
         "readings_datasets",
+        "keep_weights",
     }
     assert neutral_keys(tuned=False) == neutral_keys(tuned=True) | {"tuning"}
 

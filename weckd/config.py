@@ -236,6 +236,9 @@ class SuiteKeys(Declared):
     quick_look: bool = False
     """`true`: a quick look, no test of the paper's claims: tables and pages say so, and show gains and
     intervals without p and verdicts. Part of the plan; default `false`"""
+    keep_weights: Annotated[tuple[MethodName, ...], UNIQUE, NEUTRAL] = ()
+    """methods whose networks stay in `results/fits`, so that `weckd export` need not train them again (none;
+    those of the chain, and those that others start from, always stay)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,6 +298,8 @@ def suite_json(suite: Suite) -> str:
     del settings["undeclared"], settings["trained_under"]
     if not suite.quick_look:  # what older files do not hold
         del settings["quick_look"]
+    if not suite.keep_weights:
+        del settings["keep_weights"]
     if suite.training.exchange_layers:
         del settings["training"]["exchange_layers"]
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"

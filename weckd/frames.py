@@ -229,8 +229,8 @@ class Run:
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"{self.folder}: no {name}; there are {', '.join(FRAMES)} and suite; of trained networks a run keeps "
-            "only those that others start from, in results/fits"
+            f"{self.folder}: no {name}; there are {', '.join(FRAMES)} and suite; a trained network "
+            "is written by `weckd export`"
             if not name.startswith("_")
             else name
         )

@@ -239,9 +239,10 @@ def _methods(file: SuiteFile) -> list[str]:
     if PANEL in file.methods and not file.panel.backbones:
         raise UserError("methods: panel means the backbones that panel.backbones lists; list one or more")
     named = [name for one in file.methods for name in (panel_names(file.panel) if one == PANEL else (one,))]
-    with _told_of("methods"):
-        for name in named:
-            find_method(name)
+    for key, names in (("methods", named), ("keep_weights", file.keep_weights)):
+        with _told_of(key):
+            for name in names:
+                find_method(name)
     return list(dict.fromkeys(named))
 
 

@@ -11,7 +11,7 @@ from entries import ByStage, ByTest, NotRun, Run, RunWithDocker, Short
 # methods, seeds and steps. Their names, and so their folders, are the documents'.
 SMALL_SUITES = {
     "config/demo.yaml": {
-        "datasets": ["ear_chile_small", "brain_cheng_small"],
+        "datasets": ["ear_chile_small", "blood_bccd_small", "brain_cheng_small"],
         "methods": ["weckd", "single", "pooled", "permuted", "majority"],
         "seeds": [1],
         "training": {"steps": 2},
@@ -46,6 +46,9 @@ DEMO = "snakemake --cores all"
 MY_EARS = "weckd datasets --describe PATH/my_ears > mine.yaml"
 OF_ONE_SET = "--config datasets='[ear_chile_small]'"
 TUNE = f"snakemake --cores all tune {OF_ONE_SET} methods='[weckd,single,pooled]'"
+EXPORT = (
+    "weckd export --run results/demo --dataset blood_bccd_small --method pooled --seed 1 --out blood-model"
+)
 FREEZE = "weckd freeze results/demo --out FOLDER"
 ONE_CELL = (
     "snakemake --cores all --config datasets='[brain_cheng_small]' seeds='[1]' methods='[weckd,single]'"
@@ -105,7 +108,7 @@ ON_THE_DEFAULT = (
     # The default suite, and what is told of a finished run.
     Run(
         DEMO,
-        prints=("run demo: 2 data sets, 5 methods, 1 seed; plan ", "report results/demo/report.html"),
+        prints=("run demo: 3 data sets, 5 methods, 1 seed; plan ", "report results/demo/report.html"),
         makes=(
             "results/demo/report.html",
             "results/demo/ro-crate-metadata.json",
@@ -157,6 +160,19 @@ ON_THE_DEFAULT = (
         "weckd tables --run results/demo --layout paper.yaml",
         makes=("paper/demo/main.tex", "paper/demo/gains.csv"),
         after=(DEMO, "cp config/tables.yaml paper.yaml"),
+    ),
+    # Networks of the default suite.
+    Run(
+        EXPORT,
+        prints=("blood-model: pooled of blood_bccd_small, seed 1; accuracy in % ",),
+        makes=("blood-model/model.safetensors", "blood-model/README.md"),
+        after=(DEMO,),
+    ),
+    Run(
+        "weckd export --run results/reference/demo --dataset ear_chile_small --seed 1 --out ear-model",
+        prints=("ear-model: weckd of ear_chile_small, seed 1; accuracy in % ",),
+        makes=("ear-model/weckd.json",),
+        after=(FREEZE,),
     ),
     # Parts of the default suite.
     Run(
@@ -425,6 +441,7 @@ BY_ANOTHER_TEST = (
     Short("snakemake leakage", LEAKAGE),
     Short("snakemake readings", f"snakemake --cores all readings {OF_ONE_SET} seeds='[1]'"),
     Short("weckd verify", "weckd verify results/demo"),
+    Short("weckd export", EXPORT),
     Short("weckd agree", "weckd agree results/demo results/reference/demo"),
 )
 

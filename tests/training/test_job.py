@@ -157,6 +157,19 @@ def test_weights_are_kept_of_what_others_stand_on_and_of_the_chain_and_of_no_oth
     assert kept == {*parents, m3}
 
 
+def test_weights_are_kept_too_of_the_last_stage_of_what_the_suite_names():
+    changes = {"methods": ["pooled", "ensemble", "majority", "one-step"], "seeds": [1]}
+    plain, keeping = (
+        resolve_suite(
+            PHANTOMS, {**changes, "keep_weights": names, "analysis": {"families": [], "claims": []}}
+        )
+        for names in ([], ["one-step", "majority", "ensemble"])
+    )
+    _, ensemble, _, one_step = methods = suite_methods(plain)
+    more = kept_fits(keeping, methods) - kept_fits(plain, methods)
+    assert more == {*ensemble.stages[-1][1:], *one_step.stages[-1]}  # of the ensemble the first is M1
+
+
 def test_weights_of_a_chain_that_tuning_changed_are_kept(cell):
     suite, _ = of_methods(["weckd"])
     tuned = with_values(suite_methods(suite)[0], {"learning_rate": 0.001})

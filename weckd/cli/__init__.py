@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from weckd import __version__
-from weckd.cli import analysis, data, finished, listing, planning, training
+from weckd.cli import analysis, data, finished, listing, models, planning, training
 from weckd.cli.arguments import add_commands
 from weckd.errors import UserError, few_addresses
 from weckd.files import REMEDIES
@@ -37,7 +37,7 @@ _ABOUT = (
 )
 _FOR_PEOPLE = (
     *("datasets", "methods", "readings", "show", "runs", "plan", "doctor", "suite", "fetch", "tables"),
-    *("import-predictions", "verify", "freeze", "agree", "unfreeze", "selfcheck"),
+    *("import-predictions", "verify", "freeze", "agree", "unfreeze", "selfcheck", "export"),
 )
 """Commands that documents tell a person to give; rules call some of them too."""
 
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         title="commands", required=True, metavar="COMMAND", help="one of those below"
     )
     told: dict[str, str] = {}
-    for group in (listing, planning, data, training, analysis, finished):
+    for group in (listing, planning, data, training, analysis, finished, models):
         told |= add_commands(commands, group.__name__)
     width = shutil.get_terminal_size((80, 24)).columns - 2
     parser.description = textwrap.fill(_ABOUT, width)

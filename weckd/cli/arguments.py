@@ -83,14 +83,14 @@ correlation, points = partial(_above_zero, most=1), partial(_above_zero, most=10
 """Take from a command line a correlation, above which two images are alike, and percentage points."""
 
 
-def files_of_run(folder: Path) -> RunFiles:
-    """Return the files of the run in a folder.
+def files_of_run(folder: Path, frozen: bool = False) -> RunFiles:
+    """Return the files of the run in a folder; of a frozen reference too where `frozen` says so.
 
     Raises:
         UserError: the folder holds no run, or a frozen reference.
     """
     run = RunFiles(folder)
-    if (folder / FACTS).exists():
+    if (folder / FACTS).exists() and not frozen:
         raise UserError(
             f"{folder}: a frozen reference, whose predictions are packed; lay it out as a run first: "
             f"weckd unfreeze {folder} --out FOLDER"
@@ -100,13 +100,13 @@ def files_of_run(folder: Path) -> RunFiles:
     return run
 
 
-def suite_of_run(options: argparse.Namespace) -> tuple[Suite, RunFiles]:
+def suite_of_run(options: argparse.Namespace, frozen: bool = False) -> tuple[Suite, RunFiles]:
     """Return the suite and the files of the run that is named; the data set and seeds that are named are its own.
 
     Raises:
         UserError: the folder holds no run, or the data set, or a seed, is none of its own; it is a frozen reference.
     """
-    run = files_of_run(options.folder)
+    run = files_of_run(options.folder, frozen)
     suite = load_suite(run.suite)
     dataset = getattr(options, "dataset", suite.datasets[0])
     if dataset not in suite.facts:

@@ -290,13 +290,15 @@ def fetched_weights(suite: Suite) -> tuple[str, ...]:
 def kept_fits(suite: Suite, methods: Sequence[Method]) -> frozenset[Fit]:
     """Return the fits whose weights the store keeps, of every method of the catalogue and of those given.
 
-    Kept is what some fit starts from or is taught by, so that adding a method to a suite trains only what is new; and
-    every model of the chain, whose attention maps are looked at.
+    Kept is what some fit starts from or is taught by, so that adding a method to a suite trains only what is new;
+    every model of the chain, whose attention maps are looked at; and the last stage of what the suite keeps.
     """
     budget = suite_budget(suite)
     known = [*(declare(budget) for declare in METHODS.values()), *methods]
     parents = {parent for method in known for fit in method.fits() for parent in fit.parents()}
-    return frozenset(parents | {fit for method in known if method.role == "chain" for fit in method.fits()})
+    last = {each for method in methods if method.name in suite.keep_weights for each in method.stages[-1]}
+    chain = {fit for method in known if method.role == "chain" for fit in method.fits()}
+    return frozenset(parents | chain | {each for each in last if isinstance(each, Fit)})
 
 
 def panel_names(panel: PanelSettings) -> tuple[str, ...]:

@@ -1,0 +1,61 @@
+"""Where the images of a run come from when its network is trained again: never from the network."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from weckd.data.prepared import read_facts, read_images
+from weckd.errors import UserError
+from weckd.models.find import prepared_images
+from weckd.run_files import RunFiles
+from weckd.suite_file import resolve_suite
+
+PHANTOMS = [Path(__file__).resolve().parents[2] / "config" / "phantoms.yaml"]
+ENTRY = """\
+mine:
+  title: Mine
+  modality: otoscopy
+  layout: class-folders
+  groups: near-duplicates
+  licence: mine
+  source: here
+  citation: none
+  download: {kaggle: nobody/nothing}
+  folders: [{path: ., official_split: ""}]
+  classes:
+    - {key: dark, title: dark, folder: Dark}
+    - {key: light, title: light, folder: Light}
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    (tmp_path / "mine.yaml").write_text(ENTRY)
+    for name, grey in (("Dark", 10), ("Light", 200)):
+        file = tmp_path / "root" / "mine" / name / "a.png"
+        file.parent.mkdir(parents=True)
+        Image.new("RGB", (40, 30), (grey, grey, grey)).save(file)
+    changes = {"datasets": ["mine"], "catalogue": str(tmp_path / "mine.yaml"), "image_size": 16}
+    return resolve_suite(PHANTOMS, {**changes, "analysis": {"families": [], "claims": []}})
+
+
+def test_they_are_prepared_from_the_users_own_folder_once(suite, tmp_path):
+    run = RunFiles(tmp_path / "results" / "toy")
+    folder = prepared_images(suite, run, "mine", tmp_path / "root")
+    assert folder == tmp_path / "results" / "data" / "mine-16px"
+    images = read_images(folder, read_facts(folder))
+    assert np.array_equal(np.unique(images), [10, 200])
+    (tmp_path / "root").rename(tmp_path / "gone")
+    assert prepared_images(suite, run, "mine", None) == folder
+
+
+def test_nothing_is_downloaded(suite, tmp_path):
+    run = RunFiles(tmp_path / "results" / "toy")
+    with pytest.raises(UserError) as refused:
+        prepared_images(suite, run, "mine", None)
+    assert str(refused.value) == (
+        "mine: needs its images in a local folder; name the folder that holds mine/ with --config data_root=FOLDER of "
+        "snakemake (--data-root FOLDER of `weckd fetch`)"
+    )

@@ -1,0 +1,253 @@
+"""A method's network of one cell written as a folder of its own, which timm reads by itself."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import timm
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from weckd import __version__
+from weckd.analysis.metrics.confidence import all_right, temperatures
+from weckd.analysis.metrics.scores import Predicted, Validation, accuracy, balanced_accuracy
+from weckd.analysis.predictions import read_predictions
+from weckd.config import Suite
+from weckd.data.prepared import read_facts, read_index
+from weckd.data.splits import part_rows, written_split
+from weckd.errors import UserError
+from weckd.files import file_digest, whole_folder, write_json, write_text
+from weckd.locks import StopRequest
+from weckd.models.card import card_text
+from weckd.models.find import FoundFit, find_network, laid_out, prepared_images
+from weckd.models.folder import (
+    CARD,
+    CONFIG,
+    FORMAT,
+    ORIGIN,
+    SHORT,
+    WEIGHTS,
+    Checked,
+    Origin,
+    Tested,
+    digests,
+    write_origin,
+)
+from weckd.models.intervals import one_network
+from weckd.run_files import RunFiles
+from weckd.training.batches import Prepared, cell_data, load_prepared, outputs
+from weckd.training.gather import probabilities_of
+from weckd.training.networks import Backbone, build_backbone, device_kind, prepare_device
+
+ROUNDING = 1e-4
+"""Share of the largest logit that the exported network's logits may differ by, on the device that it was trained on: a
+pass over other batches adds up in another order."""
+_ELSEWHERE = 0.05
+"""The same on another kind of device, where convolutions may be computed with fewer digits."""
+_SETTINGS = ("image_size", "backbone", "training", "augmentation", "distillation", "split", "exclude_classes")
+_LIBRARIES = ("torch", "timm", "numpy", "safetensors", "pillow")
+
+
+def export_model(
+    suite: Suite,
+    run: RunFiles,
+    dataset: str,
+    method: str,
+    seed: int,
+    out: Path,
+    data_root: Path | None,
+    stop: StopRequest,
+) -> Origin:
+    """Write the folder of a method's network in one cell (see `weckd.models.folder`), and return where it comes from.
+
+    The network is taken from the store of fits, or trained again where its weights were not kept. What is written is
+    read by timm and run over the test images, and refused unless it gives the fit's own logits.
+
+    Args:
+        suite: of the run.
+        run: its files, or those of a frozen reference.
+        dataset: key of a data set of the suite.
+        method: one of the suite's, whose last stage is one network that timm builds.
+        seed: one of the suite's.
+        out: folder to write; an earlier export there is replaced.
+        data_root: the user's own data sets, where the images are not prepared yet; None: those of the run.
+        stop: request to stop, which is heeded between two steps of training.
+
+    Raises:
+        UserError: see `weckd.models.find.find_network`; `out` holds something else; or what was written gives other
+            logits.
+    """
+    if out.exists() and not (out / ORIGIN).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: there is something that is no exported model; choose another folder")
+    if method not in suite.methods:
+        raise UserError(f"--method {method}: the run has no such method; known: {', '.join(suite.methods)}")
+    with laid_out(run, suite) as files:
+        found = find_network(suite, files, dataset, method, seed, data_root, stop)
+        folder = prepared_images(suite, files, dataset, data_root)
+        split = written_split(files.split(dataset, seed))
+        device = prepare_device()
+        images = load_prepared(dataset, folder, device)
+        if images.fingerprint != found.cell.shared["fingerprint"]:
+            raise UserError(
+                f"{folder}: not the images that {method} was trained on; remove that folder and name the data set's "
+                "own images with --data-root"
+            )
+        classes = suite.facts[dataset].classes
+        stage = len(found.cell.methods[method].stages)
+        stored = read_predictions(files.prediction(dataset, seed), suite, dataset, seed)
+        stored = stored[(stored["method"] == method) & (stored["stage"] == stage)]
+        tested, agreeing = _tested(found, split, classes, stored)
+        with whole_folder(out) as beside:
+            rows = {key: np.asarray(value, order="C") for key, value in found.stored.weights().items()}
+            (beside / WEIGHTS).write_bytes(save(rows, {"format": "pt"}))
+            write_json(beside / CONFIG, timm_config(found, classes, suite.image_size))
+            checked = _checked(beside, found, images, split, len(classes))
+            settings = {key: value for key, value in asdict(suite).items() if key in _SETTINGS}
+            origin = Origin(
+                format=FORMAT,
+                run=suite.run,
+                plan_hash=suite.plan_hash,
+                settings=settings,
+                dataset=dataset,
+                title=suite.facts[dataset].title,
+                method=method,
+                stage=stage,
+                seed=seed,
+                classes=classes,
+                image_size=suite.image_size,
+                fit=found.identity,
+                fit_of_run=found.of_run,
+                trained={key: found.shared[key] for key in ("device", "versions", "source")},
+                fingerprint=images.fingerprint,
+                split=file_digest(files.split(dataset, seed)),
+                temperature=_temperature(found, split),
+                tested=tested,
+                checked=checked,
+                seen=_seen(found, method, split, read_index(folder)),
+                versions={"weckd": __version__, **{name: version(name) for name in _LIBRARIES}},
+                files=digests(beside),
+            )
+            write_origin(beside, origin)
+            text = card_text(suite, origin, found, read_facts(folder), agreeing)
+            write_text(beside / CARD, text)
+    return origin
+
+
+def timm_config(found: FoundFit, classes: tuple[str, ...], image_size: int) -> dict[str, Any]:
+    """Return what config.json holds: the network, and how its images are prepared.
+
+    The suite resizes an image as a whole to a square, which timm calls to squash it, and crops nothing.
+    """
+    name = found.backbone.fetched or found.backbone.name
+    network = build_backbone(name, len(classes))
+    given: Any = network.pretrained_cfg
+    of_images = {
+        "input_size": [3, image_size, image_size],
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+        "mean": list(given["mean"]),
+        "std": list(given["std"]),
+    }
+    of_network = {key: given.get(key) for key in ("fixed_input_size", "first_conv", "classifier")}
+    return {
+        "architecture": found.backbone.name,
+        "num_classes": len(classes),
+        "num_features": network.num_features,
+        "label_names": list(classes),
+        "pretrained_cfg": {**of_images, **of_network, "num_classes": len(classes), "pool_size": None},
+    }
+
+
+def load_model(folder: Path, device: torch.device) -> Backbone:
+    """Return the network of an exported folder, in evaluation mode; it takes images in [0, 1]."""
+    network: torch.nn.Module = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Backbone(network).to(device).eval()
+
+
+def _tested(
+    found: FoundFit, split: pd.DataFrame, classes: tuple[str, ...], stored: pd.DataFrame
+) -> tuple[Tested, int]:
+    """Return the scores on the test images, and how many of them the run predicts alike.
+
+    They are made of the run's stored predictions, or, of a network that was trained again, of its own.
+    """
+    rows = split[split["part"] == "test"]
+    own = probabilities_of(found.stored.logits("test")).astype(np.float32)
+    columns = [f"p_{number}" for number in range(len(classes))]
+    of_image = stored[stored["split"] == "test"].assign(image_id=lambda frame: frame["image_id"].astype(str))
+    theirs = of_image.set_index("image_id").loc[rows["image_id"], columns].to_numpy(dtype=np.float32)
+    if not found.again and not np.array_equal(own, theirs):
+        raise UserError(
+            f"{found.stored.folder}: its predictions are not those of the run; delete that folder and run snakemake "
+            "again"
+        )
+    y = rows["y"].to_numpy(dtype=np.int64)
+    groups = np.unique(rows["group_id"], return_inverse=True)[1]
+    predicted = Predicted(own[None], y, groups, ())
+    right = own.argmax(axis=1) == y
+    counts = np.bincount(y, minlength=len(classes))
+    tested = Tested(
+        images=len(y),
+        groups=int(groups.max()) + 1,
+        accuracy=one_network(accuracy(predicted)),
+        balanced_accuracy=one_network(balanced_accuracy(predicted)),
+        of_class={name: float(right[y == number].mean()) for number, name in enumerate(classes)},
+        images_of_class={name: int(counts[number]) for number, name in enumerate(classes)},
+    )
+    return tested, int((own.argmax(axis=1) == theirs.argmax(axis=1)).sum())
+
+
+def _temperature(found: FoundFit, split: pd.DataFrame) -> float | None:
+    """Return the temperature of the validation images; None where there are none, or all are right."""
+    y = split.loc[split["part"] == "validation", "y"].to_numpy(dtype=np.int64)
+    if not len(y):
+        return None
+    validation = Validation(probabilities_of(found.stored.logits("validation")).astype(np.float32), y)
+    return None if all_right(validation) else float(temperatures((validation,))[0])
+
+
+def _checked(folder: Path, found: FoundFit, images: Prepared, split: pd.DataFrame, classes: int) -> Checked:
+    """Return how far the folder's logits of the test images are from the fit's, by timm's own reading of it.
+
+    Raises:
+        UserError: they are others.
+    """
+    data = cell_data(images, 1, split, classes)
+    device = images.images.device
+    found_logits = outputs(load_model(folder, device), data.images, data.parts["test"]).cpu().numpy()
+    expected: NDArray[np.float32] = found.stored.logits("test")
+    difference, scale = float(np.abs(found_logits - expected).max()), float(np.abs(expected).max())
+    kind = device_kind(device)
+    allowed = ROUNDING if kind == found.shared["device"] else _ELSEWHERE
+    if not difference <= allowed * scale:
+        raise UserError(
+            f"{found.stored.folder}: as timm reads its network, logits differ by {difference:.3g} from the stored ones "
+            f"of up to {scale:.3g}; nothing is exported; delete that folder to have it trained again"
+        )
+    return Checked(kind, difference, scale)
+
+
+def _seen(
+    found: FoundFit, method: str, split: pd.DataFrame, index: pd.DataFrame
+) -> dict[str, tuple[str, ...]]:
+    """Return the short hashes of the images that a network and its parents were trained on, chosen on and tested on."""
+    pixels = index.set_index("image_id")["pixel_sha256"]
+    of_part = part_rows(split)
+    fits = [found.cell.fits[identity] for identity in found.cell.methods[method].fits]
+    parts = {part for fit in fits for part in (*fit["parts"], *fit["unlabelled"])}
+    rows = {
+        "training": np.unique(np.concatenate([of_part[part] for part in sorted(parts)])),
+        "validation": of_part.get("validation", np.empty(0, dtype=np.int64)),
+        "test": of_part["test"],
+    }
+    ids = split["image_id"].to_numpy()
+    return {
+        part: tuple(sorted({str(value)[:SHORT] for value in pixels.loc[ids[chosen]]}))
+        for part, chosen in rows.items()
+    }
