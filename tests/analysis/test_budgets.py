@@ -68,6 +68,7 @@ HEADERS = [
     "fits",
     "steps",
     "steps run",
+    "deployed steps",
     "images seen",
     "labels",
     "tuning trials",
@@ -96,9 +97,12 @@ def test_sums_are_those_of_the_fits(folder):
             "fits": 3,
             "steps": 72,
             "steps_run": 72,
+            "deployed_steps": 72,
+            "predicting": 1,
             "images": 72 * 16,
             "labels": 33,
             "diverged": 0,
+            "without_partner": 0,
             "tuning_trials": 0,
             "tuning_steps": 0,
             "tuning_images": 0,
@@ -124,15 +128,15 @@ def test_table_gives_ranges_and_names_what_is_missing(folder, tmp_path):
     assert rows_of(text) == {
         "Budgets, labels of the chain, suite toy": [
             HEADERS,
-            ["weckd", "3", "72", "63 to 72", "1008 to 1152", "33 to 37", "0", "3"],
-            ["single", "1", "24", "24", "384", "12", "0", "0"],
-            ["pooled", "1", "72", "72", "1152", "33 to 37", "0", "0"],
-            ["one-step", "2", "72", "72", "1152", "33 to 37", "0", "0"],
+            ["weckd", "3", "72", "63 to 72", "72", "1008 to 1152", "33 to 37", "0", "3"],
+            ["single", "1", "24", "24", "24", "384", "12", "0", "0"],
+            ["pooled", "1", "72", "72", "72", "1152", "33 to 37", "0", "0"],
+            ["one-step", "2", "72", "72", "72", "1152", "33 to 37", "0", "0"],
         ],
         "Budgets, bars and checks, suite toy": [
             HEADERS,
-            ["majority", "0", "0", "0", "0", "0", "0", "0"],
-            ["full-converged", *["missing"] * 7],
+            ["majority", "0", "0", "0", "0", "0", "0", "0", "0"],
+            ["full-converged", *["missing"] * 8],
         ],
     }
     assert text.count("- These methods learn from the labelled") == 1
@@ -175,16 +179,16 @@ def test_captions_say_what_tuning_cost(tuned_folder, tmp_path):
     assert rows_of(text) == {
         "Budgets, labels of the chain, suite toy": [
             HEADERS,
-            ["single", "1", "24", "24", "384", "12", "16", "0"],
+            ["single", "1", "24", "24", "24", "384", "12", "16", "0"],
         ],
         "Budgets, with unlabelled images, suite toy": [
             HEADERS,
-            ["fixmatch", "1", "72", "72", "1152", "33", "16", "0"],
+            ["fixmatch", "1", "72", "72", "72", "1152", "33", "16", "0"],
         ],
         "Budgets, bars and checks, suite toy": [
             HEADERS,
-            ["majority", "0", "0", "0", "0", "0", "0", "0"],
-            ["full-converged", *["missing"] * 7],
+            ["majority", "0", "0", "0", "0", "0", "0", "0", "0"],
+            ["full-converged", *["missing"] * 8],
         ],
     }
     below = [section.strip().split("\n\n")[3] for section in text.split("### ")[1:]]
@@ -205,6 +209,42 @@ def test_steps_of_networks_that_are_trained_side_by_side_are_counted_for_each(tm
     write_cells(tmp_path, "toy_three", [1], fits, {"mutual": TrainedMethod(12, ["m"], [])})
     row = budgets_frame(suite, tmp_path).iloc[0]
     assert row[["fits", "steps", "steps_run", "images"]].tolist() == [1, 72, 72, 36 * 16 * 2]
+
+
+def test_steps_in_the_weights_that_predict_and_what_is_outside_the_equal_budget_are_said(tmp_path):
+    names = ("weckd", "ensemble", "snapshot", "start=fresh", "chain-fresh-long", "chain-shuffled", "length=1")
+    suite = toy_suite(
+        methods=names, datasets=("toy_three", "toy_two"), seeds=(1,), roles=dict.fromkeys(names, "control")
+    )
+    for dataset, alone in (("toy_three", 2), ("toy_two", 0)):
+        fits = {"m1": fit(["D1"], 24), "m2": {**fit(["D2"], 24), "without_partner": alone}}
+        fits["m3"] = {**fit(["D3"], 24), "without_partner": 1 if alone else 0}
+        methods = {
+            name: TrainedMethod(33, ["m1", "m2", "m3"] if name == "chain-shuffled" else ["m1"], [])
+            for name in names
+        }
+        write_cells(tmp_path / "manifests", dataset, [1], fits, methods)
+    write_table_file(tmp_path / "tables", budgets_table(read_from(suite, tmp_path)))
+    text = (tmp_path / "tables" / "budgets.md").read_text()
+    [(header, *rows)] = rows_of(text).values()
+    column = header.index("deployed steps")
+    assert {row[0]: row[column] for row in rows} == {
+        "weckd": "72",
+        "ensemble": "24 (3 networks)",
+        "snapshot": "72 (3 networks)",
+        "start=fresh": "24",
+        "chain-fresh-long": "72",
+        "chain-shuffled": "72",
+        "length=1": "24",
+    }
+    assert (
+        "other methods have tables of their own. More steps than the equal budget of 72: chain-fresh-long 120.\n"
+        in text
+    )
+    assert (
+        "- chain-shuffled: alone in their class and subset, so that the teacher is shown them and no other: "
+        "3 images a seed on toy_three.\n" in text
+    )
 
 
 def test_tuned_settings_are_those_of_the_manifests(tmp_path):

@@ -49,6 +49,13 @@ def test_mutual_learning_counts_both_networks(suite):
     assert both.passes == {NETWORK: Passes(training=48, teaching=0)}
 
 
+def test_an_untrained_teacher_and_one_that_is_shown_two_images_make_their_passes(suite):
+    random = cell_work(replace(suite, methods=("chain-random",)))
+    assert random.passes == {NETWORK: Passes(training=48, teaching=32)}
+    shuffled = cell_work(replace(suite, methods=("chain-shuffled",)))
+    assert shuffled.passes == {NETWORK: Passes(training=48, teaching=64)}
+
+
 def test_seconds_are_passes_times_their_speed_and_a_tenth(suite):
     speeds = {NETWORK: Speed(training=0.5, teaching=0.25)}
     assert seconds(cell_work(suite), speeds) == pytest.approx(1.1 * (80 * 0.5 + 32 * 0.25))

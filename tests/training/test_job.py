@@ -111,6 +111,17 @@ def test_a_fresh_start_and_generations_have_the_initial_state_that_they_name(cel
     assert [a.numbers() for a in asked] == [(m1, 1), (m2, 1, 2), (m3, 1, 2), (b2, 2, 2), (b3, 3, 3)]
 
 
+def test_an_untrained_teacher_is_the_initial_state_of_every_stage(cell):
+    (m1, m2, m3), asked, _ = cell(["chain-random"])
+    assert [a.numbers() for a in asked] == [(m1, 1), (m2, 2, 1), (m3, 3, 1)]
+
+
+def test_twins_train_what_is_not_the_chains_and_nothing_of_theirs_is_lost(cell):
+    cell(["weckd", "start=fresh"])
+    fits, asked, _ = cell(["chain-fresh-long", "chain-shuffled", "attention-other", "temperature-rising"])
+    assert [fits.index(a.fit) for a in asked] == [2, 3, 4, 5, 6, 7, 8]  # M1 and the fresh M2 are there
+
+
 def test_a_peer_begins_at_its_own_initial_state(cell):
     (fit,), (asked,), _ = cell(["mutual"])
     assert asked.numbers() == (fit, 1)

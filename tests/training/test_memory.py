@@ -13,7 +13,7 @@ from engine import TINY
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.methods.fits import Fit, Initial
-from weckd.methods.losses import Distillation, FixMatch, MeanTeacher, Mutual, Temperature
+from weckd.methods.losses import Distillation, FixMatch, MeanTeacher, Mismatched, Mutual, Temperature
 from weckd.run_files import RunFiles
 from weckd.suite_file import resolve_suite
 from weckd.training import limits
@@ -47,6 +47,12 @@ def test_teachers_are_held_and_averages_keep_nothing_for_gradients():
         PLAIN, teachers=(teacher,), loss=Distillation(0.5, 1.0, Temperature("constant", 4.0, 4.0))
     )
     assert need(taught) == Need(PROCESS + 4_000_000 + 20_000_000, 200_000 + VIEW)
+    untrained = replace(taught, teachers=(Initial(1),))
+    assert need(untrained) == Need(PROCESS + 4_000_000 + 1_000_000, 200_000 + VIEW)
+    of_another = replace(taught, loss=Mismatched(**vars(taught.loss)))
+    assert (
+        need(of_another).an_image == 200_000 + VIEW + 2 * 4 * 3 * 32 * 32
+    )  # and the other, drawn and normalised
     fixmatch = replace(PLAIN, loss=FixMatch(2, 1.0, 0.95), unlabelled=("rest",))
     assert need(fixmatch).an_image == 5 * (200_000 + VIEW)  # labelled, two weak and two strong
     average = replace(PLAIN, loss=MeanTeacher(2, 1.0, 0.3, 0.99, 0.1), unlabelled=("rest",))

@@ -1,9 +1,13 @@
 """Which methods share a table, and why the others have tables of their own."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from weckd.analysis.imported import IMPORTED
 from weckd.config import Suite
+from weckd.methods.catalogue import find_method
+from weckd.methods.chain import suite_budget
+from weckd.methods.fits import Method
 
 PANEL = "panel"
 """The role of methods that may train other networks than the chain's."""
@@ -64,4 +68,24 @@ def method_groups(suite: Suite) -> dict[MethodGroup, tuple[str, ...]]:
     found: dict[MethodGroup, list[str]] = {group: [] for group in GROUPS}
     for method in suite.methods:
         found[block_of[suite.roles[method]]].append(method)
-    return {group: tuple(methods) for group, methods in found.items() if methods}
+    first, *others = GROUPS
+    said = replace(first, note=" ".join([first.note, *_longer(suite, found[first])]))
+    return {
+        group: tuple(methods)
+        for group, methods in zip((said, *others), found.values(), strict=True)
+        if methods
+    }
+
+
+def declared_methods(suite: Suite) -> tuple[Method, ...]:
+    """Return the suite's methods, but for those made elsewhere."""
+    budget = suite_budget(suite)
+    return tuple(find_method(name)(budget) for name in suite.methods if suite.roles[name] != IMPORTED)
+
+
+def _longer(suite: Suite, names: Sequence[str]) -> list[str]:
+    """Return a sentence on those of some methods that have more steps than the equal budget, if there are any."""
+    total = suite_budget(suite).total
+    steps = {method.name: method.steps() for method in declared_methods(suite) if method.name in names}
+    longer = [f"{name} {count}" for name, count in steps.items() if count > total]
+    return [f"More steps than the equal budget of {total}: {', '.join(longer)}."] if longer else []

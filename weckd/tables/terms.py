@@ -177,6 +177,8 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "fits": "trained networks, a data set and seed. Fits that methods share are counted in each",
         "steps": "optimiser steps declared, a data set and seed",
         "steps run": "optimiser steps run, a data set and seed",
+        "deployed steps": "in the weights of a network that predicts, those of its start included; where several "
+        "predict, the most in any",
         "images seen": "in batches, a data set and seed",
         "labels": "different labelled images learnt from",
         "tuning trials": "a data set; in no other column",

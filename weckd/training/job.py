@@ -42,6 +42,8 @@ from weckd.training.store import EVALUATED, StoredFit, find_fit, store_fit
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods
 
 INTERVAL = 5.0  # seconds between lines of progress
+TOLD = ("status", "steps_run", "images", "labels", "without_partner")
+"""What of a fit's record the manifest holds, as far as it is there."""
 _SECONDS = "seconds"
 
 
@@ -120,7 +122,7 @@ def train_batch(
                 identities[fit]: {
                     **fit.ingredients(),
                     "networks": fit.networks,
-                    **{key: found.record[key] for key in ("status", "steps_run", "images", "labels")},
+                    **{key: found.record[key] for key in TOLD if key in found.record},
                 }
                 for fit, found in stored.items()
             },

@@ -7,7 +7,7 @@ import pandas as pd
 
 from weckd.analysis import sheet
 from weckd.analysis.imported import IMPORTED
-from weckd.analysis.method_groups import MethodGroup, method_groups
+from weckd.analysis.method_groups import MethodGroup, declared_methods, method_groups
 from weckd.analysis.results import Results
 from weckd.analysis.split_counts import ALL, COPIES, LABELS, chain_parts, count_splits, stage_parts
 from weckd.config import Suite
@@ -16,17 +16,19 @@ from weckd.tables.captions import said, tuning_images, tuning_sentence
 from weckd.tables.cells import MISSING, NOTHING, Cell, Name
 from weckd.tables.render import Table, TableFile
 
+DEPLOYED = "deployed steps"
 SPANS = {
     "fits": "fits",
     "steps": "steps",
     "steps run": "steps_run",
+    DEPLOYED: "deployed_steps",
     "images seen": "images",
     "labels": "labels",
     "tuning trials": "tuning_trials",
 }
 """Header of a budget -> its column."""
 PER_METHOD = (
-    *("fits", "steps", "steps_run", "images", "labels", "diverged"),
+    *("fits", "steps", "steps_run", "images", "labels", "diverged", "without_partner"),
     *("tuning_trials", "tuning_steps", "tuning_images"),
 )
 TUNED = ("dataset", "method", "setting", "value", "trials", "plan_hash")
@@ -106,7 +108,9 @@ def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
     Numbers are per seed: `steps` declared, `steps_run` and `images` as means over the seeds, `labels` the mean
     number of different labelled images that the method's fits learn from; `diverged` counts over all seeds.
     `tuning_trials`, `tuning_steps` and `tuning_images` are those of all trials together, once for all seeds, and 0
-    where the method was not tuned; no other number counts them.
+    where the method was not tuned; no other number counts them. `deployed_steps` are those in the weights of a network
+    that predicts, where several do the most, and `predicting` is how many do. `without_partner` counts labelled images
+    that have no other of their class in their subset, of methods whose teachers are shown another image.
     A method without a manifest keeps its row, with empty numbers.
     """
     axes = ["dataset", "method"]
@@ -117,7 +121,15 @@ def budgets_frame(suite: Suite, manifests: Path) -> pd.DataFrame:
     numbers = by_method.mean().assign(diverged=by_method["diverged"].sum())
     numbers.insert(0, "cells", by_method.size())
     every = pd.MultiIndex.from_product((suite.datasets, suite.methods), names=axes)
-    return numbers.reindex(every).reset_index().fillna({"cells": 0}).astype({"cells": int})
+    frame = numbers.reindex(every).reset_index().fillna({"cells": 0}).astype({"cells": int})
+    declared = {method.name: method.deployed_steps() for method in declared_methods(suite)}
+    deployed = frame["method"].map(declared).where(frame["cells"] > 0)
+    place = list(frame.columns).index("images")
+    frame.insert(
+        place, "deployed_steps", deployed.map(lambda steps: max(steps, default=0), na_action="ignore")
+    )
+    frame.insert(place + 1, "predicting", deployed.map(len, na_action="ignore"))
+    return frame
 
 
 def _numbers(cell: TrainedCell, method: str) -> tuple[float, ...]:
@@ -131,6 +143,7 @@ def _numbers(cell: TrainedCell, method: str) -> tuple[float, ...]:
         sum(fit["images"] for fit in fits),
         entry.labels,
         sum(fit["status"] != "finished" for fit in fits),
+        sum(fit.get("without_partner", 0) for fit in fits),
         *(entry.tuning.get(key, 0) for key in ("trials", "steps", "images")),
     )
 
@@ -140,18 +153,33 @@ def _budgets(suite: Suite, frame: pd.DataFrame, group: MethodGroup, methods: Seq
     rows: list[list[Cell]] = []
     for method in methods:
         own = frame[frame["method"] == method]
-        numbers = [*(_span(own[key]) for key in SPANS.values())]
-        numbers.append(MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}")
+        numbers = {header: _span(own[key]) for header, key in SPANS.items()}
+        if (predicting := own["predicting"].max()) > 1:
+            numbers[DEPLOYED] += f" ({predicting:.0f} networks)"
+        numbers["diverged fits"] = MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}"
         imported = suite.roles[method] == IMPORTED
-        rows.append([Name(method), *(["not known"] * len(numbers) if imported else numbers)])
+        rows.append([Name(method), *(["not known"] * len(numbers) if imported else numbers.values())])
     says = said(
         suite,
         f"What each method was given, a data set and seed (a range where data sets differ), in "
         f"batches of {suite.training.batch_size} images.",
-        notes=(group.note, _tuning_cost(suite, frame[frame["method"].isin(methods)])),
+        notes=(
+            group.note,
+            *(note(suite, frame[frame["method"].isin(methods)]) for note in (_alone, _tuning_cost)),
+        ),
     )
     shown = pd.DataFrame(rows, columns=["method", *SPANS, "diverged fits"])
     return sheet.table(suite, f"budgets{group.suffix}", f"Budgets, {group.title}", shown, says)
+
+
+def _alone(suite: Suite, rows: pd.DataFrame) -> str:
+    """Return how many images have no other to be shown to a teacher in their place."""
+    found = rows[rows["without_partner"] > 0]
+    return "".join(
+        f"{method}: alone in their class and subset, so that the teacher is shown them and no other: "
+        f"{_span(own['without_partner'])} images a seed on {', '.join(own['dataset'])}."
+        for method, own in found.groupby("method", sort=False)
+    )
 
 
 def _tuning_cost(suite: Suite, rows: pd.DataFrame) -> str:
