@@ -268,15 +268,16 @@ def test_which_weights_stay_is_part_of_neither_run_nor_plan(tmp_path):
     )
 
 
-def test_networks_as_timm_builds_them_are_another_run_of_the_same_plan():
-    exchanged, plain = (
-        resolve_suite(PHANTOMS, {"training": {"exchange_layers": each}}) for each in ("true", "false")
+@pytest.mark.parametrize(("key", "default"), [("exchange_layers", True), ("cuda_graph", False)])
+def test_steps_made_in_another_way_are_another_run_of_the_same_plan(key, default):
+    usual, other = (
+        resolve_suite(PHANTOMS, {"training": {key: str(each).lower()}}) for each in (default, not default)
     )
-    assert exchanged == resolve_suite(PHANTOMS, {})
-    assert "exchange_layers" not in suite_json(exchanged)
-    assert json.loads(suite_json(plain))["training"]["exchange_layers"] is False
-    assert plain.run != exchanged.run
-    assert plain.plan_hash == exchanged.plan_hash
+    assert usual == resolve_suite(PHANTOMS, {})
+    assert key not in suite_json(usual)
+    assert json.loads(suite_json(other))["training"][key] is not default
+    assert other.run != usual.run
+    assert other.plan_hash == usual.plan_hash
 
 
 def test_the_plan_comes_from_its_file_and_changes_key_by_key(tmp_path):
@@ -316,7 +317,7 @@ BATCH = (
         (
             ["training={step: 3}"],
             "training.step: no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
-            "converged_factor, exchange_layers, learning_rate, steps, warmup, weight_decay",
+            "converged_factor, cuda_graph, exchange_layers, learning_rate, steps, warmup, weight_decay",
         ),
         (
             ["panel={backbones: [{nme: resnet18, init: random}]}"],
@@ -350,9 +351,9 @@ BATCH = (
         (
             ["training={\xa0steps: 3, st\u200beps: 3}"],
             "training.'\\xa0steps': no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
-            "converged_factor, exchange_layers, learning_rate, steps, warmup, weight_decay\n"
+            "converged_factor, cuda_graph, exchange_layers, learning_rate, steps, warmup, weight_decay\n"
             "  training.'st\\u200beps': no such key; did you mean 'steps'? Keys here: batch_size, batchnorm_momentum, "
-            "converged_factor, exchange_layers, learning_rate, steps, warmup, weight_decay",
+            "converged_factor, cuda_graph, exchange_layers, learning_rate, steps, warmup, weight_decay",
         ),
         (
             ["backbone_sizes=[{name: test_resnet, init: random}, {name: test_resnet, init: random}]"],
@@ -408,7 +409,7 @@ BATCH = (
         (
             ["training=3"],
             "training: must be keys and values: steps, converged_factor, batch_size, learning_rate, weight_decay, "
-            "warmup, batchnorm_momentum, exchange_layers, not 3",
+            "warmup, batchnorm_momentum, exchange_layers, cuda_graph, not 3",
         ),
         (
             ["groups={threshold:0.9}"],

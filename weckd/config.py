@@ -144,6 +144,9 @@ class TrainingSettings(Declared):
     exchange_layers: bool = True
     """`true` (default): on a CPU, layers that torch computes slowly there are exchanged for others of the same values
     but for rounding (see docs/performance.md); `false`: networks stay as timm builds them"""
+    cuda_graph: bool = False
+    """`true`: on a GPU a fit's steps are captured once as a CUDA graph and replayed (see docs/performance.md; not
+    measured yet); a CPU makes the same steps one by one. Default `false`"""
 
 
 @dataclass(frozen=True)
@@ -300,9 +303,14 @@ def suite_json(suite: Suite) -> str:
         del settings["quick_look"]
     if not suite.keep_weights:
         del settings["keep_weights"]
-    if suite.training.exchange_layers:
-        del settings["training"]["exchange_layers"]
+    settings["training"] = changed_training(settings["training"])
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
+
+
+def changed_training(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of training but for those at their default: older files do not hold them."""
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainingSettings)}
+    return {key: value for key, value in settings.items() if value is not defaults[key]}
 
 
 def says_suite(file: Path, suite: Suite) -> bool:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from weckd.analysis_plan import MARGIN_METRICS, AnalysisPlan
-from weckd.config import DatasetFacts, SplitSettings, Suite, SuiteFile, SuiteKeys, neutral_keys
+from weckd.config import (
+    DatasetFacts,
+    SplitSettings,
+    Suite,
+    SuiteFile,
+    SuiteKeys,
+    changed_training,
+    neutral_keys,
+)
 from weckd.data.catalogue import (
     Dataset,
     find_dataset,
@@ -161,8 +169,7 @@ def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
     identity = {key: value for key, value in values.items() if key not in neutral}
     if identity.get("quick_look") is False:  # as where it is left out
         del identity["quick_look"]
-    if identity["training"].get("exchange_layers") is True:
-        identity["training"] = {k: v for k, v in identity["training"].items() if k != "exchange_layers"}
+    identity["training"] = changed_training(identity["training"])
     identity["exclude_classes"] = {key: names for key, names in values["exclude_classes"].items() if names}
     own = values["catalogue"]
     if own and os.access(own, os.F_OK):  # else, and where its name is too long, it is told later

@@ -6,43 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_cell import cell_of, toy_data, toy_state
+from toy_cell import FITS, M1, REST, STEPS, TRAINING, run, same_bytes, toy_data, toy_state
 
 from weckd.locks import StopRequest
-from weckd.methods.fits import Fit, Initial
-from weckd.methods.losses import (
-    Decoupled,
-    Distillation,
-    FixMatch,
-    MeanTeacher,
-    Mutual,
-    PseudoLabels,
-    Temperature,
-)
-from weckd.training.fit import NOBODY, run_fit
-from weckd.training.gate import with_gates
 from weckd.training.job import Checkpoints, Progress
-from weckd.training.optimisation import Given
-from weckd.training.store import EVALUATED
 
-STEPS = 8
 IDENTITY = "ab" * 32
-M1 = Fit(("D1",), STEPS)
-LOSS = Distillation(0.5, 1.0, Temperature("linear", 4.0, 1.0))
-M2 = Fit(("D2",), STEPS, M1, (M1,), LOSS)
-GATED = replace(M1, gate=True)
-REST = ("rest",)
-FITS = {
-    "supervised": M1,
-    "taught": M2,
-    "gates": Fit(("D2",), STEPS, GATED, (GATED,), LOSS, gate=True),
-    "learned temperature": replace(M2, loss=replace(LOSS, temperature=Temperature("learned", 1.0, 21.0))),
-    "decoupled": replace(M2, loss=Decoupled(1.0, 8.0, 4.0, 0.5)),
-    "mutual": Fit(("D1", "D2"), STEPS, loss=Mutual(Initial(2), 1.0)),
-    "pseudo-labels": Fit(("D1",), STEPS, teachers=(M1,), loss=PseudoLabels(False, True, 2), unlabelled=REST),
-    "mean teacher": Fit(("D1",), STEPS, loss=MeanTeacher(2, 100.0, 0.25, 0.99, 0.5), unlabelled=REST),
-    "fixmatch": Fit(("D1",), STEPS, loss=FixMatch(2, 1.0, 0.4), unlabelled=REST),
-}
 
 
 class Stopwatch:
@@ -70,17 +39,7 @@ def kept(tmp_path):
     return make
 
 
-def first_state(fit, member=1):
-    return with_gates(toy_state(member), 2) if fit.gate else toy_state(member)
-
-
-def run(fit, data, networks, checkpoints=NOBODY, on_step=lambda: None):
-    teachers = [first_state(fit, 2)] * len(fit.teachers)
-    given = Given(first_state(fit), teachers, toy_state(2))
-    return run_fit(fit, cell_of(data, networks, on_step), given, checkpoints)
-
-
-def run_until(step, fit, data, networks, checkpoints, number=signal.SIGTERM):
+def run_until(step, fit, data, networks, checkpoints, number=signal.SIGTERM, training=TRAINING):
     """Run as far as a step in which the process is asked to stop; return its exit status."""
     counted = []
 
@@ -90,18 +49,9 @@ def run_until(step, fit, data, networks, checkpoints, number=signal.SIGTERM):
             checkpoints.stop.received = number
 
     with pytest.raises(SystemExit) as left:
-        run(fit, data, networks, checkpoints, on_step)
+        run(fit, data, networks, checkpoints, on_step, training)
     assert len(counted) == step
     return left.value.code
-
-
-def same_bytes(first, second):
-    return (
-        first.history.tobytes() == second.history.tobytes()
-        and all(first.logits[part].tobytes() == second.logits[part].tobytes() for part in EVALUATED)
-        and first.state.keys() == second.state.keys()
-        and all(torch.equal(first.state[key], second.state[key]) for key in first.state)
-    )
 
 
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
@@ -118,6 +68,17 @@ def test_a_fit_that_stops_twice_and_goes_on_gives_the_same_bytes(fit, data, netw
     assert resumed.record["resumed_at"] == 5
     assert resumed.record["steps_run"] == STEPS
     assert "resumed_at" not in whole.record
+
+
+@pytest.mark.parametrize("fit", [FITS["taught"], FITS["learned temperature"], FITS["mean teacher"]])
+def test_captured_steps_stop_and_go_on_and_so_do_eager_ones_behind_them(fit, data, networks, kept, capturing):
+    whole = run(fit, data, networks)
+    run_until(3, fit, data, networks, kept(60.0), training=capturing)
+    run(replace(M1, parts=REST), data, networks)
+    run_until(2, fit, data, networks, kept(60.0))
+    resumed = run(fit, data, networks, kept(), training=capturing)
+    assert resumed.record["resumed_at"] == 5
+    assert same_bytes(whole, resumed)
 
 
 def test_a_network_that_draws_while_it_trains_goes_on_with_the_same_draws(data, networks, kept, monkeypatch):

@@ -86,6 +86,7 @@ def test_each_ingredient_changes_the_identity(tmp_path):
                 ("weight_decay", 0.1),
                 ("warmup", 0.5),
                 ("exchange_layers", False),
+                ("cuda_graph", True),
             )
         ),
         ingredients(tmp_path, replace(suite, augmentation=replace(suite.augmentation, rotation=5.0))),

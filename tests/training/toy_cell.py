@@ -1,5 +1,6 @@
 """Sixty toy images that a small network learns in a few steps, and its settings."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,9 +8,19 @@ import numpy as np
 import torch
 
 from weckd.config import AugmentationSettings, BackboneSettings, TrainingSettings
-from weckd.methods.fits import Fit, Loss
+from weckd.methods.fits import Fit, Initial, Loss
+from weckd.methods.losses import (
+    Decoupled,
+    Distillation,
+    FixMatch,
+    MeanTeacher,
+    Mutual,
+    PseudoLabels,
+    Temperature,
+)
 from weckd.training.batches import CellData
-from weckd.training.fit import labelled_batches, rows_of
+from weckd.training.fit import NOBODY, labelled_batches, rows_of, run_fit
+from weckd.training.gate import with_gates
 from weckd.training.networks import Networks, initial_state, prepare_device
 from weckd.training.optimisation import Cell, Given, Setup
 from weckd.training.store import EVALUATED
@@ -27,6 +38,24 @@ TRAINING = TrainingSettings(
 AUGMENTATION = AugmentationSettings(
     flip=True, rotation=5, shift=0.05, zoom=0.05, brightness=0.1, contrast=0.1
 )
+STEPS = 8
+M1 = Fit(("D1",), STEPS)
+LOSS = Distillation(0.5, 1.0, Temperature("linear", 4.0, 1.0))
+M2 = Fit(("D2",), STEPS, M1, (M1,), LOSS)
+GATED = replace(M1, gate=True)
+REST = ("rest",)
+FITS = {
+    "supervised": M1,
+    "taught": M2,
+    "gates": Fit(("D2",), STEPS, GATED, (GATED,), LOSS, gate=True),
+    "learned temperature": replace(M2, loss=replace(LOSS, temperature=Temperature("learned", 1.0, 21.0))),
+    "decoupled": replace(M2, loss=Decoupled(1.0, 8.0, 4.0, 0.5)),
+    "mutual": Fit(("D1", "D2"), STEPS, loss=Mutual(Initial(2), 1.0)),
+    "pseudo-labels": Fit(("D1",), STEPS, teachers=(M1,), loss=PseudoLabels(False, True, 2), unlabelled=REST),
+    "mean teacher": Fit(("D1",), STEPS, loss=MeanTeacher(2, 100.0, 0.25, 0.99, 0.5), unlabelled=REST),
+    "fixmatch": Fit(("D1",), STEPS, loss=FixMatch(2, 1.0, 0.4), unlabelled=REST),
+}
+"""One of each objective."""
 MEASURED = ("loss_first", "loss_last", "seconds", "peak_bytes")
 """What of a fit's record is not known beforehand."""
 
@@ -91,4 +120,26 @@ def setup_of(student, loss=None, steps=6, teachers=(), peer=None, stages=(), gat
         cell=SimpleNamespace(networks=networks),
         given=SimpleNamespace(teachers=(), peer={}),
         student=student,
+    )
+
+
+def first_state(fit, member=1):
+    """Return what a fit starts from."""
+    return with_gates(toy_state(member), 2) if fit.gate else toy_state(member)
+
+
+def run(fit, data, networks, checkpoints=NOBODY, on_step=lambda: None, training=TRAINING):
+    """Train a fit of `FITS` and predict."""
+    teachers = [first_state(fit, 2)] * len(fit.teachers)
+    given = Given(first_state(fit), teachers, toy_state(2))
+    return run_fit(fit, cell_of(data, networks, on_step, training=training), given, checkpoints)
+
+
+def same_bytes(first, second):
+    """Tell whether two results are equal to the byte."""
+    return (
+        first.history.tobytes() == second.history.tobytes()
+        and all(first.logits[part].tobytes() == second.logits[part].tobytes() for part in EVALUATED)
+        and first.state.keys() == second.state.keys()
+        and all(torch.equal(first.state[key], second.state[key]) for key in first.state)
     )

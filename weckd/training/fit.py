@@ -16,6 +16,7 @@ from torch import Tensor
 from weckd.methods.fits import Fit, Initial
 from weckd.seeds import generator, stream_seed
 from weckd.training.batches import EVALUATION_BATCH, CellData, Views, augmented, batch_order, outputs
+from weckd.training.captured import captured_step, is_capturable
 from weckd.training.limits import SMALLER_IMAGES, memory_for, smaller_batch
 from weckd.training.networks import State
 from weckd.training.optimisation import Cell, Given, RunningFit, Setup, make_objective
@@ -97,8 +98,9 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
             running = RunningFit(objective, fit.steps, fit.learning_rate or training.learning_rate, training)
             # For networks that draw while they train, as in dropout; whatever ran before must not matter.
             torch.manual_seed(stream_seed("steps", data.dataset, data.seed, *fit.parts, fit.steps))
+        captured = training.cuda_graph and is_capturable(objective)
         with phases.timed("steps"):
-            _make_steps(running, views, labels, watch, cell.on_step)
+            _make_steps(running, views, labels, captured, watch, cell.on_step)
             failed = running.failed_step()
     phases.add("steps", watch.seconds_before)
     state, logits = None, _no_logits(cell)
@@ -119,6 +121,7 @@ def run_fit(fit: Fit, cell: Cell, given: Given, watch: Watch = NOBODY) -> FitRes
         "loss_last": _plain(losses[-1]),
         **({} if failed is None else {"failed_step": failed + 1, "failed_rate": running.rates[failed]}),
         **objective.counts,
+        **({"cuda_graph": True} if captured else {}),
         **({"unlabelled": len(unlabelled_rows)} if fit.unlabelled else {}),
         **({"resumed_at": watch.resumed_at} if watch.resumed_at else {}),
         "seconds": phases.seconds(),
@@ -166,12 +169,22 @@ def labelled_batches(fit: Fit, cell: Cell) -> tuple[Views, Tensor]:
 
 
 def _make_steps(
-    running: RunningFit, views: Views, labels: Tensor, watch: Watch, on_step: Callable[[], None]
+    running: RunningFit,
+    views: Views,
+    labels: Tensor,
+    captured: bool,
+    watch: Watch,
+    on_step: Callable[[], None],
 ) -> None:
     """Run the steps that are left, ending early after a loss that is not finite."""
+
+    def eager_step() -> None:
+        running.step(views.at(running.done), labels[running.done])
+
     with watch.over(running):
+        step = captured_step(running, views, labels) if captured else eager_step
         while running.done < len(running.rates):
-            running.step(views.at(running.done), labels[running.done])
+            step()
             on_step()
             if running.done % CHECK_EVERY == 0 and running.failed_step() is not None:
                 return

@@ -17,6 +17,7 @@ CORE = (
     "weckd.numpy_kernels",
     "weckd.seeds",
     "weckd.training.batches",
+    "weckd.training.captured",
     "weckd.training.fit",
     "weckd.training.layers",
     "weckd.training.networks",

@@ -74,7 +74,7 @@ class Objective:
     """
 
     capturable: ClassVar[bool] = True
-    """Whether a step can be captured as a CUDA graph. Each class says it for itself: a
+    """Whether a step can be captured as a CUDA graph (see `weckd.training.captured`). Each class says it for itself: a
     class that does not say it is not captured, whatever it derives from."""
     settings: Any  # the declared loss, of whose declaration only the fields are used
     counts: Mapping[str, int] = MappingProxyType({})  # that the fit's record adds to what every record holds
