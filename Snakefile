@@ -43,7 +43,7 @@ rule tune:
 
 rule readings:
     input:
-        of_study(READINGS, "readings", ["readings"], ["specification"]),
+        of_study(READINGS, "readings", ["readings"], ["specification"], NO_READINGS),
 
 
 rule leakage:

@@ -51,23 +51,25 @@ rule figures:
         "weckd figures --run {params.run:q} 2> {log:q}"
 
 
-rule specification:
-    """The readings of the paper, sorted by what they gain: a table and a specification curve."""
-    input:
-        suite=run_of(READINGS).suite,
-        predictions=run_of(READINGS).every_prediction(READINGS),
-        across=RUN.across,
-    output:
-        figures_shown(outputs(READINGS, ["readings"], ["specification"])),
-    log:
-        run_of(READINGS).log("specification"),
-    params:
-        run=subpath(input.suite, parent=True),
-        published=beside_workflow(PUBLISHED),
-        content=content_of(PUBLISHED),
-        source=code_of("weckd.cli.analysis:_specification"),
-    shell:
-        "weckd specification --run {params.run:q} --across {input.across:q} --published {params.published:q} 2> {log:q}"
+if READINGS:
+
+    rule specification:
+        """The readings of the paper, sorted by what they gain: a table and a specification curve."""
+        input:
+            suite=run_of(READINGS).suite,
+            predictions=run_of(READINGS).every_prediction(READINGS),
+            across=RUN.across,
+        output:
+            figures_shown(outputs(READINGS, ["readings"], ["specification"])),
+        log:
+            run_of(READINGS).log("specification"),
+        params:
+            run=subpath(input.suite, parent=True),
+            published=beside_workflow(PUBLISHED),
+            content=content_of(PUBLISHED),
+            source=code_of("weckd.cli.analysis:_specification"),
+        shell:
+            "weckd specification --run {params.run:q} --across {input.across:q} --published {params.published:q} 2> {log:q}"
 
 
 if OFFICIAL:

@@ -102,13 +102,17 @@ try:
 except UserError as problem:
     refuse(problem)
 
-READINGS = readings_suite(SUITE)
-# The leak study's run that belongs to this one, or why there can be none.
-OFFICIAL, NO_OFFICIAL = None, ""
-try:
-    OFFICIAL = as_recorded(official_suite(SUITE))
-except UserError as problem:
-    NO_OFFICIAL = problem
+
+def study(suite_of):
+    """Return the run of a study that belongs to this one; or None, and why there is none."""
+    try:
+        return as_recorded(suite_of(SUITE)), ""
+    except UserError as problem:
+        return None, problem
+
+
+READINGS, NO_READINGS = study(readings_suite)
+OFFICIAL, NO_OFFICIAL = study(official_suite)
 SUITES = {suite.run: suite for suite in (SUITE, READINGS, OFFICIAL) if suite}
 
 
@@ -124,7 +128,11 @@ ANY = RunFiles(Path("results/{run}"))
 PREPARED = RUN.prepared(SUITE, "{dataset}")
 FIGURES = figure_names(SUITE.datasets)
 AUDIT = expand(RUN.audit / "{table}.{kind}", table=["audit", "across"], kind=KINDS)
-SEEDS_OF_BATCH = {batch: list(seeds) for batch, seeds in batches(SUITE).items()}
+SEEDS_OF_BATCH = {
+    batch: list(seeds)
+    for suite in SUITES.values()
+    for batch, seeds in batches(suite).items()
+}
 SPLITS, MANIFESTS = RUN.every_split(SUITE), RUN.every_manifest(SUITE)
 PREDICTIONS, ATTENTION = RUN.every_prediction(SUITE), RUN.every_attention(SUITE)
 

@@ -159,6 +159,12 @@ rule split:
         sums=ANY.splits("{dataset}") / "sums.json",
     log:
         ANY.log("split/{dataset}"),
+    wildcard_constraints:
+        run="|".join(
+            re.escape(run)
+            for run, suite in SUITES.items()
+            if suite.seeds == SUITE.seeds
+        ),
     params:
         run=subpath(input.suite, parent=True),
         settings=settings,
@@ -166,6 +172,16 @@ rule split:
         source=code_of("weckd.cli.data:_split"),
     shell:
         "weckd split --run {params.run:q} --dataset {wildcards.dataset:q} 2> >(tee {log:q} >&2)"
+
+
+if READINGS and READINGS.seeds != SUITE.seeds:
+
+    use rule split as split_readings with:
+        output:
+            [ANY.split("{dataset}", seed) for seed in READINGS.seeds],
+            sums=ANY.splits("{dataset}") / "sums.json",
+        wildcard_constraints:
+            run=re.escape(READINGS.run),
 
 
 rule tuning_split:

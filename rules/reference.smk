@@ -49,3 +49,18 @@ if OFFICIAL:
             ],
         log:
             run_of(OFFICIAL).log("unfreeze"),
+
+
+if READINGS:
+
+    use rule unfreeze as unfreeze_readings with:
+        output:
+            suite=run_of(READINGS).suite,
+            drawn_from=run_of(READINGS).drawn_from,
+            records=[
+                *run_of(READINGS).every_prediction(READINGS),
+                *run_of(READINGS).every_split(READINGS),
+                *run_of(READINGS).every_manifest(READINGS),
+            ],
+        log:
+            run_of(READINGS).log("unfreeze"),

@@ -72,7 +72,7 @@ rule gather:
     input:
         suite=ancient(ANY.suite),
         manifest=lambda wildcards: run_of(SUITES[wildcards.run]).manifest_of(
-            SUITE, wildcards.dataset, int(wildcards.seed)
+            SUITES[wildcards.run], wildcards.dataset, int(wildcards.seed)
         ),
         split=ANY.split("{dataset}", "{seed}"),
     output:
@@ -96,7 +96,7 @@ rule attention:
         suite=ancient(RUN.suite),
         splits=[RUN.split("{dataset}", seed) for seed in SUITE.seeds],
         sums=RUN.splits("{dataset}") / "sums.json",
-        manifests=[RUN.manifest("{dataset}", batch) for batch in SEEDS_OF_BATCH],
+        manifests=[RUN.manifest("{dataset}", batch) for batch in batches(SUITE)],
     output:
         maps=RUN.attention("{dataset}"),
         sums=sums_of(RUN.attention("{dataset}")),

@@ -1,10 +1,12 @@
 """The suite of the leak study, derived from one whose test parts are drawn by group."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from weckd.config import suite_json
 from weckd.errors import UserError
 from weckd.study_suites import official_suite, readings_suite
 from weckd.suite_file import resolve_suite
@@ -37,6 +39,16 @@ def test_the_hash_of_a_study_holds_what_is_left_of_the_analysis_plan(study):
     fewer = study(suite("real-small", analysis={"families": [], "claims": []}))
     assert plan.families
     assert fewer.plan_hash in hashes  # which a study does not test
+
+
+def test_readings_are_of_the_first_seeds_where_the_suite_says_how_many():
+    assert readings_suite(suite("real")).seeds == (1, 2, 3, 4, 5)
+    assert readings_suite(suite("real", seeds=[7, 3], readings_seeds=1)).seeds == (7,)
+    whole, some = suite("real-small"), suite("real-small", readings_seeds=2)
+    assert readings_suite(whole).seeds == whole.seeds == (1, 2, 3, 4, 5)
+    assert (some.run, some.plan_hash) == (whole.run, whole.plan_hash)
+    assert json.loads(suite_json(some))["readings_seeds"] == 2
+    assert "readings_seeds" not in suite_json(whole)
 
 
 def test_medmnist_has_official_parts_too():

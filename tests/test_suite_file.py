@@ -225,6 +225,11 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
             [],
             *("real-medium-tuned", "d411f620c39b", "290b96b995bdbbf8"),
         ),
+        ("real", ["data_root=somewhere"], "real", "25c457e69829", "3339e2464d29ffd6"),
+        ("real real-backbones", [], "real-backbones", "04ef3d1b80a2", "c7a2d0f928d697d8"),
+        ("real real-backbones real-lite1", [], "real-lite1", "1cabcbb16c5a", "6259dd4f6a7a4304"),
+        ("real real-backbones real-lite2", [], "real-lite2", "b60d9a3c40f1", "abc7c6bae3c92467"),
+        ("real real-backbones real-regnet", [], "real-regnet", "1cabcbb16c5a", "90a0835760fa6f04"),
     ],
 )
 def test_runs_keep_their_names_and_suites_their_bytes(files, changes, run, plan_hash, sha256):
@@ -437,9 +442,9 @@ BATCH = (
             "methods` lists; a reading is named by what it changes, as `start=fresh,attention=none`; `panel` means "
             "the supervised panel, of which `panel-resnet50-30` is one row\n"
             "  backbone.init: must be a name of timm: lower-case letters, digits and _, not 'a1_in1k\\n'; `random`; "
-            "`imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`); or the tag of timm "
-            "weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is fed "
-            "the normalisation that its weights were made for",
+            "`imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`, `1` and `2`); or the tag "
+            "of timm weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network "
+            "is fed the normalisation that its weights were made for",
         ),
         (
             ["analysis={stage: best, minimum_seeds: 3}"],
@@ -704,6 +709,7 @@ def test_how_a_run_is_made_is_declared_once():
         "catalogue",
         "readings",
         "readings_datasets",
+        "readings_seeds",
         "keep_weights",
     }
     assert neutral_keys(tuned=False) == neutral_keys(tuned=True) | {"tuning"}

@@ -85,8 +85,8 @@ class BackboneSettings(Declared):
     name: _TimmName
     """a timm network, the same for every fit but those of the panel and of `backbone_sizes`"""
     init: _TimmName
-    """`random`; `imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`); or the tag of
-    timm weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is
+    """`random`; `imagenet` where a locked package holds the weights (`tf_efficientnet_lite0`, `1` and `2`); or the
+    tag of timm weights, such as `a1_in1k`, which are fetched and verified (see docs/data-sets.md). Each network is
     fed the normalisation that its weights were made for"""
 
     @property
@@ -242,6 +242,8 @@ class SuiteKeys(Declared):
     keep_weights: Annotated[tuple[MethodName, ...], UNIQUE, NEUTRAL] = ()
     """methods whose networks stay in `results/fits`, so that `weckd export` need not train them again (none;
     those of the chain, and those that others start from, always stay)"""
+    readings_seeds: Annotated[int | None, Bounds(ge=1, le=1000), NEUTRAL] = None
+    """of how many of the seeds, the first, `snakemake readings` makes its cells (all)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +305,8 @@ def suite_json(suite: Suite) -> str:
         del settings["quick_look"]
     if not suite.keep_weights:
         del settings["keep_weights"]
+    if suite.readings_seeds is None:
+        del settings["readings_seeds"]
     settings["training"] = changed_training(settings["training"])
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 

@@ -57,7 +57,10 @@ def readings_suite(suite: Suite) -> Suite:
     methods = ("single", *pooled, *(reading_name(reading) for reading in readings))
     suffix = "readings" if suite.readings == "changes" else "readings-full"
     split = replace(suite.split, stages=max(longest, suite.split.stages))
-    longer = replace(suite, split=split, chain_length=REFERENCE.length, tuned=False)
+    seeds = suite.seeds[: suite.readings_seeds]
+    longer = replace(
+        suite, split=split, chain_length=REFERENCE.length, tuned=False, seeds=seeds, readings_seeds=None
+    )
     return _study(longer, suffix, suite.readings_datasets, methods)
 
 

