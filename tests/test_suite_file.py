@@ -225,7 +225,7 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
             [],
             *("real-medium-tuned", "d411f620c39b", "290b96b995bdbbf8"),
         ),
-        ("real", ["data_root=somewhere"], "real", "25c457e69829", "3339e2464d29ffd6"),
+        ("real", ["data_root=somewhere"], "real", "e9446b500d8c", "adc916a9bebcc352"),
         ("real real-backbones", [], "real-backbones", "04ef3d1b80a2", "c7a2d0f928d697d8"),
         ("real real-backbones real-lite1", [], "real-lite1", "1cabcbb16c5a", "6259dd4f6a7a4304"),
         ("real real-backbones real-lite2", [], "real-lite2", "b60d9a3c40f1", "abc7c6bae3c92467"),

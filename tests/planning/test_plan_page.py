@@ -8,9 +8,11 @@ from engine import REPOSITORY
 
 from weckd.cli import main
 from weckd.config import BackboneSettings
+from weckd.methods.catalogue import suite_methods
 from weckd.planning.cost import Speed, disk_bytes, plan_page, seconds, state_bytes
 from weckd.planning.first_second import Passes, cell_work, total_tuning, total_work
 from weckd.planning.power import power_page
+from weckd.study_suites import readings_suite
 from weckd.suite_file import resolve_suite
 
 NETWORK = BackboneSettings("test_resnet", "random")
@@ -101,12 +103,20 @@ def test_the_command_measures_and_prints(capsys):
 
 
 @pytest.mark.parametrize(
-    ("over", "steps", "search"),
-    [((), 558_000, None), (("paper-panel",), 2_772_000, None), (("paper-tuned",), 558_000, 720_000)],
+    ("files", "steps", "search"),
+    [
+        ("paper", 558_000, None),
+        ("paper paper-panel", 2_772_000, None),
+        ("paper paper-tuned", 558_000, 720_000),
+        ("real", 40 * 6_800, None),
+        ("real real-backbones", 20 * 2_320, None),  # of which real has trained all but 160 a cell
+        ("real real-backbones real-lite1", 20 * 2_160, None),
+        ("real real-backbones real-lite2", 20 * 2_320, None),
+        ("real real-backbones real-regnet", 20 * 5_040, None),
+    ],
 )
-def test_what_the_papers_suites_cost_is_as_the_documents_say(over, steps, search):
-    folder = REPOSITORY / "config"
-    suite = resolve_suite([folder / f"{name}.yaml" for name in ("paper", *over)], {})
+def test_what_committed_suites_cost_is_as_the_documents_say(files, steps, search):
+    suite = of_files(files)
     assert total_work(suite).steps == steps
     assert suite.tuned == (search is not None)
     assert not suite.tuned or total_tuning(suite).steps == search
@@ -116,3 +126,25 @@ def test_what_the_papers_suites_cost_is_as_the_documents_say(over, steps, search
     )
     assert max(map(len, page.splitlines())) <= 80
     assert max(map(len, power_page(suite, None, width=80).splitlines())) <= 80
+
+
+def of_files(names):
+    return resolve_suite([REPOSITORY / f"config/{name}.yaml" for name in names.split()], {})
+
+
+def test_readings_on_real_images_are_a_run_of_five_seeds_with_growing_networks():
+    readings = readings_suite(of_files("real"))
+    assert (readings.run, len(readings.seeds), len(readings.methods)) == ("real-readings", 5, 42)
+    assert "start=fresh,sizes=growing" in readings.methods
+    assert total_work(readings).steps == 20 * 6_480
+
+
+def test_what_real_has_trained_serves_its_backbones_run():
+    def fits(name):
+        return {fit for method in suite_methods(of_files(name)) for fit in method.fits()}
+
+    new = fits("real real-backbones") - fits("real")
+    assert sorted((fit.backbone.name, fit.steps) for fit in new) == [
+        ("tf_efficientnet_lite1", 80),
+        ("tf_efficientnet_lite2", 80),
+    ]
