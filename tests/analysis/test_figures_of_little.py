@@ -77,6 +77,7 @@ def test_a_run_of_one_method_and_seed_says_what_would_fill_each_figure(tmp_path)
         "summary": family,
         "forest": family,
         "chain": "no method of this run has stages to follow; add a chain, such as weckd",
+        "copied": "no method of this run has stages to follow; add a chain, such as weckd",
         "labels": "neither a chain nor single, pooled, full, full-converged has predictions and a known number of "
         "labels in this run",
         "variance": family,

@@ -43,9 +43,11 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
         ],
         "Along the chain": [
             "Gains along the chain",
+            "Errors that the next model repeats",
             "Along the chain, suite toy",
             "Along the chain, by data set, suite toy",
             "Links of the chain, by data set, suite toy",
+            "Copied errors",
         ],
         "Methods and classes": [
             "Confusion of classes: toy_three",
@@ -132,7 +134,7 @@ def test_files_that_only_some_runs_have(run):
     write_json(run / "selfcheck" / "selfcheck.json", [table_of("Self-checks")])
     (run / "figures" / "attention.svg").write_text("<svg/>")
     assert titles(run)["Other tables"][-1] == "Self-checks"
-    assert titles(run)["Along the chain"][1] == "Attention maps"
+    assert titles(run)["Along the chain"][2] == "Attention maps"
     assert missing(run) == {}
 
 

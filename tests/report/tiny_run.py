@@ -20,6 +20,7 @@ TITLES = {
         "Links of the chain, by data set, suite toy",
     ],
     "tables/along": ["Along the chain, suite toy"],
+    "tables/copied": ["Copied errors"],
     "tables/published": ["What the paper says"],
     "tables/panel": ["Supervised panel"],
     "tables/across": ["Across data sets"],

@@ -130,7 +130,11 @@ def evaluate_all(
     suite: Suite, datasets: Mapping[str, DatasetPredictions], contrast: Contrast, metric: str
 ) -> dict[str, Result]:
     """Evaluate a contrast on every data set of the suite, in its order, then on every mean over data sets."""
-    results = {key: evaluate(data, contrast, metric) for key, data in datasets.items()}
+    return with_means(suite, {key: evaluate(data, contrast, metric) for key, data in datasets.items()})
+
+
+def with_means(suite: Suite, results: Mapping[str, Result]) -> dict[str, Result]:
+    """Return the results of all data sets, then those of every mean over data sets."""
     return {**results, **{name: mean_result(keys, results) for name, keys in means(suite).items()}}
 
 

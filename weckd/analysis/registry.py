@@ -6,6 +6,7 @@ TABLES = {
     "claims": "weckd.analysis.sheets.claims:claims_table",
     "main": "weckd.analysis.sheets.main:main_table",
     "along": "weckd.analysis.sheets.chain:along_table",
+    "copied": "weckd.analysis.sheets.copied:copied_table",
     "attention": "weckd.analysis.sheets.attention:attention_table",
     "published": "weckd.analysis.sheets.claims:published_table",
     "panel": "weckd.analysis.sheets.panel:panel_table",
@@ -28,7 +29,7 @@ TABLES = {
 
 The report shows them in this order under "Other tables", but for those that have a section of their own.
 """
-FIGURES = ("summary", "forest", "chain", "labels", "variance", "reliability", "ranks", "attention")
+FIGURES = ("summary", "forest", "chain", "copied", "labels", "variance", "reliability", "ranks", "attention")
 FIGURES_OF_DATASET = ("confusion", "roc")
 """Of which there is one a data set, see `figure_names`."""
 KINDS = ("csv", "md", "tex", "json")

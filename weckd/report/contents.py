@@ -33,7 +33,7 @@ class Section:
 
 
 _CLASSES = ("accuracy", "metrics", "classes", "confusion")
-_ELSEWHERE = ("claims", "main", "along", "attention", *_CLASSES, "splits", "budgets", "tuned")
+_ELSEWHERE = ("claims", "main", "along", "copied", "attention", *_CLASSES, "splits", "budgets", "tuned")
 """Tables that a section names; all others are under "Other tables", in the order of the registry."""
 SECTIONS = (
     Section(
@@ -92,14 +92,27 @@ SECTIONS = (
     Section(
         "along",
         "Along the chain",
-        "Whether each model of the chain is better than the one before it.",
-        tables=("along", "gains#gains-along-the-chain", "gains#gains-links-of-the-chain", "attention"),
+        "Whether each model of the chain is better than the one before it, and whether it repeats its errors.",
+        tables=(
+            "along",
+            "gains#gains-along-the-chain",
+            "gains#gains-links-of-the-chain",
+            "copied",
+            "attention",
+        ),
         pictures=(
             Pictures(
                 "figures/chain.svg",
                 "Gains along the chain",
                 "Line plots: the gain at each stage of the chain over its own first stage and over methods with as "
                 "many stages, a column for each data set, with a thin line for each seed and the mean with its band.",
+            ),
+            Pictures(
+                "figures/copied.svg",
+                "Errors that the next model repeats",
+                "A row for each method whose models follow one another: of the test images that a model gets wrong, "
+                "what percentage the next one calls the same wrong class, as a mean over the data sets with its "
+                "interval, also in numbers, and on each data set as a dot; models without a teacher are open.",
             ),
             Pictures(
                 "figures/attention.svg",

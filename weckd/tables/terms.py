@@ -74,6 +74,15 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "percentage points. Secondary, not tested: the gains at the last stage that the plan tests are in "
         "the tables of gains, with p. identical: the predictions are the same",
     },
+    "copied": {
+        "link": "Mi to Mj: errors of Mi that Mj repeats, and behind their share how many errors of Mi it is of, a "
+        "seed; mean of links: of their shares, unweighted",
+        "never met": "members of `ensemble`, Mi is the one that is trained on the labels of stage i: each from an "
+        "initial state of its own, without a teacher",
+        "sequential": "without a teacher too: each model starts from the weights of the one before",
+        "* - *": "difference of the shares, percentage points, with its interval",
+        "p, *": "that the shares do not differ; exploratory, Benjamini-Hochberg over this table",
+    },
     "panel*": {
         "* minus it *": "the chain minus the method of the row, percentage points",
         "at * point*": "verdict at that margin. Non-inferior: significantly above minus the margin; "

@@ -46,13 +46,8 @@ def summary_figure(run: Results) -> Figure:
     for y, comparison in enumerate(panels):
         of = {gain.dataset: gain.estimate for gain in shown if gain.comparison == comparison}
         whole = of.pop(overall(suite))
-        dots = [each.value for each in of.values() if each.study]
-        axis.plot(dots, [y] * len(dots), "o", color=GREY, markersize=3.5, zorder=2)
-        axis.plot([whole.low, whole.high], [y, y], color=ACCENT, linewidth=1.8, zorder=3)
-        axis.plot([whole.value], [y], "D", color=ACCENT, markersize=4.5, zorder=4)
         told = cells.Gain(whole.value, whole.low, whole.high).text(cells.Wording())
-        text = IDENTICAL if whole.identical else told
-        axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), ha="left", va="center")
+        style.draw_row(axis, y, of.values(), whole, IDENTICAL if whole.identical else told)
     style.name_rows(axis, [style.wrapped(comparison.text, 24) for comparison in panels])
     axis.set_xlabel("percentage points")
     mean = mean_or_dataset(suite, overall(suite))

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from weckd.analysis.estimates import Estimate
 from weckd.config import Suite
 from weckd.files import whole_file
 from weckd.tables.captions import has_phantom, mean_or_dataset, run_note, title
@@ -87,6 +88,23 @@ def name_rows(axis: Any, names: Sequence[str], **font: Any) -> None:
     axis.set_yticks(range(len(names)), names, **font)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
+
+
+def draw_row(
+    axis: Any,
+    y: int,
+    each: Iterable[Estimate],
+    whole: Estimate,
+    text: str,
+    colour: str = ACCENT,
+    fill: str = ACCENT,
+) -> None:
+    """Draw data sets as dots, their mean as a diamond with its interval, and at the right of the panel its numbers."""
+    dots = [one.value for one in each if one.study]
+    axis.plot(dots, [y] * len(dots), "o", color=GREY, markersize=3.5, zorder=2)
+    axis.plot([whole.low, whole.high], [y, y], color=colour, linewidth=1.8, zorder=3)
+    axis.plot([whole.value], [y], "D", color=colour, markerfacecolor=fill, markersize=4.5, zorder=4)
+    axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), ha="left", va="center")
 
 
 def draw_stages(axis: Any, stages: Sequence[int], seeds: Iterable[Any], means: Any) -> None:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.classes import confusion_figure, roc_figure
+from weckd.analysis.figures.copied import copied_figure
 from weckd.analysis.figures.gains import chain_figure, forest_figure, summary_figure, variance_figure
 from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, styled
@@ -17,6 +18,7 @@ MADE_BY = {
     "summary": summary_figure,
     "forest": forest_figure,
     "chain": chain_figure,
+    "copied": copied_figure,
     "labels": labels_figure,
     "variance": variance_figure,
     "reliability": reliability_figure,
