@@ -174,6 +174,22 @@ ON_THE_DEFAULT = (
         makes=("ear-model/weckd.json",),
         after=(FREEZE,),
     ),
+    Run(
+        "weckd predict blood-model PATH/wbc_zheng --out predictions.csv",
+        instead=IN_PATH,
+        why=DRAWN,
+        prints=("predictions.csv: 300 images: ",),
+        makes=("predictions.csv",),
+        after=(EXPORT,),
+    ),
+    Run(
+        "weckd predict blood-model image.png --out one.csv --maps maps",
+        instead=(("image.png", "images/wbc_zheng/basophil/0.png"),),
+        why="an image of the drawn ones",
+        prints=("one.csv: 1 image: 1 ",),
+        makes=("maps/000001-0.png",),
+        after=(EXPORT,),
+    ),
     # Parts of the default suite.
     Run(
         ONE_CELL,
@@ -442,6 +458,7 @@ BY_ANOTHER_TEST = (
     Short("snakemake readings", f"snakemake --cores all readings {OF_ONE_SET} seeds='[1]'"),
     Short("weckd verify", "weckd verify results/demo"),
     Short("weckd export", EXPORT),
+    Short("weckd predict", "weckd predict blood-model PATH/wbc_zheng --out predictions.csv"),
     Short("weckd agree", "weckd agree results/demo results/reference/demo"),
 )
 

@@ -37,7 +37,7 @@ _ABOUT = (
 )
 _FOR_PEOPLE = (
     *("datasets", "methods", "readings", "show", "runs", "plan", "doctor", "suite", "fetch", "tables"),
-    *("import-predictions", "verify", "freeze", "agree", "unfreeze", "selfcheck", "export"),
+    *("import-predictions", "verify", "freeze", "agree", "unfreeze", "selfcheck", "export", "predict"),
 )
 """Commands that documents tell a person to give; rules call some of them too."""
 

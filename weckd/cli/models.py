@@ -2,9 +2,15 @@
 
 import argparse
 
-from weckd.cli.arguments import DATASET, RUN, command, option, path, suite_of_run
+from weckd.cli.arguments import DATASET, RUN, command, option, path, positive, suite_of_run
 from weckd.gpus import claimed_gpu
 from weckd.locks import StopRequest
+
+_MODEL = path("model", metavar="DIR", help="folder that `weckd export` wrote")
+_BATCH = option("--batch-size", type=positive, default=256, help="images a pass (256)")
+_SKIP_BAD = option(
+    "--skip-bad", action="store_true", help="name images that cannot be read, and leave them out"
+)
 
 
 @command(
@@ -36,3 +42,23 @@ def _export(options: argparse.Namespace) -> None:
         f"{in_percent(tested.accuracy)}, {tested.images} test images in {tested.groups} groups; its limits are in "
         f"{options.out / 'README.md'}"
     )
+
+
+@command(
+    "predict",
+    "what an exported network says of images",
+    _MODEL,
+    path("images", nargs="*", metavar="IMAGES", help="images, folders, or tables with a column image"),
+    path("--out", required=True, metavar="FILE", help="CSV to write, a row an image"),
+    _SKIP_BAD,
+    _BATCH,
+    path("--maps", metavar="FOLDER", help="folder for a PNG an image: where the network looks"),
+    description="Images are decoded and resized as those that the network was trained on. Columns: file, prediction, "
+    "the probability of each class, and those after temperature scaling.",
+)
+def _predict(options: argparse.Namespace) -> None:
+    with claimed_gpu(1):
+        from weckd.models.predict import predict
+
+        how = {"skip_bad": options.skip_bad, "batch_size": options.batch_size, "maps": options.maps}
+        print(predict(options.model, options.images, options.out, **how))

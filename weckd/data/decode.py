@@ -112,6 +112,11 @@ def decode_image(file: Path, at_least: int | None = None, frame: str | None = No
     return Decoded(image, width, height, hashlib.sha256(content).hexdigest())
 
 
+def square(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """Return a decoded image resized as a whole, uint8 (side, side, 3): what networks are given."""
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
+
+
 def read_file(file: Path) -> bytes:
     """Return the bytes of an image's file; what may never end, as a pipe or a device, is not opened.
 

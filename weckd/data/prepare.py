@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from weckd.data.catalogue import Dataset
+from weckd.data.decode import square
 from weckd.data.fetch.wanted import say
 from weckd.data.file_kinds import irregular
 from weckd.data.layouts import Listing, Source, check_counts, list_sources, locate
@@ -276,13 +277,12 @@ def _decode(dataset: Dataset, source: Source, image_size: int, skip_bad: bool) -
         ) from problem
     decoded = sample.decoded
     whole = decoded.image
-    small = whole.resize((image_size, image_size), Image.Resampling.BICUBIC)
     thumbnail = whole.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     pixels = hashlib.sha256(f"{decoded.width}x{decoded.height}:".encode() + whole.tobytes()).hexdigest()
     told = (source.image_id, sample.class_key, sample.given_group, source.official_split)
     size = decoded.width, decoded.height
     record = Record(*told, *size, decoded.file_sha256, pixels, fold=source.fold)
-    return _Row(record, np.asarray(small), np.asarray(thumbnail), decoded.patient, decoded.series)
+    return _Row(record, square(whole, image_size), np.asarray(thumbnail), decoded.patient, decoded.series)
 
 
 def _without_bad_image(dataset: Dataset, class_key: str) -> str:

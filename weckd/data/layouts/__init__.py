@@ -77,14 +77,18 @@ def list_sources(dataset: Dataset, folder: Path, image_size: int) -> Listing:
         from weckd.data.layouts.matlab import list_matlab  # noqa: PLC0415
 
         return list_matlab(dataset, folder)
-    decoded_side = max(DECODED_SIDE, image_size * 3 // 2)
     if dataset.layout == "csv":
         from weckd.data.layouts.labels import list_labels  # noqa: PLC0415
 
-        return list_labels(dataset, folder, decoded_side)
+        return list_labels(dataset, folder, decoded_side(image_size))
     from weckd.data.layouts.class_folders import list_class_folders  # noqa: PLC0415
 
-    return list_class_folders(dataset, folder, decoded_side)
+    return list_class_folders(dataset, folder, decoded_side(image_size))
+
+
+def decoded_side(image_size: int) -> int:
+    """Return the pixels that both sides of a JPEG keep when it is decoded smaller."""
+    return max(DECODED_SIDE, image_size * 3 // 2)
 
 
 def check_counts(dataset: Dataset, folder: Path, found: Mapping[str, int]) -> None:
