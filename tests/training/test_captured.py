@@ -73,8 +73,18 @@ def test_a_network_that_draws_draws_the_same(data, networks, capturing, monkeypa
     assert same_bytes(run(M1, data, networks), run(M1, data, networks, training=capturing))
 
 
+UNCAPTURABLE = {
+    "_local_scalar_dense": "a value that Python asks for",
+    "is_nonzero": "the same",
+    "lift_fresh": "a value that Python gives",
+    "nonzero": "a shape that follows from values",
+    "masked_select": "the same",
+    "scatter_add": "the gradient of gather: made deterministic on a GPU, it copies strides from the host",
+}
+
+
 class AskedFor(TorchDispatchMode):
-    """Keeps what a graph cannot hold: values that Python asks for or gives, and shapes that follow from values."""
+    """Keeps what a graph cannot hold."""
 
     def __init__(self):
         super().__init__()
@@ -83,7 +93,7 @@ class AskedFor(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
         by_mask = name == "index" and any(each is not None and each.dtype == torch.bool for each in args[1])
-        if by_mask or name in ("_local_scalar_dense", "nonzero", "masked_select", "lift_fresh", "is_nonzero"):
+        if by_mask or name in UNCAPTURABLE:
             self.found.add(name)
         return func(*args, **(kwargs or {}))
 
@@ -103,6 +113,7 @@ def test_a_step_asks_the_device_for_no_value(fit, data, networks):
         (lambda x: float(x[0]), "_local_scalar_dense"),
         (lambda x: x[x > 0], "index"),
         (lambda x: x * torch.tensor(2.0), "lift_fresh"),
+        (lambda x: x.requires_grad_().gather(0, torch.tensor([1])).sum().backward(), "scatter_add"),
     ],
 )
 def test_what_a_graph_cannot_hold_is_noticed(ask, name):

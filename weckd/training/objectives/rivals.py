@@ -96,15 +96,16 @@ def decoupled_loss(
 def _log_binary(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the logarithm (B, 2) of the probabilities of the target and of all others together."""
     log_probabilities = F.log_softmax(logits, dim=1)
-    own = log_probabilities.gather(1, labels[:, None]).squeeze(1)
+    target = labels[:, None] == torch.arange(logits.shape[1], device=labels.device)
+    own = torch.where(target, log_probabilities, 0.0).sum(dim=1)
     others = torch.logsumexp(_without(log_probabilities, labels), dim=1)
     return torch.stack([own, others], dim=1)
 
 
 def _without(values: Tensor, labels: Tensor) -> Tensor:
     """Return (B, C - 1): the values of all classes but the label's."""
-    others = torch.arange(values.shape[1] - 1, device=values.device).expand(len(values), -1)
-    return values.gather(1, others + (others >= labels[:, None]))
+    before = torch.arange(values.shape[1] - 1, device=labels.device) < labels[:, None]
+    return torch.where(before, values[:, :-1], values[:, 1:])
 
 
 class MutuallyTaught(Objective):
