@@ -106,6 +106,8 @@ def test_only_the_named_terms_are_the_partners(fit, data, networks):
             logits, [own_logits], labels[step], maps, [own_maps], PLAIN.loss, temperature
         )
         assert abs(loss.item() - plain.item()) > 1e-4
+    at = torch.tensor([5], device=labels.device)  # as a captured step is told where it is
+    assert objective.loss(at, views.at(at), labels[5]).item() == loss.item()
     loss.backward()
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
