@@ -145,7 +145,7 @@ def test_lists(capsys):
                 "                                                     reference reading",
                 "single              reference        1 S             the baseline: M1 alone",
             ],
-            ["them, as `panel-resnet50-30`."],
+            ["every share of the labels, or one of them, as `panel-resnet50-30`."],
         ),
         (
             ["readings"],

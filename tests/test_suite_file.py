@@ -219,6 +219,7 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
             *("real-small+e72339c1", "92e56cfb28b1", "6e4105b8d59fc223"),
         ),
         ("real-small real-small-tuned", [], "real-small-tuned", "225049b10d98", "711d70630ac50565"),
+        ("real-small real-curves", [], "real-curves", "bec485fbd515", "203e1eecf8da35c3"),
         ("real-small real-medium", [], "real-medium", "26553ee60fd7", "5d5ef0beb6865d4e"),
         (
             "real-small real-medium real-medium-tuned",
@@ -347,11 +348,11 @@ BATCH = (
         ),
         (
             ["split=[1]"],
-            "split: must be keys and values: seed, test, validation, stage, stages, protocol, not [1]",
+            "split: must be keys and values: seed, test, validation, stage, stages, halves, protocol, not [1]",
         ),
         (
-            ["split={stages: 9}"],
-            "split.stages: must be a whole number from 2 to 6, not 9; disjoint subsets of the training part (3)",
+            ["split={stages: 10}"],
+            "split.stages: must be a whole number from 2 to 9, not 10; disjoint subsets of the training part (3)",
         ),
         (
             ["training={\xa0steps: 3, st\u200beps: 3}"],

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -70,8 +71,11 @@ class SplitSettings(Declared):
     """share of the rest in the validation part (0.15); what remains is the training part"""
     stage: Annotated[float, Bounds(gt=0, le=0.5)] = 0.10
     """share of the training part in each of the disjoint subsets D1 .. DN (0.1); all together at most 1"""
-    stages: Annotated[int, Bounds(ge=2, le=6)] = 3
+    stages: Annotated[int, Bounds(ge=2, le=9)] = 3
     """disjoint subsets of the training part (3)"""
+    halves: bool = False
+    """`true`: each subset has a half too, H1 .. HN, by group and class, for the curves' points of half the labels,
+    such as `weckd-15`; default `false`"""
     protocol: Literal["grouped", "official"] = "grouped"
     """`grouped` (default): the test part is drawn by group. `official`: it is the source's own, with the
     copies of training images that it holds; `split.test` then plays no part. `snakemake leakage` runs both
@@ -281,6 +285,30 @@ class Suite(SuiteKeys):
     trained_under: dict[str, int] = field(default_factory=dict)
 
 
+_LATER = {
+    ("", "quick_look"): False,
+    ("", "keep_weights"): False,
+    ("", "readings_seeds"): None,
+    ("training", "exchange_layers"): True,
+    ("training", "cuda_graph"): False,
+    ("split", "halves"): False,
+}
+"""Keys, each below another or none, that older files do not hold, and the value that leaving them out means."""
+
+
+def without_later_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings without the keys that older files do not hold, where they say what leaving them out means."""
+
+    def kept(above: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        usual = {key: value for (over, key), value in _LATER.items() if over == above}
+        return {key: value for key, value in values.items() if key not in usual or value != usual[key]}
+
+    return {
+        key: kept(key, value) if isinstance(value, Mapping) else value
+        for key, value in kept("", settings).items()
+    }
+
+
 def neutral_keys(tuned: bool) -> frozenset[str]:
     """Return the keys that change no result of a run; how to tune is one of them where nothing is tuned."""
     return marked(SuiteKeys, NEUTRAL) | (frozenset() if tuned else {"tuning"})
@@ -301,20 +329,7 @@ def suite_json(suite: Suite) -> str:
     """Return the suite as indented JSON with sorted keys."""
     settings = dataclasses.asdict(suite)
     del settings["undeclared"], settings["trained_under"]
-    if not suite.quick_look:  # what older files do not hold
-        del settings["quick_look"]
-    if not suite.keep_weights:
-        del settings["keep_weights"]
-    if suite.readings_seeds is None:
-        del settings["readings_seeds"]
-    settings["training"] = changed_training(settings["training"])
-    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
-
-
-def changed_training(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings of training but for those at their default: older files do not hold them."""
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainingSettings)}
-    return {key: value for key, value in settings.items() if value is not defaults[key]}
+    return json.dumps(without_later_keys(settings), indent=2, sort_keys=True) + "\n"
 
 
 def says_suite(file: Path, suite: Suite) -> bool:

@@ -16,7 +16,8 @@ _IN_UNITS_OF_S = Budget(2, 3, 10, DistillationSettings(0.5, 1.0, 4.0, 1.0, 4.0),
 _BESIDE_THE_LIST = (
     "S: the steps that each model of the chain is trained for (`training.steps` of a suite).\nBeside these, a suite's "
     "methods may name readings of the chain (`weckd readings`), `pooled-4` and the like, the control of a longer "
-    "chain, and `panel`: every backbone of the suite's panel on every share of the labels, or one of them, as "
+    "chain, points of the curves, as `weckd-60` and `pooled-60` (percent of the labels) or `weckd-x3` and `pooled-x3` "
+    "(times S), and `panel`: every backbone of the suite's panel on every share of the labels, or one of them, as "
     "`panel-resnet50-30`."
 )
 

@@ -14,8 +14,8 @@ from weckd.config import (
     Suite,
     SuiteFile,
     SuiteKeys,
-    changed_training,
     neutral_keys,
+    without_later_keys,
 )
 from weckd.data.catalogue import (
     Dataset,
@@ -166,10 +166,7 @@ def _checked(values: Mapping[str, Any], what: str) -> SuiteFile:
 def _identity(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what decides a run's results, the user's own entries of the catalogue among it."""
     neutral = neutral_keys(values["tuned"])
-    identity = {key: value for key, value in values.items() if key not in neutral}
-    if identity.get("quick_look") is False:  # as where it is left out
-        del identity["quick_look"]
-    identity["training"] = changed_training(identity["training"])
+    identity = without_later_keys({key: value for key, value in values.items() if key not in neutral})
     identity["exclude_classes"] = {key: names for key, names in values["exclude_classes"].items() if names}
     own = values["catalogue"]
     if own and os.access(own, os.F_OK):  # else, and where its name is too long, it is told later

@@ -80,6 +80,7 @@ def test_a_run_of_one_method_and_seed_says_what_would_fill_each_figure(tmp_path)
         "copied": "no method of this run has stages to follow; add a chain, such as weckd",
         "labels": "neither a chain nor single, pooled, full, full-converged has predictions and a known number of "
         "labels in this run",
+        "curves": "no point of the curves is in this run; add some, such as weckd-60 and pooled-60",
         "variance": family,
         "reliability": "",
         "ranks": "1 whole method on 1 independent data set; ranks need at least 3 of both",

@@ -92,6 +92,43 @@ def test_overlapping_draws_are_as_large_as_the_stages_and_drawn_each_for_itself(
     assert part_rows(again)["E2"].tolist() == rows["E2"].tolist()  # a further stage changes no draw
 
 
+def test_halves_are_drawn_within_each_subset_and_change_nothing_else():
+    index, groups = collection(uneven())
+    halved = SplitSettings(seed=2025, stages=5, halves=True)
+    plain = SplitSettings(seed=2025, stages=5)
+    split, whole = (parts(index, groups, settings=settings) for settings in (halved, plain))
+    rows, before = part_rows(split), part_rows(whole)
+    assert {name: found.tolist() for name, found in rows.items() if name[0] != "H"} == {
+        name: found.tolist() for name, found in before.items()
+    }
+    for number in range(1, 6):
+        of_subset, of_half = split.loc[rows[f"D{number}"]], split.loc[rows[f"H{number}"]]
+        assert set(of_half.index) < set(of_subset.index)
+        kept = of_subset["group_id"].isin(of_half["group_id"])
+        assert of_subset[kept].index.tolist() == of_half.index.tolist()  # whole groups
+        for class_key, of_class in of_subset.groupby("class"):
+            half = (of_half["class"] == class_key).sum()
+            largest = of_class["group_id"].value_counts().max()
+            assert half > 0
+            assert half <= max(len(of_class) / 2 + largest / 2, of_class["group_id"].value_counts().min())
+            assert half >= len(of_class) / 2 - largest
+
+
+def test_half_of_each_class_of_single_images_and_another_half_for_another_seed():
+    # 68 images of each class for training, 7 a subset: half of them are 3.5, so that the fourth brings it no nearer.
+    index, groups = collection({"a": [1] * 100, "b": [1] * 100})
+    halved = SplitSettings(seed=2025, halves=True)
+    rows = part_rows(parts(index, groups, "ab", settings=halved))
+    assert [len(rows[name]) for name in ("D1", "H1", "H2", "H3")] == [14, 6, 6, 6]
+    places = {
+        (seed, number): np.flatnonzero(np.isin(found[f"D{number}"], found[f"H{number}"])).tolist()
+        for seed in (1, 2, 3)
+        for found in [part_rows(parts(index, groups, "ab", settings=halved, seed=seed))]
+        for number in (1, 2, 3)
+    }
+    assert len({tuple(found) for found in places.values()}) == 9
+
+
 def test_the_smallest_class_that_can_be_split():
     index, groups = collection({"a": [1] * 8, "b": [2] * 8})
     counts = parts(index, groups, "ab").groupby(["class", "part"])["group_id"].nunique()

@@ -255,6 +255,13 @@ ON_IMAGES = (
         makes=("results/real-medium/splits/ear_chile/seed10.csv",),
     ),
     Run(
+        f"{REAL} config/real-curves.yaml --config data_root=PATH datasets='[ear_chile]'",
+        instead=IN_PATH,
+        add="--until split",
+        why=f"{DRAWN}; another command trains on one of the three sets",
+        makes=("results/real-curves+*/splits/ear_chile/seed5.csv",),
+    ),
+    Run(
         f"{REAL} --config data_root=PATH",
         instead=IN_PATH,
         add="--until split",

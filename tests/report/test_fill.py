@@ -38,6 +38,7 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
         "Main results": ["Gains at a glance", "Gains over each reference", "Gains by data set, suite toy"],
         "Is it the chain?": [
             "Label efficiency",
+            "More labels, more steps",
             "Families of the plan, suite toy",
             "Chain over controls, by data set, suite toy",
         ],

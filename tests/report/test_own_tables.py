@@ -151,7 +151,10 @@ def test_settings():
     told = dict(texts(settings_block(suite)))
     assert told["seeds"] == "1, 2, 3, 4, 5"
     assert told["classes left out"] == "toy_two: maybe, rare"
-    assert told["split"] == "seed 2025, test 0.2, validation 0.15, stage 0.1, stages 3, protocol grouped"
+    assert (
+        told["split"]
+        == "seed 2025, test 0.2, validation 0.15, stage 0.1, stages 3, halves False, protocol grouped"
+    )
     assert told["settings of each method"] == "committed, no method is tuned"
     assert told["plan (hash)"] == suite.plan_hash
     tuned = dict(texts(settings_block(replace(suite, tuned=True))))

@@ -46,6 +46,13 @@ GROUPS = (
         "the equal budget, as many steps as the chain, rows of 100 % as many as full-converged, outside it.",
     ),
     MethodGroup(
+        "at other labels and steps",
+        "-curves",
+        ("curve",),
+        "A block apart: points of the curves, the chain and pooled on another share of the labels (the name's last "
+        "number, percent of the training part) or at more steps (x3: three times as many).",
+    ),
+    MethodGroup(
         "bars and checks",
         "-bars",
         ("bar", "check", "floor"),

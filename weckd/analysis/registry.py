@@ -11,6 +11,7 @@ TABLES = {
     "published": "weckd.analysis.sheets.claims:published_table",
     "panel": "weckd.analysis.sheets.panel:panel_table",
     "across": "weckd.analysis.sheets.gains:across_table",
+    "curves": "weckd.analysis.curves:curves_table",
     "modality": "weckd.analysis.sheets.gains:modality_table",
     "leave-one-out": "weckd.analysis.sheets.gains:leave_one_out_table",
     "sensitivity": "weckd.analysis.sheets.robustness:sensitivity_table",
@@ -29,7 +30,10 @@ TABLES = {
 
 The report shows them in this order under "Other tables", but for those that have a section of their own.
 """
-FIGURES = ("summary", "forest", "chain", "copied", "labels", "variance", "reliability", "ranks", "attention")
+FIGURES = (
+    *("summary", "forest", "chain", "copied", "labels", "curves"),
+    *("variance", "reliability", "ranks", "attention"),
+)
 FIGURES_OF_DATASET = ("confusion", "roc")
 """Of which there is one a data set, see `figure_names`."""
 KINDS = ("csv", "md", "tex", "json")

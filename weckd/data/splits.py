@@ -7,7 +7,8 @@ later, needs at least are too large or too few. A group of twice a part's share 
 the end to the rest.
 
 Beside the disjoint D1, D2, .. there are overlapping draws E2, E3, ..: as large, each drawn from the whole training part
-for itself (the first of them would be D1).
+for itself (the first of them would be D1). Where the settings ask for halves, H1, H2, .. are draws too: each about half
+of its subset's images, of every class that has any.
 
 With the protocol `official` the test part is the source's own, copies of training images included: all other parts are
 drawn as ever. A group that the source's border cuts becomes two: its test images are a group of their own, whose name
@@ -131,7 +132,7 @@ def draw_split(
 ) -> pd.DataFrame:
     """Return image_id, group_id, class, y, part and draws of every image of the kept classes, in index order.
 
-    Draws names the overlapping draws that hold the image, as "E2+E3".
+    Draws names the draws beside the parts that hold the image, as "E2+E3" or "H1".
 
     Args:
         index: columns image_id and class, and official_split where the protocol is the official one.
@@ -185,6 +186,10 @@ def draw_split(
             left = len(stages) - number  # later stages and the rest
             chosen[stage] = _take(rest, target, OTHER_GROUPS, left * OTHER_GROUPS)
             rest = _without(rest, chosen[stage])
+            if settings.halves:
+                pool = _shuffled(chosen[stage], "half", dataset, seed, class_key, number)
+                for group in _take(pool, _images(pool) / 2, OTHER_GROUPS, 0):
+                    draws_of.setdefault(group.group_id, []).append(f"H{number + 1}")
         chosen["rest"] = rest
         part_of |= {group.group_id: part for part, taken in chosen.items() for group in taken}
     frame["part"] = frame["group_id"].map(part_of)
@@ -193,7 +198,7 @@ def draw_split(
 
 
 def part_rows(split: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
-    """Return the rows of each part and of each overlapping draw, in the split's order."""
+    """Return the rows of each part and of each draw beside them, in the split's order."""
     members: dict[str, list[int]] = {}
     for row, (part, draws) in enumerate(zip(split["part"], split["draws"], strict=True)):
         for name in [part, *filter(None, draws.split("+"))]:
@@ -230,7 +235,7 @@ def read_split(path: Path) -> pd.DataFrame:
     _refuse_any(path, split, unknown, "image {image_id} is in an unknown part {part!r}")
     held_out = split["part"].isin(["test", "validation"]) & (split["draws"] != "")
     _refuse_any(path, split, held_out, "image {image_id} is held out, and in a draw for training ({draws})")
-    not_draws = ~split["draws"].str.fullmatch(r"(E[1-9][0-9]*(\+E[1-9][0-9]*)*)?")
+    not_draws = ~split["draws"].str.fullmatch(r"([EH][1-9][0-9]*(\+[EH][1-9][0-9]*)*)?")
     _refuse_any(path, split, not_draws, "image {image_id} is in unknown draws {draws!r}")
     crossing = split.groupby("group_id")["part"].transform("nunique") > 1
     _refuse_any(path, split, crossing, "group {group_id} crosses parts; a group must stay together")

@@ -18,12 +18,15 @@ from weckd.errors import UserError
 from weckd.methods.chain import (
     REFERENCE,
     Budget,
+    Point,
+    at_point,
     attention_other,
     chain_fresh_long,
     chain_random,
     chain_shuffled,
     each_alone,
     is_reading,
+    parse_point,
     parse_reading,
     read_chain,
     refuse_lack_of_subsets,
@@ -250,13 +253,16 @@ METHODS = {declare.__name__.replace("_", "-"): declare for declare in _DECLARED}
 def find_method(name: str) -> Callable[[Budget], Method]:
     """Return the declaration called `name`, or that of a reading such as `start=fresh,length=4`.
 
-    `pooled-4` is `pooled` on four subsets, the label-matched control of a chain of that length.
+    `pooled-4` is `pooled` on four subsets, the label-matched control of a chain of that length; for the points of the
+    curves, such as `weckd-60` and `pooled-x3`, see `weckd.methods.chain.parse_point`.
 
     Raises:
         UserError: there is none; the message lists the known ones.
     """
     if match := re.fullmatch(r"pooled-([1-6])", name):
         return lambda budget: _pooled_on(budget, int(match[1]), name)
+    if point := parse_point(name):
+        return lambda budget: _at_point(budget, point, name)
     if is_panel(name):
         return lambda budget: panel_method(budget, name)
     if is_reading(name):
@@ -272,6 +278,14 @@ def find_method(name: str) -> Callable[[Budget], Method]:
 def _pooled_on(budget: Budget, count: int, name: str) -> Method:
     refuse_lack_of_subsets(budget, name, count)
     return replace(pooled(replace(budget, stages=count)), name=name)
+
+
+def _at_point(budget: Budget, point: Point, name: str) -> Method:
+    where = (
+        f"{point.factor} times S steps a stage" if point.labels is None else f"{point.labels} % of the labels"
+    )
+    declared = METHODS[point.method](at_point(budget, point, name))
+    return replace(declared, name=name, question=f"{point.method} at {where}", role="curve")
 
 
 def suite_methods(suite: Suite) -> tuple[Method, ...]:

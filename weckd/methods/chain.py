@@ -4,6 +4,7 @@ A twin is the chain but for one thing, without which its mechanism cannot do wha
 """
 
 import itertools
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -31,11 +32,20 @@ class Budget:
     backbone: BackboneSettings | None = None  # the suite's
     backbone_sizes: tuple[BackboneSettings, ...] = ()  # from small to large, the suite's among them
     panel: tuple[BackboneSettings, ...] = ()  # backbones of the supervised panel
+    halves: bool = False  # whether the split holds a half of each subset, H1..
+    per_stage: float = 1.0  # subsets that a stage learns from: one, some, or 0.5 for half of one
+
+    def parts(self, stage: int, letter: str = "D") -> tuple[str, ...]:
+        """Return what of the split a stage learns from: Dk, as many subsets as `per_stage` says, or Hk."""
+        if self.per_stage < 1:
+            return (f"H{stage}",)
+        last, count = stage * int(self.per_stage), int(self.per_stage)
+        return tuple(f"{letter}{number}" for number in range(last - count + 1, last + 1))
 
     @property
     def subsets(self) -> tuple[str, ...]:
-        """D1..DN."""
-        return tuple(f"D{number}" for number in range(1, self.stages + 1))
+        """The parts of all stages: D1..DN, but for `per_stage`."""
+        return tuple(part for stage in range(1, self.stages + 1) for part in self.parts(stage))
 
     @property
     def training(self) -> tuple[str, ...]:
@@ -70,6 +80,7 @@ def suite_budget(suite: Suite) -> Budget:
         suite.backbone,
         suite.backbone_sizes,
         suite.panel.backbones,
+        suite.split.halves,
     )
 
 
@@ -81,12 +92,53 @@ def trial_budget(suite: Suite) -> Budget:
 
 def single_fit(budget: Budget) -> Fit:
     """Return M1: D1 from the initial state."""
-    return Fit(("D1",), budget.steps)
+    return Fit(budget.parts(1), budget.steps)
 
 
 def each_alone(fits: tuple[Fit, ...]) -> tuple[tuple[Fit, ...], ...]:
     """Make each fit a stage of its own."""
     return tuple((fit,) for fit in fits)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the curves: the chain, or `pooled`, at other labels or steps than the suite's."""
+
+    method: Literal["weckd", "pooled"]
+    labels: int | None = None  # percent of the training part, all stages together; None: the suite's
+    factor: int = 1  # times S steps a stage
+
+
+_POINT = re.compile(r"(weckd|pooled)-(?:x([2-9])|([1-9]\d))")
+
+
+def parse_point(name: str) -> Point | None:
+    """Return the point that a name such as `weckd-60` (percent) or `pooled-x3` (times S) is of, if it is of one."""
+    if not (match := _POINT.fullmatch(name)):
+        return None
+    method: Any = match[1]
+    return Point(method, factor=int(match[2])) if match[2] else Point(method, int(match[3]))
+
+
+def at_point(budget: Budget, point: Point, name: str) -> Budget:
+    """Return the budget at a point of the curves.
+
+    Raises:
+        UserError: no number of the split's subsets, and no half of them, gives the labels.
+    """
+    if point.labels is None:
+        return replace(budget, steps=point.factor * budget.steps)
+    per_stage = round(point.labels / budget.stages / budget.stage_percent, 6)
+    if per_stage == 1 or (per_stage != 0.5 and per_stage % 1):
+        raise UserError(
+            f"method {name!r}: {point.labels} % in all are {per_stage:g} times a subset for each of "
+            f"{budget.stages} stages ({budget.stage_percent:g} %); name a share that gives each half a subset, or two "
+            "or more"
+        )
+    if per_stage < 1 and not budget.halves:
+        raise UserError(f"method {name!r}: needs halves of the subsets; set split.halves to true")
+    refuse_lack_of_subsets(budget, name, int(per_stage * budget.stages))
+    return replace(budget, per_stage=per_stage)
 
 
 @dataclass(frozen=True)
@@ -212,12 +264,21 @@ def read_chain(
     letter, gate = ("D" if reading.subsets == "disjoint" else "E"), reading.attention == "gate"
     loss = loss or read_loss(budget.losses, reading)
     backbones = _backbones(budget, reading, length, name)
-    fits = [Fit(("D1",), budget.steps, gate=gate, backbone=backbones[0])]
+    fits = [Fit(budget.parts(1), budget.steps, gate=gate, backbone=backbones[0])]
     for number, backbone in enumerate(backbones[1:], start=2):
         start = fits[-1] if reading.start == "warm" else Initial()
         teachers = (tuple(fits) if reading.teachers == "all-earlier" else (fits[-1],)) if loss.taught else ()
-        parts = (f"{letter}{number}",)
-        fits.append(Fit(parts, budget.steps, start, teachers, loss, gate=gate, backbone=backbone))
+        fits.append(
+            Fit(
+                budget.parts(number, letter),
+                budget.steps,
+                start,
+                teachers,
+                loss,
+                gate=gate,
+                backbone=backbone,
+            )
+        )
     if reading.inference == "mean":
         return Method(name, question, role, tuple(tuple(fits[:number]) for number in range(1, length + 1)))
     return Method(name, question, role, each_alone(tuple(fits)))

@@ -184,7 +184,17 @@ class ClassFrequencies:
 
 Member = Fit | ClassFrequencies
 Role = Literal[
-    "chain", "reading", "reference", "control", "rival", "semi-supervised", "panel", "bar", "check", "floor"
+    "chain",
+    "reading",
+    "reference",
+    "control",
+    "rival",
+    "semi-supervised",
+    "panel",
+    "curve",
+    "bar",
+    "check",
+    "floor",
 ]
 
 

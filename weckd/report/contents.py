@@ -33,7 +33,10 @@ class Section:
 
 
 _CLASSES = ("accuracy", "metrics", "classes", "confusion")
-_ELSEWHERE = ("claims", "main", "along", "copied", "attention", *_CLASSES, "splits", "budgets", "tuned")
+_ELSEWHERE = (
+    *("claims", "main", "along", "copied", "attention", *_CLASSES, "curves"),
+    *("splits", "budgets", "tuned"),
+)
 """Tables that a section names; all others are under "Other tables", in the order of the registry."""
 SECTIONS = (
     Section(
@@ -79,13 +82,19 @@ SECTIONS = (
         "The last model of the chain has seen more labels and more training steps than a single model. Each "
         "control gets the same labels or the same steps without a chain. Only a gain over the controls speaks for "
         "the chain.",
-        tables=("gains#families", "gains#gains-chain-over-controls"),
+        tables=("gains#families", "gains#gains-chain-over-controls", "curves"),
         pictures=(
             Pictures(
                 "figures/labels.svg",
                 "Label efficiency",
                 "Line plots: accuracy against the number of labels, for the chain stage by stage and for methods "
                 "without a chain, a panel for each data set and one for their mean.",
+            ),
+            Pictures(
+                "figures/curves.svg",
+                "More labels, more steps",
+                "Line plots: mean accuracy of the chain and of one model on the same labels at as many steps, against "
+                "the share of the labels and against the number of steps, with intervals and the gain at each point.",
             ),
         ),
     ),
@@ -228,5 +237,8 @@ TABLE_FOLDERS = ("tables", "audit", "selfcheck")
 """Where a run's tables lie, as .json."""
 PICTURE_FOLDERS = ("figures", "audit")
 """Where a run's pictures lie, as .svg and .png or as .png alone."""
-OPTIONAL = ("attention", "tuned", "selfcheck/selfcheck", "figures/attention.svg", "figures/specification.svg")
+OPTIONAL = (
+    *("attention", "curves", "tuned", "selfcheck/selfcheck"),
+    *("figures/attention.svg", "figures/curves.svg", "figures/specification.svg"),
+)
 """What only some runs have: the page does not say that it is missing."""

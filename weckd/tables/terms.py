@@ -209,6 +209,15 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "over *": "gain in percentage points, with its interval, not adjusted for the number of readings",
         "pooled control": "of as many labels and steps as the reading's chain",
     },
+    "curves": {
+        "point": "labels in all, percent of the training part, and steps a stage; S is the suite's",
+        "labels": "different labelled images, of the chain and of pooled alike; a range where data sets differ",
+        "steps": "optimiser steps in all, of either",
+        "weckd": "the chain's last stage, on the mean over data sets",
+        "pooled": "one network on the same labels for as many steps, on the mean over data sets",
+        "gain, *": "of the chain over pooled, percentage points, with its interval, not adjusted for the number of "
+        "points",
+    },
     "agreement": {
         "elsewhere": "a rerun that the reference holds beside its own; it decides nothing",
         "allowed": "largest difference, in percent or percentage points",

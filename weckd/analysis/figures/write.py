@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from weckd.analysis.curves import curves_figure
 from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.classes import confusion_figure, roc_figure
 from weckd.analysis.figures.copied import copied_figure
@@ -20,6 +21,7 @@ MADE_BY = {
     "chain": chain_figure,
     "copied": copied_figure,
     "labels": labels_figure,
+    "curves": curves_figure,
     "variance": variance_figure,
     "reliability": reliability_figure,
     "ranks": ranks_figure,

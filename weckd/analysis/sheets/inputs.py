@@ -153,7 +153,7 @@ def _budgets(suite: Suite, frame: pd.DataFrame, group: MethodGroup, methods: Seq
     rows: list[list[Cell]] = []
     for method in methods:
         own = frame[frame["method"] == method]
-        numbers = {header: _span(own[key]) for header, key in SPANS.items()}
+        numbers = {header: span(own[key]) for header, key in SPANS.items()}
         if (predicting := own["predicting"].max()) > 1:
             numbers[DEPLOYED] += f" ({predicting:.0f} networks)"
         numbers["diverged fits"] = MISSING if own["diverged"].isna().any() else f"{own['diverged'].sum():.0f}"
@@ -177,7 +177,7 @@ def _alone(suite: Suite, rows: pd.DataFrame) -> str:
     found = rows[rows["without_partner"] > 0]
     return "".join(
         f"{method}: alone in their class and subset, so that the teacher is shown them and no other: "
-        f"{_span(own['without_partner'])} images a seed on {', '.join(own['dataset'])}."
+        f"{span(own['without_partner'])} images a seed on {', '.join(own['dataset'])}."
         for method, own in found.groupby("method", sort=False)
     )
 
@@ -190,12 +190,13 @@ def _tuning_cost(suite: Suite, rows: pd.DataFrame) -> str:
     if tuned.empty:
         return ""
     return (
-        f"tuning trials cost {_span(tuned['tuning_steps'])} steps and "
-        f"{_span(tuned['tuning_images'])} images a method and data set, and are scored on {tuning_images(suite)}."
+        f"tuning trials cost {span(tuned['tuning_steps'])} steps and "
+        f"{span(tuned['tuning_images'])} images a method and data set, and are scored on {tuning_images(suite)}."
     )
 
 
-def _span(values: "pd.Series[float]") -> str:
+def span(values: "pd.Series[float]") -> str:
+    """Return one number where all are the same, else the lowest and the highest; or that one is missing."""
     return MISSING if values.isna().any() else _range(f"{value:.0f}" for value in values)
 
 
