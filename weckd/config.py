@@ -287,7 +287,7 @@ class Suite(SuiteKeys):
 
 _LATER = {
     ("", "quick_look"): False,
-    ("", "keep_weights"): False,
+    ("", "keep_weights"): (),
     ("", "readings_seeds"): None,
     ("training", "exchange_layers"): True,
     ("training", "cuda_graph"): False,

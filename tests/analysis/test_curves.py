@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from small_suite import toy_suite, with_plan, write_scores
+from small_suite import ROLES, toy_suite, with_plan, write_scores
 
 from weckd.analysis.curves import NO_POINTS, curve_points, curves_figure, curves_table
 from weckd.analysis.figures.style import styled
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import Results
+from weckd.config import SplitSettings
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.run_files import RunFiles, batch_name
 from weckd.tables.render import write_table_file
@@ -33,9 +34,14 @@ def scores(right, lapse):
 
 def results_of(folder, methods=METHODS, missing=()):
     """Write and return a run of one data set whose points are those of the methods."""
-    suite = with_plan(
-        toy_suite(methods=methods, datasets=("toy_two",), run="toy-curves"), families=(), claims=()
+    suite = toy_suite(
+        methods=methods,
+        datasets=("toy_two",),
+        run="toy-curves",
+        split=SplitSettings(2025, stages=9, halves=True),
+        roles={name: "curve" if "-" in name else ROLES[name] for name in methods},
     )
+    suite = with_plan(suite, families=(), claims=())
     table = {("single", 1): scores(20, 1)}
     for point, (chain, pooled) in RIGHT.items():
         table[f"weckd{point}", 3] = scores(chain, 1)

@@ -95,8 +95,10 @@ def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:]
     assert rows == ["start=fresh", "**weckd**", "length=2", "temperature=cosine,inference=mean"]
     assert (
-        "The paper claims up to +23 points over single (abstract); reached here by 1 of 4: "
-        "temperature=cosine,inference=mean on toy_two (+25.0)."
+        "- The paper claims up to +23 points over single (abstract).\n"
+        "- Over single that is reached here by 1 of 4 readings: temperature=cosine,inference=mean (+25.0 on toy_two).\n"
+        "- Over pooled that is reached here by none; the largest gain is +0.0, of temperature=cosine,inference=mean on "
+        "toy_two.\n"
     ) in text
     assert "smallest first; exploratory: of 4 readings the largest is too large by selection." in text
     assert "- In bold the reference reading, which is ours and not the paper's.\n" in text
@@ -123,12 +125,18 @@ def test_a_reading_that_is_missing_is_printed_as_missing(run, tmp_path):
 
 def test_the_curve_is_sorted_and_marks_each_readings_choices(run):
     suite, folder = run
-    figure = specification_figure(results(suite, folder), specifications(results(suite, folder)))
+    published = read_published(CONFIG / "published.yaml")
+    found = replace(results(suite, folder), published=published)
+    figure = specification_figure(found, specifications(found))
     above, below = figure.axes
     means = [
         line.get_ydata()[0] for line in above.lines if line.get_marker() == "o" and len(line.get_xdata())
     ]
     assert means == pytest.approx([-20.0, 10.0, 12.5, 25.0])
+    (line,) = [line for line in above.lines if line.get_linestyle() == ":"]
+    assert set(line.get_ydata()) == {23.0}
+    assert [text.get_text() for text in above.texts] == [" +23, the paper's largest gain, over single"]
+    assert [text.get_text() for text in above.get_legend().get_texts()] == ["over single", "over pooled"]
     labels = [label.get_text() for label in below.get_yticklabels()]
     marks = {
         label: sorted(
@@ -153,6 +161,33 @@ def test_two_runs_give_the_same_bytes(run, tmp_path):
         write_specification(suite, folder, tmp_path / name)
     for name in ("tables/readings.tex", "figures/specification.svg", "figures/specification.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_reading_that_reaches_the_claim_on_one_data_set_alone_is_told_and_drawn(run, tmp_path):
+    suite, folder = run
+    both = toy_suite(datasets=("toy_two", "toy_three"))
+    suite = replace(suite, datasets=both.datasets, facts=both.facts)
+    shutil.copytree(folder, tmp_path / "p")
+    right = {**RIGHT, "pooled-2": 14, "length=2": 24}  # over single 4 of 40, over pooled-2 10 of 40
+    table = {(method, stage): scores(n) for method, n in right.items() for stage in (1, 2, 3)}
+    table = {
+        (method, stage): found
+        for (method, stage), found in table.items()
+        if stage <= {"weckd": 3, "length=2": 2}.get(method, 1)
+    }
+    write_scores(tmp_path / "p", "toy_three", table, np.arange(40) % 3, np.arange(40), 3)
+    write_specification(suite, tmp_path / "p", tmp_path, read_published(CONFIG / "published.yaml"))
+    text = (tmp_path / "tables" / "readings.md").read_text(encoding="utf-8")
+    assert (
+        "- Over single that is reached here by 1 of 4 readings: temperature=cosine,inference=mean (+25.0 on toy_two, "
+        "+25.0 on toy_three, +25.0 on macro).\n"
+        "- Over pooled that is reached here by 1 of 4 readings: length=2 (+25.0 on toy_three).\n"
+    ) in text
+    found = results(suite, tmp_path / "p")
+    above, _ = specification_figure(found, specifications(found)).axes
+    dashes = [line.get_ydata()[0] for line in above.lines if line.get_marker() == "_"]
+    # In the order of the curve: start=fresh, weckd, length=2, and the one that differs in two choices.
+    assert dashes == pytest.approx([-20.0, 10.0, 12.5, 25.0, -45.0, -15.0, 25.0, 0.0])
 
 
 def test_readings_leave_out_what_shares_images_with_a_larger_set(run, tmp_path):
