@@ -43,7 +43,7 @@ def test_a_point_is_the_chain_or_pooled_with_other_labels_or_steps_alone(point):
 
 
 def test_each_pair_of_the_suite_has_the_same_labels_and_as_many_steps():
-    suite = resolve_suite([CONFIG / "real-small.yaml", CONFIG / "real-curves.yaml"], {})
+    suite = resolve_suite([CONFIG / "real.yaml", CONFIG / "real-curves.yaml"], {})
     pairs = [name for name in suite.methods if name.startswith("weckd")]
     assert pairs == [f"weckd{point}" for point in POINTS]
     assert set(suite.methods) == {*pairs, *(name.replace("weckd", "pooled") for name in pairs), "single"}

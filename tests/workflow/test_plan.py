@@ -43,6 +43,7 @@ def test_real_images_of_the_package_are_the_default_and_every_cell_is_planned(tm
         (["real"], "all", 4, 40),
         (["real"], "readings", 4, 20),
         (["real", "real-backbones", "real-lite2"], "all", 4, 20),
+        (["real", "real-curves"], "all", 4, 20),
     ],
 )
 def test_suites_of_real_images_plan_one_job_a_cell(files, target, sets, cells, tmp_path):
