@@ -25,6 +25,7 @@ def test_paths_are_those_that_documents_name():
         "results/tiny/splits/ear/seed1.csv": RUN.split("ear", 1),
         "results/tiny/tuned/splits/ear/seed7.csv": RUN.split("ear", 7, tuning=True),
         "results/tiny/tuned/ear/weckd.json": RUN.tuned("ear", "weckd"),
+        "results/tiny/gathered/ear/seeds1-2.tar": RUN.gathered("ear", "seeds1-2"),
         "results/tiny/predictions/ear/seed1.parquet": RUN.prediction("ear", 1),
         "results/tiny/attention/ear.npz": RUN.attention("ear"),
         "results/tiny/audit/across.csv": RUN.across,
@@ -38,16 +39,14 @@ def test_downloads_lie_beside_the_folder_of_all_runs_wherever_a_command_is_calle
     assert str(RunFiles(Path("tiny")).downloads) == "../data"
 
 
-def test_a_cell_is_in_the_manifest_of_its_batch():
+def test_a_batch_is_named_by_its_first_and_last_seed():
     suite = replace(resolve_suite([TINY], {}), seeds=(1, 2, 5), seeds_per_job=2)
     assert batches(suite) == {"seeds1-2": (1, 2), "seeds5-5": (5,)}
-    names = [RUN.manifest_of(suite, "ear", seed).name for seed in (1, 2, 5, 8)]
-    assert names == ["seeds1-2.json", "seeds1-2.json", "seeds5-5.json", "seeds8-8.json"]
 
 
 def test_rules_spell_no_path_of_a_run():
     rules = "".join(
         file.read_text() for file in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]
     )
-    folders = "audit|figures|groups|imported|logs|manifests|predictions|splits|tables|tuned"
-    assert re.findall(rf"suite\.json\"|\b(?:{folders})/|\}}\.(?:parquet|npz)", rules) == []
+    folders = "audit|figures|gathered|groups|imported|logs|manifests|predictions|splits|tables|tuned"
+    assert re.findall(rf"suite\.json\"|\b(?:{folders})/|\}}\.(?:npz|tar)", rules) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.config import Suite
-from weckd.errors import UserError, unreadable
+from weckd.errors import unreadable
 from weckd.files import OWN_SUM, with_sum, without_sum, write_json
 from weckd.run_files import batches
 
@@ -75,10 +75,8 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
     """Return the cells of a manifest by seed.
 
     Raises:
-        UserError: there is no such file, it is no manifest, or was edited (those of old references have no sum).
+        UserError: it cannot be read, is no manifest, or was edited (those of old references have no sum).
     """
-    if not file.exists():
-        raise UserError(f"{file}: no such manifest; make it with `weckd train`")
     with unreadable(file, "not a manifest of `weckd train`", "make it again"):
         text = file.read_text(encoding="utf-8")
         content = json.loads(text)

@@ -1,6 +1,8 @@
 """Tuning from trials to training: judged on validation images, resumed, used, and counted in the budgets."""
 
+import io
 import json
+import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +19,6 @@ from weckd.methods.fits import Fit
 from weckd.methods.tunables import tunables_of, with_values
 from weckd.training import trials
 from weckd.training.fit import train_fit
-from weckd.training.gather import gather_predictions
 from weckd.training.job import train_batch
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods, write_chosen
 
@@ -213,8 +214,9 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
     scores = []
     for seed in TUNING_SEEDS:
         train_batch(suite, run, KEY, [seed], 60.0, StopRequest())
-        gather_predictions(suite, run, KEY, seed)
-        frame = pd.read_parquet(run.prediction(KEY, seed)).query("split == 'validation' and stage == 3")
+        with tarfile.open(run.gathered(KEY, f"seeds{seed}-{seed}")) as archive:
+            content = io.BytesIO(archive.extractfile(f"seed{seed}.parquet").read())
+        frame = pd.read_parquet(content).query("split == 'validation' and stage == 3")
         probabilities = frame.filter(regex="^p_").to_numpy()
         right = probabilities.argmax(1) == frame["y"]
         nll = -np.log(probabilities[np.arange(len(frame)), frame["y"]])

@@ -46,6 +46,8 @@ DECIDES_NOTHING = {
     "weckd.methods*": "what it declares is in the identity, and of a declared loss nothing else is used",
     "weckd.tuning": "holds a sentence alone",
     "weckd.tuning.chosen": "what was chosen is in the declarations",
+    "weckd.training.attention_file": "joins what fits say",
+    "weckd.training.attention_maps": "looks at finished fits",
     "weckd.training.gather": "averages what fits say",
     "weckd.training.identity": "makes the identity",
     "weckd.training.job": "finds, orders, keeps and reports fits; a state goes back as it was",

@@ -1,4 +1,4 @@
-"""A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest."""
+"""A training job: one data set, a batch of seeds; every fit that the store lacks, what they say, then one manifest."""
 
 import hashlib
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.torch import load, save
 
@@ -23,8 +24,11 @@ from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
+from weckd.training.attention_file import Arrays, joined
+from weckd.training.attention_maps import cell_attention
 from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.fit import Watch, rows_of, train_fit
+from weckd.training.gather import cell_predictions, write_gathered
 from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.limits import refuse_job
 from weckd.training.networks import (
@@ -85,11 +89,12 @@ def train_batch(
     checkpoint_seconds: float,
     stop: StopRequest,
 ) -> None:
-    """Train what the store lacks of the suite's fits for one data set and some seeds; write the manifest.
+    """Train what the store lacks of the suite's fits for one data set and some seeds; write what they say.
 
-    Read are prepared images, splits, fetched weights and, where the suite is tuned, what tuning chose; the manifest has
-    for each seed the fits that make each method's stages. How seeds are batched, and how many seconds lie between two
-    checkpoints of a fit under way, changes no result.
+    What they say is an archive, see `weckd.training.gather`, and a manifest, which has for each seed the fits that make
+    each method's stages. Read are prepared images, splits, fetched weights and, where the suite is tuned, what tuning
+    chose. How seeds are batched, and how many seconds lie between two checkpoints of a fit under way, changes no
+    result.
 
     Raises:
         UserError: the images, a split or the weights are not what was written, or do not fit the suite.
@@ -103,7 +108,10 @@ def train_batch(
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
     kept = kept_fits(suite, methods)
     progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
+    chain = next((each for each in methods if each.role == "chain" and run.every_attention(suite)), None)
     cells: list[TrainedCell] = []
+    predictions: dict[int, pd.DataFrame] = {}
+    attention: list[Arrays] = []
     for cell, shared, identities in open_cells(suite, run, dataset, fits, seeds, EVALUATED):
         data, seed = cell.data, cell.data.seed
         progress.cell = f"seed {seed} ({len(cells) + 1} of {len(seeds)})"
@@ -132,7 +140,15 @@ def train_batch(
             plans=_plans(suite, stored.values()),
         )
         cells.append(trained)
-    write_manifest(run.manifest(dataset, batch_name(seeds)), cells)
+        split = written_split(run.split(dataset, seed))
+        named = {identities[fit]: found for fit, found in stored.items()}
+        predictions[seed] = cell_predictions(trained, split, named)
+        if chain:
+            attention.append(cell_attention(chain, stored, cell, split))
+    batch = batch_name(seeds)
+    maps = joined(attention, run.splits(dataset)) if attention else {}
+    write_gathered(run.gathered(dataset, batch), predictions, maps)
+    write_manifest(run.manifest(dataset, batch), cells)
 
 
 @dataclass
