@@ -39,9 +39,11 @@ def test_downloads_lie_beside_the_folder_of_all_runs_wherever_a_command_is_calle
     assert str(RunFiles(Path("tiny")).downloads) == "../data"
 
 
-def test_a_batch_is_named_by_its_first_and_last_seed():
+def test_a_cell_is_in_the_manifest_of_its_batch():
     suite = replace(resolve_suite([TINY], {}), seeds=(1, 2, 5), seeds_per_job=2)
     assert batches(suite) == {"seeds1-2": (1, 2), "seeds5-5": (5,)}
+    names = [RUN.manifest_of(suite, "ear", seed).name for seed in (1, 2, 5, 8)]
+    assert names == ["seeds1-2.json", "seeds1-2.json", "seeds5-5.json", "seeds8-8.json"]
 
 
 def test_rules_spell_no_path_of_a_run():

@@ -114,6 +114,11 @@ class RunFiles:
         """Return what a training job wrote of its fits, see `weckd.manifests`."""
         return self.manifests / dataset / f"{batch}.json"
 
+    def manifest_of(self, suite: Suite, dataset: str, seed: int) -> Path:
+        """Return the manifest of a cell, where jobs hold as many seeds as the suite says."""
+        found = (name for name, seeds in batches(suite).items() if seed in seeds)
+        return self.manifest(dataset, next(found, batch_name([seed])))
+
     def gathered(self, dataset: str, batch: str) -> Path:
         """Return the archive of what a training job's cells say, see `weckd.training.gather`."""
         return self.folder / "gathered" / dataset / f"{batch}.tar"

@@ -1,14 +1,12 @@
 """Tuning from trials to training: judged on validation images, resumed, used, and counted in the budgets."""
 
-import io
 import json
-import tarfile
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from prepared_phantom import KEY, SEED, TUNING_SEEDS, make_workplace
+from prepared_phantom import KEY, SEED, TUNING_SEEDS, gather, make_workplace
 
 from weckd.analysis.sheets.inputs import budgets_frame
 from weckd.errors import UserError
@@ -214,9 +212,8 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
     scores = []
     for seed in TUNING_SEEDS:
         train_batch(suite, run, KEY, [seed], 60.0, StopRequest())
-        with tarfile.open(run.gathered(KEY, f"seeds{seed}-{seed}")) as archive:
-            content = io.BytesIO(archive.extractfile(f"seed{seed}.parquet").read())
-        frame = pd.read_parquet(content).query("split == 'validation' and stage == 3")
+        gather(run, seed)
+        frame = pd.read_parquet(run.prediction(KEY, seed)).query("split == 'validation' and stage == 3")
         probabilities = frame.filter(regex="^p_").to_numpy()
         right = probabilities.argmax(1) == frame["y"]
         nll = -np.log(probabilities[np.arange(len(frame)), frame["y"]])
