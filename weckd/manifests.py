@@ -39,6 +39,8 @@ class TrainedCell:
     plans: tuple[str, ...] = ()
     """hashes of the analysis plans that the run had when its fits were trained, "" of fits that do not tell; empty in
     manifests of earlier versions"""
+    frozen: str = ""
+    """sum of the frozen cell that it was taken from (`weckd.frozen_cells`); empty where the store has its fits"""
 
     @property
     def device(self) -> str:
@@ -52,8 +54,8 @@ class TrainedCell:
         return versions
 
 
-def write_manifest(file: Path, cells: Sequence[TrainedCell]) -> None:
-    """Write one or more cells of a data set, trained by one job."""
+def write_manifest(file: Path, cells: Sequence[TrainedCell], **beside: Any) -> None:
+    """Write one or more cells of a data set, trained by one job, and what else is to be told beside them."""
     seeds = {
         str(cell.seed): {
             "cell": cell.shared,
@@ -64,10 +66,11 @@ def write_manifest(file: Path, cells: Sequence[TrainedCell]) -> None:
                 for name, method in cell.methods.items()
             },
             **({"plans": cell.plans} if cell.plans else {}),
+            **({"frozen": cell.frozen} if cell.frozen else {}),
         }
         for cell in cells
     }
-    content = {"dataset": cells[0].dataset, "threads": cells[0].threads, "seeds": seeds}
+    content = {"dataset": cells[0].dataset, "threads": cells[0].threads, "seeds": seeds, **beside}
     write_json(file, with_sum(content))
 
 
@@ -93,6 +96,7 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
                 cell["fits"],
                 {name: TrainedMethod(**method) for name, method in cell["methods"].items()},
                 tuple(map(str, cell.get("plans", ()))),
+                str(cell.get("frozen", "")),
             )
             for seed, cell in content["seeds"].items()
         }

@@ -31,6 +31,8 @@ DECIDES_NOTHING = {
     "weckd.training": "holds a sentence alone",
     "weckd.training.objectives": "holds a sentence alone",
     "weckd.cli.arguments": "reads the command line",
+    "weckd.committed": "which suite a reference is of, and what is told of plans",
+    "weckd.frozen_cells": "takes cells whole that were trained before, and trains none",
     "weckd.analysis_plan": "what is tested of the results",
     "weckd.config": "its values are in the identity",
     "weckd.declared": "checks what users write",

@@ -18,6 +18,7 @@ from weckd.config import Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted, duration
 from weckd.files import digest, remove_left, whole_file
+from weckd.frozen_cells import frozen_cell, parts_of_run
 from weckd.locks import StopRequest, held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
@@ -94,10 +95,11 @@ def train_batch(
     What they say is an archive, see `weckd.training.gather`, and a manifest, which has for each seed the fits that make
     each method's stages. Read are prepared images, splits, fetched weights and, where the suite is tuned, what tuning
     chose. How seeds are batched, and how many seconds lie between two checkpoints of a fit under way, changes no
-    result.
+    result. A frozen cell is taken as it is, whatever the store has.
 
     Raises:
-        UserError: the images, a split or the weights are not what was written, or do not fit the suite.
+        UserError: the images, a split or the weights are not what was written, or do not fit the suite; a frozen cell
+            is damaged, or not what would be trained here.
     """
     names = tunable_methods(suite) if suite.tuned else ()
     chosen = {name: read_chosen(run.tuned(dataset, name), dataset, name) for name in names}
@@ -107,14 +109,31 @@ def train_batch(
     ]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
     kept = kept_fits(suite, methods)
-    progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
+    steps = sum(fit.steps for fit in fits)
+    progress = Progress(dataset, len(seeds) * steps)
+    parts = parts_of_run(suite, run)
     chain = next((each for each in methods if each.role == "chain" and run.every_attention(suite)), None)
     cells: list[TrainedCell] = []
     predictions: dict[int, pd.DataFrame] = {}
     attention: list[Arrays] = []
     for cell, shared, identities in open_cells(suite, run, dataset, fits, seeds, EVALUATED):
         data, seed = cell.data, cell.data.seed
-        progress.cell = f"seed {seed} ({len(cells) + 1} of {len(seeds)})"
+        progress.cell, progress.fit = f"seed {seed} ({len(cells) + 1} of {len(seeds)})", ""
+        declared = {identities[fit]: fit.ingredients() for fit in fits}
+        composed = {
+            each.name: _composition(each, identities, data, chosen.get(each.name)) for each in methods
+        }
+        if frozen := frozen_cell(parts, dataset, seed):
+            frozen.refuse_other_training(shared, declared, composed)
+            progress.skip(steps)
+            otherwise = frozen.otherwise(shared)
+            progress.tell(f"taken from {frozen.record}{otherwise and f', trained with another {otherwise}'}")
+            cells.append(frozen.trained)
+            predictions[seed] = pd.read_parquet(frozen.file(".parquet"))
+            if chain:
+                with np.load(frozen.file(".npz"), allow_pickle=False) as maps:
+                    attention.append(dict(maps))
+            continue
         own = {"run": suite.run, "plan": suite.plan_hash}
         shelf = Shelf(run.store, identities, shared, own, kept, checkpoint_seconds, stop, progress)
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
@@ -128,15 +147,13 @@ def train_batch(
             images_of_part={part: len(rows) for part, rows in data.parts.items()},
             fits={
                 identities[fit]: {
-                    **fit.ingredients(),
+                    **declared[identities[fit]],
                     "networks": fit.networks,
                     **{key: found.record[key] for key in TOLD if key in found.record},
                 }
                 for fit, found in stored.items()
             },
-            methods={
-                each.name: _composition(each, identities, data, chosen.get(each.name)) for each in methods
-            },
+            methods=composed,
             plans=_plans(suite, stored.values()),
         )
         cells.append(trained)
