@@ -188,6 +188,14 @@ def test_the_table_has_the_chain_and_both_references_and_p_of_the_mean_over_data
     assert tested["p_adjusted"].to_numpy()[order] == pytest.approx(stepped)
 
 
+def test_a_quick_look_has_no_p(run):
+    table = table_file("copied", load_run(replace(SUITE, quick_look=True), run.files.folder))
+    [shown] = table.tables
+    assert not [header for header in shown.cells.columns if header.startswith("p, ")]
+    assert shown.notes[1] == "Exploratory, in no family of the plan."
+    assert table.frame["p"].isna().all()
+
+
 def test_what_ensembles_members_predicted_is_told_by_the_stored_means():
     draw = np.random.default_rng(1)
     logits = draw.normal(size=(3, 40_000, 4)) * draw.choice([0.1, 1, 10, 60], size=(3, 40_000, 1))

@@ -36,7 +36,7 @@ REFERENCES = (NEVER_MET, "sequential")
 """Neither has a teacher: models that never met, and models that start from the weights of the one before."""
 ALIKE = ("control", "reading")
 """Roles of methods that are told beside the chain where they have as many stages."""
-FEW = 5.0  # errors of a model a seed, below which intervals are too narrow, see benchmarks/copied_errors.md
+FEW = 5.0  # errors of a model a seed, below which intervals are too narrow
 TIE = 1e-6
 """Differences of probabilities that rounding of the stored means (float32) could turn are below this."""
 

@@ -5,7 +5,7 @@ from itertools import product
 
 from weckd.analysis import sheet
 from weckd.analysis.copied import FEW, REFERENCES, Link, errors, evaluate_links
-from weckd.analysis.estimates import CORRECTIONS, EXPLORATORY, NOT_KNOWN, no_verdict
+from weckd.analysis.estimates import CORRECTIONS, EXPLORATORY, NOT_KNOWN, no_verdict, why_untested
 from weckd.analysis.inference.reader_study import adjust, p_value
 from weckd.analysis.results import Results
 from weckd.places import overall, places
@@ -49,7 +49,12 @@ def copied_table(run: Results) -> TableFile:
         "half-width.",
         test=f"p by {CORRECTIONS[BY]}",
         notes=(
-            f"Exploratory, in no family of the plan. p: of {mean_or_dataset(suite, at)}, corrected over this table.",
+            "Exploratory, in no family of the plan."
+            + (
+                ""
+                if why_untested(suite)
+                else f" p: of {mean_or_dataset(suite, at)}, corrected over this table."
+            ),
             CAUTION,
             f"Fewer than {FEW:g} errors a seed, and intervals rather too narrow, on {', '.join(few)}."
             if few
