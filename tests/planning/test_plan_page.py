@@ -9,7 +9,7 @@ from engine import REPOSITORY
 from weckd.cli import main
 from weckd.config import BackboneSettings
 from weckd.methods.catalogue import suite_methods
-from weckd.planning.cost import Speed, disk_bytes, plan_page, seconds, state_bytes
+from weckd.planning.cost import CARD_RATES, Speed, card_hours, disk_bytes, plan_page, seconds, state_bytes
 from weckd.planning.first_second import Passes, cell_work, total_tuning, total_work
 from weckd.planning.power import power_page
 from weckd.study_suites import readings_suite
@@ -128,8 +128,8 @@ def test_what_committed_suites_cost_is_as_the_documents_say(files, steps, search
     assert max(map(len, power_page(suite, None, width=80).splitlines())) <= 80
 
 
-def of_files(names):
-    return resolve_suite([REPOSITORY / f"config/{name}.yaml" for name in names.split()], {})
+def of_files(names, **changes):
+    return resolve_suite([REPOSITORY / f"config/{name}.yaml" for name in names.split()], changes)
 
 
 def test_readings_on_real_images_are_a_run_of_five_seeds_with_growing_networks():
@@ -148,3 +148,39 @@ def test_what_real_has_trained_serves_its_backbones_run():
         ("tf_efficientnet_lite1", 80),
         ("tf_efficientnet_lite2", 80),
     ]
+
+
+def test_hours_on_a_card_are_those_of_a_committed_measurement_and_are_said_to_be():
+    medium = of_files("real-small real-medium")
+    told = (  # 96,000 steps
+        "On a card: 0.08 hours for all cells, not measured here but by 314 steps a second that docs/performance.md "
+        "tells of (one NVIDIA H200, sixteen jobs at once).\n"
+    )
+    assert card_hours(medium) == told
+    measured = "195,680 steps, searches included, in 623 s with all\nstart-ups, 314 steps a second"
+    assert measured in (REPOSITORY / "docs/performance.md").read_text()
+    assert [rate.steps for rate in CARD_RATES] == [round(195_680 / 623)]
+    speeds, sizes = {medium.backbone: Speed(3, 1)}, {medium.backbone: 10**9}
+    assert told in plan_page(medium, speeds, sizes, "cpu x86_64")
+    assert "On a card" not in plan_page(medium, speeds, sizes, "cuda 13.0 NVIDIA H200")
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "networks", "size", "batch"),
+    [
+        ("real real-backbones real-lite1", {}, "tf_efficientnet_lite1", 64, 16),
+        ("real-small real-medium", {"training": {"batch_size": 8}}, "tf_efficientnet_lite0", 128, 8),
+        (
+            "real",
+            {"image_size": 128},
+            *("tf_efficientnet_lite1, tf_efficientnet_lite2", 128, 16),
+        ),
+    ],
+)
+def test_where_none_is_committed_of_a_network_and_size_no_hours_are_made_up(
+    files, changes, networks, size, batch
+):
+    assert card_hours(of_files(files, **changes)) == (
+        f"On a card: not known. No measurement is committed of {networks} at {size} px in batches of {batch}; those "
+        "there are (docs/performance.md): tf_efficientnet_lite0 at 128 px in batches of 16.\n"
+    )

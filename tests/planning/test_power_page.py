@@ -302,3 +302,14 @@ def test_equivalence_has_its_own_verdicts():
     assert (tests, se, detectable) == ("1", "0.5", "-")
     assert at_0 == "83.6 / 16.4 / 0.0"  # 83.5 of 100 of 400,000 simulated intervals
     assert at_2 == "2.5 / 95.0 / 2.5"  # one of the two one-sided tests is then at its null
+
+
+def test_groups_of_patients_are_counted_where_a_table_names_them(tmp_path):
+    folder = tmp_path / "brain_cheng"
+    (folder / "images").mkdir(parents=True)
+    rows = "".join(f"images/{n}.jpg,glioma,p{n % 100},1\n" for n in range(3064))
+    (folder / "labels.csv").write_text("image,label,patient,fold\n" + rows)
+    suite = suite_of(datasets=["brain_cheng"])
+    assert "brain_cheng 613 (306)" in power_page(suite, None)  # 3,064 images, a fifth; two a group, guessed
+    there = suite_of(datasets=["brain_cheng"], data_root=str(tmp_path))
+    assert "brain_cheng 613 (20)" in power_page(there, None)  # a fifth of 100 patients

@@ -14,6 +14,7 @@ from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
 from weckd.fitted import fitted_table, fitted_text
 from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
+from weckd.training.layers import exchange_layers
 from weckd.training.networks import Backbone, build_backbone, prepare_device
 
 MEASURED = 3
@@ -22,6 +23,21 @@ LONG = 2.0
 """Seconds of a first pass that is not repeated: its warming up is a small part of it."""
 BESIDE = 1.1
 """A job's time over that of its passes: losses, augmentation, evaluation, storing (see benchmarks/efficiency.md)."""
+
+
+@dataclass(frozen=True)
+class CardRate:
+    """Optimiser steps a second of whole runs, start-up of jobs included, that were measured on a card."""
+
+    backbone: str
+    image_size: int
+    batch_size: int
+    steps: int
+    card: str
+
+
+CARD_RATES = (CardRate("tf_efficientnet_lite0", 128, 16, 314, "one NVIDIA H200, sixteen jobs at once"),)
+"""What docs/performance.md tells of."""
 _PIXEL_BYTES = 3
 _OTHER_BYTES_OF_A_FIT = 50_000
 """Logits, history, record and share of the predictions, a fit; rounded up from the demo suite's."""
@@ -71,9 +87,30 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str, width: in
         f"{networks}\n"
         "One job uses one GPU, or one core; hours on another device are others: run this there. Fits that are "
         "stored already are not trained again, and not subtracted here.\n"
+        f"{'' if device.startswith('cuda') else card_hours(suite)}"
         f"Disk: about {disk_bytes(suite, sizes) / 1e9:,.1f} GB in results/, and the downloads in data/."
     )
     return f"{fitted_text(head, width)}\n\n{table}\n\n{fitted_text(told, width)}"
+
+
+def card_hours(suite: Suite) -> str:
+    """Return a line on the hours of all cells on a card, where what was measured on one is of the suite's networks."""
+    work, size, batch = total_work(suite), suite.image_size, suite.training.batch_size
+    found = [rate for rate in CARD_RATES if (rate.image_size, rate.batch_size) == (size, batch)]
+    lacking = sorted({backbone.name for backbone in work.passes} - {rate.backbone for rate in found})
+    if lacking:
+        there = "; ".join(
+            f"{e.backbone} at {e.image_size} px in batches of {e.batch_size}" for e in CARD_RATES
+        )
+        return (
+            f"On a card: not known. No measurement is committed of {', '.join(lacking)} at {size} px in batches of "
+            f"{batch}; those there are (docs/performance.md): {there}.\n"
+        )
+    hours = work.steps / found[0].steps / 3600
+    return (
+        f"On a card: {hours:,.2f} hours for all cells, not measured here but by {found[0].steps} steps a second that "
+        f"docs/performance.md tells of ({found[0].card}).\n"
+    )
 
 
 def disk_bytes(suite: Suite, sizes: Sizes) -> int:
@@ -121,7 +158,10 @@ def _measured(suite: Suite, backbone: BackboneSettings) -> Speed:
     """Return the seconds of a backbone's passes on this machine's device, with weights at random."""
     device = prepare_device()
     classes = _classes(suite)
-    network = Backbone(build_backbone(backbone.fetched or backbone.name, classes)).to(device)
+    plain = build_backbone(backbone.fetched or backbone.name, classes)
+    if suite.training.exchange_layers and device.type == "cpu":
+        exchange_layers(plain)
+    network = Backbone(plain).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), fused=True)
     size = suite.training.batch_size
     images = torch.rand(size, 3, suite.image_size, suite.image_size, device=device)
@@ -159,12 +199,15 @@ def _classes(suite: Suite) -> int:
 
 
 def _seconds(run: Callable[[], None], device: torch.device) -> float:
+    """Return a GPU's seconds, or those of the one core that a job has, whatever else the machine does meanwhile."""
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+
     def timed() -> float:
-        began = time.perf_counter()
+        began = clock()
         run()
         if device.type == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter() - began
+        return clock() - began
 
     first = timed()
     return first if first > LONG else sorted(timed() for _ in range(MEASURED))[MEASURED // 2]

@@ -154,6 +154,21 @@ def class_images(suite: Suite) -> dict[str, dict[str, int]]:
     return found
 
 
+def patients(suite: Suite, key: str) -> int | None:
+    """Return how many patients the table of the user's own copy names; None where there is no such table."""
+    from weckd.data.layouts import locate  # noqa: PLC0415 - with it come decoders
+    from weckd.data.layouts.tables import column, read_table  # noqa: PLC0415
+
+    dataset = suite_datasets(suite)[key]
+    if not (suite.data_root and dataset.table and dataset.table.patient):
+        return None
+    folder = locate(dataset, Path(suite.data_root) / key, suite.image_size)
+    if folder is None:
+        return None
+    file = folder / dataset.table.file
+    return len({*column(file, read_table(file), dataset.table.patient, "table.patient")})
+
+
 def _files_of_classes(dataset: Dataset, data_root: Path, image_size: int) -> dict[str, int]:
     from weckd.data.layouts import is_clutter, locate  # noqa: PLC0415 - with it come decoders
 

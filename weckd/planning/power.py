@@ -33,7 +33,7 @@ from weckd.errors import counted
 from weckd.fitted import fitted_table, fitted_text
 from weckd.methods.catalogue import suite_methods
 from weckd.places import few_seeds, overall, sets_of
-from weckd.planning.first_second import class_images
+from weckd.planning.first_second import class_images, patients
 from weckd.tables.captions import TEST, place_text
 from weckd.tables.cells import NOTHING
 
@@ -302,8 +302,8 @@ def _planned(
 def _sizes(suite: Suite, reference: Results | None) -> dict[str, tuple[int, int] | None]:
     """Return the test images and groups that each data set will have, None where the images are not known.
 
-    They are the reference's own where it split the same classes alike; else the share of what is counted, in as many
-    groups an image as in the reference.
+    They are the reference's own where it split the same classes alike; else the share of what is counted: of patients,
+    where a table names them, or in as many groups an image as in the reference.
     """
     counts, facts = class_images(suite), suite.facts
     known = (
@@ -320,7 +320,9 @@ def _sizes(suite: Suite, reference: Results | None) -> dict[str, tuple[int, int]
         total = IMAGES if facts[key].phantom else sum(of_class) if all(of_class) else 0
         images = round(suite.split.test * total) if suite.split.protocol == "grouped" else 0
         alike = [known[name][0] / known[name][1] for name in _nearest(suite, key, reference, known)]
-        groups = round(images / (np.mean(alike) if alike else IMAGES_A_GROUP))
+        given = patients(suite, key)
+        a_group = total / given if given else np.mean(alike) if alike else IMAGES_A_GROUP
+        groups = round(images / a_group)
         found[key] = (images, groups) if groups > 1 else None
     return found
 
