@@ -197,6 +197,19 @@ ON_THE_DEFAULT = (
         makes=("maps/000001-0.png",),
         after=(EXPORT,),
     ),
+    Run(
+        "weckd evaluate blood-model --data wbc_zheng --data-root PATH --out on-wbc",
+        instead=IN_PATH,
+        why=DRAWN,
+        prints=(
+            "# pooled of blood_bccd_small, seed 1, on wbc_zheng\n",
+            ": 299 images in 299 groups count.",
+            "left out: basophil (1 image).",
+            "| training | 0 | 0 |",
+        ),
+        makes=("on-wbc/evaluation.json", "on-wbc/predictions.csv"),
+        after=(EXPORT,),
+    ),
     # Parts of the default suite.
     Run(
         ONE_CELL,

@@ -37,7 +37,17 @@ _ABOUT = (
 )
 _FOR_PEOPLE = (
     *("datasets", "methods", "readings", "show", "runs", "plan", "doctor", "suite", "fetch", "tables"),
-    *("import-predictions", "verify", "freeze", "agree", "unfreeze", "selfcheck", "export", "predict"),
+    *(
+        "import-predictions",
+        "verify",
+        "freeze",
+        "agree",
+        "unfreeze",
+        "selfcheck",
+        "export",
+        "predict",
+        "evaluate",
+    ),
 )
 """Commands that documents tell a person to give; rules call some of them too."""
 

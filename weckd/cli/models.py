@@ -2,7 +2,7 @@
 
 import argparse
 
-from weckd.cli.arguments import DATASET, RUN, command, option, path, positive, suite_of_run
+from weckd.cli.arguments import CATALOGUE, DATASET, RUN, command, option, path, positive, suite_of_run
 from weckd.gpus import claimed_gpu
 from weckd.locks import StopRequest
 
@@ -62,3 +62,49 @@ def _predict(options: argparse.Namespace) -> None:
 
         how = {"skip_bad": options.skip_bad, "batch_size": options.batch_size, "maps": options.maps}
         print(predict(options.model, options.images, options.out, **how))
+
+
+@command(
+    "evaluate",
+    "how an exported network does on labelled images of another source",
+    _MODEL,
+    option(
+        "--data",
+        required=True,
+        metavar="KEY",
+        help="data set, as `weckd datasets` lists it, or of your --catalogue",
+    ),
+    path("--out", required=True, metavar="FOLDER", help="folder to write"),
+    CATALOGUE,
+    path("--data-root", help="folder of your own copies, never written to"),
+    option(
+        "--map",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="classes that it calls otherwise",
+    ),
+    path(
+        "--trained-on",
+        metavar="FOLDER",
+        help="prepared images that it was trained on, to look for near-duplicates of (results/data/..)",
+    ),
+    _SKIP_BAD,
+    _BATCH,
+    description="Accuracy and balanced accuracy with intervals over groups, calibration and the confusion matrix. "
+    "Copies of images that the network was trained on are looked for first, and left out.",
+)
+def _evaluate(options: argparse.Namespace) -> None:
+    with claimed_gpu(1):
+        from weckd.models.evaluate import evaluate
+
+        how = {
+            **{"catalogue": options.catalogue, "data_root": options.data_root, "mapping": options.map},
+            **{
+                "trained_on": options.trained_on,
+                "skip_bad": options.skip_bad,
+                "batch_size": options.batch_size,
+            },
+        }
+        print(evaluate(options.model, options.data, options.out, **how), end="")

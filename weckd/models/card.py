@@ -169,7 +169,7 @@ def _limits(suite: Suite, origin: Origin) -> list[str]:
     smallest = min(origin.tested.images_of_class, key=origin.tested.images_of_class.__getitem__)
     lines = [
         "The test images are of the same source as those that it was trained on. On images of another camera, hospital "
-        "or staining it may be much worse.",
+        "or staining it may be much worse: `weckd evaluate` tells, on labelled ones.",
         f"It knows {len(origin.classes)} classes and answers with one of them whatever the image shows.",
         f"It is one of {counted(len(suite.seeds), 'seed')}, of which the tables of the run have the mean. Of a seed "
         "that was chosen for its test accuracy, that accuracy is too high.",

@@ -17,7 +17,7 @@ from weckd.analysis.metrics.confidence import all_right, temperatures
 from weckd.analysis.metrics.scores import Predicted, Validation, accuracy, balanced_accuracy
 from weckd.analysis.predictions import read_predictions
 from weckd.config import Suite
-from weckd.data.prepared import read_facts, read_index
+from weckd.data.prepared import read_facts
 from weckd.data.splits import part_rows, written_split
 from weckd.errors import UserError
 from weckd.files import file_digest, whole_folder, write_json, write_text
@@ -29,12 +29,12 @@ from weckd.models.folder import (
     CONFIG,
     FORMAT,
     ORIGIN,
-    SHORT,
     WEIGHTS,
     Checked,
     Origin,
     Tested,
     digests,
+    image_hashes,
     write_origin,
 )
 from weckd.models.intervals import one_network
@@ -48,7 +48,10 @@ ROUNDING = 1e-4
 pass over other batches adds up in another order."""
 _ELSEWHERE = 0.05
 """The same on another kind of device, where convolutions may be computed with fewer digits."""
-_SETTINGS = ("image_size", "backbone", "training", "augmentation", "distillation", "split", "exclude_classes")
+_SETTINGS = (
+    *("image_size", "backbone", "training", "augmentation", "distillation", "split", "exclude_classes"),
+    "groups_threshold",
+)
 _LIBRARIES = ("torch", "timm", "numpy", "safetensors", "pillow")
 
 
@@ -127,7 +130,7 @@ def export_model(
                 temperature=_temperature(found, split),
                 tested=tested,
                 checked=checked,
-                seen=_seen(found, method, split, read_index(folder)),
+                seen=_seen(found, method, split, images),
                 versions={"weckd": __version__, **{name: version(name) for name in _LIBRARIES}},
                 files=digests(beside),
             )
@@ -233,11 +236,9 @@ def _checked(folder: Path, found: FoundFit, images: Prepared, split: pd.DataFram
     return Checked(kind, difference, scale)
 
 
-def _seen(
-    found: FoundFit, method: str, split: pd.DataFrame, index: pd.DataFrame
-) -> dict[str, tuple[str, ...]]:
+def _seen(found: FoundFit, method: str, split: pd.DataFrame, images: Prepared) -> dict[str, tuple[str, ...]]:
     """Return the short hashes of the images that a network and its parents were trained on, chosen on and tested on."""
-    pixels = index.set_index("image_id")["pixel_sha256"]
+    hashes = pd.Series(image_hashes(images.images.cpu().numpy()), index=images.image_ids)
     of_part = part_rows(split)
     fits = [found.cell.fits[identity] for identity in found.cell.methods[method].fits]
     parts = {part for fit in fits for part in (*fit["parts"], *fit["unlabelled"])}
@@ -247,7 +248,4 @@ def _seen(
         "test": of_part["test"],
     }
     ids = split["image_id"].to_numpy()
-    return {
-        part: tuple(sorted({str(value)[:SHORT] for value in pixels.loc[ids[chosen]]}))
-        for part, chosen in rows.items()
-    }
+    return {part: tuple(sorted({*hashes.loc[ids[chosen]].tolist()})) for part, chosen in rows.items()}

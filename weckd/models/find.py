@@ -1,5 +1,6 @@
 """The fit that is a method's result in a cell: from the store with its weights, or trained again."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from weckd.agreement.freeze import unfreeze
 from weckd.config import BackboneSettings, Suite, build
-from weckd.data.catalogue import find_dataset
+from weckd.data.catalogue import Dataset, find_dataset
 from weckd.data.fetch import fetch
 from weckd.data.prepare import prepare, read_origin
 from weckd.data.prepared import FACTS as PREPARED_FACTS
@@ -78,16 +79,33 @@ def prepared_images(suite: Suite, run: RunFiles, dataset: str, data_root: Path |
     if (folder / PREPARED_FACTS).exists():
         return folder
     entry = find_dataset(dataset, Path(suite.catalogue) if suite.catalogue else None)
+    own, source = Path(suite.data_root) if suite.data_root else None, run.source(suite, dataset)
+    prepare_here(entry, suite.image_size, folder, source, run.downloads, data_root or own, suite.skip_bad)
+    return folder
+
+
+def prepare_here(
+    entry: Dataset,
+    image_size: int,
+    out: Path,
+    source: Path,
+    downloads: Path,
+    data_root: Path | None,
+    skip_bad: bool,
+) -> None:
+    """Prepare a data set from where it lies on this machine, as `source` tells, or is made to; nothing is downloaded.
+
+    Raises:
+        UserError: its images are not there, or not as the catalogue says.
+    """
     origin = None
     if not entry.phantom:
-        source = run.source(suite, dataset)
         if data_root or not source.exists():
-            own = data_root or (Path(suite.data_root) if suite.data_root else None)
-            recorded = recorded_archives(_DATASETS_LOCK, dataset)
-            fetch(replace(entry, download=None), suite.image_size, own, run.downloads, recorded, source)
-        origin = read_origin(entry, source, suite.image_size)
-    prepare(entry, origin, suite.image_size, folder, skip_bad=suite.skip_bad)
-    return folder
+            recorded = recorded_archives(_DATASETS_LOCK, entry.key)
+            fetch(replace(entry, download=None), image_size, data_root, downloads, recorded, source)
+        origin = read_origin(entry, source, image_size)
+    jobs = len(os.sched_getaffinity(0))
+    prepare(entry, origin, image_size, out, jobs=jobs, skip_bad=skip_bad)
 
 
 def find_network(

@@ -6,10 +6,14 @@ README.md           the model card, for people; it may be edited
 weckd.json          where the network comes from: run, fit, images by their hashes, scores, digests, versions
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from weckd.config import build
 from weckd.errors import UserError, unreadable
@@ -74,13 +78,17 @@ class Origin:
     temperature: float | None  # chosen on the validation images; None where they do not tell one
     tested: Tested
     checked: Checked
-    seen: dict[str, tuple[str, ...]]  # the first digits of the pixels' SHA-256 of each image, by part
+    seen: dict[str, tuple[str, ...]]  # `image_hashes` of its images, sorted, by part
     versions: dict[str, str]
     files: dict[str, str]  # SHA-256 by name
 
 
-SHORT = 16
-"""Hex digits of an image's hash in weckd.json."""
+_DIGITS = 16
+
+
+def image_hashes(images: NDArray[np.uint8]) -> list[str]:
+    """Return the first hex digits of the SHA-256 of each prepared image (N, S, S, 3): copies of one are found by it."""
+    return [hashlib.sha256(image.tobytes()).hexdigest()[:_DIGITS] for image in images]
 
 
 def write_origin(folder: Path, origin: Origin) -> None:

@@ -60,7 +60,7 @@ def predict(
     rows: list[tuple[object, ...]] = []
     bad: list[BadImageError] = []
     began = told = time.monotonic()
-    with memory_for(f"predictions of {batch_size} images at a time", _smaller(batch_size)):
+    with memory_for(f"predictions of {batch_size} images at a time", smaller(batch_size)):
         for batch in decoded_batches(files, origin.image_size, batch_size):
             bad += batch.bad
             for problem in batch.bad:
@@ -107,7 +107,8 @@ def _rows(origin: Origin, files: Sequence[Path], logits: NDArray[np.float32]) ->
     ]
 
 
-def _smaller(batch_size: int) -> str:
+def smaller(batch_size: int) -> str:
+    """Return the advice for passes that do not fit."""
     return f"try --batch-size {batch_size // 2}" if batch_size > 1 else "give it more"
 
 
