@@ -22,8 +22,11 @@ once() { # once NAME COMMAND...: run the command unless an earlier call finished
 }
 
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
-once tests python -m pytest -q tests/training tests/test_gpus.py
+# Among them, of every objective: captured steps against eager ones, by bytes (test_captured.py), and fits that are killed
+# and go on (test_checkpoints.py). The names of those that fail are in the log.
+once tests python -m pytest -q -rfE tests/training tests/test_gpus.py
 once same-bytes python benchmarks/same_bytes.py --data-root "$data" --out "$out"
+once captured python benchmarks/captured.py
 once alternatives python benchmarks/alternatives.py --compile
 once efficiency python benchmarks/efficiency.py --data-root "$data" --cells phantoms real-small "224 px"
 once side-by-side python benchmarks/side_by_side.py --data-root "$data" --image-size 224
