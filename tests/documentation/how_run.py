@@ -133,13 +133,6 @@ ON_THE_DEFAULT = (
         for setting in ("checkpoint_s=600", "jobs_per_gpu=4")
     ),
     Run(
-        "weckd freeze results/demo --cells",
-        add="--out part",
-        why="the next command makes the reference that this would be a part of",
-        prints=("part/cells: 2 of 2 cells, 2 of them new",),
-        after=(DEMO,),
-    ),
-    Run(
         FREEZE,
         instead=(("FOLDER", "results/reference/demo"),),
         why="the next two commands read a reference of that name",
@@ -274,12 +267,21 @@ ON_IMAGES = (
         why=f"{DRAWN}; another command trains on one of the three sets",
         makes=("results/real-medium/splits/ear_chile/seed10.csv",),
     ),
+    *(
+        Run(
+            f"snakemake --cores all --configfile {files} --config data_root=PATH",
+            instead=IN_PATH,
+            add="-n",
+            why="its four sets are not all among the drawn ones, and its training takes hours",
+            prints=("This was a dry-run",),
+        )
+        for files in ("config/real.yaml", "config/real.yaml config/real-curves.yaml")
+    ),
     Run(
-        "snakemake --cores all --configfile config/real.yaml config/real-curves.yaml --config data_root=PATH",
+        "weckd plan --suite config/real.yaml --config data_root=PATH --reference results/reference/real-medium",
         instead=IN_PATH,
-        add="-n",
-        why="its four sets are not all among the drawn ones, and its training takes hours",
-        prints=("This was a dry-run",),
+        why=DRAWN,
+        prints=("suite real: 4 data sets x 10 seeds", "chain over its twins, each of 4"),
     ),
     Run(
         f"{REAL} --config data_root=PATH",
