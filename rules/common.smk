@@ -32,6 +32,7 @@ from weckd.engine import (
 )
 from weckd.errors import UserError
 from weckd.files import digest, file_digest, sums_of
+from weckd.frozen_cells import frozen_cells, taken_text
 from weckd.locks import take_run_lock
 from weckd.methods.catalogue import fetched_weights
 from weckd.planning.first_second import (
@@ -276,6 +277,12 @@ def made_again(*sums):
 
 # Compared at every start, but not while another run is at work.
 try:
+    # Cells of each run that were frozen before it was finished: training jobs take them as they are.
+    FROZEN = {
+        suite.run: frozen_cells(suite, run) if workflow.is_main_process else {}
+        for run, suite in RUNS.items()
+        if RECORDS == "run"
+    }
     KEPT, LOCK = Path("results/.again.json"), Path("results/.lock")
     ALONE = workflow.is_main_process and is_alone(LOCK)
     CHANGED = (
@@ -351,9 +358,18 @@ def logs_of(jobs):
     return {name: Path(job.log[0]) if job.log else None for name, job in jobs.items()}
 
 
+def cells_of(job):
+    """Return the cells that a job trains, or takes from those that were frozen."""
+    if job.rule.name != "train":
+        return []
+    return [
+        (job.wildcards.dataset, seed) for seed in SEEDS_OF_BATCH[job.wildcards.batch]
+    ]
+
+
 def trained_cells(job):
     """Return how many cells a job trains."""
-    return len(SEEDS_OF_BATCH[job.wildcards.batch]) if job.rule.name == "train" else 0
+    return sum(cell not in FROZEN[job.wildcards.run] for cell in cells_of(job))
 
 
 def works(planned):
@@ -388,7 +404,7 @@ def show_progress():
     """Show one line of progress from now on."""
     shell.prefix(IGNORES_CTRL_C + SILENT)
     if planned := list(workflow.dag.needrun_jobs()):
-        cells = sum(map(trained_cells, asked_jobs()))
+        cells = sum(len(cells_of(job)) for job in asked_jobs())
         LINES.append(ProgressLine(works(planned), cells, sys.stderr))
         LINES[0].start()
 
@@ -426,6 +442,17 @@ def tell_changed(runs):
         print(*TOLD, file=sys.stderr, flush=True)
 
 
+def tell_frozen():
+    """Say how many cells of each run this call takes from where they were frozen."""
+    asked = [job for job in workflow.dag.needrun_jobs() if cells_of(job)]
+    for run, frozen in FROZEN.items():
+        cells = {
+            cell for job in asked if job.wildcards.run == run for cell in cells_of(job)
+        }
+        if taken := [frozen[cell] for cell in frozen.keys() & cells]:
+            print(taken_text(SUITES[run], taken), file=sys.stderr, flush=True)
+
+
 def begin():
     """Refuse a second live run in this folder, note how to continue this one, and prepare for its end."""
     runs = asked_runs(asked_files())
@@ -434,6 +461,7 @@ def begin():
         refuse_future()
         RUN_LOCK.append(take_run_lock(LOCK, [folder.name for folder in runs]))
         tell_changed(runs)
+        tell_frozen()
         changes = change_words(telling_changes(SUITE_FILES, CHANGES))
         for folder, suite in runs.items():
             note_start(folder, changes, going_on(suite), CHANGED.times)

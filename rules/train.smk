@@ -1,7 +1,20 @@
 # From splits to stored fits, one predictions file a cell and one file of attention maps a data set; and the search for
-# each method's settings.
+# each method's settings. Its fits' predictions and maps are gathered by the job that trained them: it has the images
+# and networks in memory, and has imported what that takes.
 
 IMAGES = {name: rules.prepare.output[name] for name in ("images", "index", "facts")}
+GATHERED = ANY.gathered("{dataset}", "{batch}")
+
+
+def of_batch(file):
+    """Return a function that returns a file of the training job that trains a cell."""
+
+    def of(wildcards):
+        seeds_of = batches(SUITES[wildcards.run])
+        batch = next(b for b, seeds in seeds_of.items() if int(wildcards.seed) in seeds)
+        return str(file).format(batch=batch, **dict(wildcards.items()))
+
+    return of
 
 
 rule tune_method:
@@ -46,7 +59,9 @@ rule train:
             else []
         ),
     output:
-        ANY.manifest("{dataset}", "{batch}"),
+        manifest=ANY.manifest("{dataset}", "{batch}"),
+        gathered=GATHERED,
+        sums=sums_of(GATHERED),
     log:
         ANY.log("train/{dataset}/{batch}"),
     threads: 1
@@ -58,6 +73,7 @@ rule train:
         run=subpath(input.suite, parent=True),
         settings=settings,
         seeds=lambda wildcards: SEEDS_OF_BATCH[wildcards.batch],
+        again=made_again(sums_of(GATHERED)),
         source=code_of("weckd.cli.training:_train"),
     # exec: the engine starts the job itself, not a shell around it, so that the job ends when the engine does.
     # trap: ending a job signals all its processes; tee must survive to take the job's last output, since a job
@@ -69,48 +85,38 @@ rule train:
 
 
 rule gather:
+    """Take one cell's predictions out of what its training job packed."""
     input:
-        suite=ancient(ANY.suite),
-        manifest=lambda wildcards: run_of(SUITES[wildcards.run]).manifest_of(
-            SUITES[wildcards.run], wildcards.dataset, int(wildcards.seed)
-        ),
-        split=ANY.split("{dataset}", "{seed}"),
+        gathered=of_batch(GATHERED),
+        sums=of_batch(sums_of(GATHERED)),
     output:
         predictions=ANY.prediction("{dataset}", "{seed}"),
         sums=sums_of(ANY.prediction("{dataset}", "{seed}")),
     log:
         ANY.log("gather/{dataset}/seed{seed}"),
     params:
-        run=subpath(input.suite, parent=True),
-        settings=settings,
+        folder=subpath(output.predictions, parent=True),
         again=made_again(sums_of(ANY.prediction("{dataset}", "{seed}"))),
-        source=code_of("weckd.cli.training:_gather"),
+    # -m: as new as it is; the archive holds no times, so that its bytes tell what is in it and nothing else.
     shell:
-        "weckd gather --run {params.run:q} --dataset {wildcards.dataset:q} --seed {wildcards.seed} 2> {log:q}"
+        "tar -xmf {input.gathered:q} -C {params.folder:q} seed{wildcards.seed}.parquet seed{wildcards.seed}.sums.json"
+        " 2> {log:q}"
 
 
 rule attention:
-    """Make the attention maps of the chain's models on the test images, over all seeds of a data set."""
+    """Join what the training jobs of a data set packed of its attention maps."""
     input:
-        **IMAGES,
         suite=ancient(RUN.suite),
-        splits=[RUN.split("{dataset}", seed) for seed in SUITE.seeds],
-        sums=RUN.splits("{dataset}") / "sums.json",
-        manifests=[RUN.manifest("{dataset}", batch) for batch in batches(SUITE)],
+        gathered=[RUN.gathered("{dataset}", batch) for batch in batches(SUITE)],
+        sums=[sums_of(RUN.gathered("{dataset}", batch)) for batch in batches(SUITE)],
     output:
         maps=RUN.attention("{dataset}"),
         sums=sums_of(RUN.attention("{dataset}")),
     log:
         RUN.log("attention/{dataset}"),
-    threads: 1
-    resources:
-        mem_mb=4000,
-        jobs_per_gpu=1,
     params:
         run=subpath(input.suite, parent=True),
-        settings=settings,
         again=made_again(sums_of(RUN.attention("{dataset}"))),
         source=code_of("weckd.cli.training:_attention"),
     shell:
-        "exec weckd attention --run {params.run:q} --dataset {wildcards.dataset:q}"
-        " --jobs-per-gpu {resources.jobs_per_gpu} 2> >(trap '' TERM INT; exec tee {log:q} >&2)"
+        "weckd attention --run {params.run:q} --dataset {wildcards.dataset:q} 2> {log:q}"

@@ -17,8 +17,7 @@ from PIL import Image
 from weckd import cli
 from weckd.cli import main
 from weckd.data.catalogue import CATALOGUE_FILE
-from weckd.files import file_digest, write_sums
-from weckd.manifests import TrainedCell, write_manifest
+from weckd.files import write_sums
 from weckd.methods.catalogue import METHODS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -37,7 +36,6 @@ COMMANDS = [
     "audit",
     "split",
     "train",
-    "gather",
     "tables",
     "figures",
     "specification",
@@ -71,7 +69,7 @@ def test_help_lists_commands_for_people_before_those_that_are_jobs_of_the_workfl
     people, jobs = text.split("\nfor people:\n")[1].split("\njobs of the workflow:\n")
     listed = [re.findall(r"^  ([\w-]+)  ", part, flags=re.M) for part in (people, jobs)]
     assert {"plan", "datasets", "show", "verify", "agree"} < set(listed[0])
-    assert {"gather", "lock", "group", "split", "train"} < set(listed[1])
+    assert {"attention", "lock", "group", "split", "train"} < set(listed[1])
     known = next(action for action in cli._parser()._actions if action.choices).choices
     assert sorted([*listed[0], *listed[1]]) == sorted(known)
 
@@ -346,7 +344,7 @@ def test_a_suite_that_is_refused_leaves_no_file(tmp_path, capsys):
             "weckd: wbc_zheng: needs its images in a local folder",
         ),
         (
-            ["gather", "--run", "results/demo", "--dataset", "ear_chile", "--seed", "1"],
+            ["attention", "--run", "results/demo", "--dataset", "ear_chile"],
             "weckd: results/demo: no run; begin one with snakemake --cores all --configfile SUITE",
         ),
     ],
@@ -400,7 +398,7 @@ def of_run(command, key=BRAIN, run="r"):
     return f"{command} --run {run} --dataset {key}"
 
 
-SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gather --seed 1")
+SPLIT, TRAIN = of_run("split"), of_run("train --seeds 1")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +419,7 @@ SPLIT, TRAIN, GATHER = of_run("split"), of_run("train --seeds 1"), of_run("gathe
             f"--dataset ear_chile: r/suite.json has no such data set; known: {BRAIN}\n",
         ),
         (of_run("train --seeds 1 3"), "seed 3: r/suite.json has no such seed; known: 1, 2\n"),
-        (of_run("gather --seed 0"), "seed 0: r/suite.json has no such seed; known: 1, 2\n"),
+        (of_run("train --seeds 0"), "seed 0: r/suite.json has no such seed; known: 1, 2\n"),
         (
             "specification --run r",
             "r: a run without readings; make one with `snakemake --cores all readings`\n",
@@ -451,7 +449,6 @@ def test_an_argument_that_is_missing_or_of_another_kind_is_one_message(
 
 
 GROUPS = f"r/groups/{BRAIN}/groups.csv"
-MANIFEST = f"r/manifests/{BRAIN}/seeds1-2.json"
 FACTS, FIRST = f"data/{BRAIN}-32px/dataset.json", f"r/splits/{BRAIN}/seed1.csv"
 
 
@@ -469,20 +466,6 @@ FACTS, FIRST = f"data/{BRAIN}-32px/dataset.json", f"r/splits/{BRAIN}/seed1.csv"
         (SPLIT, GROUPS, "image_id,group_id\na,b\n", "has no group of "),
         (TRAIN, FACTS, None, "cannot be read (No such file or directory)"),
         (TRAIN, FIRST, None, "not a readable split file (No such file or directory)"),
-        (GATHER, MANIFEST, None, "no such manifest; make it with `weckd train`\n"),
-        (GATHER, MANIFEST, "{}", "not a manifest of `weckd train` ('dataset'); make it again\n"),
-        (
-            GATHER,
-            MANIFEST,
-            "[]",
-            "not a manifest of `weckd train` (list indices must be integers or slices, not",
-        ),
-        (
-            GATHER,
-            MANIFEST,
-            Path,
-            "not a manifest of `weckd train` (Is a directory); make",
-        ),
     ],
 )
 def test_a_file_of_a_run_that_is_missing_or_of_another_kind_is_one_message(
@@ -515,19 +498,6 @@ def test_a_number_that_means_nothing_is_refused_with_its_option(words, message, 
         main(words.split())
     assert stop.value.code == 2
     assert capsys.readouterr().err.endswith(f": {message}\n")
-
-
-def test_predictions_are_not_gathered_with_another_seeds_split(place, tmp_path, monkeypatch, capsys):
-    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    cell = TrainedCell(BRAIN, 2, 1, {"split": file_digest(Path(FIRST))}, {}, {}, {})
-    write_manifest(Path(MANIFEST), [cell])
-    assert main(of_run("gather --seed 2").split()) == 1
-    told = (
-        f"weckd: r/splits/{BRAIN}/seed2.csv: not the split that {MANIFEST} was made with for {BRAIN}, seed 2; delete "
-        "that manifest to have it made again\n"
-    )
-    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "no-such"])

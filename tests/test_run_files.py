@@ -25,6 +25,7 @@ def test_paths_are_those_that_documents_name():
         "results/tiny/splits/ear/seed1.csv": RUN.split("ear", 1),
         "results/tiny/tuned/splits/ear/seed7.csv": RUN.split("ear", 7, tuning=True),
         "results/tiny/tuned/ear/weckd.json": RUN.tuned("ear", "weckd"),
+        "results/tiny/gathered/ear/seeds1-2.tar": RUN.gathered("ear", "seeds1-2"),
         "results/tiny/predictions/ear/seed1.parquet": RUN.prediction("ear", 1),
         "results/tiny/attention/ear.npz": RUN.attention("ear"),
         "results/tiny/audit/across.csv": RUN.across,
@@ -49,5 +50,5 @@ def test_rules_spell_no_path_of_a_run():
     rules = "".join(
         file.read_text() for file in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]
     )
-    folders = "audit|figures|groups|imported|logs|manifests|predictions|splits|tables|tuned"
-    assert re.findall(rf"suite\.json\"|\b(?:{folders})/|\}}\.(?:parquet|npz)", rules) == []
+    folders = "audit|figures|gathered|groups|imported|logs|manifests|predictions|splits|tables|tuned"
+    assert re.findall(rf"suite\.json\"|\b(?:{folders})/|\}}\.(?:npz|tar)", rules) == []

@@ -7,8 +7,8 @@ what the suite files say, and prepared data sets with what they were read from.
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from weckd.config import Suite, says_suite
@@ -18,7 +18,7 @@ from weckd.errors import UserError, counted
 from weckd.files import edited, unlike_sums, write_json
 from weckd.locks import try_lock
 from weckd.methods.catalogue import fetched_weights
-from weckd.run_files import RunFiles, batches
+from weckd.run_files import RunFiles
 
 _SHOWN = 5
 """Files that are named where more may have changed."""
@@ -84,10 +84,11 @@ def forget_changes(file: Path, runs: Mapping[RunFiles, Suite], frozen: bool) -> 
     for written in suites:
         print(f"{written}: not what the suite files say; made again", file=sys.stderr)
     if not frozen:
-        for run, suite in runs.items():
-            for edited_file in _edited(run, suite):
-                changes.note(edited_file, [str(edited_file)])
-                edited_file.unlink()
+        for run in runs:
+            for own in (*run.folder.glob("tuned/*/*.json"), *run.manifests.glob("*/*.json")):
+                if edited(own):
+                    changes.note(own, [str(own)])
+                    own.unlink()
         run, suite = next(iter(runs.items()))
         _forget_sources(changes, run, suite)
     shown = _few(changes.found)
@@ -108,25 +109,6 @@ def keep_what_was_seen(run: RunFiles, suite: Suite) -> None:
 
 def _copy(run: RunFiles, prepared: Path) -> Path:
     return run.results / ".seen" / f"{prepared.name}.json"
-
-
-def _edited(run: RunFiles, suite: Suite) -> Iterator[Path]:
-    """Yield choices of tuning and manifests that were edited.
-
-    Manifests that name fits which the store has no more are removed where cells need them alone: their jobs then train
-    what is lacking.
-    """
-    yield from filter(edited, run.folder.glob("tuned/*/*.json"))
-    for manifest in run.manifests.glob("*/*.json"):
-        seeds = batches(suite).get(manifest.stem, ())
-        cells = replace(suite, datasets=(manifest.parent.name,), seeds=seeds)
-        if edited(manifest):
-            yield manifest
-        elif not all(map(os.path.exists, run.every_prediction(cells) + run.every_attention(cells))):
-            from weckd.training.store import lacks_fits  # noqa: PLC0415 - few starts need it
-
-            if lacks_fits(manifest, run.store):
-                manifest.unlink()
 
 
 def _forget_sources(changes: Changes, run: RunFiles, suite: Suite) -> None:

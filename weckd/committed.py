@@ -1,15 +1,16 @@
-"""What is told beside a run: under which plan it was trained, and what the full committed reference found."""
+"""What is committed and a run: whether it is of the same suite, under which plan the run was trained, and what the full
+reference found."""
 
 import csv
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from weckd.config import Suite
-from weckd.errors import counted, unreadable
+from weckd.config import Suite, build, neutral_keys
+from weckd.errors import UserError, counted, unreadable
 from weckd.manifests import trained_cells
 from weckd.run_files import RunFiles
 
@@ -62,6 +63,40 @@ def plan_sentence(suite: Suite) -> str:
             else f"{of}trained under a plan that is not recorded"
         )
     return f"Plan {suite.plan_hash}; {'; '.join(told)}." if told else ""
+
+
+def refuse_other_suite(
+    suite: Suite, other: Suite, reference: Path, remedy: str = "compare runs of one suite and plan"
+) -> None:
+    """Refuse a suite that is not the reference's, by the first key that differs.
+
+    Raises:
+        UserError: a key other than the neutral ones differs.
+    """
+    neutral = neutral_keys(suite.tuned)
+    mine, theirs = (
+        {key: value for key, value in asdict(one).items() if key not in neutral} for one in (suite, other)
+    )
+    wrong = next((key for key in mine if mine[key] != theirs[key]), None)
+    if wrong:
+        raise UserError(
+            f"{reference}: made with another {wrong}: {theirs[wrong]}, not {mine[wrong]}; {remedy}"
+        )
+
+
+def under_plan(suite: Suite, reference: Path, *remedy: str) -> Suite:
+    """Return the suite of a reference with the analysis plan of another, which may have changed since it was frozen.
+
+    Its own plan is not read: it may have keys that there are no more.
+
+    Raises:
+        UserError: something but the plan is not that of `suite`, or the reference's suite.json cannot be read.
+    """
+    file, plan = RunFiles(reference).suite, {"analysis": asdict(suite.analysis), "plan_hash": suite.plan_hash}
+    with unreadable(file, "not a readable suite.json", "restore the reference"):
+        frozen: Suite = build(Suite, {**json.loads(file.read_text(encoding="utf-8")), **plan})
+    refuse_other_suite(suite, frozen, reference, *remedy)
+    return replace(frozen, data_root=None)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weckd.config import Suite
-from weckd.errors import UserError, unreadable
+from weckd.errors import unreadable
 from weckd.files import OWN_SUM, with_sum, without_sum, write_json
 from weckd.run_files import batches
 
@@ -39,6 +39,8 @@ class TrainedCell:
     plans: tuple[str, ...] = ()
     """hashes of the analysis plans that the run had when its fits were trained, "" of fits that do not tell; empty in
     manifests of earlier versions"""
+    frozen: str = ""
+    """sum of the frozen cell that it was taken from (`weckd.frozen_cells`); empty where the store has its fits"""
 
     @property
     def device(self) -> str:
@@ -52,8 +54,8 @@ class TrainedCell:
         return versions
 
 
-def write_manifest(file: Path, cells: Sequence[TrainedCell]) -> None:
-    """Write one or more cells of a data set, trained by one job."""
+def write_manifest(file: Path, cells: Sequence[TrainedCell], **beside: Any) -> None:
+    """Write one or more cells of a data set, trained by one job, and what else is to be told beside them."""
     seeds = {
         str(cell.seed): {
             "cell": cell.shared,
@@ -64,10 +66,11 @@ def write_manifest(file: Path, cells: Sequence[TrainedCell]) -> None:
                 for name, method in cell.methods.items()
             },
             **({"plans": cell.plans} if cell.plans else {}),
+            **({"frozen": cell.frozen} if cell.frozen else {}),
         }
         for cell in cells
     }
-    content = {"dataset": cells[0].dataset, "threads": cells[0].threads, "seeds": seeds}
+    content = {"dataset": cells[0].dataset, "threads": cells[0].threads, "seeds": seeds, **beside}
     write_json(file, with_sum(content))
 
 
@@ -75,10 +78,8 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
     """Return the cells of a manifest by seed.
 
     Raises:
-        UserError: there is no such file, it is no manifest, or was edited (those of old references have no sum).
+        UserError: it cannot be read, is no manifest, or was edited (those of old references have no sum).
     """
-    if not file.exists():
-        raise UserError(f"{file}: no such manifest; make it with `weckd train`")
     with unreadable(file, "not a manifest of `weckd train`", "make it again"):
         text = file.read_text(encoding="utf-8")
         content = json.loads(text)
@@ -95,6 +96,7 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
                 cell["fits"],
                 {name: TrainedMethod(**method) for name, method in cell["methods"].items()},
                 tuple(map(str, cell.get("plans", ()))),
+                str(cell.get("frozen", "")),
             )
             for seed, cell in content["seeds"].items()
         }

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weckd.config import Suite
-from weckd.errors import UserError
+from weckd.errors import UserError, counted
 from weckd.files import sums_of
 
 FACTS = "reference.json"
 """The facts of a frozen reference, in its folder; no run has them."""
+PART = "cells"
+"""The folder, in that of a reference to be, of the cells of an unfinished run, see `weckd.frozen_cells`."""
 
 
 def batches(suite: Suite) -> dict[str, tuple[int, ...]]:
@@ -119,12 +121,16 @@ class RunFiles:
         found = (name for name, seeds in batches(suite).items() if seed in seeds)
         return self.manifest(dataset, next(found, batch_name([seed])))
 
+    def gathered(self, dataset: str, batch: str) -> Path:
+        """Return the archive of what a training job's cells say, see `weckd.training.gather`."""
+        return self.folder / "gathered" / dataset / f"{batch}.tar"
+
     def prediction(self, dataset: str, seed: int | str) -> Path:
         """Return a cell's predictions, see `weckd.training.gather`."""
         return self.predictions / dataset / f"seed{seed}.parquet"
 
     def attention(self, dataset: str) -> Path:
-        """Return what the chain's attention maps say, see `weckd.training.attention_maps`."""
+        """Return what the chain's attention maps say, see `weckd.training.attention_file`."""
         return self.folder / "attention" / f"{dataset}.npz"
 
     def every_split(self, suite: Suite) -> list[Path]:
@@ -149,6 +155,8 @@ class RunFiles:
 
 def no_run(folder: Path, results: Path) -> UserError:
     """Return the error of a folder without a run: it names the runs that are there, or the suites."""
+    if (folder / PART).is_dir():
+        return part_of_run(folder)
     places = dict.fromkeys((results, Path("results")))  # a run may be named without its folder
     runs = [str(file.parent) for place in places for file in sorted(place.glob("*/suite.json"))]
     if runs:
@@ -157,3 +165,12 @@ def no_run(folder: Path, results: Path) -> UserError:
     suites = [str(file) for file in files if "\nsuite: " in f"\n{file.read_text('utf-8')}"]
     named = f"; suites are {', '.join(suites)}" if suites else ""
     return UserError(f"{folder}: no run; begin one with snakemake --cores all --configfile SUITE{named}")
+
+
+def part_of_run(folder: Path) -> UserError:
+    """Return the error of a folder that has frozen cells of a run, and no reference yet."""
+    frozen = sum(1 for _ in (folder / PART).glob("*/seed*.json"))
+    return UserError(
+        f"{folder}: no reference yet, {counted(frozen, 'frozen cell')} of a run; finish that run with snakemake "
+        "--cores all --configfile SUITE, which takes them and trains the others, and freeze it"
+    )

@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 from weckd.committed import beside_quick_look, plan_sentence, with_plans
@@ -13,8 +14,10 @@ from weckd.declared import Declared, checked
 from weckd.errors import UserError, counted, unreadable
 from weckd.files import write_json
 from weckd.fitted import fitted_table, fitted_text
+from weckd.frozen_cells import frozen_places, taken_sentence
 from weckd.last_screen import TABLES, WIDTH, last_screen
 from weckd.locks import runs_under_way
+from weckd.manifests import trained_cells
 from weckd.places import undeclared_sentence, with_finding
 from weckd.run_files import FACTS, RunFiles, no_run
 
@@ -110,6 +113,7 @@ def _screen(folder: Path, suite: Suite) -> str:
     imported = ", ".join(file.stem for file in sorted(run.imported.glob("*.parquet")))
     told = (
         ("plan", plan_sentence(suite).removeprefix("Plan ")),
+        ("cells", taken_sentence(trained_cells(suite, run.manifests))),
         ("data sets", undeclared_sentence(suite)),
         ("imported", f"{imported}, in tables, figures and report" if imported else ""),
         ("audit", _audit_found(folder)),
@@ -258,7 +262,8 @@ def run_list(results: Path, width: int | None = None) -> str:
 def _state(folder: Path, suite: Suite, start: _Start) -> tuple[str, str]:
     """Return what became of a run's latest start, and how many cells are there."""
     run = RunFiles(folder)
-    cells = [run.prediction(key, seed).exists() for key in suite.datasets for seed in suite.seeds]
+    places, frozen = [*product(suite.datasets, suite.seeds)], frozen_places(suite, run)
+    cells = [run.prediction(*place).exists() or place in frozen for place in places]
     whole = all(cells) and any((folder / name).exists() for name in _LAST)
     state = {"failed": "failed", "running": "interrupted"}.get(
         start.state, "finished" if whole else "unfinished"

@@ -38,8 +38,9 @@ def test_it_tells_which_plan_was_there_before_the_run(name, plan):
 
 
 def test_they_are_small():
-    assert {folder.name for folder in REFERENCES.iterdir()} == {*SUITES, OFFICIAL}
-    assert sum(file.stat().st_size for file in REFERENCES.rglob("*") if file.is_file()) < 20_000_000
+    # Others have cells of runs that are not finished.
+    assert {file.parent.name for file in REFERENCES.glob("*/reference.json")} == {*SUITES, OFFICIAL}
+    assert sum(file.stat().st_size for file in REFERENCES.rglob("*") if file.is_file()) < 40_000_000
 
 
 @of_each

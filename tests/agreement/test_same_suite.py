@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_suite import toy_suite
 
-from weckd.agreement.reference import refuse_other_suite
+from weckd.committed import refuse_other_suite
 from weckd.config import Suite, TuningSettings, neutral_keys
 from weckd.errors import UserError
 

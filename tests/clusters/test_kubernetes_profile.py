@@ -41,7 +41,13 @@ OUTPUTS = {
         for name in ("groups.csv", "pairs.csv", "clusters.csv", "sums.json")
     ],
     "split": [f"results/{{run}}/splits/{{dataset}}/{name}" for name in ("seed1.csv", "sums.json")],
-    "train": ["results/{run}/manifests/{dataset}/{batch}.json"],
+    "train": [
+        f"results/{{run}}/{file}"
+        for file in (
+            "manifests/{dataset}/{batch}.json",
+            *(f"gathered/{{dataset}}/{{batch}}.{kind}" for kind in ("tar", "sums.json")),
+        )
+    ],
     "gather": [
         f"results/{{run}}/predictions/{{dataset}}/seed{{seed}}.{kind}" for kind in ("parquet", "sums.json")
     ],
@@ -165,7 +171,7 @@ def test_every_rule_is_a_job_of_the_cluster(recorded):
 def test_jobs_that_train_ask_for_one_card_and_set_limits(recorded):
     done, _ = recorded
     asked = {"memory": "4000M", "ephemeral-storage": "8000M", "nvidia.com/gpu": "1"}
-    for rule in ("train", "tune_method", "attention"):
+    for rule in ("train", "tune_method"):
         assert resources(done)[rule] == {
             "requests": {"cpu": "950m", **asked},  # the executor leaves a node's own services 5 % of a core
             "limits": {"cpu": "1000m", **asked},
@@ -176,14 +182,16 @@ def test_all_other_jobs_ask_for_no_card_and_set_no_limits(recorded):
     done, _ = recorded
     others = {rule: asked for rule, asked in resources(done).items() if "gpu" not in json.dumps(asked)}
     asked = {"requests": {"cpu": "950m", "memory": "2000M", "ephemeral-storage": "8000M"}}
-    assert others == dict.fromkeys(["suite", "prepare", "group", "split", "gather", "tuning_split"], asked)
+    assert others == dict.fromkeys(
+        [*("suite", "prepare", "group", "split"), *("gather", "attention", "tuning_split")], asked
+    )
 
 
 def test_only_jobs_with_a_card_may_run_on_tainted_nodes(recorded):
     done, _ = recorded
     for body in done.bodies:
         taint = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
-        with_card = rule_of(body) in ("train", "tune_method", "attention")
+        with_card = rule_of(body) in ("train", "tune_method")
         assert body["spec"]["template"]["spec"].get("tolerations", []) == ([taint] if with_card else [])
 
 

@@ -133,6 +133,13 @@ ON_THE_DEFAULT = (
         for setting in ("checkpoint_s=600", "jobs_per_gpu=4")
     ),
     Run(
+        "weckd freeze results/demo --cells",
+        add="--out part",
+        why="the next command makes the reference that this would be a part of",
+        prints=("part/cells: 2 of 2 cells, 2 of them new",),
+        after=(DEMO,),
+    ),
+    Run(
         FREEZE,
         instead=(("FOLDER", "results/reference/demo"),),
         why="the next two commands read a reference of that name",

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import timm
 import torch
-from prepared_phantom import KEY, SEED, make_workplace
+from prepared_phantom import KEY, SEED, gather, make_workplace
 from safetensors.numpy import load_file
 
 from weckd.config import suite_json
 from weckd.files import write_text
 from weckd.locks import StopRequest
 from weckd.models.export import export_model
-from weckd.training.gather import gather_predictions
 from weckd.training.job import train_batch
 
 METHODS = ["weckd", "single", "pooled", "ensemble", "attention=gate", "majority"]
@@ -32,7 +31,7 @@ def finish(suite, run):
     """Train and gather a run on the phantom."""
     write_text(run.suite, suite_json(suite))
     train_batch(suite, run, KEY, [SEED], 60.0, StopRequest())
-    gather_predictions(suite, run, KEY, SEED)
+    gather(run, SEED)
 
 
 def export(place, out, method="weckd", run=None, data_root=None):

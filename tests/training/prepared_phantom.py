@@ -1,6 +1,7 @@
 """A phantom data set, prepared, grouped and split as the workflow does it, and a suite that trains little on it."""
 
 import os
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,13 @@ class Workplace:
             if not link.exists():
                 link.symlink_to(os.path.normpath(self.run.folder / name))
         return run
+
+
+def gather(run, seed):
+    """Take a seed's predictions out of what its own training job packed, as the rule of that name does."""
+    with tarfile.open(run.gathered(KEY, f"seeds{seed}-{seed}")) as archive:
+        names = [f"seed{seed}.parquet", f"seed{seed}.sums.json"]
+        archive.extractall(run.prediction(KEY, seed).parent, map(archive.getmember, names), filter="data")
 
 
 def make_workplace(root, **changes):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import shutil
+import tarfile
 import zipfile
 from functools import partial
 
@@ -16,11 +17,13 @@ from weckd.cli import main
 from weckd.config import suite_json
 from weckd.data.splits import read_split
 from weckd.errors import UserError
-from weckd.files import with_sum, write_json, write_sums
+from weckd.files import refuse_unsound
 from weckd.locks import StopRequest
 from weckd.methods.catalogue import suite_methods
+from weckd.run_files import batches
 from weckd.training import attention_maps
-from weckd.training.attention_maps import agreement, sharpness, unit_maps, write_attention_maps
+from weckd.training.attention_file import joined, write_attention
+from weckd.training.attention_maps import agreement, sharpness, unit_maps
 from weckd.training.batches import outputs, unit_images
 from weckd.training.job import train_batch
 from weckd.training.networks import Networks
@@ -59,9 +62,16 @@ def manifest_of(place, seed):
 
 def written(suite, run):
     """Write the maps of a run; return what the file holds."""
-    write_attention_maps(suite, run, KEY)
+    write_attention(suite, run, KEY)
     with np.load(run.attention(KEY), allow_pickle=False) as file:
         return dict(file)
+
+
+def looked_at(suite, run):
+    """Pack what the models say, of which the store has all that it shall have, and do the same."""
+    for seeds in batches(suite).values():
+        train_batch(suite, run, KEY, seeds, 60.0, StopRequest())
+    return written(suite, run)
 
 
 def identities(place, seed):
@@ -72,7 +82,7 @@ def identities(place, seed):
 
 def with_fits_changed(place, tmp_path, change):
     """Return a run in which `change(number, record, weights)` replaced seed 1001's models."""
-    run = place.another(tmp_path, "manifests")
+    run = place.another(tmp_path)
     for seed in SEEDS:
         for number, identity in enumerate(identities(place, seed), start=1):
             fit = find_fit(place.run.store, KEY, identity, with_weights=True)
@@ -161,8 +171,8 @@ def test_examples_are_the_first_test_image_of_each_class(place, arrays):
 
 def test_at_most_six_examples(place, tmp_path, monkeypatch):
     monkeypatch.setattr(attention_maps, "EXAMPLES", 2)
-    run = place.another(tmp_path, "manifests", "../fits")
-    assert written(place.suite, run)["example_maps"].shape == (3, 2, 4, 4)
+    run = place.another(tmp_path, "../fits")
+    assert looked_at(place.suite, run)["example_maps"].shape == (3, 2, 4, 4)
 
 
 def test_agreement_is_what_attention_transfer_makes_small(place, arrays):
@@ -206,10 +216,8 @@ def test_shapes_and_what_is_not_defined(arrays):
 
 def test_two_runs_give_the_same_bytes_whatever_the_batches_of_seeds(place, arrays, tmp_path):
     run = place.another(tmp_path, "../fits")
-    contents = [json.loads(manifest_of(place, seed).read_text()) for seed in SEEDS]
-    both = {**contents[0], "seeds": contents[0]["seeds"] | contents[1]["seeds"]}
-    write_json(run.manifest(KEY, "seeds1-1001"), with_sum(both))
-    written(dataclasses.replace(place.suite, seeds_per_job=2), run)
+    looked_at(dataclasses.replace(place.suite, seeds_per_job=2), run)
+    assert [file.name for file in run.gathered(KEY, "").parent.glob("*.tar")] == ["seeds1-1001.tar"]
     assert run.attention(KEY).read_bytes() == place.run.attention(KEY).read_bytes()
     with zipfile.ZipFile(run.attention(KEY)) as file:
         assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -219,7 +227,7 @@ def test_a_fit_that_diverged_has_no_numbers_and_leaves_the_others_alone(place, a
     def diverge(number, record, weights):
         return ({**record, "status": "diverged"}, None) if number > 1 else (record, weights)
 
-    found = written(place.suite, with_fits_changed(place, tmp_path, diverge))
+    found = looked_at(place.suite, with_fits_changed(place, tmp_path, diverge))
     assert found["diverged"].tolist() == [[False] * 3, [False, True, True]]
     assert np.isnan(found["sharpness"][1, 1:]).all()
     assert np.isnan(found["agreement"][1]).all()
@@ -231,75 +239,84 @@ def test_activations_that_overflow_count_as_diverged(place, tmp_path):
     def overflow(number, record, weights):
         return record, {key: value * HUGE if number == 2 else value for key, value in weights.items()}
 
-    found = written(place.suite, with_fits_changed(place, tmp_path, overflow))
+    found = looked_at(place.suite, with_fits_changed(place, tmp_path, overflow))
     assert found["diverged"][1].tolist() == [False, True, False]
     assert np.isnan(found["agreement"][1]).all()  # M3 has no predecessor to agree with
     assert np.isfinite(found["sharpness"][1, 2]).all()
 
 
-# Mistakes
-
-
-def test_a_model_that_is_not_there_is_told_with_what_to_do(place, tmp_path):
+def test_a_model_whose_weights_are_gone_is_trained_again(place, arrays, tmp_path):
     run = with_fits_changed(
         place, tmp_path, lambda number, record, weights: (record, weights if number < 3 else None)
     )
     last = identities(place, 1001)[2]
+    assert find_fit(run.store, KEY, last, with_weights=True) is None
+    looked_at(place.suite, run)
+    assert find_fit(run.store, KEY, last, with_weights=True) is not None
+    assert run.attention(KEY).read_bytes() == place.run.attention(KEY).read_bytes()
+
+
+def test_archives_say_the_same_whenever_they_are_packed_and_have_maps_only_of_a_chain_that_transfers_them(
+    place, tmp_path
+):
+    run, plain = (place.another(tmp_path / name, "../fits") for name in ("a", "b"))
+    train_batch(place.suite, run, KEY, [1], 60.0, StopRequest())
+    packed = run.gathered(KEY, "seeds1-1")
+    assert packed.read_bytes() == place.run.gathered(KEY, "seeds1-1").read_bytes()
+    single = dataclasses.replace(place.suite, methods=("single",), roles={"single": "control"})
+    train_batch(single, plain, KEY, [1], 60.0, StopRequest())
+    names = []
+    for each in (run, plain):
+        with tarfile.open(each.gathered(KEY, "seeds1-1")) as archive:
+            archive.extractall(each.folder, filter="data")
+            names.append(archive.getnames())
+        refuse_unsound(each.folder / "seed1.sums.json")
+    assert names == [
+        ["attention.npz", "seed1.parquet", "seed1.sums.json"],
+        ["seed1.parquet", "seed1.sums.json"],
+    ]
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_archive_that_is_missing_or_damaged_is_told(damaged, place, tmp_path):
+    run = place.another(tmp_path)
+    file = run.gathered(KEY, "seeds1-1")
+    if damaged:
+        shutil.copytree(place.run.gathered(KEY, "").parent, file.parent)
+        file.write_bytes(file.read_bytes()[:-1] + b"1")
     with pytest.raises(UserError) as told:
         written(place.suite, run)
-    manifest = run.manifest(KEY, "seeds1001-1001")
-    assert str(told.value) == (
-        f"{run.store}: fit {last[:20]} of {KEY}, which {manifest} names, is missing, damaged or without "
-        "its weights; run snakemake again: it trains it"
+    assert str(told.value).startswith(
+        f"{file}: edited or damaged, its SHA-256 is "
+        if damaged
+        else f"{file}: seeds1-1.sums.json beside it does not tell what it was (FileNotFoundError("
     )
     assert not run.attention(KEY).exists()
 
 
-def test_a_seed_that_no_manifest_holds_is_told(place, tmp_path):
-    run = place.another(tmp_path, "../fits")
-    manifest = run.manifest(KEY, "seeds1-1001")
-    suite = dataclasses.replace(place.suite, seeds_per_job=2)
-    with pytest.raises(UserError) as told:
-        written(suite, run)
-    assert str(told.value) == f"{manifest}: no such manifest; make it with `weckd train`"
-    manifest.parent.mkdir(parents=True)
-    shutil.copy(manifest_of(place, 1), manifest)
-    with pytest.raises(UserError) as told:
-        written(suite, run)
-    assert str(told.value) == f"{manifest}: no weckd of seed 1001; delete it to have it made again"
-
-
 def test_a_suite_without_a_chain_is_refused(place, tmp_path):
-    suite = dataclasses.replace(place.suite, methods=("single",))
-    with pytest.raises(UserError, match=r"has no chain to look at; add weckd to its methods"):
+    suite = dataclasses.replace(place.suite, methods=("single",), roles={"single": "control"})
+    with pytest.raises(UserError, match=r"has no chain that transfers attention; add weckd to its methods"):
         written(suite, place.another(tmp_path))
 
 
-def test_seeds_with_other_test_images_are_refused(place, tmp_path):
-    run = place.another(tmp_path, "manifests", "../fits")
-    splits = run.splits(KEY)
-    splits.parent.unlink()  # a link
-    splits.mkdir(parents=True)
-    for seed in SEEDS:
-        text = place.run.split(KEY, seed).read_text()
-        if seed == 1001:
-            first = read_split(place.run.split(KEY, 1)).query("part == 'test'").iloc[0]
-            text = "".join(
-                line
-                for line in text.splitlines(keepends=True)
-                if not line.startswith(f"{first['image_id']},")
-            )
-        (splits / f"seed{seed}.csv").write_text(text)
-    write_sums(splits / "sums.json", splits.glob("seed*.csv"))
-    with pytest.raises(
-        UserError, match=r"test images of seed1001\.csv differ from those of seed1\.csv; all seeds"
-    ):
-        written(place.suite, run)
+def test_seeds_with_other_test_images_are_refused(arrays, tmp_path):
+    of_seeds = [{**arrays, "seeds": np.array([seed])} for seed in SEEDS]
+    assert joined(of_seeds, tmp_path)["seeds"].tolist() == SEEDS
+    of_seeds[1]["image_ids"] = arrays["image_ids"][::-1]
+    with pytest.raises(UserError) as told:
+        joined(of_seeds, tmp_path)
+    assert str(told.value) == (
+        f"{tmp_path}: the test images of seed1001.csv differ from those of seed1.csv; all seeds share one test set; "
+        "delete both files and run again"
+    )
 
 
-def test_the_command_writes_the_same_file(place, arrays, tmp_path, monkeypatch):
-    monkeypatch.setattr("weckd.cli.training.die_with_parent", lambda: None)
-    run = place.another(tmp_path, "manifests", "../fits")
+def test_the_command_writes_the_same_file(place, arrays, tmp_path):
+    run = place.another(tmp_path, "gathered")
     run.suite.write_text(suite_json(place.suite))
     assert main(["attention", "--run", str(run.folder), "--dataset", KEY]) == 0
     assert run.attention(KEY).read_bytes() == place.run.attention(KEY).read_bytes()

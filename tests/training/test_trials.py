@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from prepared_phantom import KEY, SEED, TUNING_SEEDS, make_workplace
+from prepared_phantom import KEY, SEED, TUNING_SEEDS, gather, make_workplace
 
 from weckd.analysis.sheets.inputs import budgets_frame
 from weckd.errors import UserError
@@ -17,7 +17,6 @@ from weckd.methods.fits import Fit
 from weckd.methods.tunables import tunables_of, with_values
 from weckd.training import trials
 from weckd.training.fit import train_fit
-from weckd.training.gather import gather_predictions
 from weckd.training.job import train_batch
 from weckd.tuning.chosen import Chosen, read_chosen, tunable_methods, write_chosen
 
@@ -213,7 +212,7 @@ def test_a_trial_is_the_last_stage_on_validation_images(place, tmp_path, name):
     scores = []
     for seed in TUNING_SEEDS:
         train_batch(suite, run, KEY, [seed], 60.0, StopRequest())
-        gather_predictions(suite, run, KEY, seed)
+        gather(run, seed)
         frame = pd.read_parquet(run.prediction(KEY, seed)).query("split == 'validation' and stage == 3")
         probabilities = frame.filter(regex="^p_").to_numpy()
         right = probabilities.argmax(1) == frame["y"]

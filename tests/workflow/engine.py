@@ -149,7 +149,7 @@ def wait_for_the_end_of_trainers(folder):
     assert trainers(folder) == []
 
 
-RECORDS = ("suite.json", "groups/**/*", "splits/**/*", "manifests/**/*", "predictions/**/*")
+RECORDS = ("suite.json", "groups/**/*", "splits/**/*", "manifests/**/*", "gathered/**/*", "predictions/**/*")
 MADE_OF_RECORDS = ("attention/*", "tables/*", "figures/*", "report.html")
 
 

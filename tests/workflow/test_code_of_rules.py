@@ -53,7 +53,7 @@ def module_file(name):
 
 def test_every_rule_that_calls_a_command_names_the_function_that_it_runs():
     called = re.findall(r'"(?:exec | )?weckd ([\w-]+) ', RULES)
-    assert len(called) == RULES.count("source=code_of(") >= 17
+    assert len(called) == RULES.count("source=code_of(") >= 16
     functions = command_functions()
     assert {command: functions[command] for command in called} == ENTRY
 
@@ -100,13 +100,13 @@ def test_the_code_of_a_command_holds_all_modules_that_it_imports_in_a_run(finish
         assert imported <= modules_of(command), command
         seen.add(command)
     assert seen == {
-        *("prepare", "group", "audit", "split", "train", "gather", "attention"),
+        *("prepare", "group", "audit", "split", "train", "attention"),
         *("tables", "figures", "report", "provenance"),
     }
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize(("command", "needed"), [("split", set()), ("gather", {"scipy", "safetensors"})])
+@pytest.mark.parametrize(("command", "needed"), [("split", set()), ("attention", set())])
 def test_light_steps_of_a_run_import_nothing_heavy_that_they_do_not_need(command, needed, finished):
     heavy = {
         "torch",
@@ -127,7 +127,7 @@ def test_the_code_of_a_command_holds_no_other_step():
     def folders(command):
         return {name.split(".")[1] for name in modules_of(command) if name.count(".") > 1}
 
-    assert "analysis" not in folders("train") | folders("gather") | folders("prepare") | folders("split")
+    assert "analysis" not in folders("train") | folders("attention") | folders("prepare") | folders("split")
     assert "training" not in folders("tables") | folders("figures") | folders("prepare") | folders("split")
     # Of the module of a command nothing else is followed: another command of it imports much more.
     assert {"data.fetch", "audit"}.isdisjoint(folders("prepare"))
@@ -159,8 +159,9 @@ def test_an_edit_changes_the_code_of_the_commands_that_run_it(tmp_path):
         "analysis/sheets/main.py": {"tables"},
         "analysis/figures/gains.py": {"figures"},
         "data/phantoms/brain.py": {"prepare"},
-        "training/optimisation.py": {"train", "tune", "attention"},
-        "training/attention_maps.py": {"attention"},
+        "training/optimisation.py": {"train", "tune"},
+        "training/attention_maps.py": {"train", "tune"},
+        "training/attention_file.py": {"train", "tune", "attention"},
         "numpy_kernels.py": set(ENTRY),
     }
     assert list(commands_changed_by(expected, tmp_path)) == list(expected.values())
@@ -177,7 +178,7 @@ def test_every_file_that_is_no_code_belongs_to_a_command(tmp_path):
     assert {file.suffix for file in beside} - {".py", ".pyc"} == {file.suffix for file in files}
     for file, commands in zip(files, commands_changed_by(files, tmp_path), strict=True):
         assert commands, f"{file} belongs to no command"
-        assert "gather" not in commands
+        assert "attention" not in commands
 
 
 def test_an_entry_that_is_not_there_is_refused():

@@ -63,6 +63,7 @@ PREDICTIONS = f"{RUN}/predictions/phantom_brain_mri/seed1.parquet"
 IMAGES = "results/data/phantom_ear_ohio-32px/images.npy"
 SPLIT = f"{RUN}/splits/phantom_brain_mri/seed2.csv"
 GROUPS = f"{RUN}/groups/phantom_ear_ohio/groups.csv"
+GATHERED = f"{RUN}/gathered/phantom_brain_mri/seeds1-2.tar"
 MANIFEST, OTHER_MANIFEST = (
     f"{RUN}/manifests/phantom_{key}/seeds1-2.json" for key in ("ear_ohio", "brain_mri")
 )
@@ -75,6 +76,7 @@ MANIFEST, OTHER_MANIFEST = (
         (IMAGES, zeroed, "prepare, group, audit, split, train, gather"),
         (SPLIT, other_part, "split, train, gather"),
         (GROUPS, zeroed, "group, audit, split, train, gather"),
+        (GATHERED, zeroed, "train, gather"),
         (MANIFEST, more_steps, "train, gather"),
         (MANIFEST, emptied, "train, gather"),
         (MANIFEST, without_its_sum, "train, gather"),
@@ -100,7 +102,13 @@ def test_what_was_edited_is_noticed_and_planned_with_all_that_is_made_of_it(
             "prepare, group, audit, split, train, gather",
         ),
         (
-            {GROUPS: zeroed, SPLIT: other_part, MANIFEST: emptied, OTHER_MANIFEST: without_its_sum},
+            {
+                GROUPS: zeroed,
+                SPLIT: other_part,
+                GATHERED: zeroed,
+                MANIFEST: emptied,
+                OTHER_MANIFEST: without_its_sum,
+            },
             "group, audit, split, train, gather",
         ),
     ],

@@ -84,36 +84,25 @@ def test_a_folder_with_braces_quotes_and_dollars_in_its_name_is_a_folder(moved, 
     assert result_bytes(moved / "run/results/tiny") == result_bytes(folder / "results/tiny")
 
 
-def test_where_the_store_is_removed_the_same_command_trains_what_is_needed(finished, copy):
+def test_where_the_store_is_removed_cells_are_still_there_and_else_the_same_command_trains_what_is_needed(
+    finished, copy
+):
     folder, _ = finished
     run = copy / "results/tiny"
     shutil.rmtree(copy / "results/fits")
     assert "Nothing to be done" in snakemake(copy, "--cores", "2").stdout
-    (run / "predictions/phantom_ear_ohio/seed2.parquet").unlink()
-    done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.count("localrule train:") == 1
-    assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
-
-
-def test_where_the_store_is_removed_while_it_trains_the_same_command_goes_on(finished, copy):
-    folder, _ = finished
-    run = copy / "results/tiny"
-    shutil.rmtree(run / "predictions/phantom_ear_ohio")
-    # As if it had been removed after the engine had looked: the job finds one fit damaged.
-    [victim, *_] = sorted((copy / "results/fits/phantom_ear_ohio").glob("*/test.npy"))
-    victim.write_bytes(b"not what it was")
-    gather = ("--cores", "2", "--until", "gather")
-    failed = snakemake(copy, *gather)
-    assert failed.returncode == 1
-    assert failed.stdout.splitlines()[-1] == (
-        f"weckd: results/fits: fit {victim.parent.name} of phantom_ear_ohio, which "
-        "results/tiny/manifests/phantom_ear_ohio/seeds1-2.json names, is missing or damaged; run snakemake again: it "
-        "trains it"
-    )
-    done = snakemake(copy, *gather)
-    assert done.returncode == 0, done.stdout
-    assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
+    lost = [
+        run / "predictions/phantom_ear_ohio/seed2.parquet",
+        run / "gathered/phantom_ear_ohio/seeds1-2.tar",
+    ]
+    for number, trained in ((1, 0), (2, 1)):
+        for file in lost[:number]:
+            file.unlink()
+        done = snakemake(copy, "--cores", "2", "--until", "gather", "audit")
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.count("localrule train:") == trained
+        assert result_bytes(run, RECORDS) == result_bytes(folder / "results/tiny", RECORDS)
+    assert len(list(copy.glob("results/fits/*/*/record.json"))) == 12  # of one data set
 
 
 def test_files_that_are_dated_later_than_the_clock_are_refused_before_a_job_fails_over_them(finished, copy):
@@ -127,8 +116,8 @@ def test_files_that_are_dated_later_than_the_clock_are_refused_before_a_job_fail
     refused = snakemake(copy, "--cores", "2", "--until", "gather")
     assert refused.returncode == 1
     assert refused.stdout.splitlines()[-1] == (
-        "weckd: results/tiny/manifests/phantom_ear_ohio/seeds1-2.json: its time is later than this machine's clock; "
-        "set the clock, or give all such files the present time: find results data -newermt now -exec touch {} +"
+        "weckd: results/tiny/gathered/phantom_ear_ohio/seeds1-2.sums.json: its time is later than this machine's "
+        "clock; set the clock, or give all such files the present time: find results data -newermt now -exec touch {} +"
     )
     (copy / "data").mkdir()
     remedy = refused.stdout.splitlines()[-1].rpartition(": ")[2]

@@ -18,14 +18,13 @@ from weckd.agreement.reference import (
     made_with,
     narrowed,
     read_reference,
-    refuse_other_suite,
 )
 from weckd.analysis import sheet
 from weckd.analysis.comparisons import comparisons
 from weckd.analysis.contrasts import Contrast, evaluate, evaluate_all, own
 from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
-from weckd.committed import plan_sentence, with_plans
+from weckd.committed import plan_sentence, refuse_other_suite, with_plans
 from weckd.config import Suite, load_suite
 from weckd.errors import counted
 from weckd.files import file_digest, refuse_changed, sums_of

@@ -26,13 +26,11 @@ from weckd.agreement.reference import (
     made_with,
     read_facts,
     read_reference,
-    refuse_other_suite,
-    under_plan,
 )
 from weckd.analysis.imported import imported_files
 from weckd.analysis.predictions import NAMES
 from weckd.analysis.registry import KINDS
-from weckd.committed import plan_before, with_plans
+from weckd.committed import plan_before, refuse_other_suite, under_plan, with_plans
 from weckd.config import Suite, load_suite, suite_json
 from weckd.data.archives import members
 from weckd.errors import UserError, counted, unreadable
@@ -47,9 +45,10 @@ from weckd.files import (
     write_sums,
     write_text,
 )
+from weckd.frozen_cells import freeze_cells
 from weckd.locks import runs_under_way
 from weckd.manifests import trained_cells
-from weckd.run_files import FACTS, RunFiles
+from weckd.run_files import FACTS, PART, RunFiles
 
 LEVEL = 0.99
 FINISH = "a reference is made of a finished run; `weckd runs` lists the command that finishes each"
@@ -86,7 +85,7 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
 
     Raises:
         UserError: a cell, or the tables, are missing; the run is under way; `out` holds something that is no reference,
-            or one whose predictions cannot be read.
+            or one whose predictions cannot be read, or frozen cells that are not the run's.
     """
     files = RunFiles(run)
     suite = with_plans(load_suite(files.suite), files)
@@ -96,10 +95,12 @@ def freeze_run(run: Path, out: Path, lock: Path | None) -> None:
     drawn, older = (read_facts(file) if file.exists() else None for file in (files.drawn_from, out / FACTS))
     if older is None:
         _refuse_over_run(out)
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or {file.name for file in out.iterdir()} - {PART}):
             raise UserError(
                 f"{out}: there is something that is no reference; choose another folder, or remove it"
             )
+    if older is None and (out / PART).is_dir():
+        freeze_cells(run, out)  # refuses a run that has others
     with whole_folder(out) as folder:
         frozen = RunFiles(folder)
         for key in suite.datasets:

@@ -11,15 +11,17 @@ Light, since the workflow asks for a reference's suite at every start.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from weckd.config import Suite, build, neutral_keys
+from weckd.committed import under_plan
+from weckd.config import Suite, build
 from weckd.errors import UserError, unreadable
 from weckd.files import file_digest
 from weckd.manifests import read_manifest
-from weckd.run_files import FACTS, RunFiles
+from weckd.run_files import FACTS, PART, RunFiles, part_of_run
 
 FORMAT = 1
 ELSEWHERE = "elsewhere"
@@ -57,8 +59,10 @@ def read_facts(file: Path) -> Reference:
     """Read the facts of a reference, but none of what they tell of.
 
     Raises:
-        UserError: they cannot be read, or are of another format.
+        UserError: they cannot be read, or are of another format, or there are frozen cells alone.
     """
+    if not file.exists() and (file.parent / PART).is_dir():
+        raise part_of_run(file.parent)
     with unreadable(file, "not a readable reference", "make one with `weckd freeze`"):
         values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         facts = build(Reference, values) if values.get("format") == FORMAT else None
@@ -89,45 +93,34 @@ def read_reference(folder: Path) -> Reference:
 def made_with(run: Path, lock: Path | None) -> MadeWith:
     """Return the device kind, threads and versions that a run's fits were trained with, and the lock's digest.
 
+    Of cells that were trained with several, each is named once, "and" between them, and there is no lock.
+
     `lock` is the file that its environment was installed from, None where there is none. It counts only where it names
     those versions: a run may have been trained elsewhere, in another environment.
 
     Raises:
-        UserError: the run has no manifests, or was trained on several kinds of device.
+        UserError: the run has no manifests.
     """
-    found: dict[str, MadeWith] = {}
+    found: list[MadeWith] = []
     locked = set(lock.read_text(encoding="utf-8").split()) if lock else set()
     digest = file_digest(lock) if lock else ""
     for file in sorted(RunFiles(run).manifests.glob("*/*.json")):
         for cell in read_manifest(file).values():
             named = locked.issuperset(f"{name}=={number}" for name, number in cell.versions.items())
-            made = MadeWith(digest if named else "", cell.device, cell.threads, dict(cell.versions))
-            found.setdefault(repr(made), made)
+            found.append(MadeWith(digest if named else "", cell.device, cell.threads, dict(cell.versions)))
     if not found:
         raise UserError(f"{run}: no manifests; finish the run first, by the command that `weckd runs` lists")
-    if len(found) > 1:
-        raise UserError(
-            f"{run}: trained with several devices or versions: {'; '.join(found)}; train it with one"
-        )
-    return next(iter(found.values()))
-
-
-def refuse_other_suite(suite: Suite, other: Suite, reference: Path) -> None:
-    """Refuse a suite that is not the reference's, by the first key that differs.
-
-    Raises:
-        UserError: a key other than the neutral ones differs.
-    """
-    neutral = neutral_keys(suite.tuned)
-    mine, theirs = (
-        {key: value for key, value in asdict(one).items() if key not in neutral} for one in (suite, other)
+    libraries = dict.fromkeys(name for made in found for name in made.versions)
+    return MadeWith(
+        found[0].lock if all(made == found[0] for made in found) else "",
+        _each(made.device for made in found),
+        max(made.threads for made in found),
+        {name: _each(made.versions.get(name, "none") for made in found) for name in libraries},
     )
-    wrong = next((key for key in mine if mine[key] != theirs[key]), None)
-    if wrong:
-        raise UserError(
-            f"{reference}: made with another {wrong}: {theirs[wrong]}, not {mine[wrong]}; compare runs of one suite "
-            "and plan"
-        )
+
+
+def _each(values: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(values))
 
 
 def narrowed(whole: Suite, suite: Suite) -> Suite:
@@ -150,21 +143,6 @@ def narrowed(whole: Suite, suite: Suite) -> Suite:
     )
 
 
-def under_plan(suite: Suite, reference: Path) -> Suite:
-    """Return the suite of a reference with the analysis plan of another, which may have changed since it was frozen.
-
-    Its own plan is not read: it may have keys that there are no more.
-
-    Raises:
-        UserError: something but the plan is not that of `suite`, or the reference's suite.json cannot be read.
-    """
-    file, plan = RunFiles(reference).suite, {"analysis": asdict(suite.analysis), "plan_hash": suite.plan_hash}
-    with unreadable(file, "not a readable suite.json", "restore the reference"):
-        frozen: Suite = build(Suite, {**json.loads(file.read_text(encoding="utf-8")), **plan})
-    refuse_other_suite(suite, frozen, reference)
-    return replace(frozen, data_root=None)
-
-
 def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Path]:
     """Return the suite of the first reference folder that is there, under this suite's plan, and the folder.
 
@@ -173,6 +151,8 @@ def frozen_suite(suite: Suite, references: tuple[Path, ...]) -> tuple[Suite, Pat
     """
     found = next((folder for folder in references if RunFiles(folder).suite.exists()), None)
     if found is None:
+        if part := next((folder for folder in references if (folder / PART).is_dir()), None):
+            raise part_of_run(part)
         names = " or ".join(str(folder) for folder in references)
         raise UserError(f"records=reference: there is no reference {names}; make one with `weckd freeze`")
     return under_plan(suite, found), found

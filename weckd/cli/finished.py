@@ -6,7 +6,7 @@ from pathlib import Path
 from weckd.cli.arguments import RUN, command, files_of_run, option, path, positive
 from weckd.config import load_suite
 from weckd.errors import UserError
-from weckd.run_files import RunFiles
+from weckd.run_files import PART, RunFiles
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder of the workflow: a checkout, or that of the image."""
@@ -66,14 +66,21 @@ def _verify(options: argparse.Namespace) -> None:
 
 @command(
     "freeze",
-    "make a reference of a finished run, to compare others with",
+    "make a reference of a finished run, to compare others with; or keep the finished cells of another",
     _FOLDER,
     path("--out", help="folder of the reference (results/reference/<suite>)"),
-    option(
-        "--beside",
-        action="store_true",
-        help="add the run to the reference that is there, as a rerun that was made otherwise and is shown beside",
-    ),
+    [
+        option(
+            "--beside",
+            action="store_true",
+            help="add the run to the reference that is there, as a rerun that was made otherwise and is shown beside",
+        ),
+        option(
+            "--cells",
+            action="store_true",
+            help="freeze the cells that are finished of a run that is not, which goes on from them wherever they are",
+        ),
+    ],
     _MADE_WITH,
 )
 def _freeze(options: argparse.Namespace) -> None:
@@ -81,6 +88,12 @@ def _freeze(options: argparse.Namespace) -> None:
 
     suite = load_suite(files_of_run(options.folder).suite)
     out = options.out or options.folder.parent / "reference" / suite.run
+    if options.cells:
+        from weckd.frozen_cells import freeze_cells
+
+        new, frozen = freeze_cells(options.folder, out)
+        print(f"{out / PART}: {frozen} of {len(suite.datasets) * len(suite.seeds)} cells, {new} of them new")
+        return
     (freeze_rerun if options.beside else freeze_run)(options.folder, out, options.lock)
     print(f"{out}: {sum(f.stat().st_size for f in out.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 

@@ -1,4 +1,4 @@
-"""Commands that train, and that gather what the fits say: predictions and attention maps."""
+"""Commands that train, and that join what training jobs said of attention maps."""
 
 import argparse
 
@@ -53,24 +53,10 @@ def _tune(options: argparse.Namespace) -> None:
 
 
 @command(
-    "gather",
-    "write one cell's predictions from the store of fits",
-    RUN,
-    DATASET,
-    option("--seed", type=int, required=True),
+    "attention", "write what the chain's attention maps of the test images say, over all seeds", RUN, DATASET
 )
-def _gather(options: argparse.Namespace) -> None:
-    from weckd.training.gather import gather_predictions
-
-    suite, run = suite_of_run(options)
-    gather_predictions(suite, run, options.dataset, options.seed)
-
-
-@command("attention", "write what the chain's attention maps of the test images say", RUN, DATASET, _SHARED)
 def _attention(options: argparse.Namespace) -> None:
-    die_with_parent()
-    suite, run = suite_of_run(options)
-    with claimed_gpu(options.jobs_per_gpu):
-        from weckd.training.attention_maps import write_attention_maps
+    from weckd.training.attention_file import write_attention
 
-        write_attention_maps(suite, run, options.dataset)
+    suite, run = suite_of_run(options)
+    write_attention(suite, run, options.dataset)

@@ -132,7 +132,7 @@ def _listed(value: Any) -> list[Any]:
 def _compare_fits(found: _Comparison, suite: Suite, run: RunFiles) -> None:
     """Check every stored fit that the manifests name against its record, which tells of itself too."""
     for cell in trained_cells(suite, run.manifests):
-        for identity in cell.fits if (run.store / cell.dataset).exists() else ():
+        for identity in cell.fits if (run.store / cell.dataset).exists() and not cell.frozen else ():
             folder = fit_folder(run.store, cell.dataset, identity)
             found.compared += 1
             try:

@@ -4,115 +4,60 @@ The maps are those that attention transfer compares (Zagoruyko and Komodakis 201
 `weckd.training.objectives.distillation`), of the deepest feature stage that it compares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.special import entr
 from torch import Tensor
 
-from weckd.config import Suite
-from weckd.data.splits import written_split
-from weckd.errors import UserError
-from weckd.files import sums_of, whole_file, write_sums
-from weckd.manifests import read_manifest
-from weckd.methods.catalogue import suite_methods
-from weckd.methods.fits import Fit
-from weckd.run_files import RunFiles
-from weckd.training.batches import CellData, cell_data, load_prepared, outputs
-from weckd.training.networks import (
-    Backbone,
-    Networks,
-    build_backbone,
-    map_sizes,
-    suite_networks,
-    tensors,
-)
+from weckd.methods.fits import Fit, Method
+from weckd.training.attention_file import Arrays
+from weckd.training.batches import outputs
+from weckd.training.networks import Backbone, build_backbone, map_sizes, tensors
 from weckd.training.objectives.distillation import attention_energy
-from weckd.training.store import StoredFit, named_fit
+from weckd.training.optimisation import Cell
+from weckd.training.store import StoredFit
 
 EXAMPLES = 6
 """Test images at most whose maps are kept to be looked at."""
-_OF_AN_IMAGE = ["image_id", "group_id", "y"]
 
 
-def write_attention_maps(suite: Suite, run: RunFiles, dataset: str) -> None:
-    """Run the chain's models of every seed over a data set's test images, as they are; write what their maps say.
+def cell_attention(chain: Method, stored: Mapping[Fit, StoredFit], cell: Cell, split: pd.DataFrame) -> Arrays:
+    """Run the chain's models of one seed over its test images, as they are; return what their maps say.
 
-    The file is a compressed .npz without pickles, the same bytes for the same fits. With k seeds, N models, n test
-    images in the order of the split files, and e of them as examples:
-
-        dataset, method         text
-        seeds                   int64 (k,)
-        image_ids, group_ids    text (n,)
-        y                       int64 (n,)
-        map_size                int64 (2,): height and width of the maps
-        diverged                bool (k, N): models without finite maps; all their numbers are NaN
-        sharpness               float32 (k, N, n), see `sharpness`
-        agreement               float32 (k, N, n), see `agreement`, with the model before; NaN for the first
-        example_rows            int64 (e,): the first test image of each class, at most `EXAMPLES`
-        example_images          uint8 (e, H, W, 3), as prepared
-        example_maps            float32 (N, e, h, w): of the first seed, each of L2 norm 1
-
-    Read are prepared images, splits, stored fits and the manifests that name them; a sum is written beside the file.
+    The arrays are those of `weckd.training.attention_file.write_attention`, of this seed alone.
 
     Raises:
-        UserError: the suite has no chain, a split is not what was written, a manifest lacks its seed, or the store a
-            model's weights; the test images differ between seeds; the images are too small for attention maps.
+        UserError: the images are too small for attention maps.
     """
-    chain = next((method for method in suite_methods(suite) if method.role == "chain"), None)
-    if chain is None:
-        raise UserError(f"suite {suite.run}: has no chain to look at; add weckd to its methods")
-    models = chain.fits()  # M1, M2, ..: each stage of the chain is one fit
-    split_of = {seed: written_split(run.split(dataset, seed)) for seed in suite.seeds}
-    stored = {seed: _stored_models(suite, run, dataset, chain.name, seed) for seed in suite.seeds}
-    networks = suite_networks(suite, dataset)
-    images = load_prepared(dataset, run.prepared(suite, dataset), networks.device)
-    plain, stage = build_backbone(suite.backbone.name, networks.classes), networks.attention(models[0])[-1]
-    size = map_sizes(plain, suite.image_size)[stage]
-    first = suite.seeds[0]
-    tests = {seed: split[split["part"] == "test"] for seed, split in split_of.items()}
-    test, n = tests[first], len(tests[first])
-    shape = (len(stored), len(models), n)
-    found = {name: np.full(shape, np.nan, dtype=np.float32) for name in ("sharpness", "agreement")}
-    diverged = np.zeros(shape[:2], dtype=np.bool_)
-    examples = np.unique(test["y"], return_index=True)[1][:EXAMPLES].astype(np.int64)
-    for number, (seed, split) in enumerate(split_of.items()):
-        if not np.array_equal(test[_OF_AN_IMAGE].to_numpy(), tests[seed][_OF_AN_IMAGE].to_numpy()):
-            raise UserError(
-                f"{run.splits(dataset)}: the test images of seed{seed}.csv differ from those of seed{first}.csv; all "
-                "seeds share one test set; delete both files and run again"
-            )
-        data = cell_data(images, seed, split, networks.classes)
-        maps = _maps(models, stored[seed], networks, data, size)
-        diverged[number] = np.isnan(maps).any(axis=(1, 2, 3))
-        found["sharpness"][number] = sharpness(maps)
-        found["agreement"][number, 1:] = agreement(maps[1:], maps[:-1])
-        if seed == first:
-            rows = torch.as_tensor(data.parts["test"][examples], device=networks.device)
-            shown = data.images[rows].cpu().numpy()
-            shown_maps = unit_maps(maps[:, examples]).astype(np.float32)
-    arrays: dict[str, NDArray[Any]] = {
-        "dataset": np.array(dataset),
+    data, models = cell.data, chain.fits()  # M1, M2, ..: each stage of the chain is one fit
+    test = split[split["part"] == "test"]
+    maps = _maps(stored, models, cell)
+    y = test["y"].to_numpy(dtype=np.int64)
+    examples = np.unique(y, return_index=True)[1][:EXAMPLES].astype(np.int64)
+    rows = torch.as_tensor(data.parts["test"][examples], device=data.images.device)
+    agreements = np.full(maps.shape[:2], np.nan)
+    agreements[1:] = agreement(maps[1:], maps[:-1])
+    return {
+        "dataset": np.array(data.dataset),
         "method": np.array(chain.name),
-        "seeds": np.array(suite.seeds, dtype=np.int64),
+        "seeds": np.array([data.seed], dtype=np.int64),
         "image_ids": test["image_id"].to_numpy(dtype=np.str_),
         "group_ids": test["group_id"].to_numpy(dtype=np.str_),
-        "y": test["y"].to_numpy(dtype=np.int64),
-        "map_size": np.array(size, dtype=np.int64),
-        "diverged": diverged,
-        **found,
+        "y": y,
+        "map_size": np.array(maps.shape[2:], dtype=np.int64),
+        "diverged": np.array([np.isnan(of_model).any() for of_model in maps])[None],
+        "sharpness": sharpness(maps).astype(np.float32)[None],
+        "agreement": agreements.astype(np.float32)[None],
         "example_rows": examples,
-        "example_images": shown,
-        "example_maps": shown_maps,
+        "example_images": data.images[rows].cpu().numpy(),
+        "example_maps": unit_maps(maps[:, examples]).astype(np.float32),
     }
-    out = run.attention(dataset)
-    with whole_file(out) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
-    write_sums(sums_of(out), [out])
 
 
 def sharpness(maps: NDArray[Any]) -> NDArray[np.float64]:
@@ -146,25 +91,23 @@ def unit_maps(maps: NDArray[Any]) -> NDArray[np.float64]:
     return found
 
 
-def _maps(
-    models: Sequence[Fit],
-    stored: Sequence[StoredFit],
-    networks: Networks,
-    data: CellData,
-    size: tuple[int, int],
-) -> NDArray[np.float32]:
+def _maps(stored: Mapping[Fit, StoredFit], models: Sequence[Fit], cell: Cell) -> NDArray[np.float32]:
     """Return maps (N, n, h, w) of a seed's test images; a model that diverged, or whose maps do, has none."""
-    rows = data.parts["test"]
+    data, networks = cell.data, cell.networks
+    rows, stages = data.parts["test"], [networks.attention(fit)[-1] for fit in models]
+    seen: dict[int, NDArray[np.float32]] = {}
+    for number, (fit, stage) in enumerate(zip(models, stages, strict=True)):
+        if not stored[fit].diverged:
+            (network,) = networks.teachers([fit], [tensors(stored[fit].weights())])
+            seen[number] = outputs(partial(_energy, network, stage), data.images, rows).cpu().numpy()
+    size = next((found.shape[1:] for found in seen.values()), None)
+    if size is None:
+        plain = build_backbone(networks.settings(models[0]).name, data.classes)
+        size = map_sizes(plain, networks.image_size)[stages[0]]
     maps = np.full((len(models), len(rows), *size), np.nan, dtype=np.float32)
-    for of_model, fit, found in zip(maps, models, stored, strict=True):
-        if not found.diverged:
-            (network,) = networks.teachers([fit], [tensors(found.weights())])
-            seen = (
-                outputs(partial(_energy, network, networks.attention(fit)[-1]), data.images, rows)
-                .cpu()
-                .numpy()
-            )
-            of_model[:] = seen if np.isfinite(seen).all() else np.nan
+    for number, found in seen.items():
+        if np.isfinite(found).all():
+            maps[number] = found
     return maps
 
 
@@ -172,16 +115,3 @@ def _energy(network: Backbone, stage: int, images: Tensor) -> Tensor:
     """Return attention maps (B, h, w) of one feature stage, of images (B, 3, H, W) in [0, 1]."""
     _, (features,) = network.with_features(images, [stage])
     return attention_energy(features)
-
-
-def _stored_models(suite: Suite, run: RunFiles, dataset: str, method: str, seed: int) -> list[StoredFit]:
-    """Return the models of a method, as the manifest of a seed names them."""
-    manifest = run.manifest_of(suite, dataset, seed)
-    cell = read_manifest(manifest).get(seed)
-    if cell is None or method not in cell.methods:
-        raise UserError(f"{manifest}: no {method} of seed {seed}; delete it to have it made again")
-    return [
-        named_fit(run.store, dataset, member["fit"], manifest, with_weights=True)
-        for members in cell.methods[method].stages
-        for member in members
-    ]

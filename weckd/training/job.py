@@ -1,4 +1,4 @@
-"""A training job: one data set, a batch of seeds; every fit that the store lacks, then one manifest."""
+"""A training job: one data set, a batch of seeds; every fit that the store lacks, what they say, then one manifest."""
 
 import hashlib
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.torch import load, save
 
@@ -17,14 +18,18 @@ from weckd.config import Suite
 from weckd.data.splits import written_split
 from weckd.errors import counted, duration
 from weckd.files import digest, remove_left, whole_file
+from weckd.frozen_cells import frozen_cell, parts_of_run
 from weckd.locks import StopRequest, held_lock
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.methods.catalogue import kept_fits, suite_methods
 from weckd.methods.fits import Fit, Member, Method
 from weckd.methods.tunables import with_values
 from weckd.run_files import RunFiles, batch_name
+from weckd.training.attention_file import Arrays, joined
+from weckd.training.attention_maps import cell_attention
 from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.fit import Watch, rows_of, train_fit
+from weckd.training.gather import cell_predictions, write_gathered
 from weckd.training.identity import cell_ingredients, fit_identity
 from weckd.training.limits import refuse_job
 from weckd.training.networks import (
@@ -85,14 +90,16 @@ def train_batch(
     checkpoint_seconds: float,
     stop: StopRequest,
 ) -> None:
-    """Train what the store lacks of the suite's fits for one data set and some seeds; write the manifest.
+    """Train what the store lacks of the suite's fits for one data set and some seeds; write what they say.
 
-    Read are prepared images, splits, fetched weights and, where the suite is tuned, what tuning chose; the manifest has
-    for each seed the fits that make each method's stages. How seeds are batched, and how many seconds lie between two
-    checkpoints of a fit under way, changes no result.
+    What they say is an archive, see `weckd.training.gather`, and a manifest, which has for each seed the fits that make
+    each method's stages. Read are prepared images, splits, fetched weights and, where the suite is tuned, what tuning
+    chose. How seeds are batched, and how many seconds lie between two checkpoints of a fit under way, changes no
+    result. A frozen cell is taken as it is, whatever the store has.
 
     Raises:
-        UserError: the images, a split or the weights are not what was written, or do not fit the suite.
+        UserError: the images, a split or the weights are not what was written, or do not fit the suite; a frozen cell
+            is damaged, or not what would be trained here.
     """
     names = tunable_methods(suite) if suite.tuned else ()
     chosen = {name: read_chosen(run.tuned(dataset, name), dataset, name) for name in names}
@@ -102,11 +109,31 @@ def train_batch(
     ]
     fits = tuple(dict.fromkeys(fit for method in methods for fit in method.fits()))
     kept = kept_fits(suite, methods)
-    progress = Progress(dataset, len(seeds) * sum(fit.steps for fit in fits))
+    steps = sum(fit.steps for fit in fits)
+    progress = Progress(dataset, len(seeds) * steps)
+    parts = parts_of_run(suite, run)
+    chain = next((each for each in methods if each.role == "chain" and run.every_attention(suite)), None)
     cells: list[TrainedCell] = []
+    predictions: dict[int, pd.DataFrame] = {}
+    attention: list[Arrays] = []
     for cell, shared, identities in open_cells(suite, run, dataset, fits, seeds, EVALUATED):
         data, seed = cell.data, cell.data.seed
-        progress.cell = f"seed {seed} ({len(cells) + 1} of {len(seeds)})"
+        progress.cell, progress.fit = f"seed {seed} ({len(cells) + 1} of {len(seeds)})", ""
+        declared = {identities[fit]: fit.ingredients() for fit in fits}
+        composed = {
+            each.name: _composition(each, identities, data, chosen.get(each.name)) for each in methods
+        }
+        if frozen := frozen_cell(parts, dataset, seed):
+            frozen.refuse_other_training(shared, declared, composed)
+            progress.skip(steps)
+            otherwise = frozen.otherwise(shared)
+            progress.tell(f"taken from {frozen.record}{otherwise and f', trained with another {otherwise}'}")
+            cells.append(frozen.trained)
+            predictions[seed] = pd.read_parquet(frozen.file(".parquet"))
+            if chain:
+                with np.load(frozen.file(".npz"), allow_pickle=False) as maps:
+                    attention.append(dict(maps))
+            continue
         own = {"run": suite.run, "plan": suite.plan_hash}
         shelf = Shelf(run.store, identities, shared, own, kept, checkpoint_seconds, stop, progress)
         # Two jobs can need the same fit only where their cells are equal: those of another split do not wait.
@@ -120,19 +147,25 @@ def train_batch(
             images_of_part={part: len(rows) for part, rows in data.parts.items()},
             fits={
                 identities[fit]: {
-                    **fit.ingredients(),
+                    **declared[identities[fit]],
                     "networks": fit.networks,
                     **{key: found.record[key] for key in TOLD if key in found.record},
                 }
                 for fit, found in stored.items()
             },
-            methods={
-                each.name: _composition(each, identities, data, chosen.get(each.name)) for each in methods
-            },
+            methods=composed,
             plans=_plans(suite, stored.values()),
         )
         cells.append(trained)
-    write_manifest(run.manifest(dataset, batch_name(seeds)), cells)
+        split = written_split(run.split(dataset, seed))
+        named = {identities[fit]: found for fit, found in stored.items()}
+        predictions[seed] = cell_predictions(trained, split, named)
+        if chain:
+            attention.append(cell_attention(chain, stored, cell, split))
+    batch = batch_name(seeds)
+    maps = joined(attention, run.splits(dataset)) if attention else {}
+    write_gathered(run.gathered(dataset, batch), predictions, maps)
+    write_manifest(run.manifest(dataset, batch), cells)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The store of finished fits: one folder a fit, named by the hash of all that determines it.
 
-Needs no torch, so that gathering predictions is light. A folder appears whole (written beside, then renamed)
+Needs no torch. A folder appears whole (written beside, then renamed)
 and is checked against its own digests when read; one that does not agree is set aside and trained again.
 """
 
@@ -18,7 +18,6 @@ from safetensors.numpy import load_file, save
 
 from weckd.errors import UserError
 from weckd.files import OWN_SUM, file_digest, whole_folder, with_sum, write_json
-from weckd.manifests import read_manifest
 
 RECORD = "record.json"
 WEIGHTS = "weights.safetensors"
@@ -67,32 +66,6 @@ def find_fit(store: Path, dataset: str, identity: str, with_weights: bool) -> St
         folder.replace(folder.with_name(f"damaged-{folder.name}-{os.getpid()}"))
         return None
     return None if with_weights and not fit.diverged and WEIGHTS not in fit.record["files"] else fit
-
-
-def named_fit(store: Path, dataset: str, identity: str, manifest: Path, with_weights: bool) -> StoredFit:
-    """Return a fit that a manifest names.
-
-    Raises:
-        UserError: the store has it no more, or without the weights that are asked for.
-    """
-    fit = find_fit(store, dataset, identity, with_weights)
-    if fit is None:
-        lacks = "missing, damaged or without its weights" if with_weights else "missing or damaged"
-        raise UserError(
-            f"{store}: fit {identity[:20]} of {dataset}, which {manifest} names, is {lacks}; run snakemake again: it "
-            "trains it"
-        )
-    return fit
-
-
-def lacks_fits(manifest: Path, store: Path) -> bool:
-    """Return whether the store has a fit no more that a manifest names, or the manifest cannot be read."""
-    try:
-        cells = read_manifest(manifest).values()
-    except UserError:
-        return True
-    folders = {fit_folder(store, cell.dataset, identity) for cell in cells for identity in cell.fits}
-    return not all((folder / RECORD).exists() for folder in folders)
 
 
 def store_fit(
