@@ -49,6 +49,10 @@ def test_readings_are_of_the_first_seeds_where_the_suite_says_how_many():
     assert (some.run, some.plan_hash) == (whole.run, whole.plan_hash)
     assert json.loads(suite_json(some))["readings_seeds"] == 2
     assert "readings_seeds" not in suite_json(whole)
+    with pytest.raises(
+        UserError, match="readings_seeds: must be a whole number from 1 to 1000, or null, not 0"
+    ):
+        suite("real-small", readings_seeds=0)
 
 
 def test_medmnist_has_official_parts_too():

@@ -246,7 +246,7 @@ class SuiteKeys(Declared):
     keep_weights: Annotated[tuple[MethodName, ...], UNIQUE, NEUTRAL] = ()
     """methods whose networks stay in `results/fits`, so that `weckd export` need not train them again (none;
     those of the chain, and those that others start from, always stay)"""
-    readings_seeds: Annotated[int | None, Bounds(ge=1, le=1000), NEUTRAL] = None
+    readings_seeds: Annotated[Annotated[int, Bounds(ge=1, le=1000)] | None, NEUTRAL] = None
     """of how many of the seeds, the first, `snakemake readings` makes its cells (all)"""
 
 

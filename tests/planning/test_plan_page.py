@@ -109,6 +109,7 @@ def test_the_command_measures_and_prints(capsys):
         ("paper paper-panel", 2_772_000, None),
         ("paper paper-tuned", 558_000, 720_000),
         ("real", 40 * 6_800, None),
+        ("real real-curves", 20 * 5_760, None),
         ("real real-backbones", 20 * 2_320, None),  # of which real has trained all but 160 a cell
         ("real real-backbones real-lite1", 20 * 2_160, None),
         ("real real-backbones real-lite2", 20 * 2_320, None),
