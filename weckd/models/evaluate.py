@@ -253,7 +253,7 @@ def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
     names = tuple(found.scores)
     shares = [f"| {name} | {in_percent(found.scores[name])} |" for name in names[:2]]
     if found.accuracy_of_all:
-        shares.append(f"| accuracy with the images left out | {in_percent(found.accuracy_of_all)} |")
+        shares.append(f"| accuracy of all, with those left out | {in_percent(found.accuracy_of_all)} |")
     calibration = [
         f"| {name} | {_plain(found.scores[name])} | "
         f"{_plain(found.calibrated[name]) if found.calibrated else '-'} |"
