@@ -23,6 +23,7 @@ from weckd.files import file_digest, with_sum, write_json
 from weckd.frozen_cells import freeze_cells, frozen_places, parts_of_run
 from weckd.locks import StopRequest
 from weckd.manifests import read_manifest, trained_cells
+from weckd.planning.cost import Speed, plan_page
 from weckd.run_files import RunFiles
 from weckd.runs import run_list
 
@@ -291,6 +292,9 @@ def test_the_list_of_runs_counts_frozen_cells(undone, monkeypatch):
     run = RunFiles(Path("results/tiny"))
     assert frozen_places(load_suite(run.suite), run) == {(EAR, 1), (BRAIN, 1), (BRAIN, 2)}
     assert run_list(Path("results")).splitlines()[2].split()[-3:] == ["3", "of", "4"]
+    suite = load_suite(run.suite)
+    page = plan_page(suite, {suite.backbone: Speed(3, 1)}, {suite.backbone: 1}, "a device")
+    assert "subtracted here; nor are the 3 cells that are frozen in results/reference/tiny.\n" in page
 
 
 def test_what_was_frozen_is_not_frozen_otherwise(finished, undone):

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,9 @@ from weckd.data.catalogue import suite_datasets
 from weckd.data.phantoms import IMAGES
 from weckd.errors import counted
 from weckd.fitted import fitted_table, fitted_text
+from weckd.frozen_cells import frozen_places
 from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
+from weckd.run_files import RunFiles
 from weckd.training.layers import exchange_layers
 from weckd.training.networks import Backbone, build_backbone, prepare_device
 
@@ -86,7 +89,7 @@ def plan_page(suite: Suite, speeds: Speeds, sizes: Sizes, device: str, width: in
         f"Estimated from passes measured here, on {device}, with {100 * (BESIDE - 1):.0f} % for the rest of a job:\n"
         f"{networks}\n"
         "One job uses one GPU, or one core; hours on another device are others: run this there. Fits that are "
-        "stored already are not trained again, and not subtracted here.\n"
+        f"stored already are not trained again, and not subtracted here{_frozen(suite)}.\n"
         f"{'' if device.startswith('cuda') else card_hours(suite)}"
         f"Disk: about {disk_bytes(suite, sizes) / 1e9:,.1f} GB in results/, and the downloads in data/."
     )
@@ -110,6 +113,16 @@ def card_hours(suite: Suite) -> str:
     return (
         f"On a card: {hours:,.2f} hours for all cells, not measured here but by {found[0].steps} steps a second that "
         f"docs/performance.md tells of ({found[0].card}).\n"
+    )
+
+
+def _frozen(suite: Suite) -> str:
+    """Return in words how many of a run's cells are frozen where it would be trained; "" for none."""
+    frozen = len(frozen_places(suite, RunFiles(Path("results", suite.run))))
+    return (
+        f"; nor are the {counted(frozen, 'cell')} that are frozen in results/reference/{suite.run}"
+        if frozen
+        else ""
     )
 
 

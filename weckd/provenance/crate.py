@@ -146,7 +146,7 @@ def _describe(crate: ROCrate, suite: Suite, run: RunFiles, root: Path) -> None:
             f"Training of {cell.dataset}, seed {cell.seed}, {counted(len(cell.fits), 'fit')}",
             [settings, sets[cell.dataset], records[run.split(cell.dataset, cell.seed)]],
             {predictions: records[predictions]},
-            description=f"{cell.device}, {cell.threads} thread; {versions}",
+            description=f"{cell.device}, {cell.threads} thread; {versions}{'; frozen before' if cell.frozen else ''}",
         )
     tables = "Tables, figures and report from stored predictions"
     action("#tables", tables, [settings, *records.values()], made)
