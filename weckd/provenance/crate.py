@@ -35,6 +35,7 @@ _RESULTS = (
         "predictions/*/*sums.json",
         "splits/*/sums.json",
         "groups/*/sums.json",
+        "gathered/*/*",
         "attention/*",
         "drawn-from.json",
     ),
