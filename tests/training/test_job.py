@@ -150,6 +150,20 @@ def test_a_record_says_what_was_trained_where_and_what_it_cost(cell):
     assert record["cell"] == {"device": "toy"}
 
 
+def test_a_checkpoint_that_a_job_left_of_a_stored_fit_is_removed_by_the_next(cell, tmp_path):
+    (fit,), _, stored = cell(["single"])
+    left, other = (
+        tmp_path / "toy/checkpoints" / f"{name}-00000009-{'0' * 16}.safetensors"
+        for name in (stored[fit].folder.name, "1" * 20)
+    )
+    for file in (left, other):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    _, asked, _ = cell(["single"])
+    assert asked == []
+    assert (left.exists(), other.exists()) == (False, True)
+
+
 def test_nothing_is_trained_twice(cell):
     methods = ["weckd", "sequential", "pooled"]
     cell(methods)

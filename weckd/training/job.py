@@ -316,9 +316,9 @@ def _train_cell(cell: Cell, shelf: Shelf) -> dict[Fit, StoredFit]:
     for number, (fit, identity) in enumerate(shelf.identities.items(), start=1):
         with_weights = fit in shelf.with_weights
         found = find_fit(shelf.store, dataset, identity, with_weights)
+        checkpoints = Checkpoints(folder, identity, shelf.checkpoint_seconds, shelf.stop, progress)
         if found is None:
             progress.fit = f"fit {number} of {len(shelf.identities)}"
-            checkpoints = Checkpoints(folder, identity, shelf.checkpoint_seconds, shelf.stop, progress)
             result = train_fit(fit, cell, state_of, checkpoints)
             of_cell = {"fit": fit.ingredients(), "cell": shelf.ingredients}
             found = store_fit(
@@ -330,10 +330,10 @@ def _train_cell(cell: Cell, shelf: Shelf) -> dict[Fit, StoredFit]:
                 result.history,
                 arrays(result.state) if with_weights and result.state else None,
             )
-            checkpoints.discard()
             progress.tell(f"{found.record['status']} ({'+'.join(fit.parts)}, {_ran(found.record)})")
         else:
             progress.skip(fit.steps)
+        checkpoints.discard()  # also where a job was killed after it had stored the fit, before it came to this
         stored[fit] = found
     return stored
 
