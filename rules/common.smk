@@ -222,6 +222,17 @@ def settings_digest(suite):
 SETTINGS = {run: settings_digest(suite) for run, suite in SUITES.items()}
 
 
+def of_batch(file):
+    """Return a function that returns a file of the training job that trains a cell."""
+
+    def of(wildcards):
+        seeds_of = batches(SUITES[wildcards.run])
+        batch = next(b for b, seeds in seeds_of.items() if int(wildcards.seed) in seeds)
+        return str(file).format(batch=batch, **dict(wildcards.items()))
+
+    return of
+
+
 def settings(wildcards):
     """Return the digest of a job's run, watched instead of its suite.json: an edit of the plan trains nothing again.
 

@@ -6,17 +6,6 @@ IMAGES = {name: rules.prepare.output[name] for name in ("images", "index", "fact
 GATHERED = ANY.gathered("{dataset}", "{batch}")
 
 
-def of_batch(file):
-    """Return a function that returns a file of the training job that trains a cell."""
-
-    def of(wildcards):
-        seeds_of = batches(SUITES[wildcards.run])
-        batch = next(b for b, seeds in seeds_of.items() if int(wildcards.seed) in seeds)
-        return str(file).format(batch=batch, **dict(wildcards.items()))
-
-    return of
-
-
 rule tune_method:
     """Search for one method's settings on one data set. Finished trials go to a folder that no rule declares."""
     input:
