@@ -16,6 +16,7 @@ HOW = {
     "catalogue": "mine.yaml",
     "readings": "full",
     "readings_datasets": ("toy_two",),
+    "readings_seeds": 5,
     "keep_weights": ("toy",),
     "tuning": TuningSettings(3, (9,)),
 }

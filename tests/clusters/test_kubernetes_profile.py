@@ -284,9 +284,8 @@ def test_pods_of_other_folders_make_the_bytes_of_a_plain_run(finished, tmp_path)
     """Train and gather really run, each in a folder of its own, with only what the bucket and the claim hand them."""
     plain, _ = finished
     target = f"results/tiny/predictions/{BRAIN}/seed1.parquet"
-    made = files_below(
-        plain, "results/tiny/suite.json", f"results/tiny/[gs]*/{BRAIN}/*", f"results/data/{BRAIN}-*/*"
-    )
+    of_run = (f"results/tiny/{part}/{BRAIN}/*" for part in ("groups", "splits"))
+    made = files_below(plain, "results/tiny/suite.json", *of_run, f"results/data/{BRAIN}-*/*")
 
     def pod(_):
         return local_pod(tmp_path, Path(sys.executable).parent)

@@ -28,7 +28,7 @@ from weckd.locks import StopRequest
 from weckd.training.job import Checkpoints, Progress
 from weckd.training.optimisation import Objective, RunningFit
 from types import SimpleNamespace as Plain
-fit = Plain(loss=None, steps=4, teachers=())
+fit = Plain(loss=None, steps=4, teachers=(), taught_by=())
 cell = Plain(networks=Plain(teachers=lambda *_: []))
 setup = Plain(student=nn.Linear(100, 100), fit=fit, cell=cell, given=Plain(teachers=()))
 fit = RunningFit(Objective(setup), 4, 0.1, TrainingSettings(4, 1, 8, 0.1, 0.0, 0.3, 0.1))

@@ -92,7 +92,7 @@ def declared_methods(suite: Suite) -> tuple[Method, ...]:
 
 def _longer(suite: Suite, names: Sequence[str]) -> list[str]:
     """Return a sentence on those of some methods that have more steps than the equal budget, if there are any."""
-    total = suite_budget(suite).total
-    steps = {method.name: method.steps() for method in declared_methods(suite) if method.name in names}
-    longer = [f"{name} {count}" for name, count in steps.items() if count > total]
-    return [f"More steps than the equal budget of {total}: {', '.join(longer)}."] if longer else []
+    budget = suite_budget(suite)
+    steps = {name: find_method(name)(budget).steps() for name in names}
+    longer = [f"{name} {count}" for name, count in steps.items() if count > budget.total]
+    return [f"More steps than the equal budget of {budget.total}: {', '.join(longer)}."] if longer else []
