@@ -1,11 +1,13 @@
 """The image as a reviewer runs it: any user, read-only, without network; its tables are those of the host."""
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import docker_host
@@ -34,6 +36,18 @@ def as_user(user_folder):
     return (*HARDENED, "--security-opt", "no-new-privileges", "--user", user, "--volume", f"{folder}:/work")
 
 
+def members(archive):
+    """Return the bytes of each file in an archive."""
+    with tarfile.open(archive) as opened:
+        return {entry.name: opened.extractfile(entry).read() for entry in opened}
+
+
+def assert_same_arrays(ours, theirs):
+    ours, theirs = (np.load(io.BytesIO(content)) for content in (ours, theirs))
+    assert ours.files == theirs.files
+    assert all(ours[array].tobytes() == theirs[array].tobytes() for array in ours.files)
+
+
 def test_read_only_without_network_and_as_a_stranger_it_makes_the_tables_of_the_host(
     client, user_folder, tmp_path
 ):
@@ -48,17 +62,26 @@ def test_read_only_without_network_and_as_a_stranger_it_makes_the_tables_of_the_
     on_both = [place / "results/tiny" for place in (folder, host)]
     made, expected = (result_bytes(run) for run in on_both)
     assert {"tables/main.md", "figures/forest.svg", "report.html"} < made.keys()
-    # Attention files are zips, which another build of zlib packs otherwise: their arrays are the same, not their sums.
+    # Attention maps are zips, which another build of zlib packs otherwise: their arrays are the same, not their sums.
+    packed = ("attention/", "gathered/")
     assert {name for name in made if made[name] != expected[name]} <= {
-        n for n in made if n.startswith("attention/")
+        n for n in made if n.startswith(packed)
     }
     assert made.keys() == expected.keys()
     maps = [name for name in made if name.startswith("attention/") and name.endswith(".npz")]
     assert maps
     for name in maps:
-        ours, theirs = (np.load(run / name) for run in on_both)
-        assert ours.files == theirs.files
-        assert all(ours[array].tobytes() == theirs[array].tobytes() for array in ours.files)
+        assert_same_arrays(*((run / name).read_bytes() for run in on_both))
+    archives = [name for name in made if name.startswith("gathered/") and name.endswith(".tar")]
+    assert archives
+    for name in archives:
+        ours, theirs = (members(run / name) for run in on_both)
+        assert ours.keys() == theirs.keys()
+        maps = [member for member in ours if member.endswith(".npz")]
+        assert maps
+        assert all(ours[member] == theirs[member] for member in ours.keys() - {*maps})
+        for member in maps:
+            assert_same_arrays(ours[member], theirs[member])
     assert {file.lstat().st_uid for file in folder.rglob("*")} == {54321}
     again = run(client, *as_user(user_folder), docker_host.IMAGE, "--cores", "2", "--configfile", TINY)
     assert "Nothing to be done" in again.stdout  # .snakemake lies in the folder, and outlives the container
