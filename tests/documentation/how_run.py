@@ -136,7 +136,7 @@ ON_THE_DEFAULT = (
         "weckd freeze results/demo --cells",
         add="--out part",
         why="the next command makes the reference that this would be a part of",
-        prints=("part/cells: 2 of 2 cells, 2 of them new",),
+        prints=("part/cells: 3 of 3 cells, 3 of them new",),
         after=(DEMO,),
     ),
     Run(
