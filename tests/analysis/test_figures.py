@@ -6,7 +6,13 @@ import pytest
 from matplotlib.image import imread
 from small_suite import CLASSES, toy_frame, toy_suite, with_plan, write_cell
 
-from weckd.analysis.figures.gains import chain_figure, forest_figure, summary_figure, variance_figure
+from weckd.analysis.figures.gains import (
+    chain_figure,
+    equivalence_figure,
+    forest_figure,
+    summary_figure,
+    variance_figure,
+)
 from weckd.analysis.figures.methods import (
     label_curves,
     labels_figure,
@@ -14,7 +20,7 @@ from weckd.analysis.figures.methods import (
     reliability_figure,
     seed_means,
 )
-from weckd.analysis.figures.style import save, styled
+from weckd.analysis.figures.style import PALE, save, styled
 from weckd.analysis.figures.write import write_figures
 from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.metrics import METRICS
@@ -22,6 +28,7 @@ from weckd.analysis.metrics.confidence import reliability_curve
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.registry import figure_names
 from weckd.analysis.results import Results
+from weckd.analysis_plan import Family
 from weckd.files import FOLDER_SUMS
 from weckd.manifests import TrainedCell, TrainedMethod, write_manifest
 from weckd.run_files import RunFiles
@@ -53,8 +60,8 @@ def test_phantoms_are_marked_in_the_title(figures, name):
     text = (figures / name).read_text(encoding="utf-8")
     assert text.count(f"<!-- {PHANTOM}") == 1
     assert "<dc:date>" not in text
-    if name not in ("variance.svg", "confusion-toy_three.svg", "roc-toy_three.svg"):
-        # pooled diverged on toy_two; toy_copy lacks a seed; there are no maps; variance draws no single data set
+    if name not in ("variance.svg", "equivalence.svg", "confusion-toy_three.svg", "roc-toy_three.svg"):
+        # pooled diverged on toy_two; toy_copy lacks a seed; there are no maps; two figures draw no single data set
         assert "missing" in text or "<!-- nothing to draw: " in text
     assert str(figures) not in text
 
@@ -77,21 +84,47 @@ def test_the_summary_draws_the_means_and_a_dot_a_data_set(toy_predictions):
     figure = summary_figure(results(toy_suite(), toy_predictions))
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_yticklabels()] == [
-        *("over single", "over pooled", "over one-step", "against full-converged"),
+        "over single\nthe baseline: M1 alone",
+        "over pooled\nis it just more labels?",
+        "over one-step\ndoes the chain beat one step?",
+        "against full-converged\nthe supervised bar (outside the equal\nbudget)",
     ]
     dots, bar, mean = axis.lines[1:4]  # after the line at zero
     assert dots.get_xdata().tolist() == pytest.approx([22.5, 22.5])  # toy_copy lacks a seed
     assert bar.get_xdata().tolist() == pytest.approx([9.55002837304, 35.449971627])  # as in golden/main.csv
     assert mean.get_xdata().tolist() == pytest.approx([22.5])
     assert [text.get_text() for text in axis.texts] == [
-        "+22.5 [+9.6, +35.4]",
+        "+22.5 [+9.6, +35.4] gain",
         "missing",
         "identical",
-        "-11.2 [-19.8, -2.7]",
+        "-11.2 [-19.8, -2.7] inferior",
     ]
-    assert figure.get_supxlabel().startswith("diamond: macro of 2 and its 95 % interval; dots: data sets\n")
+    between = [line.get_ydata()[0] for line in axis.lines if line.get_color() == PALE]
+    assert between == [0.5, 2.5]  # a family each: single; pooled and one-step; full-converged
+    assert figure.get_supxlabel().split("\n")[:3] == [
+        "diamond: macro of 2 and its 95 % interval; dots: toy_three, toy_two, toy_copy",
+        "words: the plan's verdict, after Holm's correction over the rows between two lines",
+        "weckd: the chain M1 -> M2 -> M3, reference reading",
+    ]
     one = summary_figure(results(toy_suite(datasets=("toy_three",)), toy_predictions))
     assert one.get_supxlabel().startswith("diamond: toy_three and its 95 % interval\n")
+
+
+def test_what_may_be_as_good_is_drawn_beside_the_margin(toy_predictions):
+    families = (Family("like", "equivalence", "weckd", ("single", "one-step", "full-converged")),)
+    figure = equivalence_figure(results(with_plan(toy_suite(), families=families), toy_predictions))
+    (axis,) = figure.axes
+    assert [label.get_text().split("\n")[0] for label in axis.get_yticklabels()] == [
+        *("like single", "like one-step", "like full-converged"),
+    ]
+    assert axis.patches[0].get_x() == -2 and axis.patches[0].get_width() == 4
+    assert [text.get_text() for text in axis.texts] == [
+        "+22.5 [+9.6, +35.4] different",
+        "identical",
+        "-11.2 [-19.8, -2.7] open",  # beyond -2 by itself, not after the correction for two tests
+    ]
+    assert "\nshaded: margin of 2 points\n" in figure.get_supxlabel()
+    assert figure.get_suptitle().endswith("What may be as good as weckd: its gains in accuracy, suite toy")
 
 
 def test_forest_draws_what_the_table_says(toy_predictions):
@@ -169,7 +202,7 @@ def test_variance_bars_are_the_shares_of_the_gains(toy_predictions):
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels[0] == "over single (macro of 2)"
     assert labels[3] == "against full-converged (toy_three (otoscopy))"
-    shown = [gain for gain in run.drawn if gain.decides]
+    shown = [gain for gain in run.drawn if gain.decides and gain.comparison.kind != "equivalence"]
     widths = [bar.get_width() for bar in axis.patches]
     known = [
         gain.estimate.study

@@ -76,6 +76,7 @@ def test_a_run_of_one_method_and_seed_says_what_would_fill_each_figure(tmp_path)
     assert {name: figure.get_label() for name, figure in drawn(suite, run_of(suite, tmp_path)).items()} == {
         "summary": family,
         "forest": family,
+        "equivalence": family,
         "chain": "no method of this run has stages to follow; add a chain, such as weckd",
         "copied": "no method of this run has stages to follow; add a chain, such as weckd",
         "labels": "neither a chain nor single, pooled, full, full-converged has predictions and a known number of "

@@ -37,6 +37,7 @@ def test_each_file_stands_in_its_section_and_nothing_is_missing(run):
         "Claims": ["Claims, suite toy"],
         "Main results": ["Gains at a glance", "Gains over each reference", "Gains by data set, suite toy"],
         "Is it the chain?": [
+            "What may be as good",
             "Label efficiency",
             "More labels, more steps",
             "Families of the plan, suite toy",

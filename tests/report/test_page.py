@@ -60,7 +60,7 @@ def test_the_page_is_whole_and_loads_nothing(run):
     found = Page(text)
     assert text.startswith('<!DOCTYPE html>\n<html lang="en">\n')
     assert not {"script", "iframe", "object", "embed", "link", "base"} & set(found.tags)
-    assert len(found.loads) == found.tags.count("img") == 19
+    assert len(found.loads) == found.tags.count("img") == 20
     assert all(load.startswith("data:image/") for load in found.loads)
     assert not re.search(r"url\(|@import", text)
     assert [link for link in found.links if not link.startswith("#")] == ["https://arxiv.org/abs/2510.14668"]
@@ -283,7 +283,7 @@ def test_small_pictures_of_each_data_set_are_side_by_side(run):
 def test_the_phantom_sentence_stands_at_every_table_and_figure(run):
     text = page(toy_suite(), run)
     assert text.count('<p class="caption"><strong>Phantom images') == 25
-    assert text.count("<figcaption><strong>Phantom images") == 19
+    assert text.count("<figcaption><strong>Phantom images") == 20
 
 
 def test_the_same_run_gives_the_same_bytes(run, tmp_path):

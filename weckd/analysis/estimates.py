@@ -207,11 +207,11 @@ def evaluate_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, .
 
 
 def planned_gains(suite: Suite, predictions: SuitePredictions) -> tuple[Gain, ...]:
-    """Return those rows of `evaluate_gains` that decide a family, but of equivalence, and those of its data sets.
+    """Return those rows of `evaluate_gains` that decide a family, and those of its data sets.
 
     What is adjusted over other metrics too is left out.
     """
-    planned = [x for x in comparisons(suite, predictions) if x.family is not None and x.kind != "equivalence"]
+    planned = [x for x in comparisons(suite, predictions) if x.family is not None]
     found = _tested(suite, predictions, planned, suite.analysis.metrics[:1])
     return tuple(
         replace(gain, superiority=Tested(SECONDARY)) if gain.family == SECONDARY else gain

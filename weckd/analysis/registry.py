@@ -31,7 +31,7 @@ TABLES = {
 The report shows them in this order under "Other tables", but for those that have a section of their own.
 """
 FIGURES = (
-    *("summary", "forest", "chain", "copied", "labels", "curves"),
+    *("summary", "forest", "equivalence", "chain", "copied", "labels", "curves"),
     *("variance", "reliability", "ranks", "attention"),
 )
 FIGURES_OF_DATASET = ("confusion", "roc")

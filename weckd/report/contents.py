@@ -61,7 +61,7 @@ SECTIONS = (
                 "figures/summary.svg",
                 "Gains at a glance",
                 "A row for each method that the chain is compared with: the mean gain over the data sets with its "
-                "interval, also in numbers, and the gain on each data set as a dot.",
+                "interval, also in numbers, the plan's verdict, and the gain on each data set as a dot.",
             ),
             Pictures(
                 "figures/forest.svg",
@@ -84,6 +84,12 @@ SECTIONS = (
         "the chain.",
         tables=("gains#families", "gains#gains-chain-over-controls", "curves"),
         pictures=(
+            Pictures(
+                "figures/equivalence.svg",
+                "What may be as good",
+                "A row for each method that the plan asks to be like the chain: the chain's mean gain over it with its "
+                "interval, also in numbers, beside the margin of equivalence, and the plan's verdict.",
+            ),
             Pictures(
                 "figures/labels.svg",
                 "Label efficiency",

@@ -6,12 +6,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from weckd.analysis.comparisons import Comparison, chain_method
+from weckd.analysis.comparisons import Comparison, Kind, chain_method
 from weckd.analysis.contrasts import gain
 from weckd.analysis.estimates import IDENTICAL, NOT_KNOWN, Estimate, Gain
 from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
 from weckd.analysis.inference.data_sets import new_data_set
+from weckd.analysis.method_groups import declared_methods
 from weckd.analysis.results import Results
 from weckd.config import Suite
 from weckd.errors import counted
@@ -21,7 +22,6 @@ from weckd.tables.captions import (
     NO_FAMILY,
     NO_STAGES,
     confidence,
-    has_phantom,
     mean_or_dataset,
     missing_sentence,
     place_text,
@@ -34,36 +34,66 @@ OWN_START = "M1"
 
 
 def summary_figure(run: Results) -> Figure:
-    """Return one row a reference: the mean over data sets, its interval, both as numbers too, and a dot a data set."""
-    suite, what = run.suite, f"Gains in {run.primary_name}"
-    shown, panels = _over_all(run)
+    """Return the plan's gains, a row a reference below its family: the mean over data sets with its interval."""
+    return _at_a_glance(run, "Gains in {} of {}", ("superiority", "non-inferiority"))
+
+
+def equivalence_figure(run: Results) -> Figure:
+    """Return a row for each method that the plan asks to be like the chain, beside the margin of equivalence."""
+    return _at_a_glance(run, "What may be as good as {1}: its gains in {0}", ("equivalence",), margin=True)
+
+
+def _at_a_glance(run: Results, what: str, kinds: Sequence[Kind], *, margin: bool = False) -> Figure:
+    """Return a row a comparison: mean over data sets, interval, both as numbers too, and a dot a data set."""
+    suite = run.suite
+    shown, compared = _over_all(run, kinds)
+    chain = compared[0].method if compared else chain_method(suite) or "a chain"
+    title = what.format(run.primary_name, chain)
     if not any(gain.estimate.study for gain in shown):
-        return style.nothing(suite, what, _why_nothing(shown))
-    # Narrow, so that its words are legible on a phone, but for the sentence of phantoms.
-    figure = style.figure(6.5 if has_phantom(suite) else 4.6, 0.3 * len(panels) + 1.7)
+        return style.nothing(suite, title, _why_nothing(shown))
+    asked = {method.name: method.question for method in declared_methods(suite)}
+    figure = style.figure(6.5, 0.36 * len(compared) + 1.8)
     axis = figure.subplots()
+    if margin:
+        axis.axvspan(-suite.analysis.margin_pp, suite.analysis.margin_pp, color=PALE, linewidth=0, zorder=0)
     axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    for y, comparison in enumerate(panels):
-        of = {gain.dataset: gain.estimate for gain in shown if gain.comparison == comparison}
+    for y, comparison in enumerate(compared):
+        if y and comparison.family != compared[y - 1].family:
+            axis.axhline(y - 0.5, color=PALE, linewidth=0.8)
+        of = {gain.dataset: gain for gain in shown if gain.comparison == comparison}
         whole = of.pop(overall(suite))
-        told = cells.Gain(whole.value, whole.low, whole.high).text(cells.Wording())
-        style.draw_row(axis, y, of.values(), whole, IDENTICAL if whole.identical else told)
-    style.name_rows(axis, [style.wrapped(comparison.text, 24) for comparison in panels])
+        value = whole.estimate
+        told = cells.Gain(value.value, value.low, value.high).text(cells.Wording())
+        if value.identical:
+            told = IDENTICAL
+        elif value.study and not few_seeds(suite):
+            told = f"{told} {whole.short_verdict}"
+        style.draw_row(axis, y, (gain.estimate for gain in of.values()), value, told)
+    # The question of a reading is its name once more.
+    questions = (
+        asked.get(x.reference, "").replace(f"the chain, read with {x.reference}", "") for x in compared
+    )
+    names = (f"{x.text}\n{question}".strip() for x, question in zip(compared, questions, strict=True))
+    style.name_rows(axis, [style.wrapped(name, 40) for name in names])
     axis.set_xlabel("percentage points")
-    mean = mean_or_dataset(suite, overall(suite))
     bar = "" if few_seeds(suite) else f" and its {confidence(suite)} interval"
-    each = "; dots: data sets" if len(suite.datasets) > 1 else ""
-    notes = f"diamond: {mean}{bar}{each}"
-    return style.captioned(figure, suite, f"{what} of {panels[0].method}", notes)
+    each = f"; dots: {', '.join(suite.datasets)}" if len(suite.datasets) > 1 else ""
+    notes = [f"diamond: {mean_or_dataset(suite, overall(suite))}{bar}{each}"]
+    if not few_seeds(suite):
+        notes.append("words: the plan's verdict, after Holm's correction over the rows between two lines")
+    if margin:
+        notes.append(f"shaded: margin of {suite.analysis.margin_pp:g} points")
+    if chain in asked:
+        notes.append(f"{chain}: {asked[chain]}")
+    return style.captioned(figure, suite, title, *(style.wrapped(note, 90) for note in notes))
 
 
-def _over_all(run: Results) -> tuple[list[Gain], list[Comparison]]:
+def _over_all(run: Results, kinds: Sequence[Kind]) -> tuple[list[Gain], list[Comparison]]:
     """Return the gains that the plan asks of the mean over all data sets, and what is compared, each once."""
     shown = [
         gain
         for gain in run.drawn
-        if gain.comparison.kind in ("superiority", "non-inferiority")
-        and gain.comparison.decided_on == (overall(run.suite),)
+        if gain.comparison.kind in kinds and gain.comparison.decided_on == (overall(run.suite),)
     ]
     return shown, [x.comparison for x in _once(shown, lambda x: (x.comparison.kind, x.comparison.pair))]
 
@@ -71,7 +101,7 @@ def _over_all(run: Results) -> tuple[list[Gain], list[Comparison]]:
 def forest_figure(run: Results) -> Figure:
     """Return one panel a reference: per data set seeds (dots), mean and interval; macro mean as a diamond."""
     suite, what = run.suite, f"Gains in {run.primary_name}"
-    shown, panels = _over_all(run)
+    shown, panels = _over_all(run, ("superiority", "non-inferiority"))
     if not any(gain.estimate.study for gain in shown):
         return style.nothing(suite, what, _why_nothing(shown))
     columns = min(COLUMNS, len(panels))
@@ -206,7 +236,11 @@ def variance_figure(run: Results) -> Figure:
     Would more seeds or more images make the interval smaller?
     """
     suite = run.suite
-    decided = [gain for gain in run.drawn if gain.dataset in gain.comparison.decided_on]
+    decided = [
+        gain
+        for gain in run.drawn
+        if gain.dataset in gain.comparison.decided_on and gain.comparison.kind != "equivalence"
+    ]
     shown = _once(decided, lambda x: (x.comparison.kind, x.comparison.pair, x.dataset))
     if few_seeds(suite) or not any(gain.estimate.study for gain in shown):
         why = _why_nothing(shown)

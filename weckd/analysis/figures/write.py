@@ -8,7 +8,13 @@ from weckd.analysis.curves import curves_figure
 from weckd.analysis.figures.attention import attention_figure
 from weckd.analysis.figures.classes import confusion_figure, roc_figure
 from weckd.analysis.figures.copied import copied_figure
-from weckd.analysis.figures.gains import chain_figure, forest_figure, summary_figure, variance_figure
+from weckd.analysis.figures.gains import (
+    chain_figure,
+    equivalence_figure,
+    forest_figure,
+    summary_figure,
+    variance_figure,
+)
 from weckd.analysis.figures.methods import labels_figure, ranks_figure, reliability_figure
 from weckd.analysis.figures.style import save, styled
 from weckd.analysis.results import Results, load_run
@@ -18,6 +24,7 @@ from weckd.files import FOLDER_SUMS, write_sums
 MADE_BY = {
     "summary": summary_figure,
     "forest": forest_figure,
+    "equivalence": equivalence_figure,
     "chain": chain_figure,
     "copied": copied_figure,
     "labels": labels_figure,
