@@ -176,6 +176,12 @@ ON_THE_DEFAULT = (
         after=(DEMO,),
     ),
     Run(
+        f"{EXPORT.replace('blood-model', 'blood-onnx')} --onnx",
+        prints=("blood-onnx: pooled of blood_bccd_small, seed 1; accuracy in % ",),
+        makes=("blood-onnx/model.onnx",),
+        after=(DEMO,),
+    ),
+    Run(
         "weckd export --run results/reference/demo --dataset ear_chile_small --seed 1 --out ear-model",
         prints=("ear-model: weckd of ear_chile_small, seed 1; accuracy in % ",),
         makes=("ear-model/weckd.json",),

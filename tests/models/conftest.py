@@ -14,3 +14,11 @@ def exported(place, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "weckd"
     export(place, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def with_onnx(place, tmp_path_factory):
+    """The same with an ONNX file beside; tests only read it."""
+    folder = tmp_path_factory.mktemp("onnx") / "weckd"
+    export(place, folder, onnx=True)
+    return folder

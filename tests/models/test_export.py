@@ -4,14 +4,17 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import timm
+import torch
 from PIL import Image
 from prepared_phantom import KEY, SEED
 from safetensors.numpy import save_file
+from safetensors.torch import save_model
 from scipy.special import log_softmax, softmax
 from scipy.stats import t
 from timm.data import create_transform, resolve_data_config
@@ -19,10 +22,13 @@ from trained_phantom import export, finish, logits_of, of_run, trained, weights
 
 from weckd.agreement.freeze import freeze_run
 from weckd.cli import main
+from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.files import file_digest, with_sum, write_json
 from weckd.locks import StopRequest
+from weckd.models.export import timm_config
 from weckd.models.folder import read_origin
+from weckd.training.networks import build_backbone
 from weckd.training.store import fit_folder
 from weckd.tuning.chosen import Chosen, write_chosen
 
@@ -52,6 +58,19 @@ def test_networks_of_other_families_too_whose_layers_were_exchanged_in_training(
     np.testing.assert_allclose(softmax(logits, axis=1), stored[COLUMNS], rtol=0, atol=1e-5)
     assert origin.checked.difference <= 1e-4 * origin.checked.scale
     assert type(timm.create_model(f"local-dir:{tmp_path / 'model'}")) is type(timm.create_model(backbone))
+
+
+@pytest.mark.parametrize(("name", "size"), [("test_vit", 160), ("crossvit_tiny_240", 64)])
+def test_a_network_of_a_fixed_size_is_the_one_that_was_trained_at_another_size_too(name, size, tmp_path):
+    trained_one = build_backbone(name, 3).eval()
+    found = SimpleNamespace(backbone=BackboneSettings(name, "random"))
+    (tmp_path / "config.json").write_text(json.dumps(timm_config(found, ("a", "b", "c"), size)))
+    save_model(trained_one, str(tmp_path / "model.safetensors"))
+    model = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    assert tuple(resolve_data_config({}, model=model)["input_size"]) == (3, size, size)
+    images = torch.rand(2, 3, size, size)
+    with torch.inference_mode():
+        assert torch.equal(model(images), trained_one(images))
 
 
 def test_timm_prepares_an_image_as_the_suite_does(exported):

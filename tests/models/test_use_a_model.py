@@ -1,21 +1,35 @@
-"""docs/use-a-model.md: its Python runs as it stands, on an exported network."""
+"""docs/use-a-model.md: its Python runs as it is written, on an exported network."""
 
 import re
 import sys
 from subprocess import run
 
+import numpy as np
 from engine import REPOSITORY
 from PIL import Image
 
-(EXAMPLE,) = re.findall(
+WITH_TIMM, WITH_ONNX = re.findall(
     r"```python\n(.*?)```", (REPOSITORY / "docs" / "use-a-model.md").read_text("utf-8"), re.DOTALL
 )
 
 
-def test_the_example_needs_timm_alone(exported, tmp_path):
-    (tmp_path / "blood-model").symlink_to(exported)
+def answer(example, absent, folder):
+    """Return class and logits that an example gives in a folder, where some packages cannot be imported."""
+    *lines, last = example.strip().splitlines()
+    without = f"import sys; sys.modules.update(dict.fromkeys({absent}))"
+    code = "\n".join([without, *lines, f"print({last}, *logits.ravel().tolist())"])
+    done = run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    name, *logits = done.stdout.split()
+    return name, np.array(logits, dtype=float)
+
+
+def test_the_examples_need_timm_or_onnxruntime_alone_and_agree(with_onnx, tmp_path):
+    for name in ("blood-model", "blood-onnx"):
+        (tmp_path / name).symlink_to(with_onnx)
     Image.effect_noise((40, 30), 60).save(tmp_path / "image.png")
-    *lines, last = EXAMPLE.strip().splitlines()
-    code = "\n".join(["import sys; sys.modules['weckd'] = None", *lines, f"print({last})"])
-    done = run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() in ("effusion", "normal", "tube"), done.stderr
+    by_timm, logits = answer(WITH_TIMM, ["weckd", "onnxruntime"], tmp_path)
+    by_onnx, again = answer(WITH_ONNX, ["weckd", "torch", "timm"], tmp_path)
+    assert by_timm in ("effusion", "normal", "tube")
+    assert (by_onnx, len(again)) == (by_timm, 3)
+    np.testing.assert_allclose(again, logits, rtol=0, atol=1e-5)

@@ -34,10 +34,10 @@ def finish(suite, run):
     gather(run, SEED)
 
 
-def export(place, out, method="weckd", run=None, data_root=None):
+def export(place, out, method="weckd", run=None, data_root=None, onnx=False):
     """Export one network of a run."""
     where = (place.suite, run or place.run, KEY, method, SEED, out, data_root)
-    return export_model(*where, StopRequest())
+    return export_model(*where, StopRequest(), onnx=onnx)
 
 
 def of_run(run, method):

@@ -22,6 +22,7 @@ _SKIP_BAD = option(
     option("--seed", type=int, required=True),
     path("--out", required=True, metavar="DIR", help="folder to write"),
     path("--data-root", help="folder of your own copies, where the images are not prepared any more"),
+    option("--onnx", action="store_true", help="write model.onnx too, for ONNX runtimes"),
     description="Weights, config.json, a model card and where all of it comes from. Where the run did not keep "
     "the weights (`keep_weights` of the suite) the network is trained again, to the same bytes on the same kind of "
     "machine. RUN may be a frozen reference, results/reference/<suite>.",
@@ -35,7 +36,7 @@ def _export(options: argparse.Namespace) -> None:
         from weckd.models.intervals import in_percent
 
         what = (suite, run, options.dataset, options.method, options.seed)
-        origin = export_model(*what, options.out, options.data_root, stop)
+        origin = export_model(*what, options.out, options.data_root, stop, onnx=options.onnx)
     tested = origin.tested
     print(
         f"{options.out}: {origin.method} of {origin.dataset}, seed {origin.seed}; accuracy in % "

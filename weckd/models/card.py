@@ -1,6 +1,6 @@
 """The model card of an exported network: what it was made of, how good it is, and what it must not be used for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weckd.config import Suite
@@ -8,7 +8,7 @@ from weckd.errors import counted
 from weckd.methods.catalogue import find_method
 from weckd.methods.chain import suite_budget
 from weckd.models.find import FoundFit
-from weckd.models.folder import CONFIG, ORIGIN, WEIGHTS, Origin
+from weckd.models.folder import ONNX, ORIGIN, WEIGHTS, Checked, Origin
 from weckd.models.intervals import in_percent
 
 PAPER = (
@@ -73,10 +73,10 @@ The intervals are over groups of test images: another draw of images, the same n
     timm.create_model("local-dir:FOLDER", pretrained=True)
 
 gives logits of these classes, in this order: {classes}. An image is resized as a whole to {size} x {size} pixels
-(bicubic), in RGB from 0 to 1, and normalised by `mean` and `std` of {config}.
+(bicubic), in RGB from 0 to 1, less the mean {mean} and divided by the standard deviation {std} of the channels.
 {temperature}
 {weights} has the weights, {origin} where they come from. Read by timm, they gave the logits of the stored predictions
-{difference} ({device}).
+{difference}.{onnx}
 
 ## Citation
 
@@ -85,7 +85,14 @@ gives logits of these classes, in this order: {classes}. An image is resized as 
 """
 
 
-def card_text(suite: Suite, origin: Origin, found: FoundFit, facts: Mapping[str, Any], agreeing: int) -> str:
+def card_text(
+    suite: Suite,
+    origin: Origin,
+    found: FoundFit,
+    facts: Mapping[str, Any],
+    prepared: Mapping[str, Any],
+    agreeing: int,
+) -> str:
     """Return the model card, Markdown with the Hub's head.
 
     Args:
@@ -93,11 +100,12 @@ def card_text(suite: Suite, origin: Origin, found: FoundFit, facts: Mapping[str,
         origin: what weckd.json says.
         found: the fit.
         facts: of the prepared data set, for licence and citation.
+        prepared: how timm prepares an image, for its mean and standard deviation.
         agreeing: test images of which it predicts the class that the run's stored predictions have.
     """
     method = find_method(origin.method)(suite_budget(suite))
     trained = found.cell.methods[origin.method]
-    tested, checked, sizes = origin.tested, origin.checked, found.cell.images_of_part
+    tested, sizes = origin.tested, found.cell.images_of_part
     labelled = sum(number for part, number in sizes.items() if part == "rest" or part.startswith("D"))
     rows = (
         f"| {name} | {tested.images_of_class[name]} | {100 * share:.1f} |"
@@ -151,14 +159,13 @@ def card_text(suite: Suite, origin: Origin, found: FoundFit, facts: Mapping[str,
         balanced=in_percent(tested.balanced_accuracy),
         per_class="\n".join(rows),
         limits="\n".join(f"- {line}" for line in _limits(suite, origin)),
-        config=CONFIG,
+        mean=_listed(prepared["mean"]),
+        std=_listed(prepared["std"]),
         weights=WEIGHTS,
         origin=ORIGIN,
         temperature=_temperature(origin),
-        difference=f"to within {checked.difference:.1g}, of logits of up to {checked.scale:.3g}"
-        if checked.difference
-        else "to the byte",
-        device=checked.device,
+        difference=_difference(origin.checked),
+        onnx=_onnx(origin),
         paper=PAPER,
         data_citation=facts["citation"] or f"{facts['title']}: {facts['source']}",
     )
@@ -193,3 +200,23 @@ def _temperature(origin: Origin) -> str:
         f"Divided by the temperature {origin.temperature:.3f}, chosen on the validation images, the logits give "
         "calibrated probabilities."
     )
+
+
+def _onnx(origin: Origin) -> str:
+    if origin.checked_onnx is None:
+        return ""
+    shape = f"(N, 3, {origin.image_size}, {origin.image_size})"
+    return (
+        f"\n\n{ONNX} is the same network for ONNX runtimes: input `image`, float32 {shape}, normalised as above; "
+        f"output `logits`. Run by onnxruntime, it gave those of the stored predictions "
+        f"{_difference(origin.checked_onnx)}."
+    )
+
+
+def _difference(checked: Checked) -> str:
+    within = f"to within {checked.difference:.1g}, of logits of up to {checked.scale:.3g}"
+    return f"{within if checked.difference else 'to the byte'} ({checked.device})"
+
+
+def _listed(values: Sequence[float]) -> str:
+    return f"({', '.join(f'{value:.4g}' for value in values)})"

@@ -11,6 +11,7 @@ import timm
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
+from torch import Tensor
 
 from weckd import __version__
 from weckd.analysis.metrics.confidence import all_right, temperatures
@@ -28,6 +29,7 @@ from weckd.models.folder import (
     CARD,
     CONFIG,
     FORMAT,
+    ONNX,
     ORIGIN,
     WEIGHTS,
     Checked,
@@ -38,6 +40,7 @@ from weckd.models.folder import (
     write_origin,
 )
 from weckd.models.intervals import one_network
+from weckd.models.onnx_file import PACKAGES, onnx_network, require_packages, write_onnx
 from weckd.run_files import RunFiles
 from weckd.training.batches import Prepared, cell_data, load_prepared, outputs
 from weckd.training.gather import probabilities_of
@@ -64,11 +67,14 @@ def export_model(
     out: Path,
     data_root: Path | None,
     stop: StopRequest,
+    *,
+    onnx: bool = False,
 ) -> Origin:
     """Write the folder of a method's network in one cell (see `weckd.models.folder`), and return where it comes from.
 
     The network is taken from the store of fits, or trained again where its weights were not kept. What is written is
-    read by timm and run over the test images, and refused unless it gives the fit's own logits.
+    read by timm, and the ONNX file by onnxruntime, and run over the test images: refused unless it gives the fit's own
+    logits.
 
     Args:
         suite: of the run.
@@ -79,11 +85,14 @@ def export_model(
         out: folder to write; an earlier export there is replaced.
         data_root: the user's own data sets, where the images are not prepared yet; None: those of the run.
         stop: request to stop, which is heeded between two steps of training.
+        onnx: write an ONNX file too.
 
     Raises:
-        UserError: see `weckd.models.find.find_network`; `out` holds something else; or what was written gives other
-            logits.
+        UserError: see `weckd.models.find.find_network`; `out` holds something else; what was written gives other
+            logits; or ONNX is asked for, and a package that it needs is missing.
     """
+    if onnx:
+        require_packages()
     if out.exists() and not (out / ORIGIN).exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: there is something that is no exported model; choose another folder")
     if method not in suite.methods:
@@ -107,9 +116,23 @@ def export_model(
         with whole_folder(out) as beside:
             rows = {key: np.asarray(value, order="C") for key, value in found.stored.weights().items()}
             (beside / WEIGHTS).write_bytes(save(rows, {"format": "pt"}))
-            write_json(beside / CONFIG, timm_config(found, classes, suite.image_size))
-            checked = _checked(beside, found, images, split, len(classes))
+            config = timm_config(found, classes, suite.image_size)
+            write_json(beside / CONFIG, config)
+            data = cell_data(images, 1, split, len(classes))
+            tests = (data.images, data.parts["test"])
+            logits = outputs(load_model(beside, device), *tests)
+            again = "delete that folder to have it trained again"
+            checked = _checked(logits, found, device, "as timm reads its network", again)
+            checked_onnx = None
+            if onnx:
+                network = load_model(beside, cpu := torch.device("cpu"))
+                write_onnx(network, suite.image_size, beside / ONNX)
+                logits = outputs(onnx_network(beside / ONNX, network), *tests)
+                checked_onnx = _checked(
+                    logits, found, cpu, "as onnxruntime runs its network", "leave --onnx out"
+                )
             settings = {key: value for key, value in asdict(suite).items() if key in _SETTINGS}
+            libraries = (*_LIBRARIES, *(PACKAGES if onnx else ()))
             origin = Origin(
                 format=FORMAT,
                 run=suite.run,
@@ -131,11 +154,12 @@ def export_model(
                 tested=tested,
                 checked=checked,
                 seen=_seen(found, method, split, images),
-                versions={"weckd": __version__, **{name: version(name) for name in _LIBRARIES}},
+                versions={"weckd": __version__, **{name: version(name) for name in libraries}},
                 files=digests(beside),
+                checked_onnx=checked_onnx,
             )
             write_origin(beside, origin)
-            text = card_text(suite, origin, found, read_facts(folder), agreeing)
+            text = card_text(suite, origin, found, read_facts(folder), config["pretrained_cfg"], agreeing)
             write_text(beside / CARD, text)
     return origin
 
@@ -156,13 +180,23 @@ def timm_config(found: FoundFit, classes: tuple[str, ...], image_size: int) -> d
         "mean": list(given["mean"]),
         "std": list(given["std"]),
     }
-    of_network = {key: given.get(key) for key in ("fixed_input_size", "first_conv", "classifier")}
+    fixed, built_for = given["fixed_input_size"], given["input_size"][1]
+    of_network = {key: given.get(key) for key in ("first_conv", "classifier")}
+    # Some networks of a fixed size take images of others too: timm would build them for those, with other weights.
+    other = fixed and built_for != image_size
     return {
         "architecture": found.backbone.name,
+        **({"model_args": {"img_size": built_for}} if other else {}),
         "num_classes": len(classes),
         "num_features": network.num_features,
         "label_names": list(classes),
-        "pretrained_cfg": {**of_images, **of_network, "num_classes": len(classes), "pool_size": None},
+        "pretrained_cfg": {
+            **of_images,
+            **of_network,
+            "fixed_input_size": fixed and not other,
+            "num_classes": len(classes),
+            "pool_size": None,
+        },
     }
 
 
@@ -215,23 +249,21 @@ def _temperature(found: FoundFit, split: pd.DataFrame) -> float | None:
     return None if all_right(validation) else float(temperatures((validation,))[0])
 
 
-def _checked(folder: Path, found: FoundFit, images: Prepared, split: pd.DataFrame, classes: int) -> Checked:
-    """Return how far the folder's logits of the test images are from the fit's, by timm's own reading of it.
+def _checked(logits: Tensor, found: FoundFit, device: torch.device, how: str, remedy: str) -> Checked:
+    """Return how far logits of the test images, computed on a device, are from the fit's.
 
     Raises:
         UserError: they are others.
     """
-    data = cell_data(images, 1, split, classes)
-    device = images.images.device
-    found_logits = outputs(load_model(folder, device), data.images, data.parts["test"]).cpu().numpy()
     expected: NDArray[np.float32] = found.stored.logits("test")
-    difference, scale = float(np.abs(found_logits - expected).max()), float(np.abs(expected).max())
+    difference = float(np.abs(logits.cpu().numpy() - expected).max())
+    scale = float(np.abs(expected).max())
     kind = device_kind(device)
     allowed = ROUNDING if kind == found.shared["device"] else _ELSEWHERE
     if not difference <= allowed * scale:
         raise UserError(
-            f"{found.stored.folder}: as timm reads its network, logits differ by {difference:.3g} from the stored ones "
-            f"of up to {scale:.3g}; nothing is exported; delete that folder to have it trained again"
+            f"{found.stored.folder}: {how}, logits differ by {difference:.3g} from the stored ones of up to "
+            f"{scale:.3g}; nothing is exported; {remedy}"
         )
     return Checked(kind, difference, scale)
 

@@ -2,6 +2,7 @@
 
 model.safetensors   weights, by timm's own names
 config.json         how timm builds the network and prepares its images; read by "local-dir:" and by the Hub
+model.onnx          where it was asked for: the network with its weights, for ONNX runtimes
 README.md           the model card, for people; it may be edited
 weckd.json          where the network comes from: run, fit, images by their hashes, scores, digests, versions
 """
@@ -21,6 +22,7 @@ from weckd.files import file_digest, refuse_other, with_sum, without_sum, write_
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD, ORIGIN = "model.safetensors", "config.json", "README.md", "weckd.json"
+ONNX = "model.onnx"
 _AGAIN = "export it again with `weckd export`"
 PARTS = ("training", "validation", "test")
 
@@ -81,6 +83,7 @@ class Origin:
     seen: dict[str, tuple[str, ...]]  # `image_hashes` of its images, sorted, by part
     versions: dict[str, str]
     files: dict[str, str]  # SHA-256 by name
+    checked_onnx: Checked | None = None  # of model.onnx; None where there is none
 
 
 _DIGITS = 16
@@ -98,7 +101,7 @@ def write_origin(folder: Path, origin: Origin) -> None:
 
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of what decides a prediction."""
-    return {name: file_digest(folder / name) for name in (WEIGHTS, CONFIG)}
+    return {name: file_digest(folder / name) for name in (WEIGHTS, CONFIG, ONNX) if (folder / name).exists()}
 
 
 def read_origin(folder: Path) -> Origin:
