@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from prepared_phantom import KEY, SEED
 from scipy.special import log_softmax
@@ -12,6 +13,7 @@ from trained_phantom import logits_of, of_run
 
 from weckd.cli import main
 from weckd.errors import UserError
+from weckd.models import evaluate as module
 from weckd.models.evaluate import evaluate
 from weckd.models.folder import read_origin
 
@@ -162,6 +164,54 @@ def test_classes_of_one_side_alone_are_named_and_counted_and_others_mapped(
         assert str(refused.value) == message
 
 
+def test_images_that_are_broken_or_too_small_stop_it_or_are_named_left_out_and_counted(
+    other, exported, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    stored, logits = other
+    place, catalogue = tmp_path / "root" / "mine", entry(tmp_path, ["effusion", "normal", "tube"])
+    Image.new("RGB", (1, 1)).save(place / "003.png")
+    small = "003.png: 1x1 pixels show nothing (the least is 8 a side)"
+    with pytest.raises(UserError) as refused:
+        found(exported, tmp_path, catalogue)
+    assert str(refused.value) == (
+        f"mine: {small}; replace it by the whole image, or leave out what cannot be read with --skip-bad"
+    )
+    (place / "010.png").write_bytes((place / "010.png").read_bytes()[:200])
+    values, text = found(exported, tmp_path, catalogue, skip_bad=True)
+    assert (values["bad"], values["images"]) == (["010.png", "003.png"], 58)
+    assert "\n- Cannot be read, left out: 2 images.\n" in text
+    told = capsys.readouterr().err
+    assert f"[evaluate] left out: {small}\n" in told
+    assert "[evaluate] left out: 010.png: cannot be decoded (" in told
+    others = np.delete(np.arange(60), [3, 10])
+    right = logits.argmax(axis=1) == stored["y"]
+    assert values["scores"]["accuracy"]["value"] == pytest.approx(right[others].mean())
+    assert pd.read_csv(tmp_path / "out" / "predictions.csv")["image_id"].tolist() == [
+        f"{number:03d}.png" for number in others
+    ]
+    for number in range(60):
+        Image.new("RGB", (1, 1), (number, 0, 0)).save(place / f"{number:03d}.png")
+    with pytest.raises(UserError) as refused:
+        found(exported, tmp_path, catalogue, skip_bad=True)
+    assert str(refused.value) == "mine: none of 60 images can be read; replace it by the whole image"
+
+
+def test_too_little_memory_is_told_with_a_smaller_batch(other, exported, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    for name in ("outputs", "load_model"):
+        with monkeypatch.context() as scarce, pytest.raises(UserError) as refused:
+            scarce.setattr(module, name, full)
+            found(exported, tmp_path, entry(tmp_path, ["effusion", "normal", "tube"]))
+        assert str(refused.value) == (
+            "predictions of 256 images at a time need more memory than there is; try --batch-size 128"
+        )
+
+
 def test_what_cannot_be_evaluated_is_told_by_name(other, place, exported, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     classes = ["effusion", "normal", "tube"]
@@ -191,6 +241,17 @@ def test_what_cannot_be_evaluated_is_told_by_name(other, place, exported, tmp_pa
     assert told(entry(tmp_path, classes), "--trained-on", tmp_path / "root").startswith(
         f"weckd: {tmp_path / 'root' / 'dataset.json'}: cannot be read ("
     )
+    table.write_text("path,kind,who\n")
+    assert told(entry(tmp_path, classes)) == (
+        f"weckd: {table}: holds no row below its head; put a row for each image there"
+    )
+    empty = tmp_path / "no-export"
+    empty.mkdir()
+    arguments[1] = empty
+    assert told(entry(tmp_path, classes)) == (
+        f"weckd: {empty}: no exported model, it has no weckd.json; make one with `weckd export`"
+    )
+    arguments[1] = exported
     (tmp_path / "root" / "mine").rename(tmp_path / "away")
     assert told(entry(tmp_path, classes)).startswith(
         f"weckd: data_root: {tmp_path / 'root' / 'mine'}: no such folder; "

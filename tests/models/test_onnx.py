@@ -45,7 +45,7 @@ def test_its_logits_are_torchs_for_any_number_of_images(batch_size, place, with_
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max() + 1e-7)
 
 
-def test_one_file_holds_all_and_nothing_of_the_machine_that_wrote_it(with_onnx, exported, tmp_path):
+def test_one_file_holds_all_and_nothing_of_the_machine_that_wrote_it(with_onnx):
     names = sorted(file.name for file in with_onnx.iterdir())
     assert names == ["README.md", "config.json", "model.onnx", "model.safetensors", "weckd.json"]
     content = (with_onnx / "model.onnx").read_bytes()
@@ -59,8 +59,6 @@ def test_one_file_holds_all_and_nothing_of_the_machine_that_wrote_it(with_onnx, 
         (only,) = value
         assert only.name == name
         assert [axis.dim_param or axis.dim_value for axis in only.type.tensor_type.shape.dim] == shape
-    write_onnx(load_model(exported, CPU), 32, tmp_path / "again.onnx")
-    assert (tmp_path / "again.onnx").read_bytes() == content
 
 
 def test_its_digest_versions_and_agreement_are_told(with_onnx, exported):

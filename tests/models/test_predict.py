@@ -1,5 +1,6 @@
 """Predictions of an exported network for image files: those of the run for its own images, and what is refused."""
 
+import json
 import pickle
 import socket
 
@@ -9,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 from scipy.special import softmax
-from trained_phantom import logits_of, of_run
+from trained_phantom import export, logits_of, of_run
 
 from weckd.cli import main
 from weckd.errors import UserError
+from weckd.files import with_sum, write_json
 from weckd.models import predict as module
 from weckd.models.folder import read_origin
 from weckd.models.predict import overlay, predict
@@ -155,6 +157,16 @@ def test_a_folder_that_is_no_export_or_was_changed_is_refused(exported, files, t
     told = refused(copy, [folder], out)
     assert told.startswith(f"{copy / 'model.safetensors'}: edited or damaged, its SHA-256 is ")
     assert told.endswith("…; export it again with `weckd export`")
+    (copy / "model.safetensors").unlink()
+    assert refused(copy, [folder], out) == (
+        f"{copy / 'model.safetensors'}: cannot be read (No such file or directory); export it again with `weckd export`"
+    )
+    content = json.loads((copy / "weckd.json").read_text())
+    write_json(copy / "weckd.json", with_sum({**content, "format": 2}))
+    assert refused(copy, [folder], out) == (
+        f"{copy / 'weckd.json'}: not what `weckd export` wrote (format 2, this version reads 1); export it again with "
+        "`weckd export`"
+    )
     (copy / "weckd.json").write_text("{}")
     assert refused(copy, [folder], out) == (
         f"{copy / 'weckd.json'}: not what `weckd export` wrote (edited, its sum is another one); export it again with "
@@ -166,20 +178,30 @@ def test_too_little_memory_is_told_with_a_smaller_batch(exported, files, tmp_pat
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(module, "outputs", full)
-    assert refused(exported, [files[0]], tmp_path / "p.csv", batch_size=64) == (
-        "predictions of 64 images at a time need more memory than there is; try --batch-size 32"
-    )
+    for name in ("outputs", "load_model"):
+        with monkeypatch.context() as scarce:
+            scarce.setattr(module, name, full)
+            assert refused(exported, [files[0]], tmp_path / "p.csv", batch_size=64) == (
+                "predictions of 64 images at a time need more memory than there is; try --batch-size 32"
+            )
 
 
-def test_nothing_is_unpickled_and_nothing_is_fetched(exported, files, tmp_path, monkeypatch):
+def test_progress_says_how_many_images_are_done(exported, files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "_PROGRESS_SECONDS", 0.0)
+    table(exported, [files[0]], tmp_path / "p.csv", batch_size=5)
+    told = [line.partition(", about ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["[predict] 5/12 images", "[predict] 10/12 images"]
+
+
+def test_nothing_is_unpickled_and_nothing_is_fetched(place, with_onnx, files, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("not allowed")
 
-    for place, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load")):
-        monkeypatch.setattr(place, name, refuse)
+    for holder, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load")):
+        monkeypatch.setattr(holder, name, refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert len(table(exported, [files[0]], tmp_path / "p.csv")) == 12
+    assert len(table(with_onnx, [files[0]], tmp_path / "p.csv")) == 12
+    assert export(place, tmp_path / "model", onnx=True) == read_origin(with_onnx)
 
 
 def test_overlays_are_numbered_as_the_rows_and_enlarged(exported, files, tmp_path):

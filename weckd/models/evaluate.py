@@ -1,5 +1,6 @@
 """An exported network on labelled images of another source; images that it was trained on are looked for first."""
 
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from weckd.files import write_json, write_text
 from weckd.models.export import load_model
 from weckd.models.find import prepare_here
 from weckd.models.folder import PARTS, Origin, Score, image_hashes, read_origin
+from weckd.models.images import WHOLE, too_small
 from weckd.models.intervals import in_percent, one_network
 from weckd.models.predict import smaller
 from weckd.training.batches import outputs
@@ -42,6 +44,7 @@ class Evaluation:
     dataset: str
     images: int  # n
     groups: int  # G
+    bad: tuple[str, ...]  # images that cannot be read or show nothing
     exact: Mapping[
         str, int
     ]  # images with the pixels of one that the network knows, by the part that this was in
@@ -88,12 +91,14 @@ def evaluate(
     class_of = _classes(entry, origin, mapping)
     with tempfile.TemporaryDirectory() as name:
         prepared = Path(name, "prepared")
-        kept = Path("data", key, f"source-{origin.image_size}px.json")  # of a run
-        source = Path(name, "source.json") if data_root or not kept.exists() else kept
+        of_run = Path("data", key, f"source-{origin.image_size}px.json")
+        source = Path(name, "source.json") if data_root or not of_run.exists() else of_run
         prepare_here(entry, origin.image_size, prepared, source, Path("data"), data_root, skip_bad)
         facts = read_facts(prepared)
-        index, thumbnails = read_index(prepared), read_thumbnails(prepared, facts)
-        images = read_images(prepared, facts)
+        thumbnails, images = read_thumbnails(prepared, facts), read_images(prepared, facts)
+        index, bad = read_index(prepared), _bad(key, prepared, skip_bad)
+    kept = ~index["image_id"].isin(bad)
+    index, thumbnails, images = index[kept].reset_index(drop=True), thumbnails[kept], images[kept]
     threshold = float(origin.settings["groups_threshold"])
     groups = assign_groups(index, near_duplicates(thumbnails, threshold).pairs.rows)["group_id"]
     seen = _seen(origin, images, thumbnails, trained_on, threshold)
@@ -120,6 +125,7 @@ def evaluate(
         dataset=key,
         images=int(counts.sum()),
         groups=len(np.unique(numbers[counts])),
+        bad=tuple(bad),
         exact={part: int(seen[part, "exact"].sum()) for part in PARTS},
         near=near or None,
         left_out=int((known & ~counts).sum()),
@@ -173,6 +179,27 @@ def _classes(entry: Dataset, origin: Origin, mapping: Sequence[str]) -> dict[str
     return found
 
 
+def _bad(key: str, prepared: Path, skip_bad: bool) -> list[str]:
+    """Return the names of images that cannot be read, or are too small to show anything, and tell them.
+
+    Raises:
+        UserError: there is one, and it is not to be left out; or no other.
+    """
+    lost, read = read_index(prepared, left_out=True), read_index(prepared)
+    bad = dict(zip(lost["image_id"], lost["problem"], strict=True))
+    for name, width, height in read[["image_id", "width", "height"]].itertuples(index=False):
+        if why := too_small(int(width), int(height)):
+            bad[name] = why
+            if not skip_bad:
+                advice = f"{WHOLE}, or leave out what cannot be read with --skip-bad"
+                raise UserError(f"{key}: {name}: {why}; {advice}")
+    for name, why in bad.items():
+        print(f"[evaluate] left out: {name}: {why}", file=sys.stderr, flush=True)
+    if len(bad) == len(lost) + len(read):
+        raise UserError(f"{key}: none of {counted(len(bad), 'image')} can be read; {WHOLE}")
+    return list(bad)
+
+
 def _prepared(origin: Origin) -> Path:
     return Path("results", "data", f"{origin.dataset}-{origin.image_size}px")
 
@@ -208,8 +235,8 @@ def _seen(
 
 def _logits(folder: Path, images: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
     device = prepare_device()
-    network = load_model(folder, device)
     with memory_for(f"predictions of {batch_size} images at a time", smaller(batch_size)):
+        network = load_model(folder, device)
         batches = (torch.from_numpy(images[at : at + batch_size]) for at in range(0, len(images), batch_size))
         found = [outputs(network, batch.to(device), np.arange(len(batch))).cpu().numpy() for batch in batches]
     return np.concatenate(found)
@@ -265,6 +292,7 @@ def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
         for name, row in found.confusion.items()
     ]
     not_known = ", ".join(f"{name} ({counted(number, 'image')})" for name, number in found.not_known.items())
+    bad = [f"- Cannot be read, left out: {counted(len(found.bad), 'image')}."] if found.bad else []
     return "\n".join(
         [
             f"# {found.network}, on {found.dataset}",
@@ -276,6 +304,7 @@ def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
             f"- Classes of the network without an image here: {', '.join(found.not_there) or 'none'}.",
             f"- In a group with an image that it was trained or calibrated on, left out: "
             f"{counted(found.left_out, 'image')}.",
+            *bad,
             "",
             "## Overlap",
             "",

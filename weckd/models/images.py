@@ -23,6 +23,7 @@ COLUMN = "image"
 _TABLES = (".csv", ".tsv", ".parquet")
 SMALLEST = 8
 """Pixels of the shortest side of an image that is predicted."""
+WHOLE = "replace it by the whole image"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,12 @@ def _batch(futures: Sequence[tuple[Path, Future[NDArray[np.uint8]]]], image_size
 
 def _decoded(file: Path, image_size: int) -> NDArray[np.uint8]:
     decoded = decode_image(file, decoded_side(image_size))
-    if min(decoded.width, decoded.height) < SMALLEST:
-        told = f"{decoded.width}x{decoded.height} pixels show nothing (the least is {SMALLEST} a side)"
-        raise BadImageError(file, told, "replace it by the whole image")
+    if told := too_small(decoded.width, decoded.height):
+        raise BadImageError(file, told, WHOLE)
     return square(decoded.image, image_size)
+
+
+def too_small(width: int, height: int) -> str:
+    """Return why an image of so many pixels is not predicted; "" where it is."""
+    shown = min(width, height) >= SMALLEST
+    return "" if shown else f"{width}x{height} pixels show nothing (the least is {SMALLEST} a side)"

@@ -55,12 +55,12 @@ def predict(
     """
     origin, files = read_origin(folder), image_files(given)
     device = prepare_device()
-    network = load_model(folder, device)
-    stage = _stage(network, origin) if maps else None
     rows: list[tuple[object, ...]] = []
     bad: list[BadImageError] = []
     began = told = time.monotonic()
     with memory_for(f"predictions of {batch_size} images at a time", smaller(batch_size)):
+        network = load_model(folder, device)
+        stage = _stage(network, origin) if maps else None
         for batch in decoded_batches(files, origin.image_size, batch_size):
             bad += batch.bad
             for problem in batch.bad:
