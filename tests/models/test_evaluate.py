@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from prepared_phantom import KEY, SEED
 from scipy.special import log_softmax
-from trained_phantom import logits_of, of_run
+from trained_phantom import logits_of, of_run, without_temperature
 
 from weckd.cli import main
 from weckd.errors import UserError
@@ -105,6 +105,14 @@ def test_scores_and_confusion_are_those_by_hand(other, exported, tmp_path, monke
         "Near-duplicates were not looked for: results/data/phantom_ear_ohio-32px has not the images that it was "
         "trained on." in text
     )
+
+
+def test_without_a_temperature_nothing_is_calibrated(other, exported, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = without_temperature(exported, tmp_path / "plain")
+    values, text = found(folder, tmp_path, entry(tmp_path, ["effusion", "normal", "tube"]))
+    assert values["calibrated"] == {}
+    assert [line[-5:] for line in text.splitlines() if line.startswith("| NLL |")] == ["| - |"]
 
 
 def test_what_it_was_trained_on_is_found_and_left_out_with_its_group(

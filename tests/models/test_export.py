@@ -26,6 +26,7 @@ from weckd.config import BackboneSettings
 from weckd.errors import UserError
 from weckd.files import file_digest, with_sum, write_json
 from weckd.locks import StopRequest
+from weckd.models import export as module
 from weckd.models.export import timm_config
 from weckd.models.folder import read_origin
 from weckd.training.networks import build_backbone
@@ -319,6 +320,19 @@ def test_weights_that_give_other_logits_are_not_exported(place, exported, tmp_pa
         f"{fit}: as timm reads its network, logits differ by 0.01 from the stored ones of"
     )
     assert not (tmp_path / "model").exists()
+
+
+def test_too_little_memory_is_told(place, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(module, "outputs", full)
+    with pytest.raises(UserError) as refused:
+        export(place, tmp_path / "model")
+    assert str(refused.value) == (
+        "predictions of the test images need more memory than there is; use a machine or a GPU with more"
+    )
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_run_without_the_method_is_told_before_anything_is_read(tmp_path, capsys, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from scipy.special import softmax
-from trained_phantom import export, logits_of, of_run
+from trained_phantom import export, logits_of, of_run, without_temperature
 
 from weckd.cli import main
 from weckd.errors import UserError
@@ -63,6 +63,8 @@ def test_of_the_runs_own_images_they_are_the_stored_ones(batch_size, place, expo
     logits = logits_of(exported, place, stored["image_id"]) / read_origin(exported).temperature
     calibrated = found[[f"calibrated_{name}" for name in columns]]
     np.testing.assert_allclose(calibrated, softmax(logits, axis=1), rtol=0, atol=2e-6)
+    plain = table(without_temperature(exported, tmp_path / "plain"), [folder], tmp_path / "q.csv")
+    assert plain.columns.tolist() == ["file", "prediction", *columns]
 
 
 def test_images_folders_and_tables_are_read_in_their_order_and_an_image_once(exported, files, tmp_path):

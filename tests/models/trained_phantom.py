@@ -1,6 +1,7 @@
 """A small run on a phantom whose networks can be exported, and what its files say by another way of reading them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from prepared_phantom import KEY, SEED, gather, make_workplace
 from safetensors.numpy import load_file
 
 from weckd.config import suite_json
-from weckd.files import write_text
+from weckd.files import with_sum, write_json, write_text
 from weckd.locks import StopRequest
 from weckd.models.export import export_model
 from weckd.training.job import train_batch
@@ -58,6 +59,14 @@ def logits_of(folder, place, images):
     mean, std = (torch.tensor(given[name])[:, None, None] for name in ("mean", "std"))
     with torch.inference_mode():
         return model((values - mean) / std).numpy()
+
+
+def without_temperature(folder, copy):
+    """Return a copy of an exported folder as of a network whose validation images tell no temperature."""
+    shutil.copytree(folder, copy)
+    content = json.loads((copy / "weckd.json").read_text())
+    write_json(copy / "weckd.json", with_sum({**content, "temperature": None}))
+    return copy
 
 
 def weights(folder):

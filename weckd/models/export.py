@@ -42,8 +42,9 @@ from weckd.models.folder import (
 from weckd.models.intervals import one_network
 from weckd.models.onnx_file import PACKAGES, onnx_network, require_packages, write_onnx
 from weckd.run_files import RunFiles
-from weckd.training.batches import Prepared, cell_data, load_prepared, outputs
+from weckd.training.batches import CellData, Prepared, cell_data, load_prepared, outputs
 from weckd.training.gather import probabilities_of
+from weckd.training.limits import memory_for
 from weckd.training.networks import Backbone, build_backbone, device_kind, prepare_device
 
 ROUNDING = 1e-4
@@ -119,18 +120,9 @@ def export_model(
             config = timm_config(found, classes, suite.image_size)
             write_json(beside / CONFIG, config)
             data = cell_data(images, 1, split, len(classes))
-            tests = (data.images, data.parts["test"])
-            logits = outputs(load_model(beside, device), *tests)
-            again = "delete that folder to have it trained again"
-            checked = _checked(logits, found, device, "as timm reads its network", again)
-            checked_onnx = None
-            if onnx:
-                network = load_model(beside, cpu := torch.device("cpu"))
-                write_onnx(network, suite.image_size, beside / ONNX)
-                logits = outputs(onnx_network(beside / ONNX, network), *tests)
-                checked_onnx = _checked(
-                    logits, found, cpu, "as onnxruntime runs its network", "leave --onnx out"
-                )
+            with memory_for("predictions of the test images", "use a machine or a GPU with more"):
+                checked = _checked_by_timm(beside, found, data)
+                checked_onnx = _written_onnx(beside, found, data, suite.image_size) if onnx else None
             settings = {key: value for key, value in asdict(suite).items() if key in _SETTINGS}
             libraries = (*_LIBRARIES, *(PACKAGES if onnx else ()))
             origin = Origin(
@@ -247,6 +239,20 @@ def _temperature(found: FoundFit, split: pd.DataFrame) -> float | None:
         return None
     validation = Validation(probabilities_of(found.stored.logits("validation")).astype(np.float32), y)
     return None if all_right(validation) else float(temperatures((validation,))[0])
+
+
+def _checked_by_timm(folder: Path, found: FoundFit, data: CellData) -> Checked:
+    device, remedy = data.images.device, "delete that folder to have it trained again"
+    logits = outputs(load_model(folder, device), data.images, data.parts["test"])
+    return _checked(logits, found, device, "as timm reads its network", remedy)
+
+
+def _written_onnx(folder: Path, found: FoundFit, data: CellData, image_size: int) -> Checked:
+    """Write an exported folder's network as ONNX too, and return how far its logits are from the fit's."""
+    network = load_model(folder, cpu := torch.device("cpu"))
+    write_onnx(network, image_size, folder / ONNX)
+    logits = outputs(onnx_network(folder / ONNX, network), data.images, data.parts["test"])
+    return _checked(logits, found, cpu, "as onnxruntime runs its network", "leave --onnx out")
 
 
 def _checked(logits: Tensor, found: FoundFit, device: torch.device, how: str, remedy: str) -> Checked:
