@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import hashlib
 import json
 import math
 import shutil
@@ -11,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from references import REFERENCES
 from scipy import stats
 from small_suite import SEEDS, toy_frame, toy_suite, write_cell, write_predictions, write_text
 
 from weckd.agreement.agree import Agreement, Cell, agreement_table, compare, tolerance_of, verdict
 from weckd.agreement.freeze import freeze_rerun, freeze_run, unfreeze
-from weckd.agreement.reference import MadeWith, Reference, read_reference
+from weckd.agreement.reference import DECIDING, MadeWith, Reference, read_reference
 from weckd.analysis.contrasts import evaluate, own
 from weckd.analysis.inference.reader_study import Study, half_width
 from weckd.analysis.predictions import load_predictions
@@ -24,6 +26,7 @@ from weckd.analysis.results import load_run
 from weckd.analysis.write_tables import write_tables
 from weckd.cli import main
 from weckd.config import load_suite, suite_json
+from weckd.doctor.machine import pinned
 from weckd.errors import UserError
 from weckd.files import file_digest
 from weckd.locks import take_run_lock
@@ -36,6 +39,7 @@ LOCK = """numpy==2.4.6 ; python_full_version < '3.12' \\
 torch==2.0 \\
     --hash=sha256:01
 """
+DIGEST = hashlib.sha256(b"numpy==2.4.6\ntorch==2.0").hexdigest()
 
 
 def suite(**changes):
@@ -220,11 +224,23 @@ def test_another_device_or_lock_is_compared_by_intervals(reference, lock, tmp_pa
     assert cell.tolerance == pytest.approx(100 * np.sqrt(2) * half_width(level.estimate.study, 0.99))
     assert tolerance_of(level.estimate.study, 0.99) == pytest.approx(cell.tolerance / 100)
     file = tmp_path / "other.lock"
-    file.write_text("numpy==2.0\ntorch==2.0\n")
-    mine, theirs = file_digest(file), file_digest(lock)
+    file.write_text("torch==2.0\nnumpy==2.0\n")
+    mine = hashlib.sha256(b"numpy==2.0\ntorch==2.0").hexdigest()
     assert compare(other, reference, file).differs.startswith(
-        f"lock {mine}, not {theirs}; device another card"
+        f"lock {mine}, not {DIGEST}; device another card"
     )
+
+
+def test_a_package_that_changes_no_byte_leaves_a_lock_as_it_is(run, reference, lock, tmp_path):
+    file = tmp_path / "more.lock"
+    file.write_text(f"onnx==1.18 \\\n{lock.read_text()}torchdistill==1.1.5\n")
+    assert compare(run, reference, file).exact
+    file.write_text(f"{lock.read_text()}scipy==1.17\n")
+    assert not compare(run, reference, file).exact
+
+
+def test_what_decides_bytes_is_locked():
+    assert set(DECIDING) <= set(pinned(REFERENCES.parents[1] / "requirements.lock"))
 
 
 def test_what_is_assumed_near_the_ceiling_is_no_tolerance():
@@ -241,7 +257,7 @@ def test_a_lock_that_does_not_name_what_the_run_was_trained_with_does_not_count(
     file = tmp_path / "newer.lock"
     file.write_text(lock.read_text().replace("torch==2.0 ", "torch==2.0.1 "))
     agreement = compare(run, reference, file)
-    assert (agreement.exact, agreement.differs) == (False, f"lock none, not {file_digest(lock)}")
+    assert (agreement.exact, agreement.differs) == (False, f"lock none, not {DIGEST}")
     freeze_run(run, tmp_path / "reference", file)
     assert read_reference(tmp_path / "reference").made_with.lock == ""
     assert compare(run, tmp_path / "reference", file).exact
@@ -299,7 +315,7 @@ def test_a_rerun_elsewhere_is_kept_in_the_reference_and_shown_beside(run, refere
     row = changed_probability(other, by=0.5)
     assert main(["freeze", str(other), "--out", str(folder), "--beside", "--lock", str(lock)]) == 0
     facts = read_reference(folder)
-    made = MadeWith(file_digest(lock), "another card", 1, {"torch": "2.0"})
+    made = MadeWith(DIGEST, "another card", 1, {"torch": "2.0"})
     assert (facts.elsewhere, facts.made_with) == (made, read_reference(reference).made_with)
     capsys.readouterr()
     assert main(["agree", str(run), str(folder), "--lock", str(lock)]) == 0

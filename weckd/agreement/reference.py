@@ -10,6 +10,7 @@ tables/*.md, answers.csv  the tables as people read them, and the verdicts as pr
 Light, since the workflow asks for a reference's suite at every start.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -27,13 +28,21 @@ FORMAT = 1
 ELSEWHERE = "elsewhere"
 """Folder of a rerun's predictions, as in `predictions`."""
 RECORDS = "records.tar.xz"
+DECIDING = (
+    *("torch", "timm", "optuna", "numpy", "pandas", "pyarrow", "scipy", "statsmodels", "scikit-posthocs"),
+    *("tabulate", "jinja2", "matplotlib", "pillow", "h5py"),
+)
+"""Packages whose version may change a byte of a prediction, table or figure.
+
+Of a lock, these alone are compared, so that one more package in it leaves references as they are.
+"""
 
 
 @dataclass(frozen=True)
 class MadeWith:
     """What decides whether two runs must be equal to the byte."""
 
-    lock: str  # SHA-256 of the lock file; empty where there was none
+    lock: str  # SHA-256 of the lock's lines of DECIDING; empty where there was none
     device: str
     threads: int
     versions: dict[str, str]
@@ -103,7 +112,8 @@ def made_with(run: Path, lock: Path | None) -> MadeWith:
     """
     found: list[MadeWith] = []
     locked = set(lock.read_text(encoding="utf-8").split()) if lock else set()
-    digest = file_digest(lock) if lock else ""
+    deciding = sorted(pin for pin in locked if pin.partition("==")[0] in DECIDING)
+    digest = hashlib.sha256("\n".join(deciding).encode()).hexdigest() if lock else ""
     for file in sorted(RunFiles(run).manifests.glob("*/*.json")):
         for cell in read_manifest(file).values():
             named = locked.issuperset(f"{name}=={number}" for name, number in cell.versions.items())
