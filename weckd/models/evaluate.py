@@ -2,7 +2,8 @@
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,23 @@ from numpy.typing import NDArray
 from weckd.analysis.metrics.confidence import brier, ece, nll, scaled
 from weckd.analysis.metrics.scores import Predicted, class_mean_score, correct, share_right
 from weckd.data.catalogue import Dataset, find_dataset
-from weckd.data.duplicates import near_duplicates, pairs_between
+from weckd.data.duplicates import near_duplicates
 from weckd.data.groups import assign_groups
-from weckd.data.prepared import FACTS, read_facts, read_images, read_index, read_thumbnails
+from weckd.data.prepared import read_facts, read_images, read_index, read_thumbnails
 from weckd.errors import UserError, counted
 from weckd.files import write_json, write_text
 from weckd.models.export import load_model
 from weckd.models.find import prepare_here
-from weckd.models.folder import PARTS, Origin, Score, image_hashes, read_origin
+from weckd.models.folder import PARTS, Origin, Score, read_origin
 from weckd.models.images import WHOLE, too_small
 from weckd.models.intervals import in_percent, one_network
+from weckd.models.overlap import (
+    copies_of_seen,
+    lacking,
+    prepared_folder,
+    refuse_unknown_copies,
+    trained_images,
+)
 from weckd.models.predict import smaller
 from weckd.training.batches import outputs
 from weckd.training.gather import probabilities_of
@@ -34,6 +42,17 @@ from weckd.training.networks import prepare_device
 _OF_PROBABILITIES = ("ECE", "Brier", "NLL")
 _LEARNT_FROM = ("training", "validation")
 """Parts of its images that decided the network or its temperature."""
+_UNKNOWN = "unknown"
+_TEXT, _NUMBERS, _TABLE = "evaluation.md", "evaluation.json", "predictions.csv"
+_OWN_OPTIONS = (
+    ("--config data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)", "--data-root FOLDER"),
+    ("correct it, or leave it out to download what can be", "correct it"),
+    ("data_root: ", "--data-root: "),
+    ("correct data_root", "correct --data-root"),
+    ("skip_bad=true", "--skip-bad"),
+    ("catalogue=FILE", "--catalogue FILE"),
+)
+"""How messages on data sets name what a run is given, and how this command does."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +67,15 @@ class Evaluation:
     exact: Mapping[
         str, int
     ]  # images with the pixels of one that the network knows, by the part that this was in
-    near: Mapping[str, int] | None  # near-duplicates beside them; None where its images are not at hand
+    near: Mapping[str, int] | str  # near-duplicates beside them; "unknown" where its images are not at hand
     left_out: int  # images of its classes in a group with one that it learnt from
     not_known: Mapping[str, int]  # images of each class that the network does not have
     not_there: tuple[str, ...]  # classes of the network of which no image counts
+    mapped: Mapping[str, str]  # classes of the data set, by --map, as classes of the network
+    most_frequent: (
+        str  # class of the most images, and how many of all are right where it is always the answer
+    )
+    always_most_frequent: float
     scores: Mapping[str, Score]  # fractions; nll in nats
     calibrated: Mapping[str, Score]  # after temperature scaling; empty where it has no temperature
     accuracy_of_all: Score | None  # with the images that are left out, where there are any
@@ -84,16 +108,24 @@ def evaluate(
         batch_size: images a pass.
 
     Raises:
-        UserError: the folder is no exported model; the data set is not there, or has no class of the network's; or no
-            image is left.
+        UserError: the folder is no exported model; the data set is not there, or has no class of the network's; no
+            image is left; `out` holds something else; or the data set shares a source with the images that the network
+            was trained on, and near-duplicates of those cannot be looked for.
     """
-    origin, entry = read_origin(folder), find_dataset(key, catalogue)
-    class_of = _classes(entry, origin, mapping)
+    origin = read_origin(folder)
+    _refuse_taken(out)
+    with _own_options():
+        entry = find_dataset(key, catalogue)
+    mapped = _mapped(entry, origin, mapping)
+    class_of = _classes(entry, origin, mapped)
+    own = trained_images(origin, trained_on)
+    refuse_unknown_copies(origin, key, catalogue, own)
     with tempfile.TemporaryDirectory() as name:
         prepared = Path(name, "prepared")
         of_run = Path("data", key, f"source-{origin.image_size}px.json")
         source = Path(name, "source.json") if data_root or not of_run.exists() else of_run
-        prepare_here(entry, origin.image_size, prepared, source, Path("data"), data_root, skip_bad)
+        with _own_options():
+            prepare_here(entry, origin.image_size, prepared, source, Path("data"), data_root, skip_bad)
         facts = read_facts(prepared)
         thumbnails, images = read_thumbnails(prepared, facts), read_images(prepared, facts)
         index, bad = read_index(prepared), _bad(key, prepared, skip_bad)
@@ -101,7 +133,7 @@ def evaluate(
     index, thumbnails, images = index[kept].reset_index(drop=True), thumbnails[kept], images[kept]
     threshold = float(origin.settings["groups_threshold"])
     groups = assign_groups(index, near_duplicates(thumbnails, threshold).pairs.rows)["group_id"]
-    seen = _seen(origin, images, thumbnails, trained_on, threshold)
+    seen = copies_of_seen(origin, images, thumbnails, own, threshold)
     learnt = np.logical_or.reduce([rows for (part, _), rows in seen.items() if part in _LEARNT_FROM])
     y = np.array([class_of.get(name, -1) for name in index["class"]], dtype=np.int64)
     counts = (y >= 0) & ~groups.isin(groups[learnt]).to_numpy()
@@ -120,6 +152,7 @@ def evaluate(
         calibrated = {name: found[name] for name in _OF_PROBABILITIES}
     known, predicted = y >= 0, probabilities.argmax(axis=1)
     near = {part: int(rows.sum()) for (part, kind), rows in seen.items() if kind == "near"}
+    of_class = np.bincount(y[counts], minlength=len(origin.classes))
     evaluation = Evaluation(
         network=f"{origin.method} of {origin.dataset}, seed {origin.seed}",
         dataset=key,
@@ -127,12 +160,15 @@ def evaluate(
         groups=len(np.unique(numbers[counts])),
         bad=tuple(bad),
         exact={part: int(seen[part, "exact"].sum()) for part in PARTS},
-        near=near or None,
+        near=near or _UNKNOWN,
         left_out=int((known & ~counts).sum()),
         not_known=_counted(index.loc[~known, "class"]),
         not_there=tuple(
             name for number, name in enumerate(origin.classes) if number not in set(y[counts].tolist())
         ),
+        mapped=mapped,
+        most_frequent=origin.classes[int(of_class.argmax())],
+        always_most_frequent=float(of_class.max() / of_class.sum()),
         scores=scores,
         calibrated=calibrated,
         accuracy_of_all=None
@@ -147,36 +183,70 @@ def evaluate(
             if ((y == row) & counts).any()
         },
     )
-    text = _text(evaluation, facts, trained_on or _prepared(origin))
-    write_text(out / "evaluation.md", text)
-    write_json(out / "evaluation.json", asdict(evaluation))
+    patients = bool((index["given_group"] != "").any())
+    text = _text(evaluation, facts, prepared_folder(origin), _swapped(entry, origin, mapped), patients)
+    write_text(out / _TEXT, text)
+    write_json(out / _NUMBERS, asdict(evaluation))
     rows = {f"p_{name}": probabilities[:, number] for number, name in enumerate(origin.classes)}
     told = {"image_id": index["image_id"], "group_id": groups, "class": index["class"], "counts": counts}
     frame = pd.DataFrame({**told, **rows})
-    write_text(out / "predictions.csv", frame.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    write_text(out / _TABLE, frame.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     return text
 
 
-def _classes(entry: Dataset, origin: Origin, mapping: Sequence[str]) -> dict[str, int]:
-    """Return the number of the network's class by that of the data set; others are in no pair."""
-    theirs = [each.key for each in entry.classes]
-    found = {name: origin.classes.index(name) for name in theirs if name in origin.classes}
+@contextmanager
+def _own_options() -> Iterator[None]:
+    """Let messages on data sets name the options of this command."""
+    try:
+        yield
+    except UserError as problem:
+        told = str(problem)
+        for of_run, own in _OWN_OPTIONS:
+            told = told.replace(of_run, own)
+        raise UserError(told) from problem
+
+
+def _refuse_taken(out: Path) -> None:
+    if not out.exists():
+        return
+    there = {path.name for path in out.iterdir()} if out.is_dir() else {out.name}
+    if there and not (_TEXT in there and out.is_dir() and there <= {_TEXT, _NUMBERS, _TABLE}):
+        raise UserError(f"{out}: there is something that is no evaluation; choose another folder")
+
+
+def _mapped(entry: Dataset, origin: Origin, mapping: Sequence[str]) -> dict[str, str]:
+    """Return the network's class of each of the data set's that --map names."""
+    theirs, found = [each.key for each in entry.classes], dict[str, str]()
     for text in mapping:
         name, separator, ours = text.partition("=")
         if not separator:
-            raise UserError(f"--map {text}: must be THEIRS=OURS")
+            told = f"{entry.key} has {', '.join(theirs)}; the network has {', '.join(origin.classes)}"
+            raise UserError(f"--map {text}: must be THEIRS=OURS; {told}")
         for value, known, whose in ((name, theirs, entry.key), (ours, origin.classes, "the network")):
             if value not in known:
                 raise UserError(
                     f"--map {text}: {whose} has no class {value!r}; its classes are {', '.join(known)}"
                 )
-        found[name] = origin.classes.index(ours)
-    if not found:
+        if found.setdefault(name, ours) != ours:
+            raise UserError(f"--map {text}: {name} is {found[name]} already; leave one out")
+    return found
+
+
+def _classes(entry: Dataset, origin: Origin, mapped: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of the network's class by that of the data set; others are in no pair."""
+    theirs = [each.key for each in entry.classes]
+    by_name = {name: name for name in theirs if name in origin.classes}
+    if not (found := {**by_name, **mapped}):
         raise UserError(
             f"{entry.key}: none of its classes ({', '.join(theirs)}) is one of the network's "
             f"({', '.join(origin.classes)}); say which is which with --map THEIRS=OURS"
         )
-    return found
+    return {name: origin.classes.index(ours) for name, ours in found.items()}
+
+
+def _swapped(entry: Dataset, origin: Origin, mapped: Mapping[str, str]) -> list[str]:
+    """Return the classes of a name that both sides have, which --map takes for another one all the same."""
+    return [name for name, ours in mapped.items() if name != ours and name in origin.classes]
 
 
 def _bad(key: str, prepared: Path, skip_bad: bool) -> list[str]:
@@ -198,39 +268,6 @@ def _bad(key: str, prepared: Path, skip_bad: bool) -> list[str]:
     if len(bad) == len(lost) + len(read):
         raise UserError(f"{key}: none of {counted(len(bad), 'image')} can be read; {WHOLE}")
     return list(bad)
-
-
-def _prepared(origin: Origin) -> Path:
-    return Path("results", "data", f"{origin.dataset}-{origin.image_size}px")
-
-
-def _seen(
-    origin: Origin,
-    images: NDArray[np.uint8],
-    thumbnails: NDArray[np.uint8],
-    trained_on: Path | None,
-    threshold: float,
-) -> dict[tuple[str, str], NDArray[np.bool_]]:
-    """Return which images (n,) are copies of some that the network knows, by their part and kind (exact, near)."""
-    hashes = image_hashes(images)
-    found = {(part, "exact"): np.isin(hashes, origin.seen[part]) for part in PARTS}
-    folder = trained_on or _prepared(origin)
-    if trained_on is None and not (folder / FACTS).exists():
-        return found
-    facts = read_facts(folder, origin.dataset)
-    if facts["fingerprint"] != origin.fingerprint:
-        if trained_on is None:
-            return found
-        raise UserError(
-            f"{folder}: not the images that the network was trained on; name those with --trained-on, or leave it out"
-        )
-    own, own_hashes = read_thumbnails(folder, facts), image_hashes(read_images(folder, facts))
-    for part in PARTS:
-        pairs = pairs_between(own[np.isin(own_hashes, origin.seen[part])], thumbnails, threshold)
-        near = np.zeros(len(images), dtype=np.bool_)
-        near[pairs.rows[:, 1]] = True
-        found[part, "near"] = near & ~found[part, "exact"]
-    return found
 
 
 def _logits(folder: Path, images: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
@@ -264,21 +301,24 @@ def _counted(values: "pd.Series[str]") -> dict[str, int]:
     return {str(name): int(number) for name, number in values.value_counts(sort=False).items()}
 
 
-def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
+def _text(
+    found: Evaluation, facts: Mapping[str, Any], looked_in: Path, swapped: Sequence[str], patients: bool
+) -> str:
     """Return the evaluation as Markdown."""
-    copies = [
-        f"| {part} | {found.exact[part]} | {found.near[part] if found.near else '-'} |" for part in PARTS
-    ]
-    lacking = (
-        []
-        if found.near
-        else [
-            "",
-            f"Near-duplicates were not looked for: {looked_in} has not the images that it was trained on.",
-        ]
-    )
+    near = dict.fromkeys(PARTS, found.near) if isinstance(found.near, str) else found.near
+    copies = [f"| {part} | {found.exact[part]} | {near[part]} |" for part in PARTS]
+    unknown = isinstance(found.near, str)
+    warnings = []
+    if unknown:
+        told = "copies of other pixels are not found, and count as new images"
+        warnings.append(f"**Overlap by near-duplicates is unknown**: {told}. {lacking(looked_in)}.\n")
+    for name in swapped:
+        told = f"{name} counts as {found.mapped[name]}, though the network has a class {name}"
+        warnings.append(f"**By --map, {told}.**\n")
     names = tuple(found.scores)
     shares = [f"| {name} | {in_percent(found.scores[name])} |" for name in names[:2]]
+    always = f"accuracy of always answering {found.most_frequent}, the most frequent class here"
+    shares.append(f"| {always} | {100 * found.always_most_frequent:.1f} |")
     if found.accuracy_of_all:
         shares.append(f"| accuracy of all, with those left out | {in_percent(found.accuracy_of_all)} |")
     calibration = [
@@ -287,24 +327,32 @@ def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
         for name in _OF_PROBABILITIES
     ]
     predicted = list(next(iter(found.confusion.values())))
+    theirs = {ours: [name for name in found.mapped if found.mapped[name] == ours] for ours in predicted}
+    shown = {
+        ours: f"{ours} (by --map: {', '.join(names)})" if names else ours for ours, names in theirs.items()
+    }
     confusion = [
-        f"| {name} | {' | '.join(str(number) for number in row.values())} |"
+        f"| {shown[name]} | {' | '.join(str(number) for number in row.values())} |"
         for name, row in found.confusion.items()
     ]
     not_known = ", ".join(f"{name} ({counted(number, 'image')})" for name, number in found.not_known.items())
-    bad = [f"- Cannot be read, left out: {counted(len(found.bad), 'image')}."] if found.bad else []
+    mapped = ", ".join(f"{name} = {ours}" for name, ours in found.mapped.items())
+    bad = [f"- Cannot be read, left out: {counted(len(found.bad), 'image')} ({', '.join(found.bad)})."]
+    of_groups = "patients, and near-duplicates of each other" if patients else "near-duplicates of each other"
     return "\n".join(
         [
             f"# {found.network}, on {found.dataset}",
             "",
+            *warnings,
             f"{facts['title']}: {counted(found.images, 'image')} in {counted(found.groups, 'group')} count. "
             f"Licence: {facts['licence']}.",
             "",
             f"- Classes that the network does not have, left out: {not_known or 'none'}.",
             f"- Classes of the network without an image here: {', '.join(found.not_there) or 'none'}.",
             f"- In a group with an image that it was trained or calibrated on, left out: "
-            f"{counted(found.left_out, 'image')}.",
-            *bad,
+            f"{counted(found.left_out, 'image')}{' by the same pixels; others are unknown' if unknown else ''}.",
+            *([f"- Classes called otherwise, by --map: {mapped}."] if mapped else []),
+            *(bad if found.bad else []),
             "",
             "## Overlap",
             "",
@@ -313,7 +361,6 @@ def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
             "| its part | same pixels | near-duplicates |",
             "| --- | --- | --- |",
             *copies,
-            *lacking,
             "",
             "## Scores",
             "",
@@ -321,8 +368,7 @@ def _text(found: Evaluation, facts: Mapping[str, Any], looked_in: Path) -> str:
             "| --- | --- |",
             *shares,
             "",
-            "Intervals are over groups (patients, and near-duplicates of each other): another draw of images, the same "
-            "network.",
+            f"Intervals are over groups ({of_groups}): another draw of images, the same network.",
             "",
             "## Calibration",
             "",
