@@ -336,3 +336,18 @@ def test_a_folder_of_something_else_is_left_alone(other, exported, tmp_path, mon
     (out / "predictions.csv").write_text("file,prediction\n")  # as `weckd predict` may have written it
     with refused:
         found(exported, tmp_path, catalogue)
+
+
+def test_of_nothing_but_what_it_was_trained_on_there_are_no_scores(
+    place, exported, prepared, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    split = pd.read_csv(place.run.split(KEY, SEED), dtype=str)
+    train = split[split["part"] == "D1"]
+    save(tmp_path, prepared(train["image_id"]), train["class"].tolist(), train["group_id"].tolist())
+    with pytest.raises(UserError) as refused:
+        found(exported, tmp_path, entry(tmp_path, ["effusion", "normal", "tube"]))
+    assert str(refused.value) == (
+        "mine: no image is left: all that have a class of the network's are in a group with one that it was trained on"
+        "; name images that it has not seen"
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from prepared_phantom import KEY, SEED
 from scipy.special import softmax
 from trained_phantom import export, logits_of, of_run, without_temperature
 
@@ -78,6 +79,96 @@ def test_images_folders_and_tables_are_read_in_their_order_and_an_image_once(exp
     found = table(exported, given, tmp_path / "p.csv")["file"].tolist()
     assert found == [str(file) for file in (folder / "o3.png", below / "b9.png", below / "b10.png")]
     assert table(exported, [tmp_path / "list.csv"], tmp_path / "q.csv")["file"].tolist() == found[:0:-1]
+
+
+def test_files_of_a_folder_that_are_no_images_are_left_out_and_told(exported, files, tmp_path, capsys):
+    image = (files[0] / "o1.png").read_bytes()
+    (tmp_path / "below").mkdir()
+    for name, content in (
+        ("a.png", image),
+        ("scan.7", image),
+        ("LICENSE", b"MIT"),
+        ("below/pred.csv", b"a,b"),
+    ):
+        (tmp_path / name).write_bytes(content)
+    found = table(exported, [tmp_path], tmp_path.parent / "left.csv")["file"]
+    assert found.tolist() == [str(tmp_path / "a.png"), str(tmp_path / "scan.7")]
+    told = "[predict] 2 files that are no images were left out: LICENSE, below/pred.csv\n"
+    assert capsys.readouterr().err == told
+    for number in range(5):
+        (tmp_path / f"note{number}.txt").touch()
+    table(exported, [tmp_path], tmp_path.parent / "left.csv")
+    told = (
+        "[predict] 7 files that are no images were left out: LICENSE, below/pred.csv, note0.txt, note1.txt, "
+    )
+    assert capsys.readouterr().err == f"{told}note2.txt and 2 more\n"
+    # What is named, or has an image's suffix, is refused; a DICOM file has none at times.
+    told = refused(exported, [tmp_path / "LICENSE"], tmp_path / "p.csv")
+    assert told.startswith(f"{tmp_path / 'LICENSE'}: not an image; ")
+    (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM")
+    assert str(tmp_path / "IM0001") in refused(exported, [tmp_path], tmp_path / "p.csv")
+    (tmp_path / "IM0001").write_bytes(b"")
+    (tmp_path / "b.heic").write_bytes(b"text")
+    assert refused(exported, [tmp_path], tmp_path / "p.csv").startswith(
+        f"{tmp_path / 'b.heic'}: not an image; "
+    )
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "LICENSE").touch()
+    assert refused(exported, [only], tmp_path / "p.csv") == f"{only}: holds no image; name a folder that does"
+
+
+def test_images_that_it_was_trained_on_and_rows_that_repeat_are_counted(
+    place, exported, files, tmp_path, capsys
+):
+    split = pd.read_csv(place.run.split(KEY, SEED), dtype=str)
+    names = list(pd.read_csv(place.prepared / "index.csv")["image_id"])
+    for number, name in enumerate(split.loc[split["part"] == "D1", "image_id"][:2]):
+        image = Image.fromarray(np.load(place.prepared / "images.npy")[names.index(name)])
+        image.save(tmp_path / f"{number}.png")
+        image.save(tmp_path / "same.png")
+    what = [
+        exported,
+        tmp_path,
+        files[0] / "o0.png",
+        tmp_path / "0.png",
+        "--out",
+        tmp_path.parent / "again.csv",
+    ]
+    assert main(["predict", *map(str, what)]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1:] == [
+        "3 of 4 are images that it was trained on; being right on those says nothing of new ones",
+        "1 of 4 have the pixels of an image in a row before",
+    ]
+    assert err == "[predict] 1 name of images that were named before; an image has one row\n"
+
+
+def test_what_is_no_earlier_table_or_holds_other_maps_is_not_written_over(exported, files, tmp_path):
+    image, labels, maps = tmp_path / "a.png", tmp_path / "labels.csv", tmp_path / "maps"
+    image.write_bytes((files[0] / "o0.png").read_bytes())
+    labels.write_text("image,label\na.png,tube\n")
+    listing = tmp_path / "list.csv"
+    listing.write_text("file,prediction,image\nx,y,a.png\n")
+    for given, out in ((image, image), (tmp_path, labels), (listing, listing)):
+        before = out.read_bytes()
+        with pytest.raises(UserError) as told:
+            table(exported, [given], out)
+        assert str(told.value) == (
+            f"--out {out}: is there, and no earlier table of predictions; choose another name"
+        )
+        assert out.read_bytes() == before
+    table(exported, [image], tmp_path / "p.csv")
+    table(exported, [image], tmp_path / "p.csv", maps=maps)
+    assert [file.name for file in maps.iterdir()] == ["000001-a.png"]
+    assert refused(exported, [image], tmp_path / "q.csv", maps=maps) == (
+        f"--maps {maps}: is there, and not empty; choose another folder, or empty it"
+    )
+    image.write_bytes(b"text")
+    (tmp_path / "new").mkdir()
+    good = files[0] / "o0.png"
+    refused(exported, [good, image], tmp_path / "q.csv", maps=tmp_path / "new", batch_size=1)
+    assert not any((tmp_path / "new").iterdir())  # nothing of a prediction that failed
 
 
 def test_files_of_any_size_and_kind_are_decoded_and_resized_as_in_training(exported, tmp_path):

@@ -1,6 +1,7 @@
 """Images that a person names for a network: found, and decoded and resized as those that it was trained on."""
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from weckd.data.decode import decode_image, square
 from weckd.data.file_kinds import FOLDER, irregular
@@ -21,6 +23,27 @@ from weckd.errors import BadImageError, UserError, counted
 COLUMN = "image"
 """Of a table that lists images: their paths, from its folder on."""
 _TABLES = (".csv", ".tsv", ".parquet")
+_MORE_SUFFIXES = frozenset(
+    (
+        ".dcm",
+        ".dicom",
+        ".ima",
+        ".nii",
+        ".mha",
+        ".nrrd",
+        ".heic",
+        ".heif",
+        ".jxl",
+        ".svg",
+        ".dng",
+        ".cr2",
+        ".nef",
+    )
+)
+"""Of images, beside those that Pillow knows; such as cannot be read are refused by name."""
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
+_DICOM = slice(128, 132)
+_SHOWN = 5  # names in a message
 SMALLEST = 8
 """Pixels of the shortest side of an image that is predicted."""
 WHOLE = "replace it by the whole image"
@@ -39,7 +62,8 @@ def image_files(given: Sequence[Path]) -> list[Path]:
     """Return the files that images, folders and tables name, in their order, each once.
 
     Of a folder that is all files in it and below it, in natural order of their names, but for what operating systems
-    leave there; of a table those of its column `image`.
+    leave there, and for files that have neither an image's suffix nor its first bytes, which are told; of a table those
+    of its column `image`.
 
     Raises:
         UserError: there is none, a name is of nothing, or a table lacks the column or a file.
@@ -47,16 +71,23 @@ def image_files(given: Sequence[Path]) -> list[Path]:
     files = [file for path in given for file in _named(path)]
     if not files:
         raise UserError("IMAGES: no image is named; name files, folders, or tables with a column image")
-    return list(dict.fromkeys(files))
+    if again := len(files) - len(found := list(dict.fromkeys(files))):
+        _tell(f"{counted(again, 'name')} of images that were named before; an image has one row")
+    return found
 
 
 def _named(path: Path) -> list[Path]:
     if not path.exists() and not path.is_symlink():
         raise UserError(f"{path}: no such file or folder; name images, folders of them, or a table")
     if irregular(path) == FOLDER:
-        if not (found := list(_below(path))):
+        found = {file: _may_be_image(file) for file in _below(path)}
+        if not any(found.values()):
             raise UserError(f"{path}: holds no image; name a folder that does")
-        return found
+        if others := [file.relative_to(path).as_posix() for file, image in found.items() if not image]:
+            what = "file that is no image was" if len(others) == 1 else "files that are no images were"
+            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            _tell(f"{len(others)} {what} left out: {', '.join(others[:_SHOWN])}{more}")
+        return [file for file, image in found.items() if image]
     return _of_table(path) if path.suffix.lower() in _TABLES else [path]
 
 
@@ -66,6 +97,23 @@ def _below(folder: Path) -> Iterator[Path]:
             yield from _below(path)
         else:
             yield path
+
+
+def _may_be_image(file: Path) -> bool:
+    """Tell whether a file has an image's suffix or first bytes; what cannot be looked into may be one."""
+    Image.init()
+    if file.suffix.lower() in _MORE_SUFFIXES | Image.registered_extensions().keys() or irregular(file):
+        return True
+    try:
+        with file.open("rb") as stream:
+            begin = stream.read(_DICOM.stop)
+    except OSError:
+        return True  # which is told when it is decoded
+    return begin.startswith(_BEGINNINGS) or begin[_DICOM] == b"DICM"
+
+
+def _tell(text: str) -> None:
+    print(f"[predict] {text}", file=sys.stderr, flush=True)
 
 
 def _of_table(table: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from weckd.errors import BadImageError, UserError, counted, duration
-from weckd.files import whole_file, writing
+from weckd.errors import BadImageError, UserError, counted, duration, unreadable
+from weckd.files import whole_file, whole_folder
 from weckd.models.export import load_model
-from weckd.models.folder import Origin, read_origin
+from weckd.models.folder import Origin, image_hashes, read_origin
 from weckd.models.images import decoded_batches, image_files
 from weckd.training.batches import outputs
 from weckd.training.gather import probabilities_of
@@ -25,6 +26,8 @@ from weckd.training.networks import Backbone, attention_stages, map_sizes, prepa
 from weckd.training.objectives.distillation import attention_energy
 
 _PROGRESS_SECONDS = 5.0
+_BEGIN = b"file,prediction,"
+"""How a table of predictions begins."""
 _OVERLAY = 224
 """Pixels a side that an overlay has at least."""
 
@@ -47,18 +50,23 @@ def predict(
         out: file to write.
         skip_bad: name images that cannot be read, and leave them out, instead of stopping.
         batch_size: images a pass.
-        maps: folder for a PNG an image, the image under its attention map; they are numbered as the rows.
+        maps: new or empty folder for a PNG an image, the image under its attention map; they are numbered as the rows.
 
     Raises:
         UserError: the folder is no exported model, or not what was written; an image cannot be read; none is left;
-            memory runs out; or the network has no map to show.
+            memory runs out; the network has no map to show; or `out` or `maps` holds something else.
     """
     origin, files = read_origin(folder), image_files(given)
+    _refuse_taken(out, maps, (*files, *given))
     device = prepare_device()
     rows: list[tuple[object, ...]] = []
     bad: list[BadImageError] = []
+    hashes: list[str] = []
     began = told = time.monotonic()
-    with memory_for(f"predictions of {batch_size} images at a time", smaller(batch_size)):
+    with (
+        whole_folder(maps) if maps else nullcontext() as overlays,
+        memory_for(f"predictions of {batch_size} images at a time", smaller(batch_size)),
+    ):
         network = load_model(folder, device)
         stage = _stage(network, origin) if maps else None
         for batch in decoded_batches(files, origin.image_size, batch_size):
@@ -68,26 +76,47 @@ def predict(
                     raise UserError(f"{problem}, or leave out what cannot be read with --skip-bad")
                 print(f"[predict] left out: {problem}", file=sys.stderr, flush=True)
             if len(batch.files):
+                hashes += image_hashes(batch.images)
                 images = torch.from_numpy(batch.images).to(device)
                 every = np.arange(len(images))
                 logits = outputs(network, images, every).cpu().numpy()
-                if maps and stage is not None:
+                if overlays and stage is not None:
                     shown = outputs(lambda views: _energy(network, stage, views), images, every).cpu().numpy()
-                    _write_overlays(maps, batch.files, batch.images, shown, len(rows))
+                    _write_overlays(overlays, batch.files, batch.images, shown, len(rows))
                 rows += _rows(origin, batch.files, logits)
             done = len(rows) + len(bad)
             if time.monotonic() - told >= _PROGRESS_SECONDS and done < len(files):
                 told = time.monotonic()
                 left = duration((told - began) / done * (len(files) - done))
                 print(f"[predict] {done}/{len(files)} images, about {left} left", file=sys.stderr, flush=True)
-    if not rows:
-        raise UserError(f"none of {counted(len(files), 'image')} can be read (the first: {bad[0]})")
+        if not rows:
+            raise UserError(f"none of {counted(len(files), 'image')} can be read (the first: {bad[0]})")
     frame = pd.DataFrame(rows, columns=columns(origin))
     with whole_file(out) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
     counts = Counter(frame["prediction"])
     found = ", ".join(f"{counts[name]} {name}" for name in origin.classes if counts[name])
-    return f"{out}: {counted(len(rows), 'image')}: {found}" + (f"; {len(bad)} left out" if bad else "")
+    lines = [f"{out}: {counted(len(rows), 'image')}: {found}" + (f"; {len(bad)} left out" if bad else "")]
+    trained_on = {*origin.seen["training"]}
+    if learnt := sum(name in trained_on for name in hashes):
+        what = "images that it was trained on; being right on those says nothing of new ones"
+        lines.append(f"{learnt} of {len(rows)} are {what}")
+    if again := len(hashes) - len({*hashes}):
+        lines.append(f"{again} of {len(rows)} have the pixels of an image in a row before")
+    return "\n".join(lines)
+
+
+def _refuse_taken(out: Path, maps: Path | None, given: Sequence[Path]) -> None:
+    """Refuse to write over anything but an earlier table of predictions, or into a folder with other maps."""
+    if out.is_file():
+        with unreadable(out, "cannot be read", "choose another name"), out.open("rb") as stream:
+            begin = stream.read(len(_BEGIN))
+        if begin != _BEGIN or any(file.exists() and file.samefile(out) for file in given):
+            raise UserError(
+                f"--out {out}: is there, and no earlier table of predictions; choose another name"
+            )
+    if maps and maps.exists() and (not maps.is_dir() or any(maps.iterdir())):
+        raise UserError(f"--maps {maps}: is there, and not empty; choose another folder, or empty it")
 
 
 def columns(origin: Origin) -> list[str]:
@@ -135,12 +164,8 @@ def _write_overlays(
     before: int,
 ) -> None:
     """Write a PNG an image, under its map (n, h, w); `before` rows come before these."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, (file, image, values) in enumerate(
-            zip(files, images, maps, strict=True), start=before + 1
-        ):
-            overlay(image, values).save(folder / f"{number:06d}-{file.stem}.png")
+    for number, (file, image, values) in enumerate(zip(files, images, maps, strict=True), start=before + 1):
+        overlay(image, values).save(folder / f"{number:06d}-{file.stem}.png")
 
 
 def overlay(image: NDArray[np.uint8], values: NDArray[np.float32]) -> Image.Image:
