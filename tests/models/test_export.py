@@ -27,7 +27,9 @@ from weckd.errors import UserError
 from weckd.files import file_digest, with_sum, write_json
 from weckd.locks import StopRequest
 from weckd.models import export as module
+from weckd.models.card import card_text
 from weckd.models.export import timm_config
+from weckd.models.find import find_network
 from weckd.models.folder import read_origin
 from weckd.training.networks import build_backbone
 from weckd.training.store import fit_folder
@@ -145,6 +147,9 @@ def test_the_card_says_of_what_it_was_made_how_good_it_is_and_what_for_not(place
     manifest = json.loads(place.run.manifest(KEY, "seeds1-1").read_text())["seeds"]["1"]
     labels, parts = manifest["methods"]["weckd"]["labels"], manifest["images_of_part"]
     training = sum(parts[part] for part in ("D1", "D2", "D3", "rest"))
+    split = pd.read_csv(place.run.split(KEY, SEED))
+    shares = split.loc[split["part"] == "test", "class"].value_counts(normalize=True)
+    most, share = shares.index[0], shares.iloc[0]
     for line in (
         "# Phantom of OtoMatch: weckd, seed 1",
         "**Not for diagnosis.** ",
@@ -156,10 +161,25 @@ def test_the_card_says_of_what_it_was_made_how_good_it_is_and_what_for_not(place
         f"On {origin.tested.images} test images in {origin.tested.groups} groups, none of which it was trained on",
         "- The images were drawn by the suite: it knows nothing of real ones.",
         "- It is one of 1 seed, ",
+        f"| images | {parts['D1']} + {parts['D2']} + {parts['D3']} of the 3 stages, ",
+        "Groups\n(near-duplicates of each other) are together in one part.",
+        f"| accuracy of always answering {most}, the most frequent class of them | {100 * share:.1f} |\n",
         "gave the logits of the stored predictions\nto the byte (cpu ",
         "arXiv 2510.14668",
     ):
         assert line in text, line
+    assert "left out" not in text
+
+
+def test_the_card_names_classes_that_the_run_left_out_and_patients_where_there_are_some(place, exported):
+    found = find_network(place.suite, place.run, KEY, "weckd", SEED, None, StopRequest())
+    prepared = json.loads((exported / "config.json").read_text())["pretrained_cfg"]
+    suite = dataclasses.replace(place.suite, exclude_classes={KEY: ("plug", "wax")})
+    origin, facts = read_origin(exported), json.loads((place.prepared / "dataset.json").read_text())
+    text = card_text(suite, origin, found, facts, prepared, 0, patients=True)
+    images = next(line for line in text.splitlines() if line.startswith("| images |"))
+    assert f"{images}\n| classes that the run left out | plug, wax |\n\n" in text
+    assert "Groups\n(patients, and near-duplicates of each other) are together in one part." in text
 
 
 def test_the_same_network_gives_the_same_folder(place, exported, tmp_path):
@@ -181,9 +201,12 @@ def test_weights_that_the_suite_keeps_are_in_the_store_and_others_are_not(place)
     assert (kept("pooled"), kept("weckd"), kept("attention=gate")) == (True, True, False)
 
 
-def test_what_was_not_kept_is_trained_again_to_the_byte(place, exported, tmp_path):
+def test_what_was_not_kept_is_trained_again_to_the_byte(place, exported, tmp_path, capsys):
     run = place.another(tmp_path, "manifests", "predictions")  # which has an empty store
     origin = export(place, tmp_path / "model", run=run)
+    assert capsys.readouterr().err.startswith(
+        f"[export] weckd of {KEY}, seed 1: its weights were not kept, so that it is trained again\n"
+    )
     assert origin == read_origin(exported)
     assert not [*run.results.glob(".export.*")]
 

@@ -9,7 +9,7 @@ from weckd.methods.catalogue import find_method
 from weckd.methods.chain import suite_budget
 from weckd.models.find import FoundFit
 from weckd.models.folder import ONNX, ORIGIN, WEIGHTS, Checked, Origin
-from weckd.models.intervals import in_percent
+from weckd.models.intervals import in_percent, of_groups
 
 PAPER = (
     "Rahman, Raiaan, Azam, Karim, Beissbarth, Leach: WeCKD: Weakly-supervised Chained Distillation Network for "
@@ -38,10 +38,10 @@ suite {version}, run `{run}`.
 | licence | {licence} |
 | source | {source} |
 | citation | {citation} |
-| images | {parts} |
+| images | {parts} |{excluded}
 
-Whether the licence of the images extends to weights that were trained on them is for you to judge. Groups (patients, or
-near-duplicates of one image) are together in one part. {protocol}
+Whether the licence of the images extends to weights that were trained on them is for you to judge. Groups
+({groups_are}) are together in one part. {protocol}
 
 ## Training
 
@@ -56,6 +56,7 @@ On {images} test images in {groups}, none of which it was trained on; of this se
 | | % [95 % interval] |
 | --- | --- |
 | accuracy | {accuracy} |
+| accuracy of always answering {most_frequent}, the most frequent class of them | {always} |
 | balanced accuracy | {balanced} |
 
 | class | test images | % right |
@@ -92,6 +93,7 @@ def card_text(
     facts: Mapping[str, Any],
     prepared: Mapping[str, Any],
     agreeing: int,
+    patients: bool,
 ) -> str:
     """Return the model card, Markdown with the Hub's head.
 
@@ -102,6 +104,7 @@ def card_text(
         facts: of the prepared data set, for licence and citation.
         prepared: how timm prepares an image, for its mean and standard deviation.
         agreeing: test images of which it predicts the class that the run's stored predictions have.
+        patients: whether the source names the patients of images.
     """
     method = find_method(origin.method)(suite_budget(suite))
     trained = found.cell.methods[origin.method]
@@ -123,11 +126,16 @@ def card_text(
         if backbone.init == "random"
         else f"pretrained weights ({backbone.fetched or 'ImageNet'})"
     )
-    parts = ", ".join(
+    stages = [str(number) for part, number in sizes.items() if part.startswith("D")]
+    others = (
         f"{number} {'of no stage' if part == 'rest' else part}"
         for part, number in sizes.items()
-        if not part.startswith("E")
+        if part[0] not in "DE"
     )
+    of_stages = f"{' + '.join(stages)} of {f'the {len(stages)} stages' if len(stages) > 1 else 'the stage'}"
+    parts = ", ".join([of_stages, *others])
+    excluded = ", ".join(suite.exclude_classes.get(origin.dataset, ()))
+    most_frequent = max(tested.images_of_class, key=tested.images_of_class.__getitem__)
     official = suite.split.protocol == "official"
     return _TEMPLATE.format(
         title=facts["title"],
@@ -143,6 +151,10 @@ def card_text(
         source=facts["source"],
         citation=facts["citation"] or "none",
         parts=parts,
+        excluded=f"\n| classes that the run left out | {excluded} |" if excluded else "",
+        groups_are=of_groups(patients),
+        most_frequent=most_frequent,
+        always=f"{100 * tested.images_of_class[most_frequent] / tested.images:.1f}",
         protocol="The test part is the source's own." if official else "The test part was drawn by group.",
         question=method.question.rstrip("?.") + ("?" if method.question.endswith("?") else "."),
         stage=origin.stage,

@@ -25,7 +25,7 @@ from weckd.models.export import load_model
 from weckd.models.find import prepare_here
 from weckd.models.folder import PARTS, Origin, Score, read_origin
 from weckd.models.images import WHOLE, too_small
-from weckd.models.intervals import in_percent, one_network
+from weckd.models.intervals import in_percent, of_groups, one_network
 from weckd.models.overlap import (
     copies_of_seen,
     lacking,
@@ -338,7 +338,6 @@ def _text(
     not_known = ", ".join(f"{name} ({counted(number, 'image')})" for name, number in found.not_known.items())
     mapped = ", ".join(f"{name} = {ours}" for name, ours in found.mapped.items())
     bad = [f"- Cannot be read, left out: {counted(len(found.bad), 'image')} ({', '.join(found.bad)})."]
-    of_groups = "patients, and near-duplicates of each other" if patients else "near-duplicates of each other"
     return "\n".join(
         [
             f"# {found.network}, on {found.dataset}",
@@ -368,7 +367,7 @@ def _text(
             "| --- | --- |",
             *shares,
             "",
-            f"Intervals are over groups ({of_groups}): another draw of images, the same network.",
+            f"Intervals are over groups ({of_groups(patients)}): another draw of images, the same network.",
             "",
             "## Calibration",
             "",

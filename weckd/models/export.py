@@ -18,7 +18,7 @@ from weckd.analysis.metrics.confidence import all_right, temperatures
 from weckd.analysis.metrics.scores import Predicted, Validation, accuracy, balanced_accuracy
 from weckd.analysis.predictions import read_predictions
 from weckd.config import Suite
-from weckd.data.prepared import read_facts
+from weckd.data.prepared import read_facts, read_index
 from weckd.data.splits import part_rows, written_split
 from weckd.errors import UserError
 from weckd.files import file_digest, whole_folder, write_json, write_text
@@ -151,7 +151,10 @@ def export_model(
                 checked_onnx=checked_onnx,
             )
             write_origin(beside, origin)
-            text = card_text(suite, origin, found, read_facts(folder), config["pretrained_cfg"], agreeing)
+            patients = bool((read_index(folder)["given_group"] != "").any())
+            text = card_text(
+                suite, origin, found, read_facts(folder), config["pretrained_cfg"], agreeing, patients
+            )
             write_text(beside / CARD, text)
     return origin
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,6 +136,8 @@ def find_network(
     if stored is not None:
         return FoundFit(stored, of_run, of_run, cell, dict(cell.shared), backbone)
     prepared_images(suite, run, dataset, data_root)
+    told = f"{method} of {dataset}, seed {seed}: its weights were not kept, so that it is trained again"
+    print(f"[export] {told}", file=sys.stderr, flush=True)
     trained = _trained_again(suite, run, cell, method, stop)
     identity = _one_fit(trained, method)
     for key in _OF_IMAGES:

@@ -31,6 +31,11 @@ def one_network(scored: Scored, most: float = 1.0) -> Score:
     return Score(value, 0.0, 1 - bound) if value == 0 else Score(value, None, None)
 
 
+def of_groups(patients: bool) -> str:
+    """Return what groups of images are, where the source names patients and where it does not."""
+    return f"{'patients, and ' if patients else ''}near-duplicates of each other"
+
+
 def in_percent(score: Score) -> str:
     """Return a share in percent with its interval: 81.3 [74.0, 88.5]."""
     if score.low is None or score.high is None:
