@@ -10,6 +10,8 @@ import pytest
 import torch
 from PIL import Image
 from prepared_phantom import KEY, SEED
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from scipy.special import softmax
 from trained_phantom import export, logits_of, of_run, without_temperature
 
@@ -204,6 +206,24 @@ def test_a_broken_image_stops_it_or_is_named_and_left_out(exported, files, tmp_p
     assert f"[predict] left out: {small}\n" in err
     assert refused(exported, [tiny], tmp_path / "q.csv", skip_bad=True) == (
         f"none of 1 image can be read (the first: {small})"
+    )
+
+
+def test_of_several_frames_none_is_chosen(exported, tmp_path):
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid()
+    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+    header.NumberOfFrames, header.Rows, header.Columns = 4, 16, 16
+    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 8, 8, 7, 0
+    header.PixelData = bytes(range(256)) * 4
+    file = tmp_path / "frames.dcm"
+    header.save_as(file, implicit_vr=False, little_endian=True, enforce_file_format=True)
+    assert refused(exported, [file], tmp_path / "p.csv") == (
+        f"{file}: a DICOM file of 4 frames, of which none is chosen; save the frames that you need as PNG files, or "
+        "leave out what cannot be read with --skip-bad"
     )
 
 

@@ -160,7 +160,13 @@ def _batch(futures: Sequence[tuple[Path, Future[NDArray[np.uint8]]]], image_size
 
 
 def _decoded(file: Path, image_size: int) -> NDArray[np.uint8]:
-    decoded = decode_image(file, decoded_side(image_size))
+    try:
+        decoded = decode_image(file, decoded_side(image_size))
+    except BadImageError as problem:
+        if "set `frame` of" not in str(problem):
+            raise
+        # The remedy is a key of a data set's entry, and these images have none.
+        raise BadImageError(file, problem.what, "save the frames that you need as PNG files") from problem
     if told := too_small(decoded.width, decoded.height):
         raise BadImageError(file, told, WHOLE)
     return square(decoded.image, image_size)
