@@ -26,7 +26,7 @@ from weckd.training.attention_file import joined, write_attention
 from weckd.training.attention_maps import agreement, sharpness, unit_maps
 from weckd.training.batches import outputs, unit_images
 from weckd.training.job import train_batch
-from weckd.training.networks import Networks
+from weckd.training.networks import Networks, prepare_device
 from weckd.training.objectives.distillation import attention_transfer
 from weckd.training.store import find_fit, store_fit
 
@@ -182,16 +182,17 @@ def test_agreement_is_what_attention_transfer_makes_small(place, arrays):
     names = [line.split(",")[0] for line in index]
     rows = [names.index(image) for image in test["image_id"]]
     batch = unit_images(torch.from_numpy(np.load(place.prepared / "images.npy")[rows]))
-    networks = Networks(suite.backbone, 3, suite.image_size, 0.4, torch.device("cpu"))
+    device = prepare_device()  # of the training: a GPU's convolutions may have fewer digits than a CPU's
+    networks = Networks(suite.backbone, 3, suite.image_size, 0.4, device)
     fits = [fit for (fit,) in suite_methods(suite)[0].stages]
     stored = [find_fit(place.run.store, KEY, name, with_weights=True) for name in identities(place, 1)]
     states = [{key: torch.from_numpy(value) for key, value in fit.weights().items()} for fit in stored]
     features = []
     for network in networks.teachers(fits, states):
         with torch.no_grad():
-            logits, (deepest,) = network.with_features(batch, networks.attention(fits[0])[-1:])
-        features.append(deepest)
-    assert torch.allclose(logits, torch.from_numpy(stored[2].logits("test")), atol=1e-4)
+            logits, (deepest,) = network.with_features(batch.to(device), networks.attention(fits[0])[-1:])
+        features.append(deepest.cpu())
+    assert torch.allclose(logits.cpu(), torch.from_numpy(stored[2].logits("test")), atol=1e-4)
     for student in (1, 2):
         loss = attention_transfer([features[student]], [features[student - 1]]).item()
         assert arrays["agreement"][0, student].mean() == pytest.approx(1 - loss / 2, abs=1e-5)

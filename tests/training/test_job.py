@@ -61,7 +61,9 @@ def cell(tmp_path, monkeypatch):
         monkeypatch.setattr(fit_module, "run_fit", run_fit)
         # Told apart by their first digits.
         identities = {fit: f"{numbers.setdefault(fit, len(numbers)):064d}"[::-1] for fit in fits}
-        networks = SimpleNamespace(attention=lambda _: [1, 2], settings=lambda _: suite.backbone)
+        networks = SimpleNamespace(
+            attention=lambda _: [1, 2], settings=lambda _: suite.backbone, image_size=2
+        )
         kept = kept_fits(suite, suite_methods(suite))
         toy = Cell(data, networks, suite.training, suite.augmentation, tmp_path, EVALUATED)
         shelf = Shelf(

@@ -1,4 +1,4 @@
-"""How much of the package runs in a training job: docs/design.md counts the modules, and lists those of one fit."""
+"""How much of the package runs in a job on a CPU: docs/design.md counts the modules, and lists those of one fit."""
 
 import inspect
 import re
@@ -52,7 +52,7 @@ class Trace:
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
-    """Return the modules that run in a job of a chain of two fits, and those that run in the fits themselves."""
+    """Return the modules that run in a CPU's job of a chain of two fits, and those that run in the fits themselves."""
     place = make_workplace(tmp_path_factory.mktemp("place"), methods=["weckd"], chain_length=2, tuned=False)
     of_fits, of_models = set(), []
 
@@ -64,6 +64,7 @@ def traced(tmp_path_factory):
         return result
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.cuda.is_available", lambda: False)  # on a card no layers are exchanged
         patch.setattr(job, "train_fit", train_fit)
         patch.setattr(
             job, "INTERVAL", float("inf")

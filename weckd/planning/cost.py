@@ -18,6 +18,7 @@ from weckd.frozen_cells import frozen_places
 from weckd.planning.first_second import Work, cell_work, total_tuning, total_work
 from weckd.run_files import RunFiles
 from weckd.training.layers import exchange_layers
+from weckd.training.limits import deterministic
 from weckd.training.networks import Backbone, build_backbone, prepare_device
 
 MEASURED = 3
@@ -158,7 +159,7 @@ def suite_speeds(suite: Suite) -> dict[BackboneSettings, Speed]:
     """Return the speed of every backbone that the suite trains, telling of each on stderr.
 
     Raises:
-        UserError: timm has no such network.
+        UserError: see `_measured`.
     """
     speeds = {}
     for backbone in total_work(suite).passes:
@@ -168,7 +169,11 @@ def suite_speeds(suite: Suite) -> dict[BackboneSettings, Speed]:
 
 
 def _measured(suite: Suite, backbone: BackboneSettings) -> Speed:
-    """Return the seconds of a backbone's passes on this machine's device, with weights at random."""
+    """Return the seconds of a backbone's passes on this machine's device, with weights at random.
+
+    Raises:
+        UserError: timm has no such network, or it cannot be trained on this device.
+    """
     device = prepare_device()
     classes = _classes(suite)
     plain = build_backbone(backbone.fetched or backbone.name, classes)
@@ -190,7 +195,8 @@ def _measured(suite: Suite, backbone: BackboneSettings) -> Speed:
         with torch.no_grad():
             network(images)
 
-    return Speed(_seconds(train, device), _seconds(teach, device))
+    with deterministic(backbone, suite.image_size):
+        return Speed(_seconds(train, device), _seconds(teach, device))
 
 
 def state_bytes(suite: Suite) -> dict[BackboneSettings, int]:

@@ -31,7 +31,7 @@ from weckd.training.batches import CellData, cell_data, load_prepared
 from weckd.training.fit import Watch, rows_of, train_fit
 from weckd.training.gather import cell_predictions, write_gathered
 from weckd.training.identity import cell_ingredients, fit_identity
-from weckd.training.limits import refuse_job
+from weckd.training.limits import deterministic, refuse_job
 from weckd.training.networks import (
     THREADS,
     State,
@@ -319,7 +319,8 @@ def _train_cell(cell: Cell, shelf: Shelf) -> dict[Fit, StoredFit]:
         checkpoints = Checkpoints(folder, identity, shelf.checkpoint_seconds, shelf.stop, progress)
         if found is None:
             progress.fit = f"fit {number} of {len(shelf.identities)}"
-            result = train_fit(fit, cell, state_of, checkpoints)
+            with deterministic(cell.networks.settings(fit), cell.networks.image_size):
+                result = train_fit(fit, cell, state_of, checkpoints)
             of_cell = {"fit": fit.ingredients(), "cell": shelf.ingredients}
             found = store_fit(
                 shelf.store,

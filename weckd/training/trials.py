@@ -19,6 +19,7 @@ from weckd.training.fit import FitResult, train_fit
 from weckd.training.gather import probabilities_of
 from weckd.training.identity import code_beyond_core
 from weckd.training.job import Progress, open_cells
+from weckd.training.limits import deterministic
 from weckd.training.optimisation import Cell
 from weckd.tuning.chosen import Chosen, write_chosen
 from weckd.tuning.study import Outcome, Trial, asked, best_trial, finalists, over_seeds, run_study
@@ -125,7 +126,8 @@ def _outcome(method: Method, cells: Sequence[Cell], progress: Progress) -> Outco
 def _train(method: Method, cell: Cell) -> dict[Fit, FitResult]:
     results: dict[Fit, FitResult] = {}
     for fit in method.fits():
-        results[fit] = train_fit(fit, cell, lambda parent: results[parent].state)
+        with deterministic(cell.networks.settings(fit), cell.networks.image_size):
+            results[fit] = train_fit(fit, cell, lambda parent: results[parent].state)
     return results
 
 
