@@ -507,7 +507,7 @@ BY_ANOTHER_TEST = (
 APPTAINER = ("there is no Apptainer here", "None of this was tried here")
 
 NOT_RUN = (
-    NotRun("benchmarks/on_a_gpu.sh DATA_ROOT OUT", "there is no GPU here", "GPU: not measured"),
+    NotRun("benchmarks/on_a_gpu.sh DATA_ROOT OUT", "there is no GPU here", "its benchmarks were not"),
     NotRun("docker save weckd:0.1.0 --output weckd.tar", *APPTAINER),
     NotRun("apptainer build weckd.sif docker-archive://weckd.tar", *APPTAINER),
     NotRun(
