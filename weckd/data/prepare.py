@@ -1,15 +1,14 @@
 """A data set as one array: decoded or drawn once, with an index of what lies where."""
 
 import hashlib
-import itertools
 import json
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from weckd.data.layouts import Listing, Source, check_counts, list_sources, loca
 from weckd.data.layouts.tables import refuse_in_two_splits
 from weckd.data.phantoms import draw
 from weckd.data.prepared import ARRAYS_AND_INDEX, FACTS, Record, index_frame
+from weckd.data.side_by_side import side_by_side
 from weckd.data.watch import OWN, PREPARED, Place, hashed, prepared_place, source_places, stamps, write_seen
 from weckd.errors import BadImageError, UserError, counted, unreadable
 from weckd.files import file_digest, refuse_full_disk, whole_file, write_json, write_text
@@ -190,22 +190,15 @@ def _drawn(dataset: Dataset, image_size: int) -> Iterator[_Row]:
 def _decoded(
     dataset: Dataset, listing: Listing, image_size: int, jobs: int, skip_bad: bool
 ) -> Iterator[_Row]:
-    """Decode side by side (Pillow works outside the interpreter's lock) and yield in the listing's order."""
+    """Decode side by side, and yield in the listing's order."""
     told = time.monotonic()
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting: deque[Future[_Row]] = deque()
-        sources = iter(listing.sources)
-        try:
-            for done in range(1, listing.total + 1):
-                for source in itertools.islice(sources, 2 * jobs - len(waiting)):
-                    waiting.append(pool.submit(_decode, dataset, source, image_size, skip_bad))
-                yield waiting.popleft().result()
-                if time.monotonic() - told >= _PROGRESS_SECONDS:
-                    told = time.monotonic()
-                    say(dataset.key, f"{done}/{listing.total} images decoded")
-            next(sources, None)  # the end of an archive, where a wrong checksum shows
-        finally:
-            pool.shutdown(cancel_futures=True)  # after a refusal nothing else is decoded
+    decode = partial(_decode, dataset, image_size=image_size, skip_bad=skip_bad)
+    # All sources are asked for, and so the end of an archive, where a wrong checksum shows.
+    for done, row in enumerate(side_by_side(decode, listing.sources, jobs, ahead=2 * jobs), 1):
+        yield row
+        if time.monotonic() - told >= _PROGRESS_SECONDS:
+            told = time.monotonic()
+            say(dataset.key, f"{done}/{listing.total} images decoded")
 
 
 def _with_patients(dataset: Dataset, folder: Path, rows: Iterable[_Row]) -> Iterator[_Row]:

@@ -2,10 +2,9 @@
 
 import os
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from weckd.data.file_kinds import FOLDER, irregular
 from weckd.data.layouts import decoded_side, listed
 from weckd.data.layouts.class_folders import natural
 from weckd.data.layouts.tables import files_of_rows, first_lost, read_table
+from weckd.data.side_by_side import side_by_side
 from weckd.errors import BadImageError, UserError, counted
 
 COLUMN = "image"
@@ -134,41 +134,29 @@ def _of_table(table: Path) -> list[Path]:
 def decoded_batches(files: Sequence[Path], image_size: int, batch_size: int) -> Iterator[Batch]:
     """Decode files side by side, a batch ahead of the one that is used, and yield them in their order."""
     jobs = len(os.sched_getaffinity(0))
-    waiting: deque[tuple[Path, Future[NDArray[np.uint8]]]] = deque()
-    left = iter(files)
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            while True:
-                for file in islice(left, 2 * batch_size - len(waiting)):
-                    waiting.append((file, pool.submit(_decoded, file, image_size)))
-                if not waiting:
-                    return
-                yield _batch([waiting.popleft() for _ in range(min(batch_size, len(waiting)))], image_size)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    decoded = side_by_side(partial(_decoded, image_size=image_size), files, jobs, ahead=2 * batch_size)
+    for start in range(0, len(files), batch_size):
+        some = files[start : start + batch_size]
+        found = list(zip(some, islice(decoded, len(some)), strict=True))
+        read = [(file, image[None]) for file, image in found if not isinstance(image, BadImageError)]
+        none = np.empty((0, image_size, image_size, 3), dtype=np.uint8)
+        yield Batch(
+            files=tuple(file for file, _ in read),
+            images=np.concatenate([none, *(image for _, image in read)]),
+            bad=tuple(image for _, image in found if isinstance(image, BadImageError)),
+        )
 
 
-def _batch(futures: Sequence[tuple[Path, Future[NDArray[np.uint8]]]], image_size: int) -> Batch:
-    read, images, bad = [], [np.empty((0, image_size, image_size, 3), dtype=np.uint8)], []
-    for file, future in futures:
-        try:
-            images.append(future.result()[None])
-            read.append(file)
-        except BadImageError as problem:
-            bad.append(problem)
-    return Batch(tuple(read), np.concatenate(images), tuple(bad))
-
-
-def _decoded(file: Path, image_size: int) -> NDArray[np.uint8]:
+def _decoded(file: Path, image_size: int) -> NDArray[np.uint8] | BadImageError:
     try:
         decoded = decode_image(file, decoded_side(image_size))
     except BadImageError as problem:
         if "set `frame` of" not in str(problem):
-            raise
+            return problem
         # The remedy is a key of a data set's entry, and these images have none.
-        raise BadImageError(file, problem.what, "save the frames that you need as PNG files") from problem
+        return BadImageError(file, problem.what, "save the frames that you need as PNG files")
     if told := too_small(decoded.width, decoded.height):
-        raise BadImageError(file, told, WHOLE)
+        return BadImageError(file, told, WHOLE)
     return square(decoded.image, image_size)
 
 
