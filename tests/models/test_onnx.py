@@ -71,7 +71,7 @@ def test_its_digest_versions_and_agreement_are_told(with_onnx, exported):
     card, without = ((folder / "README.md").read_text() for folder in (with_onnx, exported))
     told = (
         "\nmodel.onnx is the same network for ONNX runtimes: input `image`, float32 (N, 3, 32, 32), normalised as "
-        "above; output `logits`. Run by onnxruntime, it gave those of the stored predictions to within "
+        "above; output `logits`. Run by onnxruntime, it gave those logits of the test images to within "
     )
     assert told in card
     assert "onnx" not in without.lower()

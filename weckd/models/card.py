@@ -8,7 +8,7 @@ from weckd.errors import counted
 from weckd.methods.catalogue import find_method
 from weckd.methods.chain import suite_budget
 from weckd.models.find import FoundFit
-from weckd.models.folder import ONNX, ORIGIN, WEIGHTS, Checked, Origin
+from weckd.models.folder import ONNX, ORIGIN, WEIGHTS, Checked, Origin, Tested
 from weckd.models.intervals import in_percent, of_groups
 
 PAPER = (
@@ -41,7 +41,7 @@ suite {version}, run `{run}`.
 | images | {parts} |{excluded}
 
 Whether the licence of the images extends to weights that were trained on them is for you to judge. Groups
-({groups_are}) are together in one part. {protocol}
+({groups_are}) are together in one part{but_cut}. {protocol}{doubtful}
 
 ## Training
 
@@ -51,11 +51,11 @@ Whether the licence of the images extends to weights that were trained on them i
 
 ## Accuracy
 
-On {images} test images in {groups}, none of which it was trained on; of this seed alone:
+On {images} test images in {groups}{none_of_training}; of this seed alone:
 
 | | % [95 % interval] |
 | --- | --- |
-| accuracy | {accuracy} |
+| accuracy | {accuracy} |{without}
 | accuracy of always answering {most_frequent}, the most frequent class of them | {always} |
 | balanced accuracy | {balanced} |
 
@@ -76,8 +76,8 @@ The intervals are over groups of test images: another draw of images, the same n
 gives logits of these classes, in this order: {classes}. An image is resized as a whole to {size} x {size} pixels
 (bicubic), in RGB from 0 to 1, less the mean {mean} and divided by the standard deviation {std} of the channels.
 {temperature}
-{weights} has the weights, {origin} where they come from. Read by timm, they gave the logits of the stored predictions
-{difference}.{onnx}
+{weights} has the weights, {origin} where they come from. Read by timm, they gave the logits that this network had on
+the test images when it was trained {difference}.{onnx}
 
 ## Citation
 
@@ -135,6 +135,8 @@ def card_text(
     of_stages = f"{' + '.join(stages)} of {f'the {len(stages)} stages' if len(stages) > 1 else 'the stage'}"
     parts = ", ".join([of_stages, *others])
     excluded = ", ".join(suite.exclude_classes.get(origin.dataset, ()))
+    doubted = {"copies": tested.copies, "suspected variants": tested.suspected}
+    doubts, without = " and ".join(filter(doubted.get, doubted)), tested.accuracy_without
     most_frequent = max(tested.images_of_class, key=tested.images_of_class.__getitem__)
     official = suite.split.protocol == "official"
     return _TEMPLATE.format(
@@ -155,7 +157,9 @@ def card_text(
         groups_are=of_groups(patients),
         most_frequent=most_frequent,
         always=f"{100 * tested.images_of_class[most_frequent] / tested.images:.1f}",
+        but_cut=", but where the source's own test part cuts them" if official else "",
         protocol="The test part is the source's own." if official else "The test part was drawn by group.",
+        doubtful=_doubtful(tested, official, suite.facts[origin.dataset].phantom),
         question=method.question.rstrip("?.") + ("?" if method.question.endswith("?") else "."),
         stage=origin.stage,
         stages=len(trained.stages),
@@ -167,7 +171,9 @@ def card_text(
         again=again,
         images=tested.images,
         groups=counted(tested.groups, "group"),
+        none_of_training="" if official else ", none of which it was trained on",
         accuracy=in_percent(tested.accuracy),
+        without=f"\n| accuracy without {doubts} | {in_percent(without)} |" if without else "",
         balanced=in_percent(tested.balanced_accuracy),
         per_class="\n".join(rows),
         limits="\n".join(f"- {line}" for line in _limits(suite, origin)),
@@ -181,6 +187,30 @@ def card_text(
         paper=PAPER,
         data_citation=facts["citation"] or f"{facts['title']}: {facts['source']}",
     )
+
+
+def _doubtful(tested: Tested, official: bool, phantom: bool) -> str:
+    """Return how many test images may be known to it from others: copies, and suspected variants."""
+    lines, kinds = [], "turned by any angle, mirrored, shifted or zoomed"
+    if official:
+        lines.append(
+            f"Of its {tested.images} images {tested.copies} have a copy, identical or near, among those for training."
+        )
+    if tested.suspected:
+        lines.append(
+            f"The run's audit suspects that {tested.suspected} of {counted(tested.images, 'test image')} are variants "
+            f"({kinds}) of images that it was trained or calibrated on; audit/pairs.csv of the run lists them."
+        )
+    elif tested.suspected is None and not phantom:
+        lines.append(f"Variants ({kinds}) of one photograph may be in several parts: the run has no audit.")
+    elif not phantom:
+        lines.append(
+            f"The run's audit suspects no test image to be a variant ({kinds}) of one that it was trained or "
+            "calibrated on."
+        )
+    if tested.copies or tested.suspected:
+        lines.append("Of such images the accuracy may be too high.")
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _limits(suite: Suite, origin: Origin) -> list[str]:
@@ -220,7 +250,7 @@ def _onnx(origin: Origin) -> str:
     shape = f"(N, 3, {origin.image_size}, {origin.image_size})"
     return (
         f"\n\n{ONNX} is the same network for ONNX runtimes: input `image`, float32 {shape}, normalised as above; "
-        f"output `logits`. Run by onnxruntime, it gave those of the stored predictions "
+        f"output `logits`. Run by onnxruntime, it gave those logits of the test images "
         f"{_difference(origin.checked_onnx)}."
     )
 

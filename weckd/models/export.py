@@ -1,5 +1,6 @@
 """A method's network of one cell written as a folder of its own, which timm reads by itself."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,8 +20,8 @@ from weckd.analysis.metrics.scores import Predicted, Validation, accuracy, balan
 from weckd.analysis.predictions import read_predictions
 from weckd.config import Suite
 from weckd.data.prepared import read_facts, read_index
-from weckd.data.splits import part_rows, written_split
-from weckd.errors import UserError
+from weckd.data.splits import CUT_MARK, part_rows, written_split
+from weckd.errors import UserError, unreadable
 from weckd.files import file_digest, whole_folder, write_json, write_text
 from weckd.locks import StopRequest
 from weckd.models.card import card_text
@@ -113,10 +114,12 @@ def export_model(
         stage = len(found.cell.methods[method].stages)
         stored = read_predictions(files.prediction(dataset, seed), suite, dataset, seed)
         stored = stored[(stored["method"] == method) & (stored["stage"] == stage)]
-        tested, agreeing = _tested(found, split, classes, stored)
+        rows = _rows_of_parts(found, method, split)
+        doubtful = _copies(split, rows), _suspected(files.audit / "pairs.csv", suite, dataset, split, rows)
+        tested, agreeing = _tested(found, split, classes, stored, *doubtful)
         with whole_folder(out) as beside:
-            rows = {key: np.asarray(value, order="C") for key, value in found.stored.weights().items()}
-            (beside / WEIGHTS).write_bytes(save(rows, {"format": "pt"}))
+            weights = {key: np.asarray(value, order="C") for key, value in found.stored.weights().items()}
+            (beside / WEIGHTS).write_bytes(save(weights, {"format": "pt"}))
             config = timm_config(found, classes, suite.image_size)
             write_json(beside / CONFIG, config)
             data = cell_data(images, 1, split, len(classes))
@@ -145,7 +148,7 @@ def export_model(
                 temperature=_temperature(found, split),
                 tested=tested,
                 checked=checked,
-                seen=_seen(found, method, split, images),
+                seen=_seen(split, rows, images),
                 versions={"weckd": __version__, **{name: version(name) for name in libraries}},
                 files=digests(beside),
                 checked_onnx=checked_onnx,
@@ -202,8 +205,48 @@ def load_model(folder: Path, device: torch.device) -> Backbone:
     return Backbone(network).to(device).eval()
 
 
+def _rows_of_parts(found: FoundFit, method: str, split: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of a split that a network and its parents were trained on, chosen on and tested on."""
+    of_part = part_rows(split)
+    fits = [found.cell.fits[identity] for identity in found.cell.methods[method].fits]
+    parts = {part for fit in fits for part in (*fit["parts"], *fit["unlabelled"])}
+    return {
+        "training": np.unique(np.concatenate([of_part[part] for part in sorted(parts)])),
+        "validation": of_part.get("validation", np.empty(0, dtype=np.int64)),
+        "test": of_part["test"],
+    }
+
+
+def _copies(split: pd.DataFrame, rows: Mapping[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
+    """Return which test images have a copy among the source's images for training: of an official test part alone."""
+    return split["group_id"].iloc[rows["test"]].str.endswith(CUT_MARK).to_numpy(dtype=np.bool_)
+
+
+def _suspected(
+    pairs: Path, suite: Suite, dataset: str, split: pd.DataFrame, rows: Mapping[str, NDArray[np.int64]]
+) -> NDArray[np.bool_] | None:
+    """Return which test images the run's audit suspects to be variants of some that the network learnt from.
+
+    None where it did not look for any: it does not in phantoms, and an unfinished run may have none.
+    """
+    if suite.facts[dataset].phantom or not pairs.exists():
+        return None
+    with unreadable(pairs, "does not tell suspected variants", "make it again with snakemake"):
+        listed = pd.read_csv(pairs, dtype=str, keep_default_na=False)
+        listed = listed[(listed["dataset"] == dataset) & (listed["kind"] == "suspected")]
+        ends = listed[["image_a", "image_b"]].to_numpy()
+    ids = split["image_id"].to_numpy()
+    learnt = np.isin(ends, ids[np.concatenate([rows["training"], rows["validation"]])])
+    return np.isin(ids[rows["test"]], ends[learnt[:, ::-1]])  # whose other end it learnt from
+
+
 def _tested(
-    found: FoundFit, split: pd.DataFrame, classes: tuple[str, ...], stored: pd.DataFrame
+    found: FoundFit,
+    split: pd.DataFrame,
+    classes: tuple[str, ...],
+    stored: pd.DataFrame,
+    copies: NDArray[np.bool_],
+    suspected: NDArray[np.bool_] | None,
 ) -> tuple[Tested, int]:
     """Return the scores on the test images, and how many of them the run predicts alike.
 
@@ -224,6 +267,8 @@ def _tested(
     predicted = Predicted(own[None], y, groups, ())
     right = own.argmax(axis=1) == y
     counts = np.bincount(y, minlength=len(classes))
+    others = ~copies if suspected is None else ~(copies | suspected)
+    without = Predicted(own[None, others], y[others], np.unique(groups[others], return_inverse=True)[1], ())
     tested = Tested(
         images=len(y),
         groups=int(groups.max()) + 1,
@@ -231,6 +276,9 @@ def _tested(
         balanced_accuracy=one_network(balanced_accuracy(predicted)),
         of_class={name: float(right[y == number].mean()) for number, name in enumerate(classes)},
         images_of_class={name: int(counts[number]) for number, name in enumerate(classes)},
+        copies=int(copies.sum()),
+        suspected=None if suspected is None else int(suspected.sum()),
+        accuracy_without=one_network(accuracy(without)) if others.any() and not others.all() else None,
     )
     return tested, int((own.argmax(axis=1) == theirs.argmax(axis=1)).sum())
 
@@ -277,16 +325,10 @@ def _checked(logits: Tensor, found: FoundFit, device: torch.device, how: str, re
     return Checked(kind, difference, scale)
 
 
-def _seen(found: FoundFit, method: str, split: pd.DataFrame, images: Prepared) -> dict[str, tuple[str, ...]]:
-    """Return the short hashes of the images that a network and its parents were trained on, chosen on and tested on."""
+def _seen(
+    split: pd.DataFrame, rows: Mapping[str, NDArray[np.int64]], images: Prepared
+) -> dict[str, tuple[str, ...]]:
+    """Return the short hashes of the images of each part."""
     hashes = pd.Series(image_hashes(images.images.cpu().numpy()), index=images.image_ids)
-    of_part = part_rows(split)
-    fits = [found.cell.fits[identity] for identity in found.cell.methods[method].fits]
-    parts = {part for fit in fits for part in (*fit["parts"], *fit["unlabelled"])}
-    rows = {
-        "training": np.unique(np.concatenate([of_part[part] for part in sorted(parts)])),
-        "validation": of_part.get("validation", np.empty(0, dtype=np.int64)),
-        "test": of_part["test"],
-    }
     ids = split["image_id"].to_numpy()
     return {part: tuple(sorted({*hashes.loc[ids[chosen]].tolist()})) for part, chosen in rows.items()}

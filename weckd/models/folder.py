@@ -46,6 +46,11 @@ class Tested:
     balanced_accuracy: Score
     of_class: dict[str, float]  # share of a class's test images that are right
     images_of_class: dict[str, int]
+    copies: int = 0  # images with a copy among the source's images for training, of an official test part
+    suspected: int | None = (
+        None  # that may be variants of images it learnt from; None where none were looked for
+    )
+    accuracy_without: Score | None = None  # of all others; None where there are neither, or no others
 
 
 @dataclass(frozen=True)
