@@ -51,11 +51,27 @@ def test_they_are_prepared_from_the_users_own_folder_once(suite, tmp_path):
     assert prepared_images(suite, run, "mine", None) == folder
 
 
-def test_nothing_is_downloaded(suite, tmp_path):
-    run = RunFiles(tmp_path / "results" / "toy")
-    with pytest.raises(UserError) as refused:
-        prepared_images(suite, run, "mine", None)
-    assert str(refused.value) == (
-        "mine: needs its images in a local folder; name the folder that holds mine/ with --config data_root=FOLDER of "
-        "snakemake (--data-root FOLDER of `weckd fetch`)"
+def refused(suite, tmp_path, root):
+    with pytest.raises(UserError) as told:
+        prepared_images(suite, RunFiles(tmp_path / "results" / "toy"), "mine", root)
+    return str(told.value)
+
+
+def test_nothing_is_downloaded_and_messages_name_options_of_export(suite, tmp_path):
+    assert refused(suite, tmp_path, None) == (
+        "mine: needs its images in a local folder; name the folder that holds mine/ with --data-root FOLDER"
+    )
+    other = tmp_path / "other"
+    assert refused(suite, tmp_path, other) == f"--data-root: {other}: no such folder; correct it"
+    other.mkdir()
+    assert refused(suite, tmp_path, other) == (
+        f"--data-root: {other / 'mine'}: no such folder; put Mine there (here) or correct --data-root"
+    )
+
+
+def test_an_image_that_cannot_be_read_is_not_left_out(suite, tmp_path):
+    broken = tmp_path / "root" / "mine" / "Light" / "a.png"
+    broken.write_bytes(b"text")
+    assert refused(suite, tmp_path, tmp_path / "root") == (
+        f"{broken}: not an image; remove it, and its row where a table lists it"
     )

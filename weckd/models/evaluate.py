@@ -2,8 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from weckd.data.prepared import read_facts, read_images, read_index, read_thumbn
 from weckd.errors import UserError, counted
 from weckd.files import write_json, write_text
 from weckd.models.export import load_model
-from weckd.models.find import prepare_here
+from weckd.models.find import own_options, prepare_here
 from weckd.models.folder import PARTS, Origin, Score, read_origin
 from weckd.models.images import WHOLE, too_small
 from weckd.models.intervals import in_percent, of_groups, one_network
@@ -44,15 +43,8 @@ _LEARNT_FROM = ("training", "validation")
 """Parts of its images that decided the network or its temperature."""
 _UNKNOWN = "unknown"
 _TEXT, _NUMBERS, _TABLE = "evaluation.md", "evaluation.json", "predictions.csv"
-_OWN_OPTIONS = (
-    ("--config data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)", "--data-root FOLDER"),
-    ("correct it, or leave it out to download what can be", "correct it"),
-    ("data_root: ", "--data-root: "),
-    ("correct data_root", "correct --data-root"),
-    ("skip_bad=true", "--skip-bad"),
-    ("catalogue=FILE", "--catalogue FILE"),
-)
-"""How messages on data sets name what a run is given, and how this command does."""
+_OWN_OPTIONS = {"skip_bad=true": "--skip-bad", "catalogue=FILE": "--catalogue FILE"}
+"""What messages on data sets call otherwise than this command, beside --data-root."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ def evaluate(
     """
     origin = read_origin(folder)
     _refuse_taken(out)
-    with _own_options():
+    with own_options(_OWN_OPTIONS):
         entry = find_dataset(key, catalogue)
     mapped = _mapped(entry, origin, mapping)
     class_of = _classes(entry, origin, mapped)
@@ -124,7 +116,7 @@ def evaluate(
         prepared = Path(name, "prepared")
         of_run = Path("data", key, f"source-{origin.image_size}px.json")
         source = Path(name, "source.json") if data_root or not of_run.exists() else of_run
-        with _own_options():
+        with own_options(_OWN_OPTIONS):
             prepare_here(entry, origin.image_size, prepared, source, Path("data"), data_root, skip_bad)
         facts = read_facts(prepared)
         thumbnails, images = read_thumbnails(prepared, facts), read_images(prepared, facts)
@@ -192,18 +184,6 @@ def evaluate(
     frame = pd.DataFrame({**told, **rows})
     write_text(out / _TABLE, frame.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     return text
-
-
-@contextmanager
-def _own_options() -> Iterator[None]:
-    """Let messages on data sets name the options of this command."""
-    try:
-        yield
-    except UserError as problem:
-        told = str(problem)
-        for of_run, own in _OWN_OPTIONS:
-            told = told.replace(of_run, own)
-        raise UserError(told) from problem
 
 
 def _refuse_taken(out: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,21 @@ from weckd.training.store import StoredFit, find_fit
 from weckd.tuning.chosen import Chosen, write_chosen
 
 _DATASETS_LOCK = Path("datasets.lock")
+_OWN_OPTIONS = {
+    "--config data_root=FOLDER of snakemake (--data-root FOLDER of `weckd fetch`)": "--data-root FOLDER",
+    "correct it, or leave it out to download what can be": "correct it",
+    "data_root: ": "--data-root: ",
+    "correct data_root": "correct --data-root",
+    "with data_root": "with --data-root",
+}
+"""How messages on data sets name what a run is given, and how commands on networks name it."""
+_RUNS_IMAGES = (
+    " (what cannot be read may stay, skip_bad=true leaves it out)",
+    ", remove those rows, or leave them out with skip_bad=true",
+    ", or leave out what cannot be read with skip_bad=true",
+    "; where it is removed, `count` of its class in the catalogue must be one less",
+)
+"""What they advise where any images will do; a network of a run needs that run's."""
 _OF_IMAGES = ("fingerprint", "split", "rows", "classes", "image_size")
 """What of a cell must be the run's own where its network is trained again; device, versions and code may differ."""
 
@@ -81,8 +96,21 @@ def prepared_images(suite: Suite, run: RunFiles, dataset: str, data_root: Path |
         return folder
     entry = find_dataset(dataset, Path(suite.catalogue) if suite.catalogue else None)
     own, source = Path(suite.data_root) if suite.data_root else None, run.source(suite, dataset)
-    prepare_here(entry, suite.image_size, folder, source, run.downloads, data_root or own, suite.skip_bad)
+    with own_options(dict.fromkeys(_RUNS_IMAGES, "")):
+        prepare_here(entry, suite.image_size, folder, source, run.downloads, data_root or own, suite.skip_bad)
     return folder
+
+
+@contextmanager
+def own_options(more: Mapping[str, str]) -> Iterator[None]:
+    """Let messages on data sets name --data-root, and what else a command calls otherwise than a run."""
+    try:
+        yield
+    except UserError as problem:
+        told = str(problem)
+        for of_run, own in {**_OWN_OPTIONS, **more}.items():
+            told = told.replace(of_run, own)
+        raise UserError(told) from problem
 
 
 def prepare_here(
