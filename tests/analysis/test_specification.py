@@ -1,5 +1,6 @@
 """The readings' table and curve, on scores whose gains are known by hand."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from small_suite import toy_suite, with_plan, write_predictions, write_scores
 
 from weckd.analysis.predictions import load_predictions
@@ -92,13 +94,28 @@ def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
     suite, folder = run
     write_specification(suite, folder, tmp_path, read_published(CONFIG / "published.yaml"))
     text = (tmp_path / "tables" / "readings.md").read_text()
+    found = specifications(results(suite, folder))
+
+    def widest(over):  # Bonferroni by hand: each of four intervals at 1 - 0.05 / 4
+        ends = {
+            item.method: end.value + (scipy.stats.t.ppf(1 - 0.05 / 4 / 2, end.df) * end.se if end.se else 0)
+            for item in found
+            for end in (getattr(item, over),)
+        }
+        method = max(ends, key=ends.get)
+        return f"{ends[method]:+.1f}, of {method}"
+
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:]
     assert rows == ["start=fresh", "**weckd**", "length=2", "temperature=cosine,inference=mean"]
     assert (
         "- The paper claims up to +23 points over single (abstract).\n"
         "- Over single that is reached here by 1 of 4 readings: temperature=cosine,inference=mean (+25.0 on toy_two).\n"
+        "- Intervals over single that hold it, adjusted for 4 readings: on toy_two 1 (highest end "
+        f"{widest('over_single')}).\n"
         "- Over pooled that is reached here by none; the largest gain is +0.0, of temperature=cosine,inference=mean on "
         "toy_two.\n"
+        "- Intervals over pooled that hold it, adjusted for 4 readings: on toy_two 0 (highest end "
+        f"{widest('over_pooled')}).\n"
     ) in text
     assert "smallest first; exploratory: of 4 readings the largest is too large by selection." in text
     assert "- In bold the reference reading, which is ours and not the paper's.\n" in text
@@ -181,8 +198,12 @@ def test_a_reading_that_reaches_the_claim_on_one_data_set_alone_is_told_and_draw
     assert (
         "- Over single that is reached here by 1 of 4 readings: temperature=cosine,inference=mean (+25.0 on toy_two, "
         "+25.0 on toy_three, +25.0 on macro).\n"
-        "- Over pooled that is reached here by 1 of 4 readings: length=2 (+25.0 on toy_three).\n"
     ) in text
+    assert "- Over pooled that is reached here by 1 of 4 readings: length=2 (+25.0 on toy_three).\n" in text
+    held = re.findall(
+        r"over (\w+) that hold it, .*: on macro of 2 (\d) \(.*\); on a data set (\d) \(.* on toy_\w+\)", text
+    )
+    assert held == [("single", "1", "1"), ("pooled", "0", "1")]
     found = results(suite, tmp_path / "p")
     above, _ = specification_figure(found, specifications(found)).axes
     dashes = [line.get_ydata()[0] for line in above.lines if line.get_marker() == "_"]

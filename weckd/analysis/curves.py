@@ -24,6 +24,7 @@ CHAIN, POOLED = "weckd", "pooled"
 NAME, TITLE = "curves", "The chain and pooled along labels and steps"
 NO_POINTS = "no point of the curves is in this run; add some, such as weckd-60 and pooled-60"
 LARGE = 11  # points, of the figure's words: it is shown in talks
+_ABOVE = 1.03  # of an axis: its uppermost tick's label ends lower
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,11 @@ def _curve(axis: Any, points: Sequence[tuple[float, CurvePoint]], whole: str) ->
             label=name,
         )
     above: Any = {"va": "bottom", "fontsize": LARGE}
-    axis.text(0, 1, "gain", transform=axis.transAxes, ha="right", **above)
+    axis.text(0, _ABOVE, "gain", transform=axis.transAxes, ha="right", **above)
     for x, point in points:
         found = point.gain[whole]
         text = f"{found.value:+z.1f}" if found.study else "missing"
-        axis.text(x, 1, text, transform=axis.get_xaxis_transform(), ha="center", **above)
+        axis.text(x, _ABOVE, text, transform=axis.get_xaxis_transform(), ha="center", **above)
     axis.set_xticks([x for x, _ in points], [f"{x:g}" for x, _ in points])
     axis.margins(x=0.12)
     axis.tick_params(length=3, labelsize=LARGE)

@@ -13,6 +13,7 @@ from weckd.analysis.contrasts import gain
 from weckd.analysis.estimates import Estimate
 from weckd.analysis.figures import style
 from weckd.analysis.figures.style import ACCENT, GREY, INK, PALE
+from weckd.analysis.inference.reader_study import half_width
 from weckd.analysis.predictions import load_predictions
 from weckd.analysis.results import LARGEST, Published, Results
 from weckd.committed import with_plans
@@ -21,7 +22,7 @@ from weckd.errors import UserError, counted
 from weckd.methods.chain import REFERENCE, Reading, choices, is_reading, parse_reading
 from weckd.places import few_seeds, independent, overall, sets_and_overall, with_finding
 from weckd.run_files import RunFiles
-from weckd.tables.captions import confidence
+from weckd.tables.captions import confidence, mean_or_dataset
 from weckd.tables.cells import Bold
 from weckd.tables.render import TableFile, write_table_file
 
@@ -204,14 +205,14 @@ def _table(run: Results, found: Sequence[Specification]) -> TableFile:
         "largest is too large by selection.",
         notes=(
             "In bold the reference reading, which is ours and not the paper's.",
-            *(_claim_sentences(found, claimed) if claimed else ()),
+            *(_claim_sentences(run.suite, found, claimed) if claimed else ()),
         ),
         missing=[name for item in found for r in (item.over_single, item.over_pooled) for name in r.missing],
     )
     return sheet.file(run.suite, "readings", "Readings of the chain", _rows(run, found), cells, says)
 
 
-def _claim_sentences(found: Sequence[Specification], claimed: Published) -> list[str]:
+def _claim_sentences(suite: Suite, found: Sequence[Specification], claimed: Published) -> list[str]:
     """Say which readings, if any, reach the gain that the paper claims, on the mean or on a data set: over each."""
     told = [f"The paper claims up to +{claimed.value:g} points over single ({claimed.where})."]
     for over in (SINGLE, POOLED):
@@ -228,4 +229,31 @@ def _claim_sentences(found: Sequence[Specification], claimed: Published) -> list
             number = len({item.method for _, item in known})
             by = f"{len(names)} of {counted(number, 'reading')}: {'; '.join(names)}" if names else none
             told.append(f"Over {over} that is reached here by {by}.")
+            told += _adjusted_sentence(suite, over, [item for _, item in known], claimed)
     return told if len(told) > 1 else []
+
+
+def _adjusted_sentence(
+    suite: Suite, over: str, known: Sequence[Specification], claimed: Published
+) -> list[str]:
+    """Say how many readings have an interval, adjusted for their number (Bonferroni), that holds the claimed gain."""
+    if few_seeds(suite):
+        return []
+    readings = len({item.method for item in known})
+    level, told = 1 - suite.analysis.alpha / readings, []
+    for where, on_mean in ((mean_or_dataset(suite, overall(suite)), True), ("a data set", False)):
+        ends = {}
+        for item in known:
+            gained = item.over(over)
+            if gained.study and (item.dataset == overall(suite)) == on_mean:
+                high = gained.scale * (gained.study.estimate + half_width(gained.study, level))
+                ends[item.method, item.dataset] = high
+        if not ends:
+            continue
+        (method, dataset), highest = max(ends.items(), key=lambda end: end[1])
+        reaching = len({name for (name, _), high in ends.items() if high >= claimed.value})
+        of = method if on_mean else f"{method} on {dataset}"
+        told.append(f"on {where} {reaching} (highest end {highest:+.1f}, of {of})")
+    return [
+        f"Intervals over {over} that hold it, adjusted for {counted(readings, 'reading')}: {'; '.join(told)}."
+    ]
