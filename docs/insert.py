@@ -67,6 +67,11 @@ FIGURES = {
     "docs/images/real-medium-forest.svg": "real-medium/figures/forest.svg",
     "docs/images/real-medium-chain.svg": "real-medium/figures/chain.svg",
     "docs/images/leakage.svg": "real-small-official/figures/leakage.svg",
+    **{
+        f"docs/images/{run}.{kind}": f"{run}/figures/{figure}.{kind}"
+        for run, figure in (("real-curves", "curves"), ("real-readings", "specification"))
+        for kind in ("svg", "png")
+    },
 }
 """Picture in a document -> suite and figure; drawn into `results/<suite>-reference/`."""
 REPORTS = {

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from weckd.study_suites import official_suite, readings_suite
+from weckd.suite_file import resolve_suite
+
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCES = ROOT / "results" / "reference"
 FILES = {
@@ -13,6 +16,8 @@ FILES = {
         "real-small-tuned": ("real-small", "real-small-tuned"),
         "real-medium": ("real-small", "real-medium"),
         "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
+        "real-curves": ("real", "real-curves"),
+        "real-backbones": ("real", "real-backbones"),
     }.items()
 }
 PLAN_BEFORE = {
@@ -23,7 +28,14 @@ PLAN_BEFORE = {
     "real-medium": "11183ba52514",
     "real-medium-tuned": "de5a31e5e423",
     "real-small-official": "fd3be8c6f511",
+    "real-curves": "f689b79c4a12",
+    "real-backbones": "c316a997565e",
+    "real-readings": "7317b2b98d35",
 }
 """The plan that was there before the run; no later freezing changes it."""
-OFFICIAL = "real-small-official"  # derived from real-small
+OFFICIAL, READINGS = "real-small-official", "real-readings"
+STUDIES = {
+    OFFICIAL: official_suite(resolve_suite(FILES["real-small"], {})),
+    READINGS: readings_suite(resolve_suite([ROOT / "config/real.yaml"], {})),
+}
 WITH_REPORT = ("real-small", "real-medium")

@@ -93,7 +93,7 @@ def test_every_picture_is_the_references_own(insert):
         target
         for name in insert.DOCUMENTS
         for target in re.findall(
-            r"\((?:docs/)?(images/[\w-]+\.svg)\)", (ROOT / name).read_text(encoding="utf-8")
+            r"\((?:docs/)?(images/[\w-]+\.(?:svg|png))\)", (ROOT / name).read_text(encoding="utf-8")
         )
     }
     assert {f"docs/{target}" for target in shown} == set(insert.FIGURES)
