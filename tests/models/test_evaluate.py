@@ -107,6 +107,7 @@ def test_scores_and_confusion_are_those_by_hand(other, exported, tmp_path, monke
     assert values["exact"] == {"training": 0, "validation": 0, "test": 60}
     assert values["near"] == "unknown"
     assert text.splitlines()[2] == f"**Overlap by near-duplicates is unknown**: {UNKNOWN}."
+    assert "From its test part it learnt nothing: copies of that alone count.\n\n| its part |" in text
     assert "| training | 0 | unknown |" in text
     assert "left out: 0 images by the same pixels; others are unknown.\n" in text
     most = np.bincount(y).max()

@@ -335,7 +335,8 @@ def _text(
             "",
             "## Overlap",
             "",
-            "Images here that are copies of those that the network knows:",
+            "Images here that are copies of those that the network knows. From its test part it learnt nothing: "
+            "copies of that alone count.",
             "",
             "| its part | same pixels | near-duplicates |",
             "| --- | --- | --- |",
@@ -354,6 +355,8 @@ def _text(
             "| | as it is | after temperature scaling |",
             "| --- | --- | --- |",
             *calibration,
+            "",
+            "Expected calibration error, Brier score and negative log-likelihood (nats): less is better.",
             "",
             "## Confusion matrix",
             "",
