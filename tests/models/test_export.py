@@ -172,6 +172,12 @@ def test_the_card_says_of_what_it_was_made_how_good_it_is_and_what_for_not(place
     assert "left out" not in text
 
 
+def test_the_card_of_a_control_says_that_its_method_is_a_question(place, tmp_path):
+    export(place, tmp_path / "model", "pooled")
+    text = (tmp_path / "model" / "README.md").read_text()
+    assert "\n- `pooled`: trained to ask: is it just more labels? Model 1 of 1.\n" in text
+
+
 def test_the_card_names_classes_that_the_run_left_out_and_patients_where_there_are_some(place, exported):
     found = find_network(place.suite, place.run, KEY, "weckd", SEED, None, StopRequest())
     prepared = json.loads((exported / "config.json").read_text())["pretrained_cfg"]

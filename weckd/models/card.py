@@ -107,6 +107,7 @@ def card_text(
         patients: whether the source names the patients of images.
     """
     method = find_method(origin.method)(suite_budget(suite))
+    asked = f"trained to ask: {method.question}" if "?" in method.question else method.question
     trained = found.cell.methods[origin.method]
     tested, sizes = origin.tested, found.cell.images_of_part
     labelled = sum(number for part, number in sizes.items() if part == "rest" or part.startswith("D"))
@@ -160,7 +161,7 @@ def card_text(
         but_cut=", but where the source's own test part cuts them" if official else "",
         protocol="The test part is the source's own." if official else "The test part was drawn by group.",
         doubtful=_doubtful(tested, official, suite.facts[origin.dataset].phantom),
-        question=method.question.rstrip("?.") + ("?" if method.question.endswith("?") else "."),
+        question=asked if asked.endswith("?") else f"{asked.rstrip('.')}.",
         stage=origin.stage,
         stages=len(trained.stages),
         labels=f"{counted(trained.labels, 'label')} of the {labelled} of the training part",
