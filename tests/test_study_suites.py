@@ -2,16 +2,14 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from suite_files import CONFIG
 
 from weckd.config import suite_json
 from weckd.errors import UserError
 from weckd.study_suites import official_suite, readings_suite
 from weckd.suite_file import resolve_suite
-
-CONFIG = Path(__file__).resolve().parents[1] / "config"
 
 
 def suite(name, **changes):
