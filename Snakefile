@@ -23,7 +23,8 @@ if not workflow.configfiles:
     configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
-include: "rules/common.smk"
+include: "rules/runs.smk"
+include: "rules/files.smk"
 
 
 rule all:
@@ -63,6 +64,7 @@ else:
 
 include: "rules/analysis.smk"
 include: "rules/report.smk"
+include: "rules/call.smk"
 
 
 onstart:

@@ -1,5 +1,7 @@
 # From a finished run to one page, and to the record of what it was made from.
 
+from weckd.committed import FULL
+
 
 localrules:
     provenance,
