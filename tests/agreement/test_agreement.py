@@ -400,6 +400,20 @@ def test_a_part_made_otherwise_is_compared_by_the_spread_of_the_references_seeds
     assert agreement.cells[0].tolerance == pytest.approx(100 * 4.6041 * np.sqrt(2) * spread, rel=1e-4)
 
 
+def test_a_reference_of_one_seed_judges_only_what_was_made_with_the_same(lock, tmp_path):
+    one, other = (write_part(tmp_path / name, name) for name in ("one card", "another card"))
+    freeze_run(one, tmp_path / "reference", lock)
+    agreement = compare(one, tmp_path / "reference", lock)
+    assert agreement.exact
+    assert {cell.agrees for cell in agreement.cells if cell.what != "table"} == {True}
+    with pytest.raises(UserError) as told:
+        compare(other, tmp_path / "reference", lock)
+    assert str(told.value) == (
+        f"{tmp_path / 'reference'}: of one seed, which tells nothing of how much runs vary that are made otherwise "
+        "(device another card, not one card); compare with a reference of several seeds, of which the run may be a part"
+    )
+
+
 def test_a_part_with_another_setting_is_refused_by_its_key(reference, lock, tmp_path):
     part = write_part(tmp_path / "part")
     file = part / "suite.json"

@@ -26,7 +26,7 @@ from weckd.analysis.inference.reader_study import ROUNDING, Study, t_half_width
 from weckd.analysis.predictions import SuitePredictions, load_predictions
 from weckd.committed import plan_sentence, refuse_other_suite, with_plans
 from weckd.config import Suite, load_suite
-from weckd.errors import counted
+from weckd.errors import UserError, counted
 from weckd.files import file_digest, refuse_changed, sums_of
 from weckd.places import with_finding
 from weckd.run_files import RunFiles
@@ -94,7 +94,8 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     accuracy seed by seed, whose standard error is the standard deviation over the reference's seeds.
 
     Raises:
-        UserError: the run is of another suite or plan, or a file of either is missing or damaged.
+        UserError: the run is of another suite or plan, a file of either is missing or damaged, or the run was made
+            otherwise and the reference has one seed alone, which tells no interval.
     """
     facts = read_reference(reference)
     suite, whole = load_suite(RunFiles(run).suite), load_suite(RunFiles(reference).suite)
@@ -102,6 +103,11 @@ def compare(run: Path, reference: Path, lock: Path | None) -> Agreement:
     refuse_other_suite(suite, part, reference)
     suite = with_plans(with_finding(suite, RunFiles(run).across), RunFiles(run))
     differs = _differences(made_with(run, lock), facts.made_with)
+    if differs and len(whole.seeds) == 1:
+        raise UserError(
+            f"{reference}: of one seed, which tells nothing of how much runs vary that are made otherwise ({differs}); "
+            "compare with a reference of several seeds, of which the run may be a part"
+        )
     widest = math.inf if differs else 0.0
     with tempfile.TemporaryDirectory() as name:
         unfreeze(reference, Path(name))
