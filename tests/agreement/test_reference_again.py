@@ -52,6 +52,8 @@ def test_the_workflow_draws_every_output_of_the_references_again(tmp_path, suite
         expected = read_reference(REFERENCES / name).outputs
         made = tmp_path / "results" / f"{name}-reference"
         assert {file: file_digest(made / file) for file in expected} == expected
+        for table in (REFERENCES / name / "tables").iterdir():
+            assert (made / "tables" / table.name).read_bytes() == table.read_bytes()
         if name in WITH_REPORT:
             report = REFERENCES / name / "report.html"
             assert report.read_bytes() == (made / "report.html").read_bytes(), f"{report}: run make readme"
