@@ -160,7 +160,7 @@ def test_hours_on_a_card_are_those_of_a_committed_measurement_and_are_said_to_be
     assert card_hours(medium) == told
     measured = "195,680 steps, searches included, in 623 s with all\nstart-ups, 314 steps a second"
     assert measured in (REPOSITORY / "docs/performance.md").read_text()
-    assert [rate.steps for rate in CARD_RATES] == [round(195_680 / 623), round(398_940 / 455)]
+    assert [rate.steps for rate in CARD_RATES] == [round(195_680 / 623), round(7_360 / 18)]
     speeds, sizes = {medium.backbone: Speed(3, 1)}, {medium.backbone: 10**9}
     assert told in plan_page(medium, speeds, sizes, "cpu x86_64")
     assert "On a card" not in plan_page(medium, speeds, sizes, "cuda 13.0 NVIDIA H200")
@@ -168,10 +168,10 @@ def test_hours_on_a_card_are_those_of_a_committed_measurement_and_are_said_to_be
 
 def test_hours_are_by_the_rate_of_the_suites_own_image_size():
     assert card_hours(of_files("real real-curves")) == (  # 115,200 steps
-        "On a card: 0.04 hours for all cells, not measured here but by 877 steps a second that docs/performance.md "
-        "tells of (one NVIDIA H200, twenty jobs at once, steps as CUDA graphs).\n"
+        "On a card: 0.08 hours for all cells, not measured here but by 409 steps a second that docs/performance.md "
+        "tells of (one NVIDIA H200, sixteen jobs at once).\n"
     )
-    measured = "398,940 steps in 455 s\nwith imports and captures, 877 steps a second"
+    measured = "| one by one, as `cuda_graph: false` has it | 409: 7,360 steps in 18 s |"
     assert measured in (REPOSITORY / "docs/performance.md").read_text()
 
 
