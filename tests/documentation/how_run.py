@@ -103,7 +103,6 @@ ON_THE_DEFAULT = (
         instead=(("config/", "committed/"),),
         why="power needs five seeds, and the reduced suite has one",
     ),
-    Run("weckd selfcheck", prints=(" passed (2,000 repetitions)", "not run (no --run;")),
     Run("snakemake -n", prints=("This was a dry-run",)),
     # The default suite, and what is told of a finished run.
     Run(
@@ -263,16 +262,6 @@ ON_THE_DEFAULT = (
 )
 
 ON_IMAGES = (
-    *(
-        Run(
-            f"{command} --config records=reference",
-            instead=(("config/", "committed/"),),
-            add=f"--until tables && cmp results/{suite}-reference/tables/main.md "
-            f"results/reference/{suite}/tables/main.md",
-            why="the reference is of the committed suite, and its tables are compared",
-        )
-        for command, suite in ((REAL, "real-small"), (MEDIUM, "real-medium"))
-    ),
     Run(
         f"{MEDIUM} --config data_root=PATH",
         instead=IN_PATH,
@@ -460,6 +449,9 @@ LEAKAGE = f"snakemake --cores all leakage {REAL_FILE} --config data_root=PATH da
 KUBERNETES = (
     "tests/clusters/test_kubernetes_profile.py::test_pods_of_other_folders_make_the_bytes_of_a_plain_run"
 )
+DRAWN_AGAIN = (
+    "tests/agreement/test_reference_again.py::test_the_workflow_draws_every_output_of_the_references_again"
+)
 WEIGHTS = "tests/data/test_weights.py::test_weights_are_fetched_recorded_and_another_file_is_refused"
 
 BY_ANOTHER_TEST = (
@@ -473,6 +465,7 @@ BY_ANOTHER_TEST = (
         KUBERNETES,
     ),
     ByTest("snakemake --workflow-profile profiles/kubernetes --configfile config/paper.yaml", KUBERNETES),
+    *(ByTest(f"{command} --config records=reference", DRAWN_AGAIN) for command in (REAL, MEDIUM)),
     ByTest("weckd weights", WEIGHTS),
     ByTest("weckd lock --weights data/weights/*.json", WEIGHTS),
     ByTest(
@@ -498,6 +491,7 @@ BY_ANOTHER_TEST = (
     Short("snakemake tune", TUNE),
     Short("snakemake leakage", LEAKAGE),
     Short("snakemake readings", f"snakemake --cores all readings {OF_ONE_SET} seeds='[1]'"),
+    Short("weckd selfcheck", "weckd selfcheck --run results/selfcheck"),
     Short("weckd verify", "weckd verify results/demo"),
     Short("weckd export", EXPORT),
     Short("weckd predict", "weckd predict blood-model PATH/wbc_zheng --out predictions.csv"),
