@@ -108,14 +108,6 @@ def compose(client, user_folder, service, *arguments):
     )
 
 
-def test_tables_of_the_frozen_demo_are_drawn_from_the_image_alone(client, user_folder):
-    done = compose(client, user_folder, "tables")
-    assert done.returncode == 0, done.stdout[-5000:]
-    folder, _ = user_folder
-    main = folder / "results/demo-reference/tables/main.md"
-    assert main.read_bytes() == (REPOSITORY / "results/reference/demo/tables/main.md").read_bytes()
-
-
 def test_the_suites_own_tests_run_inside(client, user_folder):
     done = compose(client, user_folder, "test", "-q", "/opt/weckd/tests/training/objectives")
     assert done.returncode == 0, done.stdout[-5000:]

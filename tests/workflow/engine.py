@@ -2,17 +2,19 @@
 
 import atexit
 import hashlib
-import json
 import os
+import shlex
 import subprocess
 import sys
 import time
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from shutil import rmtree
+from tempfile import NamedTemporaryFile, mkdtemp
 from types import SimpleNamespace
 
 import pytest
+from call import call
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWN = Path(sys.executable).parent
@@ -86,20 +88,29 @@ def not_activated():
 
 
 @cache
-def warm_engine():
-    """Return the process that `snakemake` asks; it ends with this one."""
-    command = [sys.executable, str(Path(__file__).with_name("warm_engine.py"))]
+def warm():
+    """Return the address of the process that becomes an engine and its jobs; it ends with this one."""
+    folder = Path(mkdtemp())
+    here, address = Path(__file__).parent, str(folder / "calls")
+    job = shlex.join([sys.executable, "-IS", str(here / "call.py"), address, "weckd"])
+    (folder / "weckd").write_text(f'#!/bin/sh\nexec {job} "$@"\n')
+    (folder / "weckd").chmod(0o700)
+    command = [sys.executable, str(here / "warm.py"), str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(rmtree, folder)
     atexit.register(process.communicate)  # closes its input
-    return process
+    assert process.stdout.readline() == "listens\n"
+    return address
 
 
 def snakemake(folder, *arguments, **files):
-    """Run to the end, with the engine's modules there already, and return the status, output and errors in one text."""
-    with NamedTemporaryFile(mode="r", encoding="utf-8") as output:
-        call = {"arguments": arguments_in(folder, *arguments, **files), "environment": not_activated()}
-        print(json.dumps({**call, "output": output.name}), file=warm_engine().stdin, flush=True)
-        return SimpleNamespace(returncode=int(warm_engine().stdout.readline()), stdout=output.read())
+    """Run to the end, with all modules there already, and return the status, output and errors in one text."""
+    with NamedTemporaryFile(mode="r+", encoding="utf-8") as output, Path(os.devnull).open() as nothing:
+        command = ["snakemake", *arguments_in(folder, *arguments, **files)]
+        streams = [nothing.fileno(), output.fileno(), output.fileno()]
+        status = call(warm(), command, not_activated(), str(Path.cwd()), streams)
+        output.seek(0)
+        return SimpleNamespace(returncode=status, stdout=output.read())
 
 
 def snakemake_alone(folder, *arguments, **files):
