@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 export KILLS ?= 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Tests call make as people do, not as a part of this call: with --jobs it would warn them.
+unexport MAKEFLAGS
 
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 DOCKER ?= docker

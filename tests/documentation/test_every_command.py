@@ -23,7 +23,7 @@ def places():
 def stages():
     """Return the targets that continuous integration makes."""
     lines = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    words = [word for line in lines if line.startswith("make ") for word in line.split()[1:]]
+    words = [word for line in lines if line.strip().startswith("make ") for word in line.split()[1:]]
     return {word for word in words if re.fullmatch("[a-z-]+", word) and not word.startswith("-")}
 
 
