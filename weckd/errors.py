@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from lzma import LZMAError
 from pathlib import Path
 
 
@@ -19,7 +20,7 @@ class BadImageError(UserError):
         self.what = what
 
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError, LZMAError)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Sums beside files, or within them, say what they hold; what differs is refused, 
 import errno
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import stat
@@ -33,6 +34,7 @@ REMEDIES = {
 """What helps against errors of writing, by their number."""
 FOLDER_SUMS = "sums.json"
 """Sums of the files of one job in a folder of its own."""
+COMPRESSED = ".xz"
 OWN_SUM = "sum"
 """Key, in a JSON object, of the digest of all else that it says."""
 AGAIN = "the same snakemake command makes it again"
@@ -156,8 +158,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON with sorted keys, so that equal values give equal bytes."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    """Write indented JSON with sorted keys, so that equal values give equal bytes; compressed where it is a .xz."""
+    content = (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    with whole_file(path) as temporary:
+        temporary.write_bytes(lzma.compress(content) if path.suffix == COMPRESSED else content)
+
+
+def read_text(path: Path) -> str:
+    """Return the UTF-8 text of a file, compressed or not; what keeps it from being read, `unreadable` tells."""
+    content = path.read_bytes()
+    return (lzma.decompress(content) if path.suffix == COMPRESSED else content).decode()
 
 
 def digest(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Finished cells of an unfinished run, frozen one by one: wherever they are committed, the run goes on from them.
 
-They lie in results/reference/<run>/cells, beside the run's `suite.json`: of each cell `<dataset>/seed<k>.json`, a
-manifest that also has the digests of the other files, its predictions, and what its attention maps say as numbers. No
+They lie in results/reference/<run>/cells, beside the run's `suite.json`: of each cell `<dataset>/seed<k>.json.xz`,
+a manifest that also has the digests of the other files, its predictions, and what its attention maps say as numbers. No
 weights and no images.
 """
 
@@ -19,6 +19,7 @@ from weckd.config import Suite, load_suite, suite_json
 from weckd.errors import UserError, unreadable
 from weckd.files import (
     digest,
+    read_text,
     refuse_changed,
     refuse_other,
     remove_left,
@@ -28,7 +29,7 @@ from weckd.files import (
     write_text,
 )
 from weckd.manifests import TrainedCell, TrainedMethod, read_manifest, write_manifest
-from weckd.run_files import FACTS, PART, RunFiles, batches
+from weckd.run_files import FACTS, PART, RunFiles, batches, frozen_record
 
 FORMAT = 1
 OTHERWISE = ("device", "versions", "source")
@@ -52,7 +53,7 @@ class FrozenCell:
         Raises:
             UserError: it is missing or damaged.
         """
-        file = self.record.with_suffix(suffix)
+        file = _beside(self.record, suffix)
         refuse_other(file, self.files.get(file.name, ""), self.record.name, _RESTORE)
         return file
 
@@ -111,6 +112,10 @@ def _compared(
     }
 
 
+def _beside(record: Path, suffix: str) -> Path:
+    return record.with_suffix("").with_suffix(suffix)
+
+
 def read_cell(record: Path) -> FrozenCell:
     """Read the record of a frozen cell.
 
@@ -118,7 +123,7 @@ def read_cell(record: Path) -> FrozenCell:
         UserError: it is edited or damaged, or of another format.
     """
     with unreadable(record, "not the record of a frozen cell", _RESTORE):
-        told = without_sum(record.read_text(encoding="utf-8"))
+        told = without_sum(read_text(record))
         if told.get("format") != FORMAT:
             raise ValueError(f"format {told.get('format')!r}, this version reads {FORMAT}")
         [cell] = read_manifest(record).values()
@@ -153,7 +158,7 @@ def frozen_places(suite: Suite, run: RunFiles) -> set[tuple[str, int]]:
         (dataset, seed)
         for part in _parts(suite, run)
         for dataset, seed in product(suite.datasets, suite.seeds)
-        if (part / dataset / f"seed{seed}.json").exists()
+        if frozen_record(part, dataset, seed).exists()
     }
 
 
@@ -174,7 +179,7 @@ def frozen_cell(parts: list[Path], dataset: str, seed: int) -> FrozenCell | None
     Raises:
         UserError: its record is damaged, or it was frozen twice and otherwise.
     """
-    records = (part / dataset / f"seed{seed}.json" for part in parts)
+    records = (frozen_record(part, dataset, seed) for part in parts)
     cells = [read_cell(record) for record in records if record.exists()]
     for one, other in pairwise(cells):
         if one.trained != other.trained:
@@ -271,8 +276,8 @@ def _freeze_cell(suite: Suite, cell: TrainedCell, contents: Mapping[str, bytes],
     """Freeze one cell, its record last; return whether it was not there."""
     if cell.frozen:
         return False
-    record = part / cell.dataset / f"seed{cell.seed}.json"
-    files = {record.with_suffix(suffix): content for suffix, content in contents.items()}
+    record = frozen_record(part, cell.dataset, cell.seed)
+    files = {_beside(record, suffix): content for suffix, content in contents.items()}
     digests = {file.name: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     if record.exists():
         before = read_cell(record)
@@ -286,7 +291,7 @@ def _freeze_cell(suite: Suite, cell: TrainedCell, contents: Mapping[str, bytes],
         for suffix in contents:
             before.file(suffix)
         return False
-    remove_left(record.parent, f"{record.stem}.*")
+    remove_left(record.parent, f"seed{cell.seed}.*")
     for file, content in files.items():
         with whole_file(file) as temporary:
             temporary.write_bytes(content)

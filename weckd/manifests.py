@@ -8,7 +8,7 @@ from typing import Any
 
 from weckd.config import Suite
 from weckd.errors import unreadable
-from weckd.files import OWN_SUM, with_sum, without_sum, write_json
+from weckd.files import OWN_SUM, read_text, with_sum, without_sum, write_json
 from weckd.run_files import batches
 
 
@@ -81,7 +81,7 @@ def read_manifest(file: Path) -> dict[int, TrainedCell]:
         UserError: it cannot be read, is no manifest, or was edited (those of old references have no sum).
     """
     with unreadable(file, "not a manifest of `weckd train`", "make it again"):
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
         content = json.loads(text)
         dataset, threads = str(content["dataset"]), int(content["threads"])
         if OWN_SUM in content:

@@ -167,9 +167,14 @@ def no_run(folder: Path, results: Path) -> UserError:
     return UserError(f"{folder}: no run; begin one with snakemake --cores all --configfile SUITE{named}")
 
 
+def frozen_record(part: Path, dataset: str, seed: int | str) -> Path:
+    """Return where a folder of frozen cells says what one of them is."""
+    return part / dataset / f"seed{seed}.json.xz"
+
+
 def part_of_run(folder: Path) -> UserError:
     """Return the error of a folder that has frozen cells of a run, and no reference yet."""
-    frozen = sum(1 for _ in (folder / PART).glob("*/seed*.json"))
+    frozen = sum(1 for _ in (folder / PART).glob(str(frozen_record(Path(), "*", "*"))))
     return UserError(
         f"{folder}: no reference yet, {counted(frozen, 'frozen cell')} of a run; finish that run with snakemake "
         "--cores all --configfile SUITE, which takes them and trains the others, and freeze it"

@@ -1,6 +1,7 @@
 """A run goes on from cells that were frozen before it was finished: what it takes, what it refuses, what it says."""
 
 import json
+import lzma
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from weckd.cli import main
 from weckd.committed import with_plans
 from weckd.config import load_suite
 from weckd.errors import UserError
-from weckd.files import file_digest, with_sum, write_json
+from weckd.files import file_digest, read_text, with_sum, write_json
 from weckd.frozen_cells import freeze_cells, frozen_places, parts_of_run
 from weckd.locks import StopRequest
 from weckd.manifests import read_manifest, trained_cells
@@ -52,13 +53,14 @@ def undone(copy, frozen):
 
 
 def record(folder, dataset=EAR, seed=1):
-    return folder / CELLS / dataset / f"seed{seed}.json"
+    return folder / CELLS / dataset / f"seed{seed}.json.xz"
 
 
 def rewrite(file, change):
     """Change what a record says, and give it the sum of that."""
-    told = json.loads(file.read_text())
-    change(told, told["seeds"][file.stem.removeprefix("seed")])
+    told = json.loads(read_text(file))
+    [cell] = told["seeds"].values()
+    change(told, cell)
     write_json(file, with_sum(told))
 
 
@@ -83,7 +85,7 @@ def test_frozen_cells_are_small_hold_no_image_and_are_the_same_bytes_again(finis
                 f"cells/{dataset}/seed{seed}.{kind}"
                 for dataset in (EAR, BRAIN)
                 for seed in (1, 2)
-                for kind in ("json", "npz", "parquet")
+                for kind in ("json.xz", "npz", "parquet")
             ),
         ]
     )
@@ -95,7 +97,7 @@ def test_frozen_cells_are_small_hold_no_image_and_are_the_same_bytes_again(finis
         assert maps["seeds"].tolist() == [2]
         assert np.array_equal(maps["sharpness"], whole["sharpness"][1:], equal_nan=True)
         assert np.array_equal(maps["agreement"], whole["agreement"][1:], equal_nan=True)
-    told = json.loads((frozen / EAR / "seed2.json").read_text())
+    told = json.loads(read_text(frozen / EAR / "seed2.json.xz"))
     assert (told["run"], told["plan_hash"]) == ("tiny", load_suite(run / "suite.json").plan_hash)
     assert told["files"] == {
         f"seed2.{kind}": file_digest(frozen / EAR / f"seed2.{kind}") for kind in ("npz", "parquet")
@@ -191,7 +193,7 @@ def test_a_cell_that_is_not_what_would_be_trained_here_is_refused(change, what, 
 
 
 def test_damaged_cells_are_refused(undone):
-    file = record(undone).with_suffix(".parquet")
+    file = record(undone).with_name("seed1.parquet")
     content = file.read_bytes()
     file.write_bytes(content[:-1] + b"x")
     with pytest.raises(
@@ -203,18 +205,27 @@ def test_damaged_cells_are_refused(undone):
         UserError, match=r"seed1\.parquet: cannot be read \(No such file or directory\); restore it, or"
     ):
         train(undone)
-    record(undone).write_text(record(undone).read_text().replace('"finished"', '"diverged"'))
-    with pytest.raises(UserError) as problem:
-        train(undone)
-    assert str(problem.value) == (
-        f"{record(undone)}: not the record of a frozen cell (edited, its sum is another one); restore it, or remove it "
-        "to have the cell trained again"
-    )
+    edited = read_text(record(undone)).replace('"finished"', '"diverged"').encode()
+    for content, what in (
+        (lzma.compress(edited), "edited, its sum is another one"),
+        (
+            record(undone).read_bytes()[:-1],
+            "Compressed data ended before the end-of-stream marker was reached",
+        ),
+        (edited, "Input format not supported by decoder"),
+    ):
+        record(undone).write_bytes(content)
+        with pytest.raises(UserError) as problem:
+            train(undone)
+        assert str(problem.value) == (
+            f"{record(undone)}: not the record of a frozen cell ({what}); restore it, or remove it to have the cell "
+            "trained again"
+        )
 
 
 def test_a_record_of_another_format_is_refused(undone):
     rewrite(record(undone), lambda told, _: told.update(format=2))
-    with pytest.raises(UserError, match=r"seed1\.json: .*\(format 2, this version reads 1\); restore it"):
+    with pytest.raises(UserError, match=r"seed1\.json\.xz: .*\(format 2, this version reads 1\); restore it"):
         train(undone)
 
 
@@ -225,12 +236,12 @@ def test_two_parts_of_a_run_are_taken_together_and_must_agree(undone, monkeypatc
         file.unlink()
     monkeypatch.setattr(frozen_cells, "REFERENCES", other.parents[1])
     train(undone)
-    shutil.copyfile(other / EAR / "seed2.json", record(undone, EAR, 2))
+    shutil.copyfile(other / EAR / "seed2.json.xz", record(undone, EAR, 2))
     rewrite(record(undone, EAR, 2), lambda told, _: told.update(threads=2))
     with pytest.raises(UserError) as problem:
         train(undone)
     assert str(problem.value) == (
-        f"{record(undone, EAR, 2)} and {other / EAR / 'seed2.json'}: the same cell, frozen otherwise; remove one of "
+        f"{record(undone, EAR, 2)} and {other / EAR / 'seed2.json.xz'}: the same cell, frozen otherwise; remove one of "
         "both"
     )
 
@@ -341,7 +352,7 @@ def test_killed_while_it_freezes_it_leaves_whole_cells_and_goes_on(finished, fro
     )
     killed = subprocess.run([sys.executable, "-c", code], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert [file.name for file in sorted(tmp_path.glob("cells/*/*.json"))] == ["seed1.json"]
+    assert [file.name for file in sorted(tmp_path.glob("cells/*/*.json.xz"))] == ["seed1.json.xz"]
     assert list(tmp_path.glob("cells/*/.*"))  # half a file
     assert freeze_cells(run, tmp_path) == (3, 4)
     assert result_bytes(tmp_path, ["**/*", "**/.*"]) == result_bytes(frozen.parent, ["**/*"])
