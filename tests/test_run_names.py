@@ -67,9 +67,9 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
         ("real", ["data_root=somewhere"], "real", "4e34cb21502a", "d72d1ce3f794a16d"),
         ("real real-curves", [], "real-curves", "f689b79c4a12", "63c40d4d3d94a20f"),
         ("real real-backbones", [], "real-backbones", "c316a997565e", "194e1acfe9182e43"),
-        ("real real-backbones real-lite1", [], "real-lite1", "e65e52a31019", "ac6aee2ef902c0a6"),
-        ("real real-backbones real-lite2", [], "real-lite2", "31049a0d78f4", "8f7054c98fcf1ce6"),
-        ("real real-backbones real-regnet", [], "real-regnet", "e65e52a31019", "83f04f924a4566e0"),
+        ("real real-backbones real-lite1", [], "real-lite1", "9ad0e35fbb7a", "e15e080c5b1ed07f"),
+        ("real real-backbones real-lite2", [], "real-lite2", "90030601822d", "50d1ae03f879f3e4"),
+        ("real real-backbones real-regnet", [], "real-regnet", "9ad0e35fbb7a", "775418626ebaf7d4"),
     ],
 )
 def test_runs_keep_their_names_and_suites_their_bytes(files, changes, run, plan_hash, sha256):

@@ -42,7 +42,7 @@ def test_real_images_of_the_package_are_the_default_and_every_cell_is_planned(tm
         (["real-small"], "all", 3, 15),
         (["real"], "all", 4, 40),
         (["real"], "readings", 4, 20),
-        (["real", "real-backbones", "real-lite2"], "all", 4, 20),
+        (["real", "real-backbones", "real-lite2"], "all", 4, 12),
         (["real", "real-curves"], "all", 4, 20),
     ],
 )
