@@ -18,6 +18,8 @@ FILES = {
         "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
         "real-curves": ("real", "real-curves"),
         "real-backbones": ("real", "real-backbones"),
+        "real-lite1": ("real", "real-backbones", "real-lite1"),
+        "real-regnet": ("real", "real-backbones", "real-regnet"),
     }.items()
 }
 PLAN_BEFORE = {
@@ -31,6 +33,8 @@ PLAN_BEFORE = {
     "real-curves": "f689b79c4a12",
     "real-backbones": "c316a997565e",
     "real-readings": "7317b2b98d35",
+    "real-lite1": "e65e52a31019",
+    "real-regnet": "e65e52a31019",
 }
 """The plan that was there before the run; no later freezing changes it."""
 OFFICIAL, READINGS = "real-small-official", "real-readings"
