@@ -112,7 +112,7 @@ def test_the_command_measures_and_prints(capsys):
         ("real real-curves", 20 * 5_760, None),
         ("real real-backbones", 20 * 2_320, None),  # of which real has trained all but 160 a cell
         ("real real-backbones real-lite1", 12 * 2_160, None),
-        ("real real-backbones real-lite2", 12 * 2_320, None),
+        ("real real-backbones real-lite2", 12 * 800, None),
         ("real real-backbones real-regnet", 12 * 5_040, None),
     ],
 )
