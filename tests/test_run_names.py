@@ -68,7 +68,7 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
         ("real real-curves", [], "real-curves", "f689b79c4a12", "63c40d4d3d94a20f"),
         ("real real-backbones", [], "real-backbones", "c316a997565e", "194e1acfe9182e43"),
         ("real real-backbones real-lite1", [], "real-lite1", "9ad0e35fbb7a", "e15e080c5b1ed07f"),
-        ("real real-backbones real-lite2", [], "real-lite2", "90030601822d", "50d1ae03f879f3e4"),
+        ("real real-backbones real-lite2", [], "real-lite2", "979d272f4a62", "2099c047872b65be"),
         ("real real-backbones real-regnet", [], "real-regnet", "9ad0e35fbb7a", "775418626ebaf7d4"),
     ],
 )
