@@ -94,11 +94,8 @@ audit-dependencies: setup ## look up known vulnerabilities of all that the locks
 readme: setup ## put tables and figures of the frozen references into README and docs/findings.md
 	snakemake --cores all --config records=reference
 	snakemake --cores all --configfile config/real-small.yaml --config records=reference -- all leakage
-	snakemake --cores all --configfile config/real-small.yaml config/real-medium.yaml --config records=reference
+	snakemake --cores all --configfile config/real.yaml --config records=reference -- all readings
 	snakemake --cores all --configfile config/real.yaml config/real-curves.yaml --config records=reference
-	rm -rf results/real-readings-reference # the workflow draws it beside the reference of real, which is not whole yet
-	weckd unfreeze results/reference/real-readings --out results/real-readings-reference
-	weckd specification --run results/real-readings-reference --published config/published.yaml --across results/real-curves-reference/audit/across.csv
 	python docs/insert.py
 
 lock: ## resolve requirements.lock again (needs uv)

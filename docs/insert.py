@@ -9,7 +9,7 @@ No number of a result is typed by hand. A number in a sentence has a name before
 What the names mean is listed at the end of the page:
 
     <!-- numbers
-    run: real-medium
+    run: real
     rows:
       single: gains; chain over single / macro / weckd / over single
       real-small-tuned.ensemble: not run
@@ -63,20 +63,20 @@ KEYS = {
 }
 FIGURES = {
     "docs/images/demo-forest.svg": "demo/figures/forest.svg",
-    "docs/images/real-medium-summary.svg": "real-medium/figures/summary.svg",
-    "docs/images/real-medium-forest.svg": "real-medium/figures/forest.svg",
-    "docs/images/real-medium-chain.svg": "real-medium/figures/chain.svg",
     "docs/images/leakage.svg": "real-small-official/figures/leakage.svg",
     **{
-        f"docs/images/{run}.{kind}": f"{run}/figures/{figure}.{kind}"
-        for run, figure in (("real-curves", "curves"), ("real-readings", "specification"))
+        f"docs/images/{name}.{kind}": f"{run}/figures/{figure}.{kind}"
+        for name, run, figure in (
+            *((f"real-{figure}", "real", figure) for figure in ("summary", "equivalence", "copied")),
+            ("real-curves", "real-curves", "curves"),
+            ("real-readings", "real-readings", "specification"),
+        )
         for kind in ("svg", "png")
     },
 }
 """Picture in a document -> suite and figure; drawn into `results/<suite>-reference/`."""
 REPORTS = {
-    f"results/reference/{suite}/report.html": f"{suite}/report.html"
-    for suite in ("real-small", "real-medium")
+    f"results/reference/{suite}/report.html": f"{suite}/report.html" for suite in ("real-small", "real")
 }
 """The reports that people open without running anything: of records alone, so without an image of the data."""
 _NAME = re.compile(r"[\w=-]+(?:\.[\w=-]+)+")

@@ -35,7 +35,7 @@ def test_the_verdicts_are_those_that_the_reference_stores_named_as_its(reference
         ("1: matches", "for the chain", "contradicted here", "-", "over pooled"),
     )
     assert found.says == (
-        "Verdicts of the committed reference real-medium (toy_three, toy_two, toy_copy; 32 px, 5 seeds, 24 steps a "
+        "Verdicts of the committed reference real (toy_three, toy_two, toy_copy; 32 px, 5 seeds, 24 steps a "
         "model; plan 0123456789ab; trained under feedfeedfeed, before it was changed). Other images and settings than "
         "this run's."
     )
@@ -52,11 +52,11 @@ def test_columns_of_other_names_are_left_out_and_words_are_the_files_own(referen
 @pytest.mark.parametrize(
     ("file", "text", "why"),
     [
-        ("suite.json", None, "there is no results/reference/real-medium/suite.json"),
-        ("tables/answers.csv", None, "there is no results/reference/real-medium/tables/answers.csv"),
-        ("tables/answers.csv", "", "results/reference/real-medium cannot be read (IndexError("),
-        ("suite.json", "{}", "results/reference/real-medium cannot be read (KeyError("),
-        ("reference.json", "{", "results/reference/real-medium cannot be read (JSONDecodeError("),
+        ("suite.json", None, "there is no results/reference/real/suite.json"),
+        ("tables/answers.csv", None, "there is no results/reference/real/tables/answers.csv"),
+        ("tables/answers.csv", "", "results/reference/real cannot be read (IndexError("),
+        ("suite.json", "{}", "results/reference/real cannot be read (KeyError("),
+        ("reference.json", "{", "results/reference/real cannot be read (JSONDecodeError("),
     ],
 )
 def test_where_there_are_none_it_is_said_in_one_line(references, file, text, why):
@@ -64,7 +64,7 @@ def test_where_there_are_none_it_is_said_in_one_line(references, file, text, why
     path.unlink() if text is None else path.write_text(text)
     found = beside_quick_look(QUICK, references)
     assert found.says.startswith(
-        f"No verdicts of the committed reference real-medium are shown beside this quick look: {why}"
+        f"No verdicts of the committed reference real are shown beside this quick look: {why}"
     )
     assert "\n" not in found.says
     assert not found.rows

@@ -58,12 +58,6 @@ def test_changes_that_say_what_the_files_say_are_told_from_those_that_do_not():
             *("real-small+c9909ab9", "2f47cdcebd4b", "474590f98ccaf81d"),
         ),
         ("real-small real-small-tuned", [], "real-small-tuned", "9d116c687b37", "3ebd251e1901a7e7"),
-        ("real-small real-medium", [], "real-medium", "1c4165c4bd84", "85c51110709f0e75"),
-        (
-            "real-small real-medium real-medium-tuned",
-            [],
-            *("real-medium-tuned", "f7b2d43bb772", "45f74e0187d8d768"),
-        ),
         ("real", ["data_root=somewhere"], "real", "4e34cb21502a", "d72d1ce3f794a16d"),
         ("real real-curves", [], "real-curves", "f689b79c4a12", "63c40d4d3d94a20f"),
         ("real real-backbones", [], "real-backbones", "c316a997565e", "194e1acfe9182e43"),

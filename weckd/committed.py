@@ -16,7 +16,7 @@ from weckd.run_files import RunFiles
 
 REFERENCES = Path(__file__).resolve().parents[1] / "results" / "reference"
 """The committed references, in a checkout as in the image."""
-FULL = "real-medium"
+FULL = "real"
 """The one whose verdicts are shown beside a quick look."""
 SHOWN = ("claim", "question", "verdict", "effect", "compared")
 """Columns of answers.csv that are shown, where it has them."""

@@ -14,8 +14,7 @@ FILES = {
         "phantoms": ("phantoms",),
         "real-small": ("real-small",),
         "real-small-tuned": ("real-small", "real-small-tuned"),
-        "real-medium": ("real-small", "real-medium"),
-        "real-medium-tuned": ("real-small", "real-medium", "real-medium-tuned"),
+        "real": ("real",),
         "real-curves": ("real", "real-curves"),
         "real-backbones": ("real", "real-backbones"),
         "real-lite1": ("real", "real-backbones", "real-lite1"),
@@ -27,8 +26,7 @@ PLAN_BEFORE = {
     "phantoms": "d73792ed5ea7",
     "real-small": "e8535ce78ab4",
     "real-small-tuned": "dad93424095a",
-    "real-medium": "11183ba52514",
-    "real-medium-tuned": "de5a31e5e423",
+    "real": "4e34cb21502a",
     "real-small-official": "fd3be8c6f511",
     "real-curves": "f689b79c4a12",
     "real-backbones": "c316a997565e",
@@ -42,4 +40,4 @@ STUDIES = {
     OFFICIAL: official_suite(resolve_suite(FILES["real-small"], {})),
     READINGS: readings_suite(resolve_suite([ROOT / "config/real.yaml"], {})),
 }
-WITH_REPORT = ("real-small", "real-medium")
+WITH_REPORT = ("real-small", "real")

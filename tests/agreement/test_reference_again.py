@@ -5,24 +5,27 @@ import sys
 
 import pytest
 from engine import REPOSITORY, environment, snakemake, unavailable
-from references import FILES, OFFICIAL, REFERENCES, WITH_REPORT
+from references import FILES, OFFICIAL, READINGS, REFERENCES, WITH_REPORT
 
 from weckd.agreement.reference import read_reference
 from weckd.files import file_digest
 
 pytestmark = pytest.mark.reference
 IMAGES = REPOSITORY.parent / "shared/data"
+OF_STUDIES = {"real-small": {OFFICIAL: "leakage"}, "real": {READINGS: "readings"}}
+"""What else is drawn of a suite: the reference, and the target of the workflow."""
 
 
-def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, capsys):
+@pytest.mark.parametrize(("suite", "dataset"), [("real-small", "brain_yesno"), ("real", "wbc_zheng")])
+def test_one_cell_that_is_trained_again_agrees_with_the_reference(suite, dataset, tmp_path, capsys):
     if not IMAGES.is_dir():
         unavailable("needs the real images in ../shared/data, beside the checkout")
-    changes = [f"data_root={IMAGES}", "datasets=[brain_yesno]", "seeds=[1]", "methods=[weckd,single]"]
+    changes = [f"data_root={IMAGES}", f"datasets=[{dataset}]", "seeds=[1]", "methods=[weckd,single]"]
     done = snakemake(
-        tmp_path, "--cores", "2", "--until", "gather", "--config", *changes, configfile=FILES["real-small"]
+        tmp_path, "--cores", "2", "--until", "gather", "--config", *changes, configfile=FILES[suite]
     )
     assert done.returncode == 0, done.stdout[-5000:]
-    [run] = tmp_path.glob("results/real-small+*")
+    [run] = tmp_path.glob(f"results/{suite}+*")
     lock = str(REPOSITORY / "requirements.lock")
     command = [
         sys.executable,
@@ -30,7 +33,7 @@ def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, caps
         "weckd",
         "agree",
         str(run),
-        str(REFERENCES / "real-small"),
+        str(REFERENCES / suite),
         "--lock",
         lock,
     ]
@@ -43,12 +46,11 @@ def test_one_cell_that_is_trained_again_agrees_with_the_reference(tmp_path, caps
 
 @pytest.mark.parametrize("suite", FILES)
 def test_the_workflow_draws_every_output_of_the_references_again(tmp_path, suite):
-    with_leaks = suite == "real-small"
-    targets = ("all", "leakage") if with_leaks else ("all",)
-    arguments = ["--cores", "2", "--config", "records=reference", "--", *targets]
+    studies = OF_STUDIES.get(suite, {})
+    arguments = ["--cores", "2", "--config", "records=reference", "--", "all", *studies.values()]
     done = snakemake(tmp_path, *arguments, configfile=FILES[suite])
     assert done.returncode == 0, done.stdout[-5000:]
-    for name in (suite, OFFICIAL) if with_leaks else (suite,):
+    for name in (suite, *studies):
         expected = read_reference(REFERENCES / name).outputs
         made = tmp_path / "results" / f"{name}-reference"
         assert {file: file_digest(made / file) for file in expected} == expected

@@ -55,7 +55,7 @@ ONE_CELL = (
 )
 REAL_FILE = "--configfile config/real-small.yaml"
 REAL = f"snakemake --cores all {REAL_FILE}"
-MEDIUM = f"{REAL} config/real-medium.yaml"
+FOUR = "snakemake --cores all --configfile config/real.yaml"
 
 ON_THE_DEFAULT = (
     # Lists and checks, which need no run.
@@ -95,9 +95,9 @@ ON_THE_DEFAULT = (
         why="passes of seven networks at 224 px take minutes on a CPU",
     ),
     Run(
-        "weckd plan --suite config/real-small.yaml --reference results/reference/real-medium",
+        "weckd plan --suite config/real-small.yaml --reference results/reference/real",
         prints=(
-            "Variances: those of real-medium (10 seeds; ",
+            "Variances: those of real (10 seeds; ",
             'Superiority: chances in % of "gain", on macro of ',
         ),
         instead=(("config/", "committed/"),),
@@ -262,13 +262,6 @@ ON_THE_DEFAULT = (
 )
 
 ON_IMAGES = (
-    Run(
-        f"{MEDIUM} --config data_root=PATH",
-        instead=IN_PATH,
-        add="--until split",
-        why=f"{DRAWN}; another command trains on one of the three sets",
-        makes=("results/real-medium/splits/ear_chile/seed10.csv",),
-    ),
     *(
         Run(
             f"snakemake --cores all --configfile {files} --config data_root=PATH",
@@ -280,7 +273,7 @@ ON_IMAGES = (
         for files in ("config/real.yaml", "config/real.yaml config/real-curves.yaml")
     ),
     Run(
-        "weckd plan --suite config/real.yaml --config data_root=PATH --reference results/reference/real-medium",
+        "weckd plan --suite config/real.yaml --config data_root=PATH --reference results/reference/real",
         instead=IN_PATH,
         why=DRAWN,
         prints=("suite real: 4 data sets x 10 seeds", "chain over its twins, each of 4"),
@@ -465,7 +458,10 @@ BY_ANOTHER_TEST = (
         KUBERNETES,
     ),
     ByTest("snakemake --workflow-profile profiles/kubernetes --configfile config/paper.yaml", KUBERNETES),
-    *(ByTest(f"{command} --config records=reference", DRAWN_AGAIN) for command in (REAL, MEDIUM)),
+    *(
+        ByTest(f"{FOUR} --config records=reference{targets}", DRAWN_AGAIN)
+        for targets in ("", " -- all readings")
+    ),
     ByTest("weckd weights", WEIGHTS),
     ByTest("weckd lock --weights data/weights/*.json", WEIGHTS),
     ByTest(

@@ -28,7 +28,7 @@ OVERFULL = re.compile(r"Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\)[^\n]
 WARNED = re.compile(r"LaTeX Warning: [^\n]*(?:undefined|multiply|too large|Reference|shape)[^\n]*")
 
 
-@pytest.fixture(scope="module", params=["real-medium", "phantoms"])
+@pytest.fixture(scope="module", params=["real", "phantoms"])
 def pages(request, tmp_path_factory):
     """Return the log and the PDF of one document with all tables of a reference."""
     if shutil.which("pdflatex") is None:

@@ -293,23 +293,17 @@ def chain_random(budget: Budget) -> Method:
     fits = [single_fit(budget)]
     for subset in budget.subsets[1:]:
         fits.append(Fit((subset,), budget.steps, fits[-1], (Initial(),), budget.annealed))
-    return Method(
-        "chain-random", "does it matter what the teacher has learnt?", "control", each_alone(tuple(fits))
-    )
+    return Method("chain-random", "is it what the teacher has learnt?", "control", each_alone(tuple(fits)))
 
 
 def chain_shuffled(budget: Budget) -> Method:
     """Declare the chain whose teacher gives logits of another image of the same class."""
-    return _mismatched(
-        budget, "chain-shuffled", "does a teacher say more of an image than its class?", "logits"
-    )
+    return _mismatched(budget, "chain-shuffled", "is it more than an image's class?", "logits")
 
 
 def attention_other(budget: Budget) -> Method:
     """Declare the chain whose teacher gives attention maps of another image of the same class."""
-    return _mismatched(
-        budget, "attention-other", "does it matter where in an image the teacher looks?", "maps"
-    )
+    return _mismatched(budget, "attention-other", "is it where the teacher looks?", "maps")
 
 
 def _mismatched(budget: Budget, name: str, question: str, other: Literal["logits", "maps"]) -> Method:
@@ -323,7 +317,7 @@ def temperature_rising(budget: Budget) -> Method:
     temperature = budget.annealed.temperature
     turned = replace(temperature, first=temperature.last, last=temperature.first)
     loss = replace(budget.annealed, temperature=turned)
-    question = "does it matter that the temperature falls?"
+    question = "is it that the temperature falls?"
     return read_chain(budget, REFERENCE, "temperature-rising", question, "control", loss)
 
 
