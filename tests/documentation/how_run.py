@@ -278,7 +278,7 @@ ON_IMAGES = (
         why=DRAWN,
         prints=(
             "suite real: 4 data sets x 10 seeds",
-            "over chain-random                            4.2   6.5 to 6.8     17.8 ",
+            "over chain-random 4.2 6.5 to 6.8 17.8 -",
         ),
     ),
     Run(
