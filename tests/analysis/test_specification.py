@@ -110,11 +110,11 @@ def test_the_table_says_which_reading_reaches_the_papers_claim(run, tmp_path):
     assert (
         "- The paper claims up to +23 points over single (abstract).\n"
         "- Over single that is reached here by 1 of 4 readings: temperature=cosine,inference=mean (+25.0 on toy_two).\n"
-        "- Intervals over single that hold it, adjusted for 4 readings: on toy_two 1 (highest end "
+        "- Readings whose interval over single reaches it, adjusted for 4 readings: 1 on toy_two (highest end "
         f"{widest('over_single')}).\n"
         "- Over pooled that is reached here by none; the largest gain is +0.0, of temperature=cosine,inference=mean on "
         "toy_two.\n"
-        "- Intervals over pooled that hold it, adjusted for 4 readings: on toy_two 0 (highest end "
+        "- Readings whose interval over pooled reaches it, adjusted for 4 readings: 0 on toy_two (highest end "
         f"{widest('over_pooled')}).\n"
     ) in text
     assert "smallest first; exploratory: of 4 readings the largest is too large by selection." in text
@@ -201,7 +201,8 @@ def test_a_reading_that_reaches_the_claim_on_one_data_set_alone_is_told_and_draw
     ) in text
     assert "- Over pooled that is reached here by 1 of 4 readings: length=2 (+25.0 on toy_three).\n" in text
     held = re.findall(
-        r"over (\w+) that hold it, .*: on macro of 2 (\d) \(.*\); on a data set (\d) \(.* on toy_\w+\)", text
+        r"over (\w+) reaches it, .*: (\d) on macro of 2 \(.*\); (\d) on at least one data set \(.* on toy_\w+\)",
+        text,
     )
     assert held == [("single", "1", "1"), ("pooled", "0", "1")]
     found = results(suite, tmp_path / "p")

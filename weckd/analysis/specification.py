@@ -236,12 +236,12 @@ def _claim_sentences(suite: Suite, found: Sequence[Specification], claimed: Publ
 def _adjusted_sentence(
     suite: Suite, over: str, known: Sequence[Specification], claimed: Published
 ) -> list[str]:
-    """Say how many readings have an interval, adjusted for their number (Bonferroni), that holds the claimed gain."""
+    """Say how many readings have an interval, adjusted for their number (Bonferroni), that reaches the claimed gain."""
     if few_seeds(suite):
         return []
     readings = len({item.method for item in known})
     level, told = 1 - suite.analysis.alpha / readings, []
-    for where, on_mean in ((mean_or_dataset(suite, overall(suite)), True), ("a data set", False)):
+    for where, on_mean in ((mean_or_dataset(suite, overall(suite)), True), ("at least one data set", False)):
         ends = {}
         for item in known:
             gained = item.over(over)
@@ -253,7 +253,8 @@ def _adjusted_sentence(
         (method, dataset), highest = max(ends.items(), key=lambda end: end[1])
         reaching = len({name for (name, _), high in ends.items() if high >= claimed.value})
         of = method if on_mean else f"{method} on {dataset}"
-        told.append(f"on {where} {reaching} (highest end {highest:+.1f}, of {of})")
+        told.append(f"{reaching} on {where} (highest end {highest:+.1f}, of {of})")
     return [
-        f"Intervals over {over} that hold it, adjusted for {counted(readings, 'reading')}: {'; '.join(told)}."
+        f"Readings whose interval over {over} reaches it, adjusted for {counted(readings, 'reading')}: "
+        f"{'; '.join(told)}."
     ]

@@ -53,8 +53,8 @@ SECTIONS = (
         "main",
         "Main results",
         "How accurate the chain is on each data set, beside one model alone, the best control and a model that "
-        "learns from all labels; then what it gains over them, with intervals. Beside that, what more labels alone "
-        "give one model, and how far the chain is from a model of all labels and as many steps.",
+        "learns from all labels; then what it gains over them, with intervals. Beside that, what more labels "
+        "and steps give one model, and how far the chain is from a model of all labels and as many steps.",
         tables=("main",),
         pictures=(
             Pictures(

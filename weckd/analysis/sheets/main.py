@@ -99,8 +99,8 @@ def _beside(run: Results, chain: str) -> list[Table]:
         f"Gains in {run.primary_name}, percentage points.",
         test="p adjusted in its family",
         notes=(
-            f"{LABELS_CONTROL} over {BASELINE}: what more labels give one model; {chain} over {FULL}: what the chain "
-            "lacks beside a model of all labels and as many steps.",
+            f"{LABELS_CONTROL} over {BASELINE}: what more labels and steps give one model; {chain} over {FULL}: what "
+            "the chain lacks beside a model of all labels and as many steps.",
             *dict.fromkeys(
                 f"p: {x.family}, {x.correction}." for x in found.values() if not math.isnan(x.p_adjusted)
             ),
