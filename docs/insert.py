@@ -53,7 +53,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCES = ROOT / "results" / "reference"
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("findings", "running", "data-sets", "results")),
+    *(f"docs/{name}.md" for name in ("findings", "methods", "running", "data-sets", "results")),
     "config/README.md",
 )
 KEYS = {

@@ -18,6 +18,7 @@ FILES = {
         "real-curves": ("real", "real-curves"),
         "real-backbones": ("real", "real-backbones"),
         "real-lite1": ("real", "real-backbones", "real-lite1"),
+        "real-lite2": ("real", "real-backbones", "real-lite2"),
         "real-regnet": ("real", "real-backbones", "real-regnet"),
     }.items()
 }
@@ -32,6 +33,7 @@ PLAN_BEFORE = {
     "real-backbones": "c316a997565e",
     "real-readings": "7317b2b98d35",
     "real-lite1": "e65e52a31019",
+    "real-lite2": "979d272f4a62",
     "real-regnet": "e65e52a31019",
 }
 """The plan that was there before the run; no later freezing changes it."""
