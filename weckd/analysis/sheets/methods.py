@@ -19,7 +19,7 @@ from weckd.analysis.predictions import DatasetPredictions
 from weckd.analysis.results import Results
 from weckd.errors import counted, named
 from weckd.places import independent, overall, sets_and_overall
-from weckd.tables.captions import count_sentence, derived_mark, mean_or_dataset
+from weckd.tables.captions import NO_FAMILY, count_sentence, derived_mark, mean_or_dataset
 from weckd.tables.cells import MISSING, Name, Number
 from weckd.tables.render import Table, TableFile
 
@@ -92,7 +92,8 @@ def metrics_table(run: Results) -> TableFile:
         return sheet.nothing(suite, "metrics", "Secondary metrics", "method", why)
     tables = [_metrics(run, secondary, *group) for group in method_groups(suite).items()]
     frame = levels_frame(run, [level for level in run.levels if level.metric in secondary])
-    return TableFile("metrics", frame, [*tables, _metric_gains(run, secondary)])
+    both = [_gains_in_both(run)] if set(SHOWN) <= set(suite.analysis.metrics) else []
+    return TableFile("metrics", frame, [*tables, _metric_gains(run, secondary), *both])
 
 
 def _metrics(run: Results, shown: Sequence[str], group: MethodGroup, methods: Sequence[str]) -> Table:
@@ -180,6 +181,31 @@ def _metric_gains(run: Results, shown: Sequence[str]) -> Table:
     none = ("metric", f"no gain of a chain in this run; add weckd and one of {', '.join(REFERENCES)}")
     narrow = ("metric", "better", *(item.text for item in compared))
     return sheet.table(suite, "metrics-gains", "Gains on secondary metrics", cells, says, none, narrow)
+
+
+def _gains_in_both(run: Results) -> Table:
+    """The plan's comparisons in rows, accuracy and balanced accuracy in columns: the macro mean."""
+    suite, place = run.suite, overall(run.suite)
+    compared = [item for item in run.compared("superiority", "non-inferiority") if item.comparison.family]
+    found = {(gain.comparison, gain.metric): gain for gain in run.gains if gain.dataset == place}
+    cells = sheet.pivoted(
+        compared,
+        {"comparison": sheet.comparison},
+        {METRICS[metric].name: metric for metric in SHOWN},
+        sheet.with_p(
+            suite,
+            lambda item, metric: sheet.gain(found[item.comparison, metric].estimate),
+            lambda item, metric: sheet.p_adjusted(found[item.comparison, metric]),
+        ),
+    )
+    says = sheet.caption(
+        run,
+        f"Gains on {mean_or_dataset(suite, place)}, percentage points." if compared else "",
+        test=f"p adjusted, of {run.primary_name} in its family",
+        missing=missing_of(found[item.comparison, metric] for item in compared for metric in SHOWN),
+    )
+    title = "Gains in accuracy and balanced accuracy"
+    return sheet.table(suite, "metrics-both", title, cells, says, ("comparison", NO_FAMILY))
 
 
 def _not_percent(shown: Sequence[str]) -> str:
