@@ -139,8 +139,10 @@ def test_lists(capsys):
             [
                 "method              role             steps in all    the question it answers",
                 "------------------  ---------------  --------------  ---------------------------",
-                "weckd               chain            3 S             the chain M1 -> M2 -> M3,",
-                "                                                     reference reading",
+                "weckd               chain            3 S             M1 -> M2 -> M3, each from",
+                "                                                     the last one's weights,",
+                "                                                     taught by it (reference",
+                "                                                     reading)",
                 "single              reference        1 S             the baseline: M1 alone",
             ],
             ["every share of the labels, or one of them, as `panel-resnet50-30`."],

@@ -104,7 +104,7 @@ def test_the_summary_draws_the_means_and_a_dot_a_data_set(toy_predictions):
     assert figure.get_supxlabel().split("\n")[:3] == [
         "diamond: macro of 2 and its 95 % interval; dots: toy_three, toy_two, toy_copy",
         "words: the plan's verdict, after Holm's correction over the rows between two lines",
-        "weckd: the chain M1 -> M2 -> M3, reference reading",
+        "weckd: M1 -> M2 -> M3, each from the last one's weights, taught by it (reference reading)",
     ]
     one = summary_figure(results(toy_suite(datasets=("toy_three",)), toy_predictions))
     assert one.get_supxlabel().startswith("diamond: toy_three and its 95 % interval\n")

@@ -248,9 +248,12 @@ def test_a_reading_is_found_by_its_name():
     assert (method.name, method.role, method.question) == (
         "start=fresh",
         "reading",
-        "the chain, read with start=fresh",
+        "is it start=warm?",
     )
     assert method.steps() == 3 * S
+    assert (
+        find_method("start=fresh,attention=none")(BUDGET).question == "is it start=warm, attention=transfer?"
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from weckd.methods.chain import (
     parse_point,
     parse_reading,
     read_chain,
+    reading_question,
     refuse_lack_of_subsets,
     single_fit,
     suite_budget,
@@ -50,7 +51,8 @@ the steps are few and equal.)"""
 
 def weckd(budget: Budget) -> Method:
     """Declare the chain: warm start, taught by the predecessor, temperature annealed, attention transfer."""
-    return read_chain(budget, REFERENCE, "weckd", "the chain M1 -> M2 -> M3, reference reading", "chain")
+    question = "M1 -> M2 -> M3, each from the last one's weights, taught by it (reference reading)"
+    return read_chain(budget, REFERENCE, "weckd", question, "chain")
 
 
 def single(budget: Budget) -> Method:
@@ -267,7 +269,7 @@ def find_method(name: str) -> Callable[[Budget], Method]:
         return lambda budget: panel_method(budget, name)
     if is_reading(name):
         reading = parse_reading(name)
-        return lambda budget: read_chain(budget, reading, name, f"the chain, read with {name}", "reading")
+        return lambda budget: read_chain(budget, reading, name, reading_question(reading), "reading")
     if name not in METHODS:
         raise UserError(
             f"no method {name!r}{near(name, list(METHODS))} Known methods: {', '.join(METHODS)}, panel"

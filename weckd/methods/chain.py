@@ -184,6 +184,15 @@ def reading_name(reading: Reading) -> str:
     return ",".join(changed) or "weckd"
 
 
+def reading_question(reading: Reading) -> str:
+    """Return what a reading asks, by what the reference has in its place: `is it start=warm?`."""
+    reference = vars(REFERENCE)
+    changed = (
+        f"{name}={reference[name]}" for name, value in vars(reading).items() if value != reference[name]
+    )
+    return f"is it {', '.join(changed)}?"
+
+
 def is_reading(name: str) -> bool:
     """Tell whether a method's name is that of a reading."""
     return "=" in name

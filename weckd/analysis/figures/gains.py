@@ -69,11 +69,7 @@ def _at_a_glance(run: Results, what: str, kinds: Sequence[Kind], *, margin: bool
         elif value.study and not few_seeds(suite):
             told = f"{told} {whole.short_verdict}"
         style.draw_row(axis, y, (gain.estimate for gain in of.values()), value, told)
-    # The question of a reading is its name once more.
-    questions = (
-        asked.get(x.reference, "").replace(f"the chain, read with {x.reference}", "") for x in compared
-    )
-    names = (f"{x.text}\n{question}".strip() for x, question in zip(compared, questions, strict=True))
+    names = (f"{x.text}\n{asked.get(x.reference, '')}".strip() for x in compared)
     style.name_rows(axis, [style.wrapped(name, 40) for name in names])
     axis.set_xlabel("percentage points")
     bar = "" if few_seeds(suite) else f" and its {confidence(suite)} interval"
