@@ -104,11 +104,11 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "tests on these metrics and on means that decide nothing, each counted once",
     },
     "metrics-both": {
+        "comparison": "over and against alike: here p is for a gain of 0",
         "accuracy": "gain in it, percentage points, with its interval",
         "balanced accuracy": "gain in it, percentage points, with its interval",
-        "p, *": "that there is no gain, adjusted, where the comparison has a margin too; of the primary metric in its "
-        "family, of the other secondary: Benjamini-Hochberg over all of the plan's tests on other metrics and on means "
-        "that decide nothing, each counted once",
+        "p, *": "adjusted: of the primary metric in its family; of the other secondary, Benjamini-Hochberg over all of "
+        "the plan's tests on other metrics and on means that decide nothing, each counted once",
     },
     "classes-*": {
         "images (groups)": "test images of the class, and the groups that they form",
