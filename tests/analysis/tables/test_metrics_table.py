@@ -8,6 +8,11 @@ from wide_suite import GOLDEN, cells_of, changed_run, text_of, wide_frame
 from weckd.analysis.sheets.methods import metrics_table
 
 
+def secondary_gains(run):
+    """Return the printed cells of the table of gains on secondary metrics."""
+    return cells_of(next(table for table in metrics_table(run).tables if table.label == "metrics-gains"))
+
+
 def test_golden_text(wide):
     assert text_of(metrics_table(wide)) == (GOLDEN / "metrics.md").read_text(encoding="utf-8")
 
@@ -44,7 +49,7 @@ def test_a_macro_mean_against_scikit_learn(wide, header, score):
 
 
 def test_gains_are_the_secondary_rows(wide):
-    line = next(x for x in cells_of(metrics_table(wide).tables[-1]) if x["metric"] == "Brier")
+    line = next(x for x in secondary_gains(wide) if x["metric"] == "Brier")
     rows = [
         gain
         for gain in wide.gains
@@ -78,7 +83,7 @@ def test_identical_predictions_have_no_p(tmp_path):
         return pd.concat([frame[frame["method"] == "weckd"], last], ignore_index=True)
 
     methods = ("weckd", "single")
-    lines = cells_of(metrics_table(changed_run(tmp_path, chain_as_single, methods=methods)).tables[-1])
+    lines = secondary_gains(changed_run(tmp_path, chain_as_single, methods=methods))
     assert {(line["over single"], line["p, over single"]) for line in lines} == {
         ("+0.0 [+0.0, +0.0]", "identical"),
         ("+0.000 [+0.000, +0.000]", "identical"),  # NLL
@@ -88,7 +93,11 @@ def test_identical_predictions_have_no_p(tmp_path):
 def test_few_seeds_only_describe(few):
     file = metrics_table(few)
     assert "±" not in "".join(value for line in cells_of(file.tables[0]) for value in line.values())
-    assert {line["p, over single"] for line in cells_of(file.tables[-1])} == {"descriptive only (k < 5)"}
+    assert {line["p, over single"] for line in secondary_gains(few)} == {"descriptive only (k < 5)"}
+    both = {
+        p for line in cells_of(file.tables[-1]) for p in (line["p, accuracy"], line["p, balanced accuracy"])
+    }
+    assert both == {"descriptive only (k < 5)", "missing", "identical"}
 
 
 def test_cells_without_a_temperature_are_named(tmp_path):
