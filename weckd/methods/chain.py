@@ -179,18 +179,18 @@ def choices() -> dict[str, tuple[Any, ...]]:
 
 def reading_name(reading: Reading) -> str:
     """Return what differs from the reference, as `start=fresh,length=4`; the reference itself is `weckd`."""
-    reference = vars(REFERENCE)
-    changed = (f"{name}={value}" for name, value in vars(reading).items() if value != reference[name])
-    return ",".join(changed) or "weckd"
+    return ",".join(f"{name}={vars(reading)[name]}" for name in _changed(reading)) or "weckd"
 
 
 def reading_question(reading: Reading) -> str:
     """Return what a reading asks, by what the reference has in its place: `is it start=warm?`."""
-    reference = vars(REFERENCE)
-    changed = (
-        f"{name}={reference[name]}" for name, value in vars(reading).items() if value != reference[name]
-    )
-    return f"is it {', '.join(changed)}?"
+    replaced = (f"{name}={vars(REFERENCE)[name]}" for name in _changed(reading))
+    return f"is it {', '.join(replaced)}?"
+
+
+def _changed(reading: Reading) -> list[str]:
+    """Return the choices that a reading makes differently from the reference."""
+    return [name for name, value in vars(reading).items() if value != vars(REFERENCE)[name]]
 
 
 def is_reading(name: str) -> bool:
